@@ -1,0 +1,77 @@
+package flags
+
+// GSS is the flags word of the authenticator's 0x8003 checksum, RFC 4121,
+// Section 4.1.1.1: what the client asks for.
+type GSS uint32
+
+// The bits of RFC 2743 as numbered in RFC 4121, Section 4.1.1.1, and later
+// ones.
+const (
+	GSS_C_DELEG_FLAG          GSS = 0x0001 // credentials are forwarded
+	GSS_C_MUTUAL_FLAG         GSS = 0x0002 // the client wants an AP-REP
+	GSS_C_REPLAY_FLAG         GSS = 0x0004 // detect repeated messages
+	GSS_C_SEQUENCE_FLAG       GSS = 0x0008 // detect messages out of order
+	GSS_C_CONF_FLAG           GSS = 0x0010 // encrypt messages
+	GSS_C_INTEG_FLAG          GSS = 0x0020 // sign messages
+	GSS_C_ANON_FLAG           GSS = 0x0040 // the client wishes to stay anonymous
+	GSS_C_PROT_READY_FLAG     GSS = 0x0080 // local to an implementation; no meaning on the wire
+	GSS_C_TRANS_FLAG          GSS = 0x0100 // local to an implementation; no meaning on the wire
+	GSS_C_CHANNEL_BOUND_FLAG  GSS = 0x0800 // draft-ietf-kitten-channel-bound-flag
+	GSS_C_DCE_STYLE           GSS = 0x1000 // three legs, RFC 4757, Section 7.1
+	GSS_C_IDENTIFY_FLAG       GSS = 0x2000 // identify, do not impersonate, RFC 4757, Section 7.1
+	GSS_C_EXTENDED_ERROR_FLAG GSS = 0x4000 // the client understands KRB-ERRORs, RFC 4757, Section 7.1
+	GSS_C_DELEG_POLICY_FLAG   GSS = 0x8000 // forward if the KDC's policy agrees, RFC 5896
+)
+
+// String returns the names joined by '|', unknown bits in hexadecimal, "0" for
+// none.
+func (f GSS) String() string { return join(uint32(f), &gssNames) }
+
+// gssToASC is the translation. GSS_C_ANON_FLAG is not in it, as a null session
+// is NTLM's; nor are the bits that say nothing about the context.
+var gssToASC = [...]struct {
+	gss GSS
+	asc ASC_RET
+}{
+	{GSS_C_DELEG_FLAG, ASC_RET_DELEGATE},
+	{GSS_C_MUTUAL_FLAG, ASC_RET_MUTUAL_AUTH},
+	{GSS_C_REPLAY_FLAG, ASC_RET_REPLAY_DETECT},
+	{GSS_C_SEQUENCE_FLAG, ASC_RET_SEQUENCE_DETECT},
+	{GSS_C_CONF_FLAG, ASC_RET_CONFIDENTIALITY},
+	{GSS_C_INTEG_FLAG, ASC_RET_INTEGRITY},
+	{GSS_C_DCE_STYLE, ASC_RET_USED_DCE_STYLE},
+	{GSS_C_IDENTIFY_FLAG, ASC_RET_IDENTIFY},
+	{GSS_C_EXTENDED_ERROR_FLAG, ASC_RET_EXTENDED_ERROR},
+}
+
+// ASC translates what the client asked for into what AcceptSecurityContext
+// returns. It is the only translation and implies nothing: INTEG comes from
+// INTEG alone, since a made-up layer breaks peers that take the flags at their
+// word. Whether DELEGATE may be reported depends on more than the flag: the
+// caller clears it where no credentials were opened.
+func (f GSS) ASC() ASC_RET {
+	var out ASC_RET
+	for _, row := range &gssToASC {
+		if f&row.gss != 0 {
+			out |= row.asc
+		}
+	}
+	return out
+}
+
+var gssNames = [32]string{
+	0:  "GSS_C_DELEG_FLAG",
+	1:  "GSS_C_MUTUAL_FLAG",
+	2:  "GSS_C_REPLAY_FLAG",
+	3:  "GSS_C_SEQUENCE_FLAG",
+	4:  "GSS_C_CONF_FLAG",
+	5:  "GSS_C_INTEG_FLAG",
+	6:  "GSS_C_ANON_FLAG",
+	7:  "GSS_C_PROT_READY_FLAG",
+	8:  "GSS_C_TRANS_FLAG",
+	11: "GSS_C_CHANNEL_BOUND_FLAG",
+	12: "GSS_C_DCE_STYLE",
+	13: "GSS_C_IDENTIFY_FLAG",
+	14: "GSS_C_EXTENDED_ERROR_FLAG",
+	15: "GSS_C_DELEG_POLICY_FLAG",
+}

@@ -1,0 +1,67 @@
+package flags
+
+// AP is the ap-options of an AP-REQ, RFC 4120, Section 5.5.1. They travel in
+// clear and nothing protects them.
+//
+// Kerberos numbers the bits of its flags from the most significant one, so bit
+// n is 1<<(31-n).
+type AP uint32
+
+// The bits of RFC 4120, Section 5.5.1.
+const (
+	APUseSessionKey  AP = 1 << (31 - 1) // user-to-user: the ticket is sealed in the server's session key
+	APMutualRequired AP = 1 << (31 - 2) // the client waits for an AP-REP
+)
+
+// Ticket is the flags of a ticket, RFC 4120, Section 5.3, numbered like [AP].
+type Ticket uint32
+
+// The bits of RFC 4120, Section 5.3, and later ones.
+const (
+	TicketForwardable            Ticket = 1 << (31 - 1)
+	TicketForwarded              Ticket = 1 << (31 - 2)
+	TicketProxiable              Ticket = 1 << (31 - 3)
+	TicketProxy                  Ticket = 1 << (31 - 4)
+	TicketMayPostdate            Ticket = 1 << (31 - 5)
+	TicketPostdated              Ticket = 1 << (31 - 6)
+	TicketInvalid                Ticket = 1 << (31 - 7) // must be validated by the KDC first; never accepted
+	TicketRenewable              Ticket = 1 << (31 - 8)
+	TicketInitial                Ticket = 1 << (31 - 9) // issued by the AS, not on the strength of a TGT
+	TicketPreAuthent             Ticket = 1 << (31 - 10)
+	TicketHWAuthent              Ticket = 1 << (31 - 11)
+	TicketTransitedPolicyChecked Ticket = 1 << (31 - 12) // the KDC vouches for the path of realms
+	TicketOKAsDelegate           Ticket = 1 << (31 - 13) // the KDC trusts the service with forwarded credentials
+	TicketEncPARep               Ticket = 1 << (31 - 15) // RFC 6806, Section 11
+	TicketAnonymous              Ticket = 1 << (31 - 16) // RFC 8062, Section 3
+)
+
+// String returns the names of the RFCs joined by '|', unknown bits in
+// hexadecimal, "0" for none.
+func (f AP) String() string { return join(uint32(f), &apNames) }
+
+// String returns the names of the RFCs joined by '|', unknown bits in
+// hexadecimal, "0" for none.
+func (f Ticket) String() string { return join(uint32(f), &ticketNames) }
+
+var apNames = [32]string{
+	31 - 1: "use-session-key",
+	31 - 2: "mutual-required",
+}
+
+var ticketNames = [32]string{
+	31 - 1:  "forwardable",
+	31 - 2:  "forwarded",
+	31 - 3:  "proxiable",
+	31 - 4:  "proxy",
+	31 - 5:  "may-postdate",
+	31 - 6:  "postdated",
+	31 - 7:  "invalid",
+	31 - 8:  "renewable",
+	31 - 9:  "initial",
+	31 - 10: "pre-authent",
+	31 - 11: "hw-authent",
+	31 - 12: "transited-policy-checked",
+	31 - 13: "ok-as-delegate",
+	31 - 15: "enc-pa-rep",
+	31 - 16: "anonymous",
+}
