@@ -1,0 +1,186 @@
+package authenticator
+
+import (
+	"context"
+	"hash/maphash"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+const (
+	// defaultRecords is enough for 7,000 accepts a second from clients with
+	// good clocks and the usual skew, and for half of that in the worst case.
+	defaultRecords = 4 << 20
+
+	maxShards       = 64
+	minShardRecords = 1024 // below this a second shard gains nothing
+
+	// Each call looks at a few records and drops those that have expired; more
+	// if there is no room. Few must be over one, or the map would grow without
+	// end; at eight, an eighth of the map at most is waiting to be dropped.
+	sweepFew  = 8
+	sweepMany = minShardRecords
+)
+
+// MemoryCache is a [ReplayCache] in the memory of the process. It is bounded:
+// when it is full of records that still count it refuses with
+// ReasonReplayCacheFull. It forgets nothing early, whatever the clock does:
+// behind the last record that it dropped, it refuses with
+// ReasonBeforeReplayCache what it might have known. It starts no goroutine.
+//
+// It keeps every record for the longest time that any record wanted, so that
+// acceptors with different skews can share it.
+type MemoryCache struct {
+	seed   maphash.Seed
+	rule   StartRule
+	start  int64   // Unix microseconds
+	shards []shard // a power of two
+}
+
+// shard is a part of the cache. A tag belongs to one shard, for good.
+type shard struct {
+	mu sync.Mutex
+
+	// seen has the time stamp of each tag, in Unix microseconds. It holds no
+	// pointers, so that the garbage collector need not look into it.
+	seen map[[24]byte]int64
+	max  int
+	peak int // the longest that seen has been since it was last made
+
+	// horizon is the latest stamp that was forgotten. At or before it nothing
+	// can be called new: that is what makes steps of the clock harmless.
+	horizon int64
+
+	// life is how long after its stamp a record counts.
+	life int64
+
+	_ [16]byte // a cache line for each shard
+}
+
+// NewMemoryCache makes a cache for max records, about 50 bytes each, which it
+// asks for as it grows and gives back when it empties; max 0 means 4 Mi. It
+// starts now, by the system's clock: rule refuses what is stamped before.
+//
+// It is made when the service starts, not when the first token comes, whose
+// stamp would be older.
+func NewMemoryCache(max int, rule StartRule) *MemoryCache {
+	return NewMemoryCacheAt(max, rule, time.Now())
+}
+
+// NewMemoryCacheAt is NewMemoryCache for an acceptor with a clock of its own,
+// which reads start now. Such clocks are for tests.
+func NewMemoryCacheAt(max int, rule StartRule, start time.Time) *MemoryCache {
+	if max <= 0 {
+		max = defaultRecords
+	}
+	n := 1
+	for n < maxShards && max/(2*n) >= minShardRecords {
+		n *= 2
+	}
+	c := &MemoryCache{seed: maphash.MakeSeed(), rule: rule, start: start.UnixMicro(), shards: make([]shard, n)}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.seen = make(map[[24]byte]int64)
+		s.max = max / n
+		s.horizon = math.MinInt64
+		if rule != AcceptOlder {
+			s.horizon = c.start - 1
+		}
+	}
+	return c
+}
+
+var shared = sync.OnceValue(func() *MemoryCache { return NewMemoryCache(0, RefuseOlder) })
+
+// SharedCache returns the cache of the process: 4 Mi records, RefuseOlder. All
+// acceptors that are given no other use it, since one key may serve several of
+// them. It is made by the first call, which is that of the first acceptor. It
+// is this library's only state that is the process's.
+func SharedCache() *MemoryCache { return shared() }
+
+// Store implements [ReplayCache]. It does not wait for anything but other
+// calls, and does not look at ctx once it has begun.
+func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, &status.Error{Reason: status.ReasonCanceled, Detail: "before the replay cache was asked", Err: err}
+	}
+	if c == nil || len(c.shards) == 0 {
+		return false, &status.Error{Reason: status.ReasonReplayCacheFailed, Detail: "a MemoryCache is made by NewMemoryCache"}
+	}
+	if r.TTL() <= 0 {
+		return false, &status.Error{Reason: status.ReasonArgument, Detail: "a replay record must outlive the moment it is stored"}
+	}
+	stamp, now, until := r.Time.UnixMicro(), r.Now.UnixMicro(), r.Until.Add(time.Microsecond-1).UnixMicro()
+	if c.rule == RefuseWithinSkew && stamp-c.start <= until-stamp {
+		return false, beforeCache()
+	}
+	return c.shard(&r.Tag).store(&r.Tag, stamp, now, until)
+}
+
+// shard chooses by a seeded hash, so that a client, who can make authenticators
+// by the thousand, cannot choose tags that all fill one shard.
+func (c *MemoryCache) shard(tag *[24]byte) *shard {
+	if len(c.shards) == 1 {
+		return &c.shards[0]
+	}
+	return &c.shards[maphash.Bytes(c.seed, tag[:])&uint64(len(c.shards)-1)]
+}
+
+func (s *shard) store(tag *[24]byte, stamp, now, until int64) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.life = max(s.life, until-stamp)
+	if _, known := s.seen[*tag]; known {
+		return false, nil
+	}
+	s.sweep(now, sweepFew)
+	if len(s.seen) >= s.max {
+		s.sweep(now, sweepMany)
+	}
+	// After the sweep, which may have moved the horizon.
+	if stamp <= s.horizon {
+		return false, beforeCache()
+	}
+	if len(s.seen) >= s.max {
+		return false, &status.Error{Reason: status.ReasonReplayCacheFull}
+	}
+	s.seen[*tag] = stamp
+	s.peak = max(s.peak, len(s.seen))
+	return true, nil
+}
+
+// sweep looks at up to n records and drops those that no longer count. A range
+// over a map begins at random, so that calls with a small n reach all of it in time.
+func (s *shard) sweep(now int64, n int) {
+	for tag, stamp := range s.seen {
+		if stamp+s.life <= now {
+			delete(s.seen, tag)
+			s.horizon = max(s.horizon, stamp)
+		}
+		if n--; n == 0 {
+			break
+		}
+	}
+	if s.peak > minShardRecords && len(s.seen) < s.peak/8 {
+		s.shrink()
+	}
+}
+
+// shrink moves what is left of a burst into a small map: a map gives no memory
+// back, and to look for records in a map of empty places takes long. It happens
+// after seven eighths have been dropped, so its cost is shared by many calls.
+func (s *shard) shrink() {
+	seen := make(map[[24]byte]int64, len(s.seen))
+	for tag, stamp := range s.seen {
+		seen[tag] = stamp
+	}
+	s.seen, s.peak = seen, len(seen)
+}
+
+func beforeCache() error {
+	return &status.Error{Reason: status.ReasonBeforeReplayCache}
+}

@@ -1,0 +1,80 @@
+package authenticator
+
+import (
+	"context"
+	"time"
+)
+
+// Record is one use of an authenticator: what a [ReplayCache] is asked to
+// remember.
+type Record struct {
+	// Tag is the last checksum-length bytes of the authenticator's ciphertext,
+	// padded with zeros. They are the MAC over all of it, so that nobody can
+	// change them, nor the time stamp below, and leave the authenticator valid; two
+	// authenticators of the same client and microsecond differ in them; and they are
+	// what MIT's replay file stores.
+	Tag [24]byte
+
+	// Time is the client's time stamp, ctime and cusec. It is under the MAC: the
+	// same Tag always comes with the same Time.
+	Time time.Time
+
+	// Now is the acceptor's clock. Caches take the time from here and have no
+	// clock of their own.
+	Now time.Time
+
+	// Until is the time to which the record must be kept: the last at which the
+	// authenticator could pass for recent, and a second more. It follows from
+	// Time, not from Now: a client whose clock is ahead needs its record for
+	// longer. It is after Now, or the Record is refused.
+	Until time.Time
+}
+
+// TTL returns how long the record must be kept from Now, by a cache that counts
+// durations by a clock of its own: Until less Now.
+func (r Record) TTL() time.Duration { return r.Until.Sub(r.Now) }
+
+// ReplayCache remembers the authenticators that were used. It is shared by all
+// that accept under the same keys: two caches that do not know of each other
+// let each authenticator in twice, once each. The package replaytest has the
+// tests that an implementation must pass.
+type ReplayCache interface {
+	// Store reports whether r.Tag is new, and remembers it until r.Until at
+	// least. Both are one step: of any number of concurrent calls with one Tag, in
+	// all processes that share the cache, exactly one returns true.
+	//
+	// An error refuses the authenticator as false does; a cache that cannot
+	// tell, has no room or runs out of time returns one. It never makes room by
+	// forgetting a record before its Until, and it may remember longer. After an
+	// error the Tag may or may not be remembered. Store returns soon after ctx ends.
+	//
+	// An error that is a *status.Error reaches the caller of the acceptor as
+	// it is; any other becomes the cause of one with ReasonReplayCacheFailed, or
+	// ReasonCanceled where it is ctx's.
+	//
+	// Store is safe for concurrent use.
+	Store(ctx context.Context, r Record) (fresh bool, err error)
+}
+
+// StartRule says what a cache that starts empty does with authenticators that
+// may have been presented before it was there, to the process that ran here
+// until then. RFC 4120, Section 3.2.3, wants them refused.
+type StartRule uint8
+
+const (
+	// RefuseOlder refuses authenticators stamped before the cache was made, so
+	// that a restart locks nobody out. What stays open is an authenticator
+	// that was stamped ahead of time, by a client whose clock is fast, and presented
+	// before the restart as well as after it.
+	RefuseOlder StartRule = iota
+
+	// RefuseWithinSkew is the RFC's stricter form: for as long as a record lives after its start, the
+	// cache refuses everything that could have been presented before. Most
+	// clients are refused for some minutes after each restart.
+	RefuseWithinSkew
+
+	// AcceptOlder takes the risk: after a restart everything presented in the
+	// minutes before can be presented once more. It is for tests, and for
+	// those who know that nothing was accepted before.
+	AcceptOlder
+)
