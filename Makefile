@@ -1,0 +1,76 @@
+# make test      everything that needs no other machine and no KDC
+# make lint      formatting and static analysis
+# make interop   against real KDCs and clients of the operating system
+# make fuzz      every fuzz target for FUZZTIME
+# make bench     the benchmarks
+#
+# Each target runs in every module of the repository.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := test
+
+GO ?= go
+# The race detector. It needs a C compiler; RACE= leaves it out.
+RACE ?= -race
+FUZZTIME ?= 30s
+BENCH ?= .
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+PLATFORMS := windows/amd64 darwin/arm64 linux/386 linux/arm64 js/wasm
+
+# A checkout owned by another user, as in a container, has no readable revision.
+GOFLAGS := $(filter-out -buildvcs%,$(GOFLAGS)) -buildvcs=false
+export GOFLAGS
+
+MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
+
+# each runs a command in every module.
+each = for m in $(MODULES); do echo "--- $$m: $(1)"; (cd "$$m" && $(1)); done
+
+.NOTPARALLEL:
+.PHONY: test fmt vet race 386 cross lint interop fuzz bench
+
+test: fmt vet race 386 cross
+	@echo "make test: passed"
+
+fmt:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then printf 'not as gofmt writes it:\n%s\n' "$$files"; exit 1; fi
+
+vet:
+	@$(call each,$(GO) vet ./...)
+
+race:
+ifneq ($(RACE),)
+	@GO="$(GO)" bash .ci/compiler
+	@export CGO_ENABLED=1; $(call each,$(GO) test $(RACE) ./...)
+else
+	@echo "RACE is empty: the tests run WITHOUT the race detector"
+	@$(call each,$(GO) test ./...)
+endif
+
+# The 32-bit tests run where the processor can: on amd64 and on 386.
+386:
+	@case "$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH)" in \
+	linux/amd64|linux/386) export GOARCH=386 CGO_ENABLED=0; $(call each,$(GO) test ./...) ;; \
+	*) echo "NOT RUN: the 32-bit tests need linux on amd64" ;; esac
+
+cross:
+	@for p in $(PLATFORMS); do \
+	export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; echo "--- build for $$p"; \
+	for m in $(MODULES); do (cd "$$m" && $(GO) build ./...); done; done
+
+lint: vet
+	@files=$$($(GO) run $(GOFUMPT) -l .); if [ -n "$$files" ]; then printf 'not as gofumpt writes it:\n%s\n' "$$files"; exit 1; fi
+	@$(call each,$(GO) run $(STATICCHECK) ./...)
+	@echo "make lint: passed"
+
+interop:
+	@GO="$(GO)" bash .ci/interop
+
+fuzz:
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" bash .ci/fuzz
+
+bench:
+	@$(call each,$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...)
