@@ -1,0 +1,83 @@
+package house
+
+import (
+	"go/ast"
+	"go/token"
+	"strings"
+	"testing"
+)
+
+// TestTree_Documented wants a doc comment on every exported declaration, and a
+// package comment on every package.
+func TestTree_Documented(t *testing.T) {
+	packages := make(map[string]bool)
+	for _, f := range code(t) {
+		packages[f.dir] = packages[f.dir] || f.ast.Doc != nil
+		for _, d := range f.ast.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+					t.Errorf("%s: %s has no doc comment", at(f, d), d.Name.Name)
+				}
+			case *ast.GenDecl:
+				documentedGroup(t, f, d)
+			}
+		}
+	}
+	for dir, ok := range packages {
+		if !ok {
+			t.Errorf("%s has no package comment", dir)
+		}
+	}
+}
+
+// documentedGroup accepts a comment on the group, above the line or behind it.
+func documentedGroup(t *testing.T, f source, d *ast.GenDecl) {
+	t.Helper()
+	if d.Tok == token.IMPORT {
+		return
+	}
+	for _, s := range d.Specs {
+		switch s := s.(type) {
+		case *ast.TypeSpec:
+			if s.Name.IsExported() && s.Doc == nil && s.Comment == nil && d.Doc == nil {
+				t.Errorf("%s: %s has no doc comment", at(f, s), s.Name.Name)
+			}
+		case *ast.ValueSpec:
+			if s.Names[0].IsExported() && s.Doc == nil && s.Comment == nil && d.Doc == nil {
+				t.Errorf("%s: %s has no doc comment", at(f, s), s.Names[0].Name)
+			}
+		}
+	}
+}
+
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	e := d.Recv.List[0].Type
+	if star, ok := e.(*ast.StarExpr); ok {
+		e = star.X
+	}
+	if index, ok := e.(*ast.IndexExpr); ok {
+		e = index.X
+	}
+	id, ok := e.(*ast.Ident)
+	return ok && id.IsExported()
+}
+
+// TestTree_NothingLeftOver refuses marks of unfinished work.
+func TestTree_NothingLeftOver(t *testing.T) {
+	marks := []string{"TO" + "DO", "FIX" + "ME", "XX" + "X", "not imple" + "mented"}
+	for _, f := range sources(t) {
+		for _, group := range f.ast.Comments {
+			for _, c := range group.List {
+				for _, m := range marks {
+					if strings.Contains(c.Text, m) {
+						t.Errorf("%s: %s", at(f, c), m)
+					}
+				}
+			}
+		}
+	}
+}

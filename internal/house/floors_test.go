@@ -1,0 +1,134 @@
+package house
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// floors says what may import what: only what lies on a lower floor. A room's
+// subfolders lie on its floor unless they are named.
+var floors = map[string]int{
+	"status": 1, "flags": 1,
+	"internal/krb5": 2, "internal/etype": 2, "internal/ndr": 2,
+	"keytab":          3,
+	"ticket":          4,
+	"authenticator":   5,
+	"internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
+	"sspi":     7,
+	"sspi/":    8, // every folder in sspi
+	"examples": 9, "internal/interop": 9, "internal/bench": 9,
+}
+
+// forTests are packages that only tests may import.
+var forTests = []string{"internal/vectors", "internal/house"}
+
+// initiators make the other side of an exchange. They use gokrb5 so that the two
+// ends of a test share no code.
+var initiators = []string{"sspi/sspitest", "internal/krbtest"}
+
+func floorOf(dir string) (room string, floor int) {
+	if slices.Contains(initiators, dir) {
+		return dir, 8
+	}
+	if strings.HasPrefix(dir, "sspi/") {
+		return dir, floors["sspi/"]
+	}
+	for room, floor := range floors {
+		if dir == room || strings.HasPrefix(dir, room+"/") {
+			return room, floor
+		}
+	}
+	return dir, 0
+}
+
+// TestFloors_NoImportUpwards keeps the direction of the way of a token: a lower
+// room that knew a higher one could be talked into what only that may decide.
+func TestFloors_NoImportUpwards(t *testing.T) {
+	for _, f := range code(t) {
+		room, floor := floorOf(f.dir)
+		if slices.Contains(forTests, f.dir) {
+			continue
+		}
+		if floor == 0 {
+			t.Errorf("%s lies on no floor: give its package one, here and in ARCHITECTURE.md", f.path)
+			continue
+		}
+		for _, i := range f.ast.Imports {
+			dir, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module+"/")
+			if !ours {
+				continue
+			}
+			switch theirs, below := floorOf(dir); {
+			case slices.Contains(forTests, dir):
+				t.Errorf("%s imports %s, which is for tests", f.path, dir)
+			case theirs == room || floor >= 8 && below == 8:
+			case below >= floor:
+				t.Errorf("%s on floor %d imports %s on floor %d", f.path, floor, dir, below)
+			}
+		}
+	}
+}
+
+// heavy is what a server that speaks no HTTP, and a program that makes no client,
+// must not link.
+func heavy(path string) bool {
+	return path == "net/http" || path == "crypto/tls" ||
+		strings.HasPrefix(path, "github.com/jcmturner/")
+}
+
+// TestFloors_SSPILinksLittle keeps net/http, crypto/tls and gokrb5 out of what
+// sspi and everything below it links. gokrb5 must never see a stranger's bytes.
+func TestFloors_SSPILinksLittle(t *testing.T) {
+	for _, platform := range []string{"linux", "windows", "js"} {
+		for _, p := range list(t, platform, "-deps", "./sspi") {
+			if heavy(p) {
+				t.Errorf("on %s, sspi links %s", platform, p)
+			}
+		}
+	}
+}
+
+// TestFloors_WhoImportsGokrb5 names the packages that may.
+func TestFloors_WhoImportsGokrb5(t *testing.T) {
+	allowed := append([]string{"keytab/gokrb5keytab", "sspi/sspideleg"}, initiators...)
+	for _, f := range code(t) {
+		for _, i := range f.ast.Imports {
+			path := strings.Trim(i.Path.Value, `"`)
+			if strings.HasPrefix(path, "github.com/jcmturner/") && !slices.Contains(allowed, f.dir) {
+				t.Errorf("%s imports %s", f.path, path)
+			}
+		}
+	}
+}
+
+// TestFloors_PureGo keeps cgo, unsafe and assembly out: the memory safety of this
+// library is the language's.
+func TestFloors_PureGo(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, i := range f.ast.Imports {
+			if path := strings.Trim(i.Path.Value, `"`); path == "C" || path == "unsafe" {
+				t.Errorf("%s imports %s", f.path, path)
+			}
+		}
+	}
+}
+
+// list is the output of go list for a platform, by line.
+func list(t *testing.T, goos string, args ...string) []string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Dir = root
+	arch := "amd64"
+	if goos == "js" {
+		arch = "wasm"
+	}
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+arch, "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %q: %v", args, err)
+	}
+	return strings.Fields(string(out))
+}
