@@ -18,18 +18,23 @@ const (
 	maxShards       = 64
 	minShardRecords = 1024 // below this a second shard gains nothing
 
-	// Each call looks at a few records and drops those that have expired; more
-	// if there is no room. Few must be over one, or the map would grow without
-	// end; at eight, an eighth of the map at most is waiting to be dropped.
-	sweepFew  = 8
-	sweepMany = minShardRecords
+	// Each call looks at a few records and drops those that have expired. Few
+	// must be over one, or the map would grow without end; at eight, an eighth
+	// of the live records at most is waiting to be dropped.
+	sweepFew = 8
+
+	// If there is no room, a call looks at many, some times over: each time
+	// begins at another place, and one that was swept just before has nothing
+	// to give. A shard of this size it sees whole.
+	sweepMany  = minShardRecords
+	sweepTries = 4
 )
 
 // MemoryCache is a [ReplayCache] in the memory of the process. It is bounded:
 // when it is full of records that still count it refuses with
-// ReasonReplayCacheFull. It forgets nothing early, whatever the clock does:
-// behind the last record that it dropped, it refuses with
-// ReasonBeforeReplayCache what it might have known. It starts no goroutine.
+// ReasonReplayCacheFull. It accepts no authenticator twice, whatever the clock
+// does: what is stamped no later than a record that it has dropped, it might
+// have known, and refuses with ReasonBeforeReplayCache. It starts no goroutine.
 //
 // It keeps every record for the longest time that any record wanted, so that
 // acceptors with different skews can share it.
@@ -138,7 +143,7 @@ func (s *shard) store(tag *[24]byte, stamp, now, until int64) (bool, error) {
 		return false, nil
 	}
 	s.sweep(now, sweepFew)
-	if len(s.seen) >= s.max {
+	for try := 0; try < sweepTries && len(s.seen) >= s.max; try++ {
 		s.sweep(now, sweepMany)
 	}
 	// After the sweep, which may have moved the horizon.

@@ -9,14 +9,14 @@ import (
 // remember.
 type Record struct {
 	// Tag is the last checksum-length bytes of the authenticator's ciphertext,
-	// padded with zeros. They are the MAC over all of it, so that nobody can
-	// change them, nor the time stamp below, and leave the authenticator valid; two
-	// authenticators of the same client and microsecond differ in them; and they are
-	// what MIT's replay file stores.
+	// padded with zeros. They are the MAC over all of it, so nobody can change
+	// them, or what they cover, and leave the authenticator valid; and two
+	// authenticators of one client and one microsecond differ in them. MIT's
+	// replay file stores the same.
 	Tag [24]byte
 
-	// Time is the client's time stamp, ctime and cusec. It is under the MAC: the
-	// same Tag always comes with the same Time.
+	// Time is the client's time stamp, ctime and cusec. The MAC covers it: one
+	// Tag always comes with one Time.
 	Time time.Time
 
 	// Now is the acceptor's clock. Caches take the time from here and have no
@@ -25,7 +25,7 @@ type Record struct {
 
 	// Until is the time to which the record must be kept: the last at which the
 	// authenticator could pass for recent, and a second more. It follows from
-	// Time, not from Now: a client whose clock is ahead needs its record for
+	// Time, not from Now: where a client's clock is ahead, its record is needed
 	// longer. It is after Now, or the Record is refused.
 	Until time.Time
 }
@@ -46,7 +46,12 @@ type ReplayCache interface {
 	// An error refuses the authenticator as false does; a cache that cannot
 	// tell, has no room or runs out of time returns one. It never makes room by
 	// forgetting a record before its Until, and it may remember longer. After an
-	// error the Tag may or may not be remembered. Store returns soon after ctx ends.
+	// error the Tag may or may not be remembered. Store returns soon after ctx
+	// ends, with an error; at once if it has ended before.
+	//
+	// Until may differ between calls with one Tag, if acceptors with different
+	// skews share the cache. The cache may compare no more of Tag than the first
+	// 12 bytes; no MAC is shorter.
 	//
 	// An error that is a *status.Error reaches the caller of the acceptor as
 	// it is; any other becomes the cause of one with ReasonReplayCacheFailed, or
@@ -68,9 +73,10 @@ const (
 	// before the restart as well as after it.
 	RefuseOlder StartRule = iota
 
-	// RefuseWithinSkew is the RFC's stricter form: for as long as a record lives after its start, the
-	// cache refuses everything that could have been presented before. Most
-	// clients are refused for some minutes after each restart.
+	// RefuseWithinSkew is the RFC's stricter form. It refuses everything that
+	// could have been presented before the start, by a fast clock too: all that
+	// is stamped less than a skew after it. Most clients are locked out for some
+	// minutes after each restart.
 	RefuseWithinSkew
 
 	// AcceptOlder takes the risk: after a restart everything presented in the
