@@ -1,0 +1,253 @@
+package keytab
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// Limits on names. RFC 4120 has none; these are far above what any directory
+// issues, and bound the work that a name can cause.
+const (
+	maxComponents = 32
+	maxPart       = 1024 // bytes, unescaped, of a component or a realm
+)
+
+// Principal is a Kerberos name: one or more components and a realm. It is
+// comparable, and == is equality of all components and of the realm, byte for
+// byte; the name-type is not part of it (RFC 4120, Section 6.2), so it cannot
+// split one user into two.
+//
+// The zero Principal is no name. It equals no name that a peer can have.
+type Principal struct {
+	s string // canonical: escaped as MIT's krb5_unparse_name does, and no other way
+}
+
+// NewPrincipal makes a Principal of its parts, which are not escaped. There
+// must be 1 to 32 components; they and the realm must be valid UTF-8 of 1 to
+// 1024 bytes.
+func NewPrincipal(realm string, components ...string) (Principal, error) {
+	if len(components) == 0 || len(components) > maxComponents {
+		return Principal{}, badName(whyCount)
+	}
+	n := len(realm)
+	for _, c := range components {
+		if why := checkPart(c); why != "" {
+			return Principal{}, badName("a component " + why)
+		}
+		n += len(c) + 1
+	}
+	if why := checkPart(realm); why != "" {
+		return Principal{}, badName("the realm " + why)
+	}
+	b := make([]byte, 0, n)
+	for i, c := range components {
+		if i > 0 {
+			b = append(b, '/')
+		}
+		b = appendEscaped(b, c)
+	}
+	b = append(b, '@')
+	return Principal{string(appendEscaped(b, realm))}, nil
+}
+
+// ParsePrincipal reads a name as [Principal.String] writes it, and as MIT's
+// krb5_parse_name does: "HTTP/www.example.com@EXAMPLE.COM", where a backslash
+// makes the next character part of the name, except that \n, \t, \b and \0
+// stand for newline, tab, backspace and NUL. The realm is required. The parts
+// are held to the rules of [NewPrincipal].
+//
+// Text that is already in the form of String is kept as it is, without copying.
+func ParsePrincipal(s string) (Principal, error) {
+	var (
+		part, components int
+		realm            bool // past the '@'
+		rewrite, high    bool
+	)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '/', '@':
+			switch {
+			case realm:
+				return Principal{}, badName("'@' or '/' stands unescaped in the realm")
+			case part == 0:
+				return Principal{}, badName("a component is empty")
+			}
+			components++
+			part = 0
+			realm = c == '@'
+			continue
+		case '\\':
+			if i++; i == len(s) {
+				return Principal{}, badName("it ends in a lone backslash")
+			}
+			rewrite = rewrite || !afterBackslash(s[i])
+			high = high || s[i] >= utf8.RuneSelf
+		default:
+			rewrite = rewrite || c < ' ' && mustEscape(c)
+			high = high || c >= utf8.RuneSelf
+		}
+		if part++; part > maxPart {
+			return Principal{}, badName("a component or the realm " + whyLong)
+		}
+	}
+	switch {
+	case !realm:
+		return Principal{}, badName("it has no realm")
+	case part == 0:
+		return Principal{}, badName("the realm is empty")
+	case components > maxComponents:
+		return Principal{}, badName(whyCount)
+	case high && !utf8.ValidString(s):
+		return Principal{}, badName("it is not valid UTF-8")
+	case rewrite:
+		return Principal{canonical(s)}, nil
+	}
+	return Principal{s}, nil
+}
+
+// MustParsePrincipal is [ParsePrincipal] for names that are constants of a
+// program. It panics where that fails.
+func MustParsePrincipal(s string) Principal {
+	p, err := ParsePrincipal(s)
+	if err != nil {
+		panic(fmt.Sprintf("keytab: MustParsePrincipal(%q): %v", s, err))
+	}
+	return p
+}
+
+// String returns the name as MIT prints it: components joined by '/', then '@'
+// and the realm, with a backslash before each '/', '@' and '\' inside a part,
+// and \n, \t, \b and \0 for newline, tab, backspace and NUL. Two Principals are
+// equal exactly if their Strings are. The zero Principal is "".
+func (p Principal) String() string { return p.s }
+
+// IsZero reports whether p is no name at all.
+func (p Principal) IsZero() bool { return p.s == "" }
+
+// Realm returns the realm, not escaped. It is "" for the zero Principal alone.
+func (p Principal) Realm() string {
+	if p.IsZero() {
+		return ""
+	}
+	return unescaped(p.s[p.at()+1:])
+}
+
+// Name returns [Principal.String] without '@' and realm. It is not an identity:
+// the same name in another realm is somebody else.
+func (p Principal) Name() string {
+	if p.IsZero() {
+		return ""
+	}
+	return p.s[:p.at()]
+}
+
+// Components yields the components in order, not escaped.
+func (p Principal) Components() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		rest := p.s
+		for rest != "" {
+			i := separator(rest)
+			if !yield(unescaped(rest[:i])) || rest[i] == '@' {
+				return
+			}
+			rest = rest[i+1:]
+		}
+	}
+}
+
+// User returns the name of an ordinary user of one of realms: the one component
+// that p consists of. It is for programs that know users by a plain name, and
+// it refuses whatever such a name could be mistaken for: a principal of any
+// other realm, one of several components, an empty list of realms, and a name
+// with '/', '@', '\', '$' or a control character in it, or that is "." or "..".
+// Nothing is stripped and no case is changed.
+func (p Principal) User(realms ...string) (string, error) {
+	if p.IsZero() {
+		return "", notUser("it is the zero Principal")
+	}
+	realm := p.Realm()
+	known := false
+	for _, r := range realms {
+		known = known || r == realm
+	}
+	if !known {
+		return "", notUser("its realm is not one of those given")
+	}
+	name := p.Name()
+	switch {
+	case strings.Contains(name, "/"):
+		return "", notUser("it has several components")
+	case strings.ContainsFunc(name, notInUser), name == ".", name == "..":
+		return "", notUser("it has characters that no plain user name has")
+	}
+	return name, nil
+}
+
+// notInUser is given escaped text, in which '@', '/', NUL and the like come
+// with a backslash.
+func notInUser(r rune) bool {
+	return r < ' ' || r == 0x7f || r == '\\' || r == '$' || r >= 0x80 && r < 0xa0
+}
+
+// MarshalText returns [Principal.String]; the zero Principal is empty text.
+func (p Principal) MarshalText() ([]byte, error) { return []byte(p.s), nil }
+
+// UnmarshalText is [ParsePrincipal], but for empty text, which is the zero
+// Principal. On an error p is unchanged.
+func (p *Principal) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*p = Principal{}
+		return nil
+	}
+	q, err := ParsePrincipal(string(b))
+	if err == nil {
+		*p = q
+	}
+	return err
+}
+
+// at returns the index of the '@' that stands before the realm.
+func (p Principal) at() int {
+	i := 0
+	for {
+		n := separator(p.s[i:])
+		if p.s[i+n] == '@' {
+			return i + n
+		}
+		i += n + 1
+	}
+}
+
+// first returns the first component, escaped.
+func (p Principal) first() string {
+	if p.IsZero() {
+		return ""
+	}
+	return p.s[:separator(p.s)]
+}
+
+// separator returns the index of the first unescaped '/' or '@' in s, len(s) if
+// there is none.
+func separator(s string) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '/', '@':
+			return i
+		}
+	}
+	return len(s)
+}
+
+func badName(why string) error {
+	return &status.Error{Reason: status.ReasonArgument, Detail: "not a principal name: " + why}
+}
+
+func notUser(why string) error {
+	return &status.Error{Reason: status.ReasonArgument, Detail: "the principal is no plain user: " + why}
+}

@@ -1,0 +1,247 @@
+package keytab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Entry is one key of one principal.
+type Entry struct {
+	Principal Principal
+	Kvno      uint32 // key version number; files before 2003 and some tools keep 8 bits of it
+	Key       Key
+	Time      time.Time // when the entry was written, in seconds; zero if unknown
+}
+
+// Unusable is an entry of a keytab file that is kept out of use. Its key is not
+// kept at all.
+type Unusable struct {
+	Principal Principal // zero if the entry's name is not one
+	Kvno      uint32
+	EType     EType
+	Time      time.Time
+	Err       error // a *status.Error: the type is not implemented, the key's length or the name is wrong
+}
+
+// Table is a set of service keys. It is immutable, indexed by name, and its
+// keys are ready for tickets: what can be derived ahead is derived. A nil Table
+// is empty.
+//
+// Entries keep the order in which they were given. None is dropped, not even
+// one that is there twice.
+type Table struct {
+	entries  []Entry
+	unusable []Unusable
+	byName   map[string]int32 // to groups
+	groups   []group
+	records  []record // by group; within one by encryption type, newest first
+}
+
+// group is the keys of one principal.
+type group struct {
+	principal Principal
+	guarded   bool // krbtgt and kadmin: served only when named
+	records   []record
+}
+
+// record is an entry in the index.
+type record struct {
+	etype EType
+	kvno  uint32
+	entry int32 // in entries
+	group int32
+	key   int32 // equal for equal keys, whosever they are
+}
+
+// usages are what a service's key is used for in every exchange: the ticket and
+// the server checksum of its PAC (RFC 4120, Section 7.5.1; MS-PAC, Section 2.8).
+var usages = [...]uint32{2, 17}
+
+// NewTable makes a Table of entries. Each needs a Principal and a Key. The keys
+// are copied, since a Table's are prepared before they are shared.
+func NewTable(entries ...Entry) (*Table, error) {
+	owned := slices.Clone(entries)
+	for i := range owned {
+		e := &owned[i]
+		if e.Principal.IsZero() || e.Key.IsZero() {
+			return nil, &status.Error{Reason: status.ReasonArgument, Detail: fmt.Sprintf("entry %d has no principal or no key", i)}
+		}
+		key, err := newServiceKey(e.Key.EType(), e.Key.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		e.Key = key
+	}
+	return index(owned, nil), nil
+}
+
+// Merge makes a Table of the entries of all tables, in order. A nil one counts
+// as empty.
+func Merge(tables ...*Table) (*Table, error) {
+	var entries []Entry
+	var unusable []Unusable
+	for _, t := range tables {
+		if t != nil {
+			entries = append(entries, t.entries...)
+			unusable = append(unusable, t.unusable...)
+		}
+	}
+	return index(entries, unusable), nil
+}
+
+// newServiceKey is NewKey with the usages of a service prepared, which has to be
+// done before the key is shared. It wipes b.
+func newServiceKey(e EType, b []byte) (Key, error) {
+	k, err := etype.New(etype.ID(e), b)
+	clear(b)
+	if err != nil {
+		return Key{}, err
+	}
+	k.Prepare(usages[:]...)
+	return Key{k}, nil
+}
+
+// index takes entries and unusable over.
+func index(entries []Entry, unusable []Unusable) *Table {
+	t := &Table{entries: entries, unusable: unusable, byName: make(map[string]int32)}
+	t.records = make([]record, len(entries))
+	identity := numberKeys(entries)
+	for i := range entries {
+		e := &entries[i]
+		g, known := t.byName[e.Principal.s]
+		if !known {
+			g = int32(len(t.groups))
+			t.byName[e.Principal.s] = g
+			first := e.Principal.first()
+			t.groups = append(t.groups, group{principal: e.Principal, guarded: first == "krbtgt" || first == "kadmin"})
+		}
+		t.records[i] = record{etype: e.Key.EType(), kvno: e.Kvno, entry: int32(i), group: g, key: identity[i]}
+	}
+	slices.SortFunc(t.records, t.order)
+	for from := 0; from < len(t.records); {
+		to := from
+		for to < len(t.records) && t.records[to].group == t.records[from].group {
+			to++
+		}
+		t.groups[t.records[from].group].records = t.records[from:to:to]
+		from = to
+	}
+	return t
+}
+
+func (t *Table) order(a, b record) int {
+	switch {
+	case a.group != b.group:
+		return int(a.group) - int(b.group)
+	case a.etype != b.etype:
+		return int(a.etype) - int(b.etype)
+	case a.kvno != b.kvno:
+		if a.kvno > b.kvno {
+			return -1
+		}
+		return 1
+	}
+	if c := t.entries[b.entry].Time.Compare(t.entries[a.entry].Time); c != 0 {
+		return c
+	}
+	return int(b.entry) - int(a.entry) // what was added last
+}
+
+// numberKeys gives equal keys equal numbers. Active Directory has one key for
+// all service names of an account, and there is no use in trying it again under
+// each of them.
+func numberKeys(entries []Entry) []int32 {
+	type secret struct {
+		etype EType
+		key   [64]byte
+	}
+	numbers := make([]int32, len(entries))
+	seen := make(map[secret]int32, len(entries))
+	for i := range entries {
+		s := secret{etype: entries[i].Key.EType()}
+		b := entries[i].Key.Bytes()
+		copy(s.key[:], b)
+		clear(b)
+		n, known := seen[s]
+		if !known {
+			n = int32(len(seen))
+			seen[s] = n
+		}
+		numbers[i] = n
+	}
+	clear(seen)
+	return numbers
+}
+
+// Len returns the number of entries in use.
+func (t *Table) Len() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.entries)
+}
+
+// All yields the entries in use, in the order in which they were given.
+func (t *Table) All() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		if t == nil {
+			return
+		}
+		for i := range t.entries {
+			if !yield(t.entries[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Unusable yields the entries of keytab files that are not in use, such as those
+// of encryption types that are not implemented. A message that says why there
+// is no key for a ticket should count them in.
+func (t *Table) Unusable() iter.Seq[Unusable] {
+	return func(yield func(Unusable) bool) {
+		if t == nil {
+			return
+		}
+		for i := range t.unusable {
+			if !yield(t.unusable[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Principal returns the table's principal that is spelled name, in the form of
+// [Principal.String], and the zero Principal if it has none. It does not
+// allocate.
+func (t *Table) Principal(name []byte) Principal {
+	if t == nil {
+		return Principal{}
+	}
+	g, ok := t.byName[string(name)]
+	if !ok {
+		return Principal{}
+	}
+	return t.groups[g].principal
+}
+
+// Table returns t. It makes a Table a [Source] of itself.
+func (t *Table) Table(context.Context) (*Table, error) { return t, nil }
+
+// String returns how many entries there are, and nothing of them.
+func (t *Table) String() string {
+	if t == nil {
+		return "keytab.Table(none)"
+	}
+	return fmt.Sprintf("keytab.Table(%d entries, %d unusable)", len(t.entries), len(t.unusable))
+}
+
+// Format writes [Table.String], whatever the verb.
+func (t *Table) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
