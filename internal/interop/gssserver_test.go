@@ -1,0 +1,210 @@
+package interop
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+)
+
+// server is a program that speaks the server's side of gss-sample: MIT's, which
+// proves the harness, or ours.
+type server interface {
+	port() int
+	// contexts waits until the server has reported n connections, and returns
+	// those reports.
+	contexts(t testing.TB, n int) []report
+}
+
+// report is a server's view of one connection.
+type report struct {
+	client   string // principal; empty: not authenticated
+	flags    flags.ASC_RET
+	messages int
+	fields   map[string]string // what else our server says
+}
+
+// mitServer is MIT's gss-server.
+type mitServer struct {
+	p  *process
+	at int
+}
+
+func startMIT(t testing.TB, r *realm, keytab string, svc *service) *mitServer {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := start(r.env(), nil, "gss-server", "-port", strconv.Itoa(port), "-keytab", keytab, "-verbose", svc.hostBased())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.stop)
+	if err := p.await("its start", func(out string) bool { return strings.Contains(out, "starting...") }); err != nil {
+		t.Fatal(err)
+	}
+	return &mitServer{p, port}
+}
+
+func (s *mitServer) port() int { return s.at }
+
+var (
+	mitClient   = regexp.MustCompile(`Accepted connection: "([^"]*)"`)
+	mitFlag     = regexp.MustCompile(`context flag: (GSS_C_\w+)`)
+	mitMessages = regexp.MustCompile(`Received message:`)
+)
+
+func (s *mitServer) contexts(t testing.TB, n int) []report {
+	t.Helper()
+	// Each connection ends with a NOOP; those without a context begin with one
+	// too, but have a line of their own before each.
+	parts := func(out string) []string {
+		out = strings.ReplaceAll(out, "Accepted unauthenticated connection.\nAccepted unauthenticated connection.\n", "")
+		all := strings.SplitAfter(out, "NOOP token")
+		return all[:len(all)-1]
+	}
+	if err := s.p.await(strconv.Itoa(n)+" connections", func(out string) bool { return len(parts(out)) >= n }); err != nil {
+		t.Fatal(err)
+	}
+	var all []report
+	for _, part := range parts(s.p.out.String()) {
+		r := report{messages: len(mitMessages.FindAllString(part, -1))}
+		if m := mitClient.FindStringSubmatch(part); m != nil {
+			r.client = m[1]
+		}
+		for _, m := range mitFlag.FindAllStringSubmatch(part, -1) {
+			r.flags |= mitFlags[m[1]]
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// mitFlags are the flags that MIT's server prints, in our face of them.
+var mitFlags = map[string]flags.ASC_RET{
+	"GSS_C_DELEG_FLAG": flags.ASC_RET_DELEGATE, "GSS_C_MUTUAL_FLAG": flags.ASC_RET_MUTUAL_AUTH,
+	"GSS_C_REPLAY_FLAG": flags.ASC_RET_REPLAY_DETECT, "GSS_C_SEQUENCE_FLAG": flags.ASC_RET_SEQUENCE_DETECT,
+	"GSS_C_CONF_FLAG": flags.ASC_RET_CONFIDENTIALITY, "GSS_C_INTEG_FLAG": flags.ASC_RET_INTEGRITY,
+}
+
+// ourServer is examples/gss-server.
+type ourServer struct {
+	p  *process
+	at int
+}
+
+// startOurs builds examples/gss-server once and starts it. It finds a free port
+// by itself and tells it.
+func startOurs(t testing.TB, r *realm, keytab string, args ...string) *ourServer {
+	t.Helper()
+	world.buildOnce.Do(func() {
+		world.server, world.buildErr = build(world.dir, "our-gss-server", "github.com/gosspi/kerberos/examples/gss-server")
+	})
+	if world.buildErr != nil {
+		t.Fatal(world.buildErr)
+	}
+	p, err := start(r.env(), nil, world.server, append([]string{"-port", "0", "-keytab", keytab}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.stop)
+	s := &ourServer{p: p}
+	if err := p.await("its address", func(out string) bool { return len(ourLines(out, "listening")) > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(ourLines(p.out.String(), "listening")[0]["addr"], ":")
+	if s.at, err = strconv.Atoi(port); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *ourServer) port() int { return s.at }
+
+func (s *ourServer) contexts(t testing.TB, n int) []report {
+	t.Helper()
+	ended := func(out string) []map[string]string { return ourLines(out, "connection") }
+	if err := s.p.await(strconv.Itoa(n)+" connections", func(out string) bool { return len(ended(out)) >= n }); err != nil {
+		t.Fatal(err)
+	}
+	var all []report
+	for _, line := range ended(s.p.out.String()) {
+		messages, _ := strconv.Atoi(line["messages"])
+		all = append(all, report{client: line["client"], flags: flagsOf(line["flags"]), messages: messages, fields: line})
+	}
+	return all
+}
+
+// terminate asks the server to end and returns its exit code.
+func (s *ourServer) terminate(t testing.TB) int {
+	t.Helper()
+	if err := s.p.cmd.Process.Signal(os.Signal(syscall.SIGTERM)); err != nil {
+		t.Fatal(err)
+	}
+	code, err := s.p.exit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
+// flagsOf reads the names that ASC_RET prints.
+func flagsOf(names string) flags.ASC_RET {
+	var f flags.ASC_RET
+	for _, name := range strings.Split(names, "|") {
+		for bit := flags.ASC_RET(1); bit != 0; bit <<= 1 {
+			if bit.String() == name {
+				f |= bit
+			}
+		}
+	}
+	return f
+}
+
+// ourLines are the lines of our server's log with a message, as key and value.
+func ourLines(out, message string) []map[string]string {
+	var all []map[string]string
+	for line := range strings.Lines(out) {
+		if fields := logfmt(strings.TrimSpace(line)); fields["msg"] == message && strings.HasSuffix(line, "\n") {
+			all = append(all, fields)
+		}
+	}
+	return all
+}
+
+// logfmt reads key=value pairs with quoted values, as log/slog's TextHandler
+// writes them.
+func logfmt(line string) map[string]string {
+	fields := make(map[string]string)
+	for line != "" {
+		key, rest, ok := strings.Cut(line, "=")
+		if !ok {
+			break
+		}
+		value, err := strconv.QuotedPrefix(rest)
+		if err == nil {
+			line = strings.TrimPrefix(rest[len(value):], " ")
+			value, _ = strconv.Unquote(value)
+		} else {
+			value, line, _ = strings.Cut(rest, " ")
+		}
+		fields[key] = value
+	}
+	return fields
+}
+
+// clients are the names of all contexts, without repetition.
+func clients(reports []report) []string {
+	var names []string
+	for _, r := range reports {
+		names = append(names, r.client)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,80 @@
+package interop
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// packages says which Debian package brings a program or a library.
+var packages = map[string]string{
+	"krb5kdc":       "krb5-kdc",
+	"kdb5_util":     "krb5-kdc",
+	"kadmin.local":  "krb5-admin-server",
+	"kinit":         "krb5-user",
+	"kvno":          "krb5-user",
+	"gss-client":    "krb5-gss-samples",
+	"gss-server":    "krb5-gss-samples",
+	"faketime":      "faketime",
+	"gcc":           "gcc",
+	pythonGSSAPI:    "python3-gssapi",
+	heimdalGSSAPI:   "heimdal-multidev",
+	"heimdal's lib": "libgssapi3-heimdal",
+}
+
+// Things that are no program: they are there if these files are. The python that
+// PATH finds first is often not Debian's, whose packages it then does not see.
+const (
+	python        = "/usr/bin/python3"
+	pythonGSSAPI  = "/usr/lib/python3/dist-packages/gssapi/__init__.py"
+	heimdalGSSAPI = "/usr/include/heimdal/gssapi/gssapi.h"
+)
+
+// forRealm are the programs that every test needs.
+var forRealm = []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "kvno"}
+
+// require skips the test where a program is missing, or fails it if the machine
+// is meant to have them all.
+func require(t *testing.T, programs ...string) {
+	t.Helper()
+	required := os.Getenv("KERBEROS_REQUIRE_INTEROP") == "1"
+	if testing.Short() && !required {
+		t.Skip("tests against other implementations do not run with -short")
+	}
+	var missing []string
+	for _, p := range append(programs, forRealm...) {
+		if find(p) == "" {
+			missing = append(missing, p+" (Debian package "+packages[p]+")")
+		}
+	}
+	switch {
+	case len(missing) == 0:
+	case required:
+		t.Fatalf("KERBEROS_REQUIRE_INTEROP=1, and these are missing: %s", strings.Join(missing, ", "))
+	default:
+		t.Skipf("missing: %s", strings.Join(missing, ", "))
+	}
+}
+
+// find is the path of a program, "" if there is none. The daemons stand in sbin,
+// which is not in everybody's PATH.
+func find(program string) string {
+	if filepath.IsAbs(program) {
+		if _, err := os.Stat(program); err != nil {
+			return ""
+		}
+		return program
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"} {
+		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+			return path
+		}
+	}
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return ""
+	}
+	return path
+}
