@@ -65,12 +65,10 @@ type shard struct {
 	_ [16]byte // a cache line for each shard
 }
 
-// NewMemoryCache makes a cache for max records, about 50 bytes each, which it
-// asks for as it grows and gives back when it empties; max 0 means 4 Mi. It
-// starts now, by the system's clock: rule refuses what is stamped before.
-//
-// It is made when the service starts, not when the first token comes, whose
-// stamp would be older.
+// NewMemoryCache makes a cache for max records of about 50 bytes each; 0 means
+// 4 Mi. It takes the memory as it grows, and gives it back when it empties. The
+// cache starts now, by the system's clock: rule refuses what is stamped before.
+// So it is made when the service starts, and not when the first token comes.
 func NewMemoryCache(max int, rule StartRule) *MemoryCache {
 	return NewMemoryCacheAt(max, rule, time.Now())
 }
@@ -100,14 +98,15 @@ func NewMemoryCacheAt(max int, rule StartRule, start time.Time) *MemoryCache {
 
 var shared = sync.OnceValue(func() *MemoryCache { return NewMemoryCache(0, RefuseOlder) })
 
-// SharedCache returns the cache of the process: 4 Mi records, RefuseOlder. All
-// acceptors that are given no other use it, since one key may serve several of
-// them. It is made by the first call, which is that of the first acceptor. It
-// is this library's only state that is the process's.
+// SharedCache returns the cache of the process: 4 Mi records, RefuseOlder. It is
+// for all acceptors that are given no other, since several may have the same key.
+// The first call makes it, so that is to be the making of the first acceptor.
+//
+// It is the only state of this library that belongs to the process.
 func SharedCache() *MemoryCache { return shared() }
 
-// Store implements [ReplayCache]. It does not wait for anything but other
-// calls, and does not look at ctx once it has begun.
+// Store implements [ReplayCache]. It waits for nothing but other calls, each of
+// which is short, and so looks at ctx only once, before it begins.
 func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, &status.Error{Reason: status.ReasonCanceled, Detail: "before the replay cache was asked", Err: err}
@@ -159,7 +158,7 @@ func (s *shard) store(tag *[24]byte, stamp, now, until int64) (bool, error) {
 }
 
 // sweep looks at up to n records and drops those that no longer count. A range
-// over a map begins at random, so that calls with a small n reach all of it in time.
+// over a map begins at a random place, so that in time every record is looked at.
 func (s *shard) sweep(now int64, n int) {
 	for tag, stamp := range s.seen {
 		if stamp+s.life <= now {
@@ -176,8 +175,8 @@ func (s *shard) sweep(now int64, n int) {
 }
 
 // shrink moves what is left of a burst into a small map: a map gives no memory
-// back, and to look for records in a map of empty places takes long. It happens
-// after seven eighths have been dropped, so its cost is shared by many calls.
+// back, and sweeping one that is mostly empty takes long. It comes after seven
+// eighths have been dropped, one by one, so many calls share its cost.
 func (s *shard) shrink() {
 	seen := make(map[[24]byte]int64, len(s.seen))
 	for tag, stamp := range s.seen {

@@ -3,9 +3,8 @@ package flags
 // ASC_REQ is fContextReq: what the caller of AcceptSecurityContext asks for.
 type ASC_REQ uint32
 
-// The bits of sspi.h that fit a ULONG (ASC_REQ_MESSAGES does not). What a client asked for decides
-// most properties of a context; a bit that only a caller's wish stands behind is reported
-// by nobody. Several have another value than the ISC_REQ_ bit of the same name.
+// The bits of sspi.h that fit a ULONG (ASC_REQ_MESSAGES does not). Several have
+// another value than the ISC_REQ_ bit of the same name.
 const (
 	ASC_REQ_DELEGATE               ASC_REQ = 0x00000001 // the server wishes the client's credentials
 	ASC_REQ_MUTUAL_AUTH            ASC_REQ = 0x00000002 // the client decides, whatever is requested here
@@ -34,11 +33,11 @@ const (
 	ASC_REQ_ALLOW_MISSING_BINDINGS ASC_REQ = 0x10000000 // clients that know no channel bindings may come in
 )
 
-// ASC_RET is pfContextAttr: the properties that an accepted context has. They
-// are what the client asked for, whatever the server did.
+// ASC_RET is pfContextAttr: the properties of an accepted context. They follow
+// from what the client asked for, not from fContextReq.
 //
-// Its bits are neither those of [ASC_REQ], of ISC_RET_ nor of [GSS]: 0x20 is INTEG for
-// GSS and USE_SESSION_KEY here.
+// Its bits are not those of [ASC_REQ], of ISC_RET_ or of [GSS], where 0x20 is
+// integrity and not USE_SESSION_KEY.
 type ASC_RET uint32
 
 // The bits of sspi.h that fit a ULONG (ASC_RET_MESSAGES does not).

@@ -7,9 +7,9 @@ import "fmt"
 // SEC_I_CONTINUE_NEEDED are Codes too; [Code.Err] makes one of it.
 type Code uint32
 
-// The codes that an acceptor, its caller, or a program shared with an initiator
-// can meet, in numeric order, as in winerror.h. Codes of PKINIT, smart cards, PKU2U, the
-// KDC's own duties and TLS's protocol negotiation are left out.
+// The codes that an acceptor, its caller, or a program that is an initiator too
+// can meet, in numeric order, with the values of winerror.h. Those of PKINIT,
+// smart cards, PKU2U and KDCs are left out.
 const (
 	SEC_E_OK Code = 0x00000000 // the call succeeded; an output token, if there is one, must still be sent
 

@@ -1,0 +1,128 @@
+package authenticator_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/status"
+)
+
+// model is a replay cache that forgets nothing, and what it takes to tell
+// whether the real one may refuse.
+type model struct {
+	max      int
+	start    int64            // microseconds, like all times here
+	accepted map[uint64]int64 // stamps by tag
+	life     int64            // the longest a record was to be kept
+	horizon  int64            // the latest stamp that may have been forgotten
+}
+
+// judge says what is wrong with the answer to tag, or nothing.
+func (m *model) judge(tag uint64, stamp, now, life int64, got status.Reason) string {
+	m.life = max(m.life, life)
+	for _, other := range m.accepted {
+		if other+m.life <= now {
+			m.horizon = max(m.horizon, other)
+		}
+	}
+	_, known := m.accepted[tag]
+	switch got {
+	case status.ReasonNone:
+		if known {
+			return "accepted twice"
+		}
+		if stamp < m.start {
+			return "accepted from before the start"
+		}
+		m.accepted[tag] = stamp
+		if m.count(func(stamp int64) bool { return stamp > m.horizon }) > m.max {
+			return "holds more than it may"
+		}
+	case status.ReasonReplay:
+		if !known {
+			return "called a replay, and was not seen"
+		}
+	case status.ReasonBeforeReplayCache:
+		if stamp >= m.start && stamp > m.horizon {
+			return "refused for its age"
+		}
+	case status.ReasonReplayCacheFull:
+		if known {
+			return "full, for what it knows or has forgotten"
+		}
+		if m.count(func(stamp int64) bool { return stamp+m.life > now }) < m.max {
+			return "called full, with room"
+		}
+	default:
+		return "an answer that nothing explains: " + got.String()
+	}
+	return ""
+}
+
+func (m *model) count(which func(stamp int64) bool) (n int) {
+	for _, stamp := range m.accepted {
+		if which(stamp) {
+			n++
+		}
+	}
+	return n
+}
+
+// FuzzMemoryCache plays new authenticators, replays and steps of the clock, of
+// acceptors with different skews, to a small cache and to a map that forgets
+// nothing. No authenticator gets in twice, whatever the clock does, and every
+// refusal has its reason.
+//
+// The input is the number of records, and then operations of three bytes: what,
+// and a number.
+func FuzzMemoryCache(f *testing.F) {
+	f.Add([]byte("\x04\x00\x00\x00\x01\x00\x00"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		in = bytes.Clone(in)[:len(in):len(in)]
+		if len(in) < 1 || len(in) > 3000 {
+			return
+		}
+		m := &model{max: int(in[0]%16) + 1, start: start.UnixMicro(), accepted: map[uint64]int64{}}
+		c := authenticator.NewMemoryCacheAt(m.max, authenticator.RefuseOlder, start)
+		clock := start
+		skews := [...]time.Duration{5 * time.Minute, time.Minute}
+		var stamps []time.Time // by tag
+		for ops := in[1:]; len(ops) >= 3; ops = ops[3:] {
+			what, number := ops[0], int16(binary.BigEndian.Uint16(ops[1:]))
+			skew := skews[what>>7]
+			switch what & 3 {
+			case 0: // a new one, of a client whose clock is off by number/32768 of the skew
+				stamps = append(stamps, clock.Add(skew*time.Duration(number)/32768).Truncate(time.Microsecond))
+				number = int16(len(stamps) - 1)
+			case 1: // one that was presented, recently or long ago
+				if len(stamps) == 0 {
+					continue
+				}
+				number = int16(int(uint16(number)) % len(stamps))
+			case 2: // the clock goes on
+				clock = clock.Add(time.Duration(uint16(number)) * 20 * time.Millisecond)
+				continue
+			case 3: // the clock steps, back or forward by up to 18 hours
+				clock = clock.Add(time.Duration(number) * 2 * time.Second)
+				continue
+			}
+			r := authenticator.Record{Time: stamps[number], Now: clock, Until: stamps[number].Add(skew + time.Second)}
+			binary.LittleEndian.PutUint64(r.Tag[:], uint64(number))
+			got := present(t, c, r)
+			if r.TTL() <= 0 {
+				if got != status.ReasonArgument {
+					t.Fatalf("a record that has ended: %v", got)
+				}
+				continue
+			}
+			life := skew + time.Second
+			wrong := m.judge(uint64(number), r.Time.UnixMicro(), clock.UnixMicro(), life.Microseconds(), got)
+			if wrong != "" {
+				t.Fatalf("%v: %s", r, wrong)
+			}
+		}
+	})
+}

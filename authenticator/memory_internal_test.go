@@ -1,0 +1,146 @@
+package authenticator
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// load is what TestMemoryFollowsTheLoad watches.
+type load struct {
+	cache *MemoryCache
+	now   time.Time
+	n     uint64
+}
+
+// run stores records at a rate for a time.
+func (l *load) run(t *testing.T, perSecond int, d time.Duration) {
+	t.Helper()
+	for range perSecond * int(d/time.Second) {
+		l.n++
+		l.now = l.now.Add(time.Second / time.Duration(perSecond))
+		r := Record{Time: l.now, Now: l.now, Until: l.now.Add(5 * time.Minute)}
+		binary.LittleEndian.PutUint64(r.Tag[:], l.n)
+		if fresh, err := l.cache.Store(t.Context(), r); !fresh {
+			t.Fatal(err)
+		}
+	}
+}
+
+// held is how many records there are, and how many the maps have room for at
+// least.
+func (l *load) held() (records, room int) {
+	for i := range l.cache.shards {
+		records += len(l.cache.shards[i].seen)
+		room += l.cache.shards[i].peak
+	}
+	return records, room
+}
+
+// TestMemoryFollowsTheLoad: the records that have ended are an eighth or little
+// more of those that count, and after a burst its memory is given back.
+func TestMemoryFollowsTheLoad(t *testing.T) {
+	const life = 300
+	l := &load{cache: NewMemoryCacheAt(0, RefuseOlder, time.Unix(1e9, 0)), now: time.Unix(1e9, 0)}
+	before := heap()
+	l.run(t, 1000, 10*time.Minute)
+	if n, room := l.held(); n < 1000*life || n > 1000*life*5/4 || room < n {
+		t.Errorf("%d records held, %d count, room for %d", n, 1000*life, room)
+	}
+	full := heap() - before
+	if full > 100*1000*life {
+		t.Errorf("%d bytes for %d records", full, 1000*life)
+	}
+	l.run(t, 50, time.Hour)
+	if n, room := l.held(); n < 50*life || n > 50*life*5/4 || room > 1000*life/2 {
+		t.Errorf("after the burst: %d records held, %d count, room for %d", n, 50*life, room)
+	}
+	if rest := heap() - before; rest > full/4 {
+		t.Errorf("%d bytes left of %d", rest, full)
+	}
+	runtime.KeepAlive(l)
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestShrinkKeepsTheRest: a shard that has dropped most of its records, and moved
+// the others, knows them still.
+func TestShrinkKeepsTheRest(t *testing.T) {
+	start := time.Unix(1e9, 0)
+	c := NewMemoryCacheAt(2000, RefuseOlder, start)
+	s := &c.shards[0]
+	var kept []Record
+	for i := range uint64(2000) {
+		r := Record{Time: start, Now: start, Until: start.Add(5 * time.Minute)}
+		binary.LittleEndian.PutUint64(r.Tag[:], i)
+		if i%10 == 0 {
+			r.Time, r.Until = start.Add(5*time.Minute), start.Add(10*time.Minute)
+			kept = append(kept, r)
+		}
+		if fresh, err := c.Store(t.Context(), r); !fresh {
+			t.Fatal(err)
+		}
+	}
+	s.sweep(start.Add(6*time.Minute).UnixMicro(), 5000)
+	if len(s.seen) != len(kept) || s.peak != len(kept) {
+		t.Fatalf("%d records left, room for %d, want %d", len(s.seen), s.peak, len(kept))
+	}
+	for _, r := range kept {
+		if fresh, err := c.Store(t.Context(), r); fresh || err != nil {
+			t.Fatalf("a record that was moved: %v, %v", fresh, err)
+		}
+	}
+}
+
+// TestShardsAreEven: the tags of one client do not gather in one shard, whatever
+// they have in common.
+func TestShardsAreEven(t *testing.T) {
+	c := NewMemoryCacheAt(0, AcceptOlder, time.Unix(1e9, 0))
+	if len(c.shards) != maxShards {
+		t.Fatalf("%d shards", len(c.shards))
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for name, set := range map[string]func(tag *[24]byte, i uint64){
+		"counting":     func(tag *[24]byte, i uint64) { binary.BigEndian.PutUint64(tag[4:], i) },
+		"random start": func(tag *[24]byte, _ uint64) { binary.BigEndian.PutUint64(tag[:], random.Uint64()) },
+		"random end":   func(tag *[24]byte, _ uint64) { binary.BigEndian.PutUint64(tag[16:], random.Uint64()) },
+	} {
+		count := map[*shard]int{}
+		for i := range uint64(64000) {
+			var tag [24]byte
+			set(&tag, i)
+			first, again := c.shard(&tag), c.shard(&tag)
+			if first != again {
+				t.Fatal("a tag has two shards")
+			}
+			count[first]++
+		}
+		for _, n := range count {
+			if n < 800 || n > 1200 { // 1000, with a standard deviation of 31
+				t.Errorf("%s: %d in a shard, not 1000", name, n)
+			}
+		}
+	}
+}
+
+func TestShardCount(t *testing.T) {
+	for max, want := range map[int]int{-1: 64, 0: 64, 1: 1, 1024: 1, 2047: 1, 2048: 2, 65535: 32, 65536: 64, 10 << 20: 64} {
+		c := NewMemoryCacheAt(max, AcceptOlder, time.Now())
+		if len(c.shards) != want {
+			t.Errorf("max %d: %d shards, want %d", max, len(c.shards), want)
+		}
+		if max <= 0 {
+			max = defaultRecords
+		}
+		if room := len(c.shards) * c.shards[0].max; room > max || room < max*99/100 {
+			t.Errorf("max %d: room for %d", max, room)
+		}
+	}
+}

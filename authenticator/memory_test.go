@@ -1,0 +1,402 @@
+package authenticator_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/authenticator/replaytest"
+	"github.com/gosspi/kerberos/status"
+)
+
+const skew = 5 * time.Minute
+
+// start is the clock of these tests, not on a whole microsecond.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
+
+// use is a new authenticator of a client whose clock is ahead of now.
+func use(now time.Time, ahead time.Duration) authenticator.Record {
+	stamp := now.Add(ahead).Truncate(time.Microsecond)
+	r := authenticator.Record{Time: stamp, Now: now, Until: stamp.Add(skew + time.Second)}
+	rand.Read(r.Tag[:])
+	return r
+}
+
+// later is r presented again when the clock reads now.
+func later(r authenticator.Record, now time.Time) authenticator.Record {
+	r.Now = now
+	return r
+}
+
+// expect stores r and compares the answer: ReasonNone is fresh, ReasonReplay is
+// known, any other an error.
+func expect(t *testing.T, c *authenticator.MemoryCache, r authenticator.Record, want status.Reason) {
+	t.Helper()
+	if got := present(t, c, r); got != want {
+		t.Fatalf("Store gave %v, want %v", got, want)
+	}
+}
+
+func present(t testing.TB, c *authenticator.MemoryCache, r authenticator.Record) status.Reason {
+	t.Helper()
+	fresh, err := c.Store(t.Context(), r)
+	switch {
+	case err != nil && fresh:
+		t.Fatalf("fresh, and an error: %v", err)
+	case err != nil:
+		return status.ReasonOf(err)
+	case !fresh:
+		return status.ReasonReplay
+	}
+	return status.ReasonNone
+}
+
+func TestREPLAY_9_MemoryCacheConforms(t *testing.T) {
+	for name, max := range map[string]int{"one shard": 5000, "default": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			replaytest.Run(t, func(*testing.T) authenticator.ReplayCache {
+				return authenticator.NewMemoryCache(max, authenticator.AcceptOlder)
+			})
+		})
+	}
+}
+
+// TestREPLAY_2_OneOfManyPasses presents one authenticator 64 times at once, on one, two and
+// eight processors.
+func TestREPLAY_2_OneOfManyPasses(t *testing.T) {
+	rounds := 1000
+	if testing.Short() {
+		rounds = 100
+	}
+	for _, procs := range []int{1, 2, 8} {
+		func() {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+			for range rounds {
+				r := use(start, time.Second)
+				var fresh atomic.Int32
+				var group sync.WaitGroup
+				for range 64 {
+					group.Go(func() {
+						if present(t, c, r) == status.ReasonNone {
+							fresh.Add(1)
+						}
+					})
+				}
+				group.Wait()
+				if n := fresh.Load(); n != 1 {
+					t.Fatalf("%d processors: accepted %d times", procs, n)
+				}
+			}
+		}()
+	}
+}
+
+func TestREPLAY_3_LivesFromItsStamp(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+	r := use(start, skew)
+	expect(t, c, r, status.ReasonNone)
+	for _, after := range []time.Duration{0, skew, 3 * skew / 2, 2 * skew, 2*skew + time.Second - time.Microsecond} {
+		for range 100 { // so that it is swept, if it can be
+			expect(t, c, use(start.Add(after), 0), status.ReasonNone)
+		}
+		expect(t, c, later(r, start.Add(after)), status.ReasonReplay)
+	}
+	expect(t, c, later(r, r.Until), status.ReasonArgument)
+}
+
+// TestREPLAY_3_EndIsNotRoundedDown: the end of a record is not rounded down.
+func TestREPLAY_3_EndIsNotRoundedDown(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(1, authenticator.RefuseOlder, start)
+	r := use(start, time.Second)
+	r.Until = r.Until.Add(999)
+	expect(t, c, r, status.ReasonNone)
+	expect(t, c, use(r.Until.Add(-1), 0), status.ReasonReplayCacheFull)
+	expect(t, c, later(r, r.Until.Add(-1)), status.ReasonReplay)
+}
+
+func TestREPLAY_4_CoarseClocks(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+	for range 1000 {
+		expect(t, c, use(start, time.Second), status.ReasonNone)
+	}
+}
+
+func TestREPLAY_5_FullRefuses(t *testing.T) {
+	for _, max := range []int{1, 2, 1023, 1024, 2048, 70000} {
+		c := authenticator.NewMemoryCacheAt(max, authenticator.RefuseOlder, start)
+		var held []authenticator.Record
+		for range max {
+			r := use(start, time.Second)
+			got := present(t, c, r)
+			if got == status.ReasonReplayCacheFull && max > 2000 {
+				break // the shards do not fill evenly
+			}
+			if got != status.ReasonNone {
+				t.Fatalf("max %d: %v after %d", max, got, len(held))
+			}
+			held = append(held, r)
+		}
+		if len(held) < max*9/10 {
+			t.Errorf("max %d: full at %d", max, len(held))
+		}
+		// It never holds more, and forgets none of them.
+		for range max {
+			if r := use(start.Add(skew), 0); present(t, c, r) == status.ReasonNone {
+				held = append(held, r)
+			}
+		}
+		if len(held) > max {
+			t.Errorf("max %d: holds %d", max, len(held))
+		}
+		for _, r := range held {
+			expect(t, c, later(r, start.Add(skew)), status.ReasonReplay)
+		}
+		// When they have ended there is room again, at once.
+		after := start.Add(3 * skew)
+		for range min(max, 100) {
+			expect(t, c, use(after, 0), status.ReasonNone)
+		}
+		// And what was forgotten is not new for a clock that went back.
+		for _, r := range held {
+			if got := present(t, c, r); got != status.ReasonReplay && got != status.ReasonBeforeReplayCache {
+				t.Fatalf("max %d: a forgotten record: %v", max, got)
+			}
+		}
+	}
+}
+
+// TestREPLAY_5_OneHasEnded: full but for one record among a thousand that has
+// ended, there is room for one.
+func TestREPLAY_5_OneHasEnded(t *testing.T) {
+	const max = 1000
+	for range 20 {
+		c := authenticator.NewMemoryCacheAt(max, authenticator.RefuseOlder, start)
+		first := use(start, time.Second)
+		expect(t, c, first, status.ReasonNone)
+		now := start.Add(time.Minute)
+		for range max - 1 {
+			expect(t, c, use(now, 0), status.ReasonNone)
+		}
+		expect(t, c, use(first.Until.Add(-time.Microsecond), 0), status.ReasonReplayCacheFull)
+		expect(t, c, use(first.Until, 0), status.ReasonNone)
+		expect(t, c, use(first.Until, 0), status.ReasonReplayCacheFull)
+	}
+}
+
+func TestREPLAY_7_Context(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := use(start, time.Second)
+	fresh, err := c.Store(ctx, r)
+	if fresh || status.ReasonOf(err) != status.ReasonCanceled || !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v, %v", fresh, err)
+	}
+	expect(t, c, r, status.ReasonNone) // it took nothing
+}
+
+func TestREPLAY_8_StartRules(t *testing.T) {
+	const usec = time.Microsecond
+	begin := start.Truncate(usec)
+	for _, c := range []struct {
+		name  string
+		rule  authenticator.StartRule
+		stamp time.Time
+		now   time.Time
+		want  status.Reason
+	}{
+		{"older", authenticator.RefuseOlder, begin.Add(-usec), start, status.ReasonBeforeReplayCache},
+		{"older, at the edge of the skew", authenticator.RefuseOlder, begin.Add(-skew), start, status.ReasonBeforeReplayCache},
+		{"same microsecond", authenticator.RefuseOlder, begin, start, status.ReasonNone},
+		{"older, later", authenticator.RefuseOlder, begin.Add(-usec), start.Add(4 * time.Minute), status.ReasonBeforeReplayCache},
+		{"of a fast clock", authenticator.RefuseOlder, begin.Add(skew), start, status.ReasonNone},
+		{"within the skew", authenticator.RefuseWithinSkew, begin.Add(skew), begin.Add(skew), status.ReasonBeforeReplayCache},
+		{"within the skew, older", authenticator.RefuseWithinSkew, begin.Add(-usec), start, status.ReasonBeforeReplayCache},
+		{"within the lifetime", authenticator.RefuseWithinSkew, begin.Add(skew + time.Second), begin.Add(skew), status.ReasonBeforeReplayCache},
+		{"beyond it", authenticator.RefuseWithinSkew, begin.Add(skew + time.Second + usec), begin.Add(skew + 2*time.Second), status.ReasonNone},
+		{"lifted", authenticator.AcceptOlder, begin.Add(-skew), start, status.ReasonNone},
+		{"lifted, long before", authenticator.AcceptOlder, begin.AddDate(-20, 0, 0), begin.AddDate(-20, 0, 0), status.ReasonNone},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cache := authenticator.NewMemoryCacheAt(0, c.rule, start)
+			r := use(c.stamp, 0)
+			r.Now = c.now
+			expect(t, cache, r, c.want)
+			if c.want == status.ReasonNone {
+				expect(t, cache, r, status.ReasonReplay)
+			}
+		})
+	}
+}
+
+// TestREPLAY_8_SystemClock: what is stamped while the cache is there is
+// accepted, what is stamped before is not.
+func TestREPLAY_8_SystemClock(t *testing.T) {
+	before := use(time.Now(), -time.Microsecond)
+	c := authenticator.NewMemoryCache(0, authenticator.RefuseOlder)
+	expect(t, c, use(time.Now(), time.Microsecond), status.ReasonNone)
+	expect(t, c, before, status.ReasonBeforeReplayCache)
+}
+
+func TestREPLAY_10_OneCachePerProcess(t *testing.T) {
+	first := authenticator.SharedCache()
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			if authenticator.SharedCache() != first {
+				t.Error("another cache")
+			}
+		})
+	}
+	group.Wait()
+	r := use(time.Now(), time.Second)
+	expect(t, first, r, status.ReasonNone)
+	expect(t, authenticator.SharedCache(), r, status.ReasonReplay)
+	expect(t, first, use(time.Now().Add(-time.Hour), 0), status.ReasonBeforeReplayCache)
+}
+
+// TestREPLAY_11_ClockSteps: whatever the clock does, nothing gets in twice; and
+// a step there and back locks out only what may have been known.
+func TestREPLAY_11_ClockSteps(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+	fill := func(now time.Time) {
+		t.Helper()
+		for range 5000 {
+			expect(t, c, use(now, 0), status.ReasonNone)
+		}
+	}
+	old := use(start, time.Second)
+	fast := use(start, skew)
+	expect(t, c, old, status.ReasonNone)
+	expect(t, c, fast, status.ReasonNone)
+
+	// Forward by an hour: both have ended, and are dropped.
+	fill(start.Add(time.Hour))
+	for _, r := range []authenticator.Record{old, fast} {
+		if got := present(t, c, r); got != status.ReasonReplay && got != status.ReasonBeforeReplayCache {
+			t.Fatalf("after a step forward and back: %v", got)
+		}
+	}
+	// Back again: who is stamped after all that was dropped gets in, and is
+	// kept to its own end, though the clock has been later than that.
+	now := start.Add(skew + time.Second)
+	after := use(now, 0)
+	expect(t, c, after, status.ReasonNone)
+	fill(now.Add(time.Second))
+	fill(now.Add(4 * time.Minute))
+	expect(t, c, later(after, now.Add(4*time.Minute)), status.ReasonReplay)
+
+	// Back by more than the skew, past what still counts.
+	expect(t, c, later(after, now.Add(-2*skew)), status.ReasonReplay)
+}
+
+// TestSkewsMayDiffer: acceptors with different skews that share the cache do
+// not open a gap for each other.
+func TestSkewsMayDiffer(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+	short := use(start, time.Second)
+	short.Until = short.Time.Add(time.Minute)
+	expect(t, c, short, status.ReasonNone)
+	now := start.Add(2 * time.Minute)
+	for range 5000 {
+		r := use(now, 0)
+		r.Until = r.Time.Add(time.Minute)
+		expect(t, c, r, status.ReasonNone)
+	}
+	again := later(short, now)
+	again.Until = again.Time.Add(skew)
+	if got := present(t, c, again); got != status.ReasonReplay && got != status.ReasonBeforeReplayCache {
+		t.Errorf("at the acceptor with the greater skew: %v", got)
+	}
+
+	// From the first record on that wants it, all are kept for longer; so those
+	// of the acceptor with the smaller skew drop none of the other's.
+	c = authenticator.NewMemoryCacheAt(2000, authenticator.RefuseOlder, start)
+	long := use(start, time.Second)
+	expect(t, c, long, status.ReasonNone)
+	for range 1000 {
+		r := use(now, 0)
+		r.Until = r.Time.Add(time.Minute)
+		expect(t, c, r, status.ReasonNone)
+	}
+	expect(t, c, later(long, now), status.ReasonReplay)
+	expect(t, c, use(now, 0), status.ReasonNone)
+	slow := use(now, -now.Sub(start)+time.Second)
+	expect(t, c, slow, status.ReasonNone)
+}
+
+func TestStoreRefusesMisuse(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+	r := use(start, time.Second)
+	expect(t, c, later(r, r.Until), status.ReasonArgument)
+	expect(t, c, authenticator.Record{}, status.ReasonArgument)
+	expect(t, &authenticator.MemoryCache{}, r, status.ReasonReplayCacheFailed)
+	expect(t, nil, r, status.ReasonReplayCacheFailed)
+}
+
+func TestRecordTTL(t *testing.T) {
+	r := authenticator.Record{Now: start, Until: start.Add(90 * time.Second)}
+	if got := r.TTL(); got != 90*time.Second {
+		t.Errorf("TTL = %v", got)
+	}
+}
+
+// TestStoreDoesNotAllocate: in steady state, with as many records dropped as
+// stored, and for a replay.
+func TestStoreDoesNotAllocate(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, start)
+	var cache authenticator.ReplayCache = c
+	now, ctx := start, t.Context()
+	store := func() {
+		now = now.Add(skew / 10000)
+		r := authenticator.Record{Time: now, Now: now, Until: now.Add(skew)}
+		binary.LittleEndian.PutUint64(r.Tag[:], uint64(now.UnixMicro()))
+		for _, want := range []bool{true, false} {
+			if fresh, err := cache.Store(ctx, r); fresh != want || err != nil {
+				t.Fatal(fresh, err)
+			}
+		}
+	}
+	for range 50000 {
+		store()
+	}
+	if n := testing.AllocsPerRun(50000, store); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkMemoryCache(b *testing.B) {
+	for name, perSecond := range map[string]int{"100 a second": 100, "3000 a second": 3000} {
+		b.Run(name, func(b *testing.B) {
+			c := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, start)
+			ctx, now, tag := context.Background(), start, [24]byte{}
+			store := func() {
+				for i := range tag { // cheap, and never the same
+					if tag[i]++; tag[i] != 0 {
+						break
+					}
+				}
+				now = now.Add(time.Second / time.Duration(perSecond))
+				if fresh, err := c.Store(ctx, authenticator.Record{Tag: tag, Time: now, Now: now, Until: now.Add(skew)}); !fresh {
+					b.Fatal(err)
+				}
+			}
+			for range 2 * perSecond * int(skew/time.Second) {
+				store()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				store()
+			}
+		})
+	}
+}
