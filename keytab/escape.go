@@ -8,6 +8,9 @@ import (
 const (
 	whyCount = "it does not have 1 to 32 components"
 	whyLong  = "is longer than 1024 bytes"
+	whyUTF8  = "it is not valid UTF-8"
+	whyLone  = "it ends in a lone backslash"
+	whyRealm = "'@' or '/' stands unescaped in the realm"
 )
 
 // checkPart says what is wrong with a component or realm, "" if nothing is.

@@ -151,14 +151,14 @@ func checkPattern(components []string, realm string, hasRealm bool) string {
 // split takes a name apart as ParsePrincipal does, but lets parts be empty and
 // the realm be missing. why says why that is impossible, "" if it is not.
 func split(s string) (components []string, realm string, hasRealm bool, why string) {
-	if !utf8.ValidString(s) {
-		return nil, "", false, "it is not valid UTF-8"
+	switch backslashes := len(s) - len(strings.TrimRight(s, `\`)); {
+	case backslashes%2 == 1:
+		return nil, "", false, whyLone
+	case !utf8.ValidString(s):
+		return nil, "", false, whyUTF8
 	}
 	for {
 		i := separator(s)
-		if strings.HasSuffix(s[:i], `\`) && unescaped(s[:i]+`\`) != unescaped(s[:i]) {
-			return nil, "", false, "it ends in a lone backslash"
-		}
 		components = append(components, unescaped(s[:i]))
 		if i == len(s) {
 			return components, "", false, ""
@@ -169,7 +169,7 @@ func split(s string) (components []string, realm string, hasRealm bool, why stri
 		}
 	}
 	if separator(s) < len(s) {
-		return nil, "", false, "'@' or '/' stands unescaped in the realm"
+		return nil, "", false, whyRealm
 	}
 	return components, unescaped(s), true, ""
 }

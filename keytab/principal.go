@@ -72,7 +72,7 @@ func ParsePrincipal(s string) (Principal, error) {
 		case '/', '@':
 			switch {
 			case realm:
-				return Principal{}, badName("'@' or '/' stands unescaped in the realm")
+				return Principal{}, badName(whyRealm)
 			case part == 0:
 				return Principal{}, badName("a component is empty")
 			}
@@ -82,7 +82,7 @@ func ParsePrincipal(s string) (Principal, error) {
 			continue
 		case '\\':
 			if i++; i == len(s) {
-				return Principal{}, badName("it ends in a lone backslash")
+				return Principal{}, badName(whyLone)
 			}
 			rewrite = rewrite || !afterBackslash(s[i])
 			high = high || s[i] >= utf8.RuneSelf
@@ -102,7 +102,7 @@ func ParsePrincipal(s string) (Principal, error) {
 	case components > maxComponents:
 		return Principal{}, badName(whyCount)
 	case high && !utf8.ValidString(s):
-		return Principal{}, badName("it is not valid UTF-8")
+		return Principal{}, badName(whyUTF8)
 	case rewrite:
 		return Principal{canonical(s)}, nil
 	}
