@@ -35,9 +35,13 @@ type Record struct {
 func (r Record) TTL() time.Duration { return r.Until.Sub(r.Now) }
 
 // ReplayCache remembers the authenticators that were used. It is shared by all
-// that accept under the same keys: two caches that do not know of each other
-// let each authenticator in twice, once each. The package replaytest has the
-// tests that an implementation must pass.
+// that accept under the same keys: two caches that do not know of each other,
+// on two hosts behind one name say, let an authenticator in once each. Such a
+// second use is worth nothing where the client then has to know the session
+// key, because messages are protected under the acceptor's subkey, or is bound
+// to its channel.
+//
+// The package replaytest has the tests that an implementation must pass.
 type ReplayCache interface {
 	// Store reports whether r.Tag is new, and remembers it until r.Until at
 	// least. Both are one step: of any number of concurrent calls with one Tag, in
