@@ -82,7 +82,7 @@ func (e *Error) Is(target error) bool {
 		return false
 	}
 	if t.Reason == ReasonNone {
-		return t.code != SEC_E_OK && e.Code() == t.code
+		return e.Code() == t.code
 	}
 	return e.Reason == t.Reason
 }

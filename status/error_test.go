@@ -87,6 +87,7 @@ func TestErrorIsAndAs(t *testing.T) {
 		{"its cause", context.DeadlineExceeded, true},
 		{"the zero error", &Error{}, false},
 		{"a target with a detail", &Error{Reason: ReasonReplayCacheFailed, Detail: "redis"}, false},
+		{"a target with a cause", &Error{Reason: ReasonReplayCacheFailed, Err: io.EOF}, false},
 		{"a nil target", (*Error)(nil), false},
 		{"foreign", io.EOF, false},
 	} {
