@@ -30,7 +30,7 @@ MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 PACKAGES = $$($(GO) list ./... | grep -v '/internal/interop')
 
 # each runs a command in every module.
-each = for m in $(MODULES); do echo "--- $$m: $(firstword $(1)) $(wordlist 2,3,$(1))"; (cd "$$m" && $(1)); done
+each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
 
 .NOTPARALLEL:
 .PHONY: test fmt vet race 386 cross lint interop fuzz bench
@@ -39,12 +39,15 @@ test: fmt vet race 386 cross
 	@echo "make test: passed"
 
 fmt:
+	@echo "=== $@"
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then printf 'not as gofmt writes it:\n%s\n' "$$files"; exit 1; fi
 
 vet:
+	@echo "=== $@"
 	@$(call each,$(GO) vet ./...)
 
 race:
+	@echo "=== tests"
 ifneq ($(RACE),)
 	@GO="$(GO)" bash .ci/compiler
 	@export CGO_ENABLED=1; $(call each,$(GO) test $(RACE) $(PACKAGES))
@@ -55,25 +58,31 @@ endif
 
 # The 32-bit tests run where the processor can: on amd64 and on 386.
 386:
+	@echo "=== $@"
 	@case "$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH)" in \
 	linux/amd64|linux/386) export GOARCH=386 CGO_ENABLED=0; $(call each,$(GO) test $(PACKAGES)) ;; \
 	*) echo "NOT RUN: the 32-bit tests need linux on amd64" ;; esac
 
 cross:
+	@echo "=== $@"
 	@for p in $(PLATFORMS); do \
 	export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; echo "--- build for $$p"; \
 	for m in $(MODULES); do (cd "$$m" && $(GO) build ./...); done; done
 
 lint: vet
+	@echo "=== $@"
 	@files=$$($(GO) run $(GOFUMPT) -l .); if [ -n "$$files" ]; then printf 'not as gofumpt writes it:\n%s\n' "$$files"; exit 1; fi
 	@$(call each,$(GO) run $(STATICCHECK) ./...)
 	@echo "make lint: passed"
 
 interop:
+	@echo "=== $@"
 	@GO="$(GO)" bash .ci/interop
 
 fuzz:
+	@echo "=== $@"
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" bash .ci/fuzz
 
 bench:
+	@echo "=== $@"
 	@$(call each,$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...)

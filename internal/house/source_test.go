@@ -14,6 +14,7 @@ import (
 var clocks = map[string]string{
 	"sspi/acceptor.go":        "the default of Config.Time",
 	"authenticator/memory.go": "when a cache was made, for callers without a clock",
+	"keytab/file.go":          "how long ago the file was looked at",
 }
 
 // TestTree_OneClock is the rule that no decision reads a clock of its own.
