@@ -1,0 +1,176 @@
+package authenticator
+
+import (
+	"crypto/md5"
+	"crypto/subtle"
+	"encoding/binary"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// ChannelBindings name the channel that an exchange runs over (RFC 2744,
+// Section 3.11; SEC_CHANNEL_BINDINGS). For TLS only ApplicationData is set, to
+// the binding's prefix and value, as in "tls-server-end-point:" and a hash.
+type ChannelBindings struct {
+	InitiatorAddrType uint32
+	InitiatorAddress  []byte
+	AcceptorAddrType  uint32
+	AcceptorAddress   []byte
+	ApplicationData   []byte
+}
+
+// BindingPolicy says what becomes of clients that send no channel bindings,
+// where the acceptor gave some. A client that sends wrong ones is always
+// refused, and so is one that says it knows of bindings and sends none
+// (MS-KILE, Section 3.4.5).
+type BindingPolicy uint8
+
+const (
+	BindingDefault      BindingPolicy = iota // BindingRequired
+	BindingRequired                          // refused
+	BindingAllowMissing                      // accepted (ASC_REQ_ALLOW_MISSING_BINDINGS)
+	BindingProxied                           // the acceptor has none, its proxy has: the client must send some (ASC_REQ_PROXY_BINDINGS)
+)
+
+// Binding is what came of the channel bindings.
+type Binding uint8
+
+const (
+	BindingUnchecked Binding = iota // the acceptor gave none to compare
+	BindingMatched
+	BindingMissing // the client sent none, and may
+	BindingOfProxy // the client is bound to a channel that ends at the acceptor's proxy
+)
+
+// headerLen is the length of SEC_CHANNEL_BINDINGS without its data: eight ULONGs.
+const headerLen = 32
+
+// ParseChannelBindings reads a SEC_CHANNEL_BINDINGS: eight little-endian ULONGs,
+// whose offsets count from the start of b, and the data they point to. The
+// result shares nothing with b.
+func ParseChannelBindings(b []byte) (ChannelBindings, error) {
+	var none ChannelBindings
+	if len(b) < headerLen {
+		return none, badBuffer("it is shorter than its header")
+	}
+	field := func(i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
+	take := func(length, offset uint32) ([]byte, bool) {
+		if length == 0 {
+			return nil, true
+		}
+		if offset < headerLen || uint64(offset) > uint64(len(b)) || uint64(length) > uint64(len(b))-uint64(offset) {
+			return nil, false
+		}
+		return append([]byte(nil), b[offset:][:length]...), true
+	}
+	initiator, ok1 := take(field(1), field(2))
+	acceptor, ok2 := take(field(4), field(5))
+	data, ok3 := take(field(6), field(7))
+	if !ok1 || !ok2 || !ok3 {
+		return none, badBuffer("a part of it lies outside")
+	}
+	return ChannelBindings{
+		InitiatorAddrType: field(0), InitiatorAddress: initiator,
+		AcceptorAddrType: field(3), AcceptorAddress: acceptor,
+		ApplicationData: data,
+	}, nil
+}
+
+// MarshalBinary makes a SEC_CHANNEL_BINDINGS.
+func (b ChannelBindings) MarshalBinary() ([]byte, error) {
+	total := uint64(headerLen) + uint64(len(b.InitiatorAddress)) + uint64(len(b.AcceptorAddress)) + uint64(len(b.ApplicationData))
+	if total > 1<<31 {
+		return nil, badBuffer("it is too long")
+	}
+	out := make([]byte, headerLen, total)
+	put := func(i int, v uint32) { binary.LittleEndian.PutUint32(out[4*i:], v) }
+	add := func(i int, data []byte) {
+		put(i, uint32(len(data)))
+		if len(data) > 0 {
+			put(i+1, uint32(len(out)))
+			out = append(out, data...)
+		}
+	}
+	put(0, b.InitiatorAddrType)
+	add(1, b.InitiatorAddress)
+	put(3, b.AcceptorAddrType)
+	add(4, b.AcceptorAddress)
+	add(6, b.ApplicationData)
+	return out, nil
+}
+
+func badBuffer(detail string) error {
+	return &status.Error{Reason: status.ReasonArgument, Detail: "SEC_CHANNEL_BINDINGS: " + detail}
+}
+
+// sum is Bnd of RFC 4121, Section 4.1.1.2: MD5 over the fields, with integers
+// little-endian. As the RFC has it, a structure without addresses may stand for
+// no address type or for GSS_C_AF_NULLADDR; nullAddr picks the second.
+func (b *ChannelBindings) sum(nullAddr bool) [16]byte {
+	const afNullAddr = 255
+	initiator, acceptor := b.InitiatorAddrType, b.AcceptorAddrType
+	if nullAddr {
+		initiator, acceptor = afNullAddr, afNullAddr
+	} else if b.plain() {
+		initiator, acceptor = 0, 0
+	}
+	h := md5.New()
+	var word [4]byte
+	put := func(v uint32) {
+		binary.LittleEndian.PutUint32(word[:], v)
+		h.Write(word[:])
+	}
+	put(initiator)
+	put(uint32(len(b.InitiatorAddress)))
+	h.Write(b.InitiatorAddress)
+	put(acceptor)
+	put(uint32(len(b.AcceptorAddress)))
+	h.Write(b.AcceptorAddress)
+	put(uint32(len(b.ApplicationData)))
+	h.Write(b.ApplicationData)
+	return [16]byte(h.Sum(nil))
+}
+
+// plain reports whether b has no addresses. Java hashes such bindings with
+// address type 255, everybody else with 0; both are taken, since the
+// application data is what binds.
+func (b *ChannelBindings) plain() bool {
+	null := func(t uint32) bool { return t == 0 || t == 255 }
+	return len(b.InitiatorAddress) == 0 && len(b.AcceptorAddress) == 0 && null(b.InitiatorAddrType) && null(b.AcceptorAddrType)
+}
+
+// matches compares in constant time.
+func (b *ChannelBindings) matches(bnd [16]byte) bool {
+	own := b.sum(false)
+	ok := subtle.ConstantTimeCompare(own[:], bnd[:])
+	if b.plain() {
+		other := b.sum(true)
+		ok |= subtle.ConstantTimeCompare(other[:], bnd[:])
+	}
+	return ok == 1
+}
+
+// decideBinding is the whole table of who may come in with which bindings.
+// aware: the client says that it supports bindings (KERB_AP_OPTIONS_CBT). A
+// client without a checksum counts as one that sends none.
+func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
+	sent := c.bindings != [16]byte{}
+	switch {
+	case len(p.Bindings) == 0 && p.Policy != BindingProxied:
+		return BindingUnchecked, nil
+	case len(p.Bindings) == 0 && sent:
+		return BindingOfProxy, nil
+	case sent:
+		for i := range p.Bindings {
+			if p.Bindings[i].matches(c.bindings) {
+				return BindingMatched, nil
+			}
+		}
+		return 0, &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the client is bound to another channel than this one"}
+	case aware:
+		return 0, &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client supports channel bindings and saw no channel: somebody stands between"}
+	case p.Policy == BindingAllowMissing:
+		return BindingMissing, nil
+	}
+	return 0, &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client sent no channel bindings"}
+}

@@ -1,0 +1,218 @@
+package authenticator
+
+import (
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+// usageAuthenticator is the key usage of an AP-REQ's Authenticator (RFC 4120,
+// Section 7.5.1).
+const usageAuthenticator = 11
+
+// Params is what an authenticator is held against.
+type Params struct {
+	// Now is the acceptor's clock.
+	Now time.Time
+	// Skew is how far the client's clock may differ from it.
+	Skew time.Duration
+	// ETypes are the permitted encryption types of subkeys and checksums. If
+	// nil, 17 to 20.
+	ETypes []keytab.EType
+	// Bindings are the channels this exchange may be bound to; any one may
+	// match. If empty, the client's bindings are not looked at.
+	Bindings []ChannelBindings
+	// Policy is about clients that send no bindings.
+	Policy BindingPolicy
+	// PeerAddr is where the client is. The zero Addr: addresses in the ticket
+	// are not compared.
+	PeerAddr netip.Addr
+	// TransitedRealms may lie between the client's realm and ours where the KDC
+	// did not check, besides those on the hierarchical path.
+	TransitedRealms []string
+	// Delegate reads forwarded credentials. Otherwise they are skipped unread.
+	Delegate bool
+	// IgnoreUnknownAuthorizationData follows MS-KILE, Section 3.1.5.5, in place
+	// of RFC 4120, Section 5.2.6: what is not understood does not refuse.
+	IgnoreUnknownAuthorizationData bool
+}
+
+// Check decrypts the authenticator with the ticket's session key and holds it
+// against the ticket, the clock and p. RFC 4120, Section 3.2.3, RFC 4121,
+// Section 4.1.1. Everything is checked but whether it has been seen before:
+// that is [Checked.Claim], the last step.
+//
+// Errors are, or wrap, *status.Error. An error that comes after the client's
+// flags were read is a [*Refused].
+func Check(t *ticket.Ticket, p *Params) (*Checked, error) {
+	// Kept this thin so that it is inlined and the Checked can live on the
+	// caller's stack.
+	var c Checked
+	if err := c.check(t, p); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+func (c *Checked) check(t *ticket.Ticket, p *Params) error {
+	content := t.Unproven()
+	if content == nil {
+		return &status.Error{Reason: status.ReasonArgument, Detail: "a ticket that was never opened proves nothing"}
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	var a krb5.Authenticator
+	if err := s.open(t, content, &a); err != nil {
+		return err
+	}
+	if err := s.checkClient(&a, content); err != nil {
+		return err
+	}
+	if err := checkAddresses(content.Addresses, p.PeerAddr); err != nil {
+		return err
+	}
+	if err := checkTransited(content, p.TransitedRealms); err != nil {
+		return err
+	}
+	var ad authData
+	if err := ad.read(content.AuthorizationData, a.AuthorizationData, p); err != nil {
+		return err
+	}
+	if err := checkSkew(&a, p.Now, p.Skew); err != nil {
+		return err
+	}
+	sum, err := readChecksum(&a, t.Options(), content.SessionKey)
+	if err != nil {
+		return err
+	}
+	binding, err := decideBinding(&sum, ad.bindingAware, p)
+	if err != nil {
+		return refusal(sum.flags, err)
+	}
+	sub, err := readSubkey(&a, p.ETypes)
+	if err != nil {
+		return refusal(sum.flags, err)
+	}
+	delegated, err := readDelegation(&sum, sub, content, p)
+	if err != nil {
+		return refusal(sum.flags, err)
+	}
+	*c = Checked{
+		content: content, flags: sum.flags, binding: binding, subkey: sub,
+		sequenceNumber: a.SequenceNumber, ctime: a.Ctime, cusec: a.Cusec,
+		offer: ad.offer, offered: ad.offered, target: ad.target, targetUntrusted: ad.targetUntrusted,
+		delegated: delegated, now: p.Now.Unix(), nowNano: int32(p.Now.Nanosecond()), skew: p.Skew,
+	}
+	_, sealed := t.Authenticator()
+	c.setTag(content.SessionKey.EType(), sealed)
+	return nil
+}
+
+// open decrypts the authenticator into s and reads it.
+func (s *scratch) open(t *ticket.Ticket, content *ticket.Content, a *krb5.Authenticator) error {
+	e, sealed := t.Authenticator()
+	if e != content.SessionKey.EType() {
+		return &status.Error{Reason: status.ReasonWrongKey, Detail: "the authenticator is of " + e.String() + ", the ticket's session key of " + content.SessionKey.EType().String()}
+	}
+	plain, err := content.SessionKey.Decrypt(s.plain[:0], sealed, usageAuthenticator)
+	if err != nil {
+		return &status.Error{Reason: status.ReasonWrongKey, Detail: "the authenticator does not open with the ticket's session key"}
+	}
+	s.plain = plain
+	return a.Parse(plain)
+}
+
+// checkClient holds the sender to the ticket: name and realm, component by
+// component. The escaped forms are equal exactly when those are.
+func (s *scratch) checkClient(a *krb5.Authenticator, content *ticket.Content) error {
+	s.name = krb5.AppendPrincipal(s.name[:0], a.Client, a.ClientRealm)
+	if string(s.name) != content.Client.String() {
+		return &status.Error{Reason: status.ReasonNameMismatch, Detail: "the authenticator names " + strconv.Quote(string(s.name)) + ", the ticket " + strconv.Quote(content.Client.String())}
+	}
+	return nil
+}
+
+// checkSkew: a difference of exactly skew passes (RFC 4120, Section 3.2.3).
+func checkSkew(a *krb5.Authenticator, now time.Time, skew time.Duration) error {
+	stamp := time.Unix(a.Ctime, int64(a.Cusec)*1000)
+	if stamp.Before(now.Add(-skew)) || stamp.After(now.Add(skew)) {
+		return &status.Error{Reason: status.ReasonClockSkew, Detail: "the client's clock said " + stamp.UTC().Format(time.RFC3339) + ", the clock here " + now.UTC().Format(time.RFC3339)}
+	}
+	return nil
+}
+
+// subkey is the initiator's, kept by value until somebody asks for a key.
+type subkey struct {
+	etype keytab.EType
+	bytes [32]byte
+	n     int8
+}
+
+func (k *subkey) key() keytab.Key {
+	if k.n == 0 {
+		return keytab.Key{}
+	}
+	key, err := keytab.NewKey(k.etype, k.bytes[:k.n])
+	if err != nil {
+		return keytab.Key{} // unreachable: readSubkey checked type and length
+	}
+	return key
+}
+
+func readSubkey(a *krb5.Authenticator, permitted []keytab.EType) (k subkey, err error) {
+	if a.Subkey.Value == nil {
+		return k, nil
+	}
+	profile, known := etype.Lookup(etype.ID(a.Subkey.EType))
+	if !known || !etype.Permitted(permitted, a.Subkey.EType) {
+		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey is of " + etype.ID(a.Subkey.EType).String()}
+	}
+	if len(a.Subkey.Value) != profile.KeyLen || profile.KeyLen > len(k.bytes) {
+		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey has the wrong length for " + etype.ID(a.Subkey.EType).String()}
+	}
+	k.etype, k.n = keytab.EType(a.Subkey.EType), int8(profile.KeyLen)
+	copy(k.bytes[:], a.Subkey.Value)
+	return k, nil
+}
+
+// Refused is a refusal that came after the client's own flags were read: they
+// tell whether it waits for an answer.
+type Refused struct {
+	Flags flags.GSS // as the client asked, not granted
+	Err   error     // wraps a *status.Error
+}
+
+func (r *Refused) Error() string { return r.Err.Error() }
+func (r *Refused) Unwrap() error { return r.Err }
+
+func refusal(f flags.GSS, err error) error { return &Refused{Flags: f, Err: err} }
+
+// scratch holds what must not outlive one Check.
+type scratch struct {
+	plain []byte
+	name  []byte
+}
+
+// maxKept keeps one oversized authenticator (delegation makes them long) from
+// making every later wipe a long one.
+const maxKept = 16 << 10
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// release wipes the plaintext, which may hold a subkey.
+func (s *scratch) release() {
+	s.plain = s.plain[:cap(s.plain)]
+	clear(s.plain)
+	s.plain = s.plain[:0]
+	if cap(s.plain) <= maxKept {
+		scratches.Put(s)
+	}
+}

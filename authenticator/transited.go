@@ -1,0 +1,192 @@
+package authenticator
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+const (
+	transitedX500Compress = 1    // DOMAIN-X500-COMPRESS
+	maxTransited          = 4096 // bytes; arbitrary, a path of a hundred realms
+	maxTransitedRealms    = 128
+)
+
+// checkTransited looks at the realms between the client's and ours, unless our
+// own KDC says that it did (RFC 4120, Sections 2.7 and 3.3.3.2). Each must lie
+// on the hierarchical path between the two or be allowed by name. A direct
+// trust leaves no realm between.
+func checkTransited(c *ticket.Content, allowed []string) error {
+	if len(c.Transited) == 0 {
+		return nil
+	}
+	if c.TransitedType != transitedX500Compress {
+		return &status.Error{Reason: status.ReasonTransitedType, Detail: "the ticket's path is in an unknown encoding"}
+	}
+	if c.Flags&flags.TicketTransitedPolicyChecked != 0 {
+		return nil
+	}
+	from, to := c.Client.Realm(), c.Service.Realm()
+	realms, ok := expandTransited(string(c.Transited), from, to)
+	if !ok {
+		return &status.Error{Reason: status.ReasonTransited, Detail: "the ticket's path does not parse"}
+	}
+	for _, r := range realms {
+		if !slices.Contains(allowed, r) && !onPath(r, from, to) {
+			return &status.Error{Reason: status.ReasonTransited, Detail: "the client came through a realm that is not on the way and not allowed, and the KDC did not check the path"}
+		}
+	}
+	return nil
+}
+
+// expandTransited undoes the compression of RFC 4120, Section 3.3.3.2. The
+// realms come in the order in which they stand, which is not the order of the
+// path.
+func expandTransited(contents, client, server string) (realms []string, ok bool) {
+	if len(contents) > maxTransited {
+		return nil, false
+	}
+	if contents == "" {
+		return nil, true
+	}
+	last, previous, gap := client, "", false
+	for _, field := range splitFields(contents) {
+		if field == "" { // everything between its neighbours
+			gap = true
+			continue
+		}
+		realm, ok := expandField(field, previous)
+		if !ok {
+			return nil, false
+		}
+		if gap {
+			between, ok := betweenRealms(last, realm)
+			if !ok {
+				return nil, false
+			}
+			realms, gap = append(realms, between...), false
+		}
+		realms = append(realms, realm)
+		last, previous = realm, realm
+		if len(realms) > maxTransitedRealms {
+			return nil, false
+		}
+	}
+	if gap {
+		between, ok := betweenRealms(last, server)
+		if !ok {
+			return nil, false
+		}
+		realms = append(realms, between...)
+	}
+	return realms, len(realms) <= maxTransitedRealms
+}
+
+// splitFields cuts at commas that no backslash quotes. The quotes stay.
+func splitFields(s string) []string {
+	var fields []string
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case ',':
+			fields = append(fields, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(fields, s[start:])
+}
+
+// expandField makes a whole realm of one field: "MIT." is short for "MIT." and
+// the previous realm, "/HP" for the previous realm and "/HP", and a space in
+// front says that a field is whole.
+func expandField(field, previous string) (realm string, ok bool) {
+	name, quotedEnd, ok := unquote(field)
+	switch {
+	case !ok || name == "":
+		return "", false
+	case field[0] == ' ':
+		return name[1:], len(name) > 1
+	case field[0] == '/':
+		return previous + name, true
+	case name[len(name)-1] == '.' && !quotedEnd:
+		return name + previous, previous != ""
+	}
+	return name, true
+}
+
+// unquote removes backslashes; quotedEnd says that one stood before the last
+// character.
+func unquote(s string) (out string, quotedEnd, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		quotedEnd = s[i] == '\\'
+		if quotedEnd {
+			if i++; i == len(s) {
+				return "", false, false
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String(), quotedEnd, true
+}
+
+// betweenRealms lists the realms strictly between two of which one is above
+// the other, in either style of name.
+func betweenRealms(a, b string) (realms []string, ok bool) {
+	long, short := a, b
+	if len(long) < len(short) {
+		long, short = short, long
+	}
+	up := parentDomain
+	if strings.HasPrefix(long, "/") {
+		up = parentX500
+	}
+	for r := long; r != short; {
+		parent, ok := up(r)
+		if !ok || len(realms) > maxTransitedRealms {
+			return nil, false
+		}
+		if parent != short {
+			realms = append(realms, parent)
+		}
+		r = parent
+	}
+	return realms, true
+}
+
+// onPath reports whether realm lies on the way up from one domain-style realm
+// to the nearest that contains both, and down to the other.
+func onPath(realm, from, to string) bool {
+	common := from
+	for !isWithin(to, common) {
+		parent, ok := parentDomain(common)
+		if !ok {
+			return false // nothing contains both, so nothing lies between
+		}
+		common = parent
+	}
+	return isWithin(realm, common) && (isWithin(from, realm) || isWithin(to, realm))
+}
+
+// isWithin reports whether realm is domain or below it.
+func isWithin(realm, domain string) bool {
+	return realm == domain || strings.HasSuffix(realm, "."+domain)
+}
+
+func parentDomain(r string) (string, bool) {
+	_, parent, ok := strings.Cut(r, ".")
+	return parent, ok && parent != ""
+}
+
+func parentX500(r string) (string, bool) {
+	i := strings.LastIndexByte(r, '/')
+	if i <= 0 {
+		return "", false
+	}
+	return r[:i], true
+}

@@ -1,0 +1,82 @@
+package authenticator
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/vectors"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+func TestAPREQ_8_TransitedVectors(t *testing.T) {
+	rows := vectors.Load(t).TransitedExpand
+	if len(rows) != 9 {
+		t.Fatalf("%d rows, want 9", len(rows))
+	}
+	for _, row := range rows {
+		got, ok := expandTransited(row.Contents, row.Client, row.Server)
+		if ok == row.Error {
+			t.Errorf("%+v: ok %v", row, ok)
+			continue
+		}
+		// The vectors list a gap's realms after its neighbour in places: the
+		// order carries no meaning, the set does.
+		want := slices.Clone(row.Realms)
+		slices.Sort(got)
+		slices.Sort(want)
+		if ok && !slices.Equal(got, want) {
+			t.Errorf("%+v: got %q", row, got)
+		}
+	}
+}
+
+func TestAPREQ_8_TransitedMalformed(t *testing.T) {
+	for _, s := range []string{
+		`EDU\`, "MIT.", " ", ",A,B.C,", // a quote of nothing, short for nothing, a name of nothing, no way between
+		strings.Repeat("A", maxTransited+1), strings.Repeat("A,", maxTransitedRealms+1),
+	} {
+		if realms, ok := expandTransited(s, "X.Y", "Z.Y"); ok {
+			t.Errorf("%.40q: got %q", s, realms)
+		}
+	}
+	if got, ok := expandTransited(`A\,B,C\.`, "X", "Y"); !ok || !slices.Equal(got, []string{"A,B", "C."}) {
+		t.Errorf("quoted: got %q, %v", got, ok)
+	}
+}
+
+func TestAPREQ_8_TransitedPolicy(t *testing.T) {
+	const checked = flags.TicketTransitedPolicyChecked
+	for _, row := range []struct {
+		name      string
+		client    string
+		typ       int32
+		transited string
+		flags     flags.Ticket
+		allowed   []string
+		want      status.Reason
+	}{
+		{"direct trust", "u@OTHER.COM", 1, "", 0, nil, status.ReasonNone},
+		{"old TGT without a type", "u@OTHER.COM", 0, "", 0, nil, status.ReasonNone},
+		{"on the path", "u@A.EXAMPLE.COM", 1, "EXAMPLE.COM", 0, nil, status.ReasonNone},
+		{"our parent's other child", "u@A.EXAMPLE.COM", 1, "X.EXAMPLE.COM", 0, nil, status.ReasonTransited},
+		{"off the path", "u@A.EXAMPLE.COM", 1, "EVIL.ORG", 0, nil, status.ReasonTransited},
+		{"off the path, by the KDC's word", "u@A.EXAMPLE.COM", 1, "EVIL.ORG", checked, nil, status.ReasonNone},
+		{"allowed by name", "u@A.EXAMPLE.COM", 1, "PARTNER.ORG", 0, []string{"PARTNER.ORG"}, status.ReasonNone},
+		{"one of two allowed", "u@A.EXAMPLE.COM", 1, "PARTNER.ORG,EVIL.ORG", 0, []string{"PARTNER.ORG"}, status.ReasonTransited},
+		{"nothing in common", "u@A.ORG", 1, "ORG", 0, nil, status.ReasonTransited},
+		{"unknown type with contents", "u@A.EXAMPLE.COM", 2, "EXAMPLE.COM", 0, nil, status.ReasonTransitedType},
+		{"unknown type, by the KDC's word", "u@A.EXAMPLE.COM", 2, "EXAMPLE.COM", checked, nil, status.ReasonTransitedType},
+	} {
+		c := &ticket.Content{
+			Client: keytab.MustParsePrincipal(row.client), Service: keytab.MustParsePrincipal("HTTP/h@B.EXAMPLE.COM"),
+			TransitedType: row.typ, Transited: []byte(row.transited), Flags: row.flags,
+		}
+		if got := status.ReasonOf(checkTransited(c, row.allowed)); got != row.want {
+			t.Errorf("%s: %v, want %v", row.name, got, row.want)
+		}
+	}
+}

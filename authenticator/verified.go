@@ -1,0 +1,162 @@
+package authenticator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+// maxOffer bounds the encryption types that are kept of a client's list; there
+// are four that can be of use.
+const maxOffer = 8
+
+// Checked is an authenticator that holds in every way, but may have been seen
+// before. It gives what sizes a reply, and no identity.
+type Checked struct {
+	content *ticket.Content
+	flags   flags.GSS
+	binding Binding
+	subkey  subkey
+
+	sequenceNumber uint32
+	ctime          int64
+	cusec          int32
+
+	offer   [maxOffer]keytab.EType
+	offered int
+
+	target          string
+	targetUntrusted bool
+	delegated       *Delegated
+
+	// Plain numbers, not a time.Time: its pointer would make everything here
+	// escape to the heap on the way through the ReplayCache interface.
+	now     int64
+	nowNano int32
+	skew    time.Duration
+	tag     [24]byte
+}
+
+// Flags are the flags of the client's checksum, and MUTUAL where AP-options or
+// DCE style imply it. DELEG is among them only if credentials were read.
+func (c *Checked) Flags() flags.GSS { return c.flags }
+
+// ETypes are the encryption types that the client would take for an acceptor's
+// subkey, in its order (RFC 4537). The slice belongs to the Checked.
+func (c *Checked) ETypes() []keytab.EType { return c.offer[:c.offered] }
+
+// KeyEType is the encryption type of the key the client would use if the
+// acceptor sent none: its subkey's, else the session key's.
+func (c *Checked) KeyEType() keytab.EType {
+	if c.subkey.n != 0 {
+		return c.subkey.etype
+	}
+	return c.SessionEType()
+}
+
+// SessionEType is the encryption type of the ticket's session key, which seals
+// an AP-REP.
+func (c *Checked) SessionEType() keytab.EType {
+	if c.content == nil {
+		return 0
+	}
+	return c.content.SessionKey.EType()
+}
+
+// Target is the service principal that the client says it asked for (MS-KILE,
+// Section 3.2.5.8), empty if it said nothing. untrusted: it had the name from a
+// source it does not trust.
+func (c *Checked) Target() (name string, untrusted bool) { return c.target, c.targetUntrusted }
+
+// Time is ctime and cusec: what an AP-REP must echo.
+func (c *Checked) Time() time.Time { return time.Unix(c.ctime, int64(c.cusec)*1000).UTC() }
+
+// Claim records the authenticator in cache. It is the last check: what fails
+// before it burns nobody's authenticator, and what it has passed can never be
+// presented again. It fails with ReasonReplay, with the cache's own reason, and
+// with ReasonReplayCacheFailed or ReasonCanceled when the cache gave no answer;
+// a cache that cannot tell refuses.
+//
+// A nil cache is refused: there is no way to leave the replay cache out.
+func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error) {
+	if c.content == nil || cache == nil {
+		return Verified{}, &status.Error{Reason: status.ReasonArgument, Detail: "Claim needs a Checked from Check and a replay cache"}
+	}
+	fresh, err := cache.Store(ctx, c.record())
+	switch {
+	case err != nil:
+		return Verified{}, storeError(err)
+	case !fresh:
+		return Verified{}, &status.Error{Reason: status.ReasonReplay, Detail: "this authenticator was presented before"}
+	}
+	return Verified{c}, nil
+}
+
+// record makes what the cache sees. The authenticator is kept until a second
+// after the clock would refuse it anyway.
+func (c *Checked) record() Record {
+	stamp := time.Unix(c.ctime, int64(c.cusec)*1000)
+	return Record{Tag: c.tag, Time: stamp, Now: time.Unix(c.now, int64(c.nowNano)), Until: stamp.Add(c.skew + time.Second)}
+}
+
+func storeError(err error) error {
+	var known *status.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &status.Error{Reason: status.ReasonCanceled, Detail: "while asking the replay cache", Err: err}
+	}
+	return &status.Error{Reason: status.ReasonReplayCacheFailed, Err: err}
+}
+
+// setTag takes the last checksum-length bytes of the authenticator's
+// ciphertext. They are the MAC over all of it, so no bit of an authenticator
+// can change and its tag stay, whatever is rewritten around it; and they are
+// the value that MIT's replay file stores.
+func (c *Checked) setTag(e keytab.EType, sealed []byte) {
+	profile, ok := etype.Lookup(etype.ID(e))
+	if !ok || len(sealed) < profile.ChecksumLen {
+		return // unreachable: it was decrypted
+	}
+	copy(c.tag[:], sealed[len(sealed)-profile.ChecksumLen:])
+}
+
+// Verified is proof: the sender holds the session key, and this authenticator
+// was never seen before. Only [Checked.Claim] makes one; the zero Verified is
+// refused everywhere.
+type Verified struct{ c *Checked }
+
+// IsZero reports whether v proves nothing. No other method may be called then.
+func (v Verified) IsZero() bool { return v.c == nil }
+
+// Ticket is what the ticket says of the client, now proven.
+func (v Verified) Ticket() *ticket.Content { return v.c.content }
+
+// Flags are those of [Checked.Flags].
+func (v Verified) Flags() flags.GSS { return v.c.flags }
+
+// Binding says what came of the channel bindings.
+func (v Verified) Binding() Binding { return v.c.binding }
+
+// Subkey is the initiator's subkey; the zero Key if it sent none. Each call
+// makes a new one.
+func (v Verified) Subkey() keytab.Key { return v.c.subkey.key() }
+
+// SequenceNumber is the initiator's first, 0 if it sent none.
+func (v Verified) SequenceNumber() uint32 { return v.c.sequenceNumber }
+
+// Time is ctime and cusec: what an AP-REP must echo.
+func (v Verified) Time() time.Time { return v.c.Time() }
+
+// Target is that of [Checked.Target].
+func (v Verified) Target() (name string, untrusted bool) { return v.c.Target() }
+
+// Delegated are the forwarded credentials; nil unless asked for and sent.
+func (v Verified) Delegated() *Delegated { return v.c.delegated }

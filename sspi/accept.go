@@ -1,0 +1,220 @@
+package sspi
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/reply"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+// inbound is a client's token, taken out of its frame. It dies with the call.
+type inbound struct {
+	message   []byte    // AP-REQ or AP-REP
+	mechanism []byte    // of the frame; nil: bare
+	now       time.Time // one reading of the clock for the whole call
+}
+
+// accept is Accept for both faces; out is where the reply goes.
+func (c *Context) accept(ctx context.Context, token []byte, out outlet) ([]byte, error) {
+	if !c.accepting.TryLock() {
+		return nil, &status.Error{Reason: status.ReasonContextState, Detail: "another Accept runs on this context"}
+	}
+	defer c.accepting.Unlock()
+	switch c.at() {
+	case stateStart:
+		return c.acceptAPReq(ctx, token, out)
+	case stateThirdLeg:
+		return c.acceptThirdLeg(ctx, token)
+	case stateEstablished:
+		return nil, &status.Error{Reason: status.ReasonContextState, Detail: "the context is established"}
+	}
+	return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context is closed or its exchange failed"}
+}
+
+func (c *Context) acceptAPReq(ctx context.Context, token []byte, out outlet) ([]byte, error) {
+	in := inbound{now: c.acceptor.cfg.Time()}
+	err := c.unframe(token, &in)
+	if err != nil {
+		return c.conclude(ctx, &in, nil, out, err)
+	}
+	answer, err := c.authenticate(ctx, &in, out)
+	return c.conclude(ctx, &in, answer, out, err)
+}
+
+// authenticate is the whole protocol, in order: RFC 4120, Section 3.2.3, and
+// RFC 4121, Section 4.1. Nothing of the context is written before the last
+// line.
+func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]byte, error) {
+	cfg := &c.acceptor.cfg
+	table, services, err := c.acceptor.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opening := ticket.Params{Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes}
+	tkt, err := ticket.Open(in.message, &opening)
+	if err != nil && c.acceptor.newerKeys(ctx, err, &opening) {
+		tkt, err = ticket.Open(in.message, &opening)
+	}
+	if err != nil {
+		return nil, err
+	}
+	checked, err := authenticator.Check(tkt, &authenticator.Params{
+		Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes,
+		Bindings: c.cfg.ChannelBindings, Policy: c.cfg.BindingPolicy, PeerAddr: c.cfg.PeerAddr,
+		TransitedRealms: cfg.TransitedRealms, Delegate: c.cfg.AcceptDelegation,
+		IgnoreUnknownAuthorizationData: cfg.IgnoreUnknownAuthorizationData,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkProperties(checked, in); err != nil {
+		return nil, &authenticator.Refused{Flags: checked.Flags(), Err: err}
+	}
+	var answer reply.APRep
+	defer answer.Wipe()
+	if checked.Flags()&flags.GSS_C_MUTUAL_FLAG != 0 {
+		if err := answer.Draw(checked, cfg.ETypes, cfg.Rand); err != nil {
+			return nil, err
+		}
+		if err := out.fits(answer.Len(in.mechanism)); err != nil {
+			return nil, err
+		}
+	}
+	verified, err := checked.Claim(ctx, cfg.Replay)
+	if err != nil {
+		return nil, &authenticator.Refused{Flags: checked.Flags(), Err: err}
+	}
+	return c.establish(verified, &answer, in, out)
+}
+
+// checkProperties holds what the client asked for against what the caller
+// demands and the frame allows.
+func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) error {
+	dce := checked.Flags()&flags.GSS_C_DCE_STYLE != 0
+	switch bare := in.mechanism == nil; {
+	case dce && !bare:
+		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "DCE style goes without GSS framing"}
+	case !dce && bare && !c.cfg.AllowRawAPReq:
+		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the AP-REQ has no GSS framing; see AllowRawAPReq"}
+	}
+	if missing := c.cfg.Require &^ checked.Flags().ASC(); missing != 0 {
+		return &status.Error{Reason: status.ReasonRequirementNotMet, Detail: "the client did not ask for " + missing.String()}
+	}
+	if len(c.cfg.Targets) > 0 {
+		if target, _ := checked.Target(); !slices.Contains(c.cfg.Targets, target) {
+			return &status.Error{Reason: status.ReasonTargetNotAllowed}
+		}
+	}
+	return nil
+}
+
+// unframe takes a token out of its GSS frame (RFC 4121, Section 4.1). A bare
+// AP-REQ is for DCE style, which is known only when it is open.
+func (c *Context) unframe(token []byte, in *inbound) error {
+	const tagAPReq = 0x6e
+	switch {
+	case len(token) > c.acceptor.cfg.MaxToken:
+		return &status.Error{Reason: status.ReasonTokenTooLong}
+	case len(token) == 0:
+		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the token is empty"}
+	case token[0] == tagAPReq:
+		in.message = token
+		return nil
+	}
+	framed, err := krb5.CutFrame(token)
+	if err != nil {
+		return nameToken(token, err)
+	}
+	switch {
+	case string(framed.Mechanism) == string(krb5.OIDKerberos), string(framed.Mechanism) == string(krb5.OIDMSKerberos):
+	default:
+		return &status.Error{Reason: mechanismReason(framed.Mechanism)}
+	}
+	if framed.TokID != krb5.TokAPReq {
+		return &status.Error{Reason: status.ReasonWrongMessageType, Detail: "an AP-REQ is due"}
+	}
+	in.message, in.mechanism = framed.Inner, framed.Mechanism
+	return nil
+}
+
+// establish commits the context. Only here does an exchange write to it.
+func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *inbound, out outlet) ([]byte, error) {
+	var token []byte
+	if v.Flags()&flags.GSS_C_MUTUAL_FLAG != 0 {
+		var err error
+		if token, err = answer.Append(out.dst, v, in.mechanism); err != nil {
+			return nil, err
+		}
+	}
+	next := stateEstablished
+	if v.Flags()&flags.GSS_C_DCE_STYLE != 0 {
+		next = stateThirdLeg
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at() == stateClosed {
+		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was closed during Accept"}
+	}
+	c.commitKey(v, answer)
+	c.commitPeer(v)
+	c.delegated = v.Delegated()
+	c.enter(next)
+	if next == stateThirdLeg {
+		c.third = thirdLeg{session: v.Ticket().SessionKey, sequenceNumber: answer.SequenceNumber()}
+		return token, ErrContinue
+	}
+	return token, nil
+}
+
+// enter takes the step to a state that the client has earned. The caller holds
+// mu.
+func (c *Context) enter(s state) {
+	if s == stateEstablished {
+		c.proven.Store(&c.peer)
+	}
+	c.state.Store(uint32(s))
+}
+
+func (c *Context) commitPeer(v authenticator.Verified) {
+	t := v.Ticket()
+	target, untrusted := v.Target()
+	c.peer = Peer{
+		Client: t.Client, Service: t.Service, ClientNameType: t.ClientNameType,
+		Anonymous: t.Flags&flags.TicketAnonymous != 0 || isAnonymous(t.Client),
+		Target:    target, TargetUntrusted: untrusted,
+		Flags: v.Flags().ASC(), Binding: v.Binding(), TicketFlags: t.Flags,
+		AuthTime: t.AuthTime, StartTime: t.StartTime, EndTime: t.EndTime,
+		TicketEType: t.EType, SessionEType: t.SessionKey.EType(), ContextEType: c.key.etype,
+	}
+}
+
+// commitKey picks the context's key and first sequence numbers (RFC 4121,
+// Section 2; RFC 4120, Section 3.2.4). Without an AP-REP both directions start
+// at the client's number.
+func (c *Context) commitKey(v authenticator.Verified, answer *reply.APRep) {
+	mutual := v.Flags()&flags.GSS_C_MUTUAL_FLAG != 0
+	send := v.SequenceNumber()
+	if mutual {
+		c.key.set(answer.SubkeyEType(), answer.Subkey())
+		send = answer.SequenceNumber()
+	} else {
+		key := v.Subkey()
+		if key.IsZero() {
+			key = v.Ticket().SessionKey
+		}
+		c.key.set(key.EType(), key.Bytes())
+	}
+	c.startMessages(mutual, v.Flags(), uint64(send), uint64(v.SequenceNumber()))
+}
+
+func (k *contextKey) set(e keytab.EType, b []byte) {
+	k.etype = e
+	k.n = copy(k.bytes[:], b)
+}

@@ -1,0 +1,168 @@
+package sspi
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+// Acceptor accepts security contexts for one service. It is safe for concurrent
+// use, there is nothing to close, and one serves any number of listeners.
+type Acceptor struct {
+	cfg       Config
+	immediate bool // keys and replay cache answer without waiting
+	admitted  atomic.Pointer[admission]
+}
+
+// admission is which principals of one generation of the keytab may accept.
+type admission struct {
+	table    *keytab.Table
+	services []keytab.Principal
+}
+
+// NewAcceptor checks cfg and makes an Acceptor. It does not ask cfg.Keys: a
+// service that is not in the keytab yet may come with the next rotation. The
+// replay cache starts here.
+func NewAcceptor(cfg Config) (*Acceptor, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Skew == 0 {
+		cfg.Skew = defaultSkew
+	}
+	if cfg.MaxToken == 0 {
+		cfg.MaxToken = defaultMaxToken
+	}
+	if cfg.BackendTimeout == 0 {
+		cfg.BackendTimeout = defaultBackendTimeout
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Replay == nil {
+		cfg.Replay = defaultReplayCache(cfg.Time)
+	}
+	if cfg.Time == nil {
+		cfg.Time = time.Now
+	}
+	return &Acceptor{cfg: cfg, immediate: answersAtOnce(cfg.Keys, cfg.Replay)}, nil
+}
+
+// answersAtOnce knows the sources and caches of this library that never wait on
+// anything but a local file.
+func answersAtOnce(keys keytab.Source, replay authenticator.ReplayCache) bool {
+	_, inMemory := replay.(*authenticator.MemoryCache)
+	switch keys.(type) {
+	case *keytab.Table, *keytab.File:
+		return inMemory
+	}
+	return false
+}
+
+// defaultReplayCache: an injected clock knows nothing of the process's cache,
+// whose times are real.
+func defaultReplayCache(clock func() time.Time) authenticator.ReplayCache {
+	if clock == nil {
+		return authenticator.SharedCache()
+	}
+	return authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, clock())
+}
+
+func (cfg *Config) check() error {
+	bad := func(detail string) error { return &status.Error{Reason: status.ReasonArgument, Detail: detail} }
+	switch {
+	case cfg.Keys == nil:
+		return &status.Error{Reason: status.ReasonNoCredentials, Detail: "Config.Keys is nil: name the keys, for instance with keytab.OpenFile or keytab.Default"}
+	case cfg.Skew < 0:
+		return bad("Config.Skew is negative")
+	case cfg.MaxToken < 0:
+		return bad("Config.MaxToken is negative")
+	case cfg.BackendTimeout < 0:
+		return bad("Config.BackendTimeout is negative")
+	}
+	for _, e := range cfg.ETypes {
+		if _, ok := etype.Lookup(etype.ID(e)); !ok {
+			return bad("Config.ETypes names " + e.String() + ", which this library does not have")
+		}
+	}
+	if len(cfg.Services) > 0 {
+		if err := keytab.CheckPatterns(cfg.Services...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NewContext begins one exchange. Forgetting a Context leaks nothing; Close
+// wipes its keys at once.
+func (a *Acceptor) NewContext(cc ContextConfig) *Context {
+	return &Context{acceptor: a, cfg: cc}
+}
+
+// keys is the current keytab, and which of its principals may accept; no
+// principals means all of them.
+func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, []keytab.Principal, error) {
+	table, err := a.cfg.Keys.Table(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, nil, &status.Error{Reason: status.ReasonCanceled, Detail: "while reading the keys", Err: err}
+	case err != nil:
+		return nil, nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the keys could not be read", Err: err}
+	case table == nil:
+		return nil, nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the key source gave no table"}
+	}
+	services, err := a.admit(table)
+	return table, services, err
+}
+
+// admit resolves Config.Services against one generation of the keytab.
+func (a *Acceptor) admit(table *keytab.Table) ([]keytab.Principal, error) {
+	if len(a.cfg.Services) == 0 {
+		return nil, nil
+	}
+	if known := a.admitted.Load(); known != nil && known.table == table {
+		return known.services, nil
+	}
+	services, err := table.Match(a.cfg.Services...)
+	if err != nil {
+		return nil, err
+	}
+	if len(services) == 0 { // an empty list would admit every principal
+		return nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key for " + strings.Join(a.cfg.Services, ", ")}
+	}
+	a.admitted.Store(&admission{table, services})
+	return services, nil
+}
+
+// newerKeys asks a source that can look again to do so, after no key opened a
+// ticket: the service's key may have been changed a moment ago. It reports
+// whether p has other keys now.
+func (a *Acceptor) newerKeys(ctx context.Context, err error, p *ticket.Params) bool {
+	switch status.ReasonOf(err) {
+	case status.ReasonWrongKey, status.ReasonUnknownKeyVersion, status.ReasonWrongService, status.ReasonNoKey:
+	default:
+		return false
+	}
+	source, ok := a.cfg.Keys.(keytab.Refresher)
+	if !ok {
+		return false
+	}
+	table, err := source.Refresh(ctx, p.Keys)
+	if err != nil || table == nil || table == p.Keys {
+		return false
+	}
+	services, err := a.admit(table)
+	if err != nil {
+		return false
+	}
+	p.Keys, p.Services = table, services
+	return true
+}

@@ -1,0 +1,270 @@
+package sspi
+
+import (
+	"errors"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Data representations. Neither changes anything for Kerberos.
+const (
+	SECURITY_NETWORK_DREP = 0x00
+	SECURITY_NATIVE_DREP  = 0x10
+)
+
+// AcceptSecurityContext takes one token of a client and answers it. Call it
+// until it returns something else than SEC_I_CONTINUE_NEEDED.
+//
+// phCredential comes from [AcquireCredentialsHandle]; later calls may leave it
+// nil. phContext is nil on the first call, then the handle that the first
+// call returned. phNewContext receives that handle on the first call, and names
+// the same context on later ones; it may be the same pointer, and must not be
+// nil.
+//
+// pInput holds the client's token in a SECBUFFER_TOKEN, and possibly channel
+// bindings in SECBUFFER_CHANNEL_BINDINGS buffers, of which any one may match.
+// Bindings count from the call they are given with and cannot be withdrawn.
+// Other buffers are passed over.
+//
+// fContextReq are the server's wishes; what the client asked for decides
+// (pfContextAttr), unless Config.EnforceContextReq is set. These act:
+// ASC_REQ_ALLOCATE_MEMORY (the token buffer is allocated),
+// ASC_REQ_EXTENDED_ERROR (refusals are answered with a KRB-ERROR, and a client
+// whose clock is wrong gets one more try), ASC_REQ_DELEGATE (forwarded
+// credentials are read), ASC_REQ_ALLOW_MISSING_BINDINGS and
+// ASC_REQ_PROXY_BINDINGS (see BindingPolicy), ASC_REQ_CONNECTION (echoed).
+// ASC_REQ_DATAGRAM is SEC_E_UNSUPPORTED_FUNCTION. TargetDataRep changes
+// nothing.
+//
+// pOutput receives the reply in its SECBUFFER_TOKEN. Send it whenever its
+// Buffer is not empty, also with SEC_E_OK and with an error. If it does not
+// fit, SEC_E_BUFFER_TOO_SMALL comes with Needed, nothing has happened, and the
+// same token may be given again; without a TOKEN buffer that is
+// SEC_E_INVALID_TOKEN. A reply to a refusal that does not fit is dropped.
+//
+// pfContextAttr, if not nil, receives the attributes of the context with
+// SEC_E_OK; with SEC_I_CONTINUE_NEEDED ASC_RET_ALLOCATED_MEMORY alone means
+// something; on failure it is 0. ptsTimeStamp, if not nil, receives the end of
+// the client's ticket with SEC_E_OK and is left alone otherwise.
+//
+// SEC_E_OK: the client is who Peer and QueryContextAttributes say it is. On
+// failure the handle answers [CtxtHandle.Err], which knows the Reason, and
+// [DeleteSecurityContext], nothing else; it is the zero handle if the arguments
+// were wrong and no exchange began. SEC_I_COMPLETE_NEEDED and
+// SEC_I_COMPLETE_AND_CONTINUE are never returned, so CompleteAuthToken is never
+// due. A call on an established context, or beside another one, is
+// SEC_E_OUT_OF_SEQUENCE and changes nothing.
+func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferDesc, fContextReq flags.ASC_REQ, TargetDataRep uint32, phNewContext *CtxtHandle, pOutput *SecBufferDesc, pfContextAttr *flags.ASC_RET, ptsTimeStamp *TimeStamp) status.Code {
+	if pfContextAttr != nil {
+		*pfContextAttr = 0
+	}
+	out, outlet := replyBuffer(pOutput, fContextReq)
+	call, code := newCall(phCredential, phContext, pInput, fContextReq, phNewContext)
+	if code != status.SEC_E_OK {
+		out.put(nil)
+		return code
+	}
+	ctx, cancel := call.context.acceptor.backendContext()
+	defer cancel()
+	reply, err := call.context.accept(ctx, call.token, outlet)
+	out.put(reply)
+
+	var short *shortage
+	if errors.As(err, &short) {
+		out.need(short.needed)
+		return short.err.Code() // and no handle: no exchange began with this call
+	}
+	*phNewContext = CtxtHandle{call.context}
+	code = status.CodeOf(err)
+	if code.IsError() {
+		return code
+	}
+	attr := out.allocated(reply)
+	if code == status.SEC_E_OK {
+		attr |= call.context.peer.Flags | call.echo
+		call.context.attributes.Store(uint32(attr))
+		if ptsTimeStamp != nil {
+			*ptsTimeStamp = timeStamp(call.context.peer.EndTime)
+		}
+	}
+	if pfContextAttr != nil {
+		*pfContextAttr = attr
+	}
+	return code
+}
+
+// call is one call's arguments, checked.
+type call struct {
+	context *Context
+	token   []byte
+	echo    flags.ASC_RET
+}
+
+func newCall(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferDesc, req flags.ASC_REQ, phNewContext *CtxtHandle) (call, status.Code) {
+	var none call
+	if phNewContext == nil {
+		return none, status.SEC_E_INVALID_HANDLE
+	}
+	fail := func(code status.Code) (call, status.Code) {
+		if phContext == nil {
+			*phNewContext = CtxtHandle{}
+		}
+		return none, code
+	}
+	c, code := callContext(phCredential, phContext)
+	if code != status.SEC_E_OK {
+		return fail(code)
+	}
+	if req&flags.ASC_REQ_DATAGRAM != 0 {
+		return fail(status.SEC_E_UNSUPPORTED_FUNCTION)
+	}
+	if code := pInput.check(); code != status.SEC_E_OK {
+		return fail(code)
+	}
+	token := pInput.find(SECBUFFER_TOKEN)
+	if token == nil {
+		return fail(status.SEC_E_INVALID_TOKEN)
+	}
+	bindings, code := inputBindings(pInput)
+	if code != status.SEC_E_OK {
+		return fail(code)
+	}
+	if !c.request(req, bindings) {
+		return fail(status.SEC_E_OUT_OF_SEQUENCE)
+	}
+	var echo flags.ASC_RET
+	if req&flags.ASC_REQ_CONNECTION != 0 {
+		echo = flags.ASC_RET_CONNECTION
+	}
+	return call{context: c, token: token.Buffer, echo: echo}, status.SEC_E_OK
+}
+
+// callContext is the context that a call is about: a new one on the first call.
+func callContext(phCredential *CredHandle, phContext *CtxtHandle) (*Context, status.Code) {
+	switch {
+	case phContext != nil && !phContext.live():
+		return nil, status.SEC_E_INVALID_HANDLE
+	case phContext != nil:
+		return phContext.c, status.SEC_E_OK
+	case phCredential == nil || !phCredential.valid():
+		return nil, status.SEC_E_INVALID_HANDLE
+	}
+	acceptor := phCredential.c.acceptor
+	return acceptor.NewContext(ContextConfig{Package: phCredential.c.pkg}), status.SEC_E_OK
+}
+
+// request takes over what this call asks for, unless another call runs.
+func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) bool {
+	if !c.accepting.TryLock() {
+		return false
+	}
+	defer c.accepting.Unlock()
+	c.cfg.NoErrorTokens = req&flags.ASC_REQ_EXTENDED_ERROR == 0
+	c.cfg.AcceptDelegation = req&flags.ASC_REQ_DELEGATE != 0
+	c.cfg.ChannelBindings = append(c.cfg.ChannelBindings, bindings...)
+	switch {
+	case req&flags.ASC_REQ_PROXY_BINDINGS != 0:
+		c.cfg.BindingPolicy = authenticator.BindingProxied
+	case req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0:
+		c.cfg.BindingPolicy = authenticator.BindingAllowMissing
+	default:
+		c.cfg.BindingPolicy = authenticator.BindingDefault
+	}
+	if c.acceptor.cfg.EnforceContextReq {
+		c.cfg.Require = required(req)
+	}
+	return true
+}
+
+// required are the demands among a server's wishes.
+func required(req flags.ASC_REQ) flags.ASC_RET {
+	var r flags.ASC_RET
+	for _, row := range [...]struct {
+		req flags.ASC_REQ
+		ret flags.ASC_RET
+	}{
+		{flags.ASC_REQ_MUTUAL_AUTH, flags.ASC_RET_MUTUAL_AUTH},
+		{flags.ASC_REQ_REPLAY_DETECT, flags.ASC_RET_REPLAY_DETECT},
+		{flags.ASC_REQ_SEQUENCE_DETECT, flags.ASC_RET_SEQUENCE_DETECT},
+		{flags.ASC_REQ_CONFIDENTIALITY, flags.ASC_RET_CONFIDENTIALITY},
+		{flags.ASC_REQ_INTEGRITY, flags.ASC_RET_INTEGRITY},
+	} {
+		if req&row.req != 0 {
+			r |= row.ret
+		}
+	}
+	return r
+}
+
+func inputBindings(d *SecBufferDesc) ([]ChannelBindings, status.Code) {
+	var all []ChannelBindings
+	for i := range d.Buffers {
+		if !d.Buffers[i].is(SECBUFFER_CHANNEL_BINDINGS) {
+			continue
+		}
+		b, err := authenticator.ParseChannelBindings(d.Buffers[i].Buffer)
+		if err != nil {
+			return nil, status.CodeOf(err)
+		}
+		all = append(all, b)
+	}
+	return all, status.SEC_E_OK
+}
+
+// output is the reply's buffer; without one, everything is dropped.
+type output struct {
+	buffer   *SecBuffer
+	allocate bool
+}
+
+// replyBuffer finds where the reply goes. ASC_REQ_ALLOCATE_MEMORY wins over
+// memory that the caller supplied.
+func replyBuffer(d *SecBufferDesc, req flags.ASC_REQ) (output, outlet) {
+	if d.check() != status.SEC_E_OK {
+		return output{}, outlet{absent: true}
+	}
+	b := d.find(SECBUFFER_TOKEN)
+	if b == nil {
+		return output{}, outlet{absent: true}
+	}
+	b.Needed = 0
+	if req&flags.ASC_REQ_ALLOCATE_MEMORY != 0 {
+		return output{b, true}, outlet{}
+	}
+	room := len(b.Buffer)
+	return output{b, false}, outlet{dst: b.Buffer[:0:room], limited: true, room: room}
+}
+
+func (o output) put(reply []byte) {
+	switch {
+	case o.buffer == nil:
+	case o.allocate:
+		o.buffer.Buffer = reply
+	default:
+		o.buffer.Buffer = o.buffer.Buffer[:len(reply)]
+	}
+}
+
+func (o output) need(n int) {
+	if o.buffer != nil {
+		o.buffer.Needed = n
+	}
+}
+
+func (o output) allocated(reply []byte) flags.ASC_RET {
+	if o.allocate && len(reply) > 0 {
+		return flags.ASC_RET_ALLOCATED_MEMORY
+	}
+	return 0
+}
+
+// CompleteAuthToken is not needed for Kerberos, whose tokens are complete:
+// SEC_E_UNSUPPORTED_FUNCTION on a live context, SEC_E_INVALID_HANDLE otherwise.
+func CompleteAuthToken(phContext *CtxtHandle, pToken *SecBufferDesc) status.Code {
+	if phContext == nil || !phContext.live() {
+		return status.SEC_E_INVALID_HANDLE
+	}
+	return status.SEC_E_UNSUPPORTED_FUNCTION
+}

@@ -1,0 +1,138 @@
+package sspi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/reply"
+	"github.com/gosspi/kerberos/status"
+)
+
+// outlet is where a reply goes. The zero outlet allocates.
+type outlet struct {
+	dst     []byte // appended to
+	limited bool   // the reply must fit into room bytes
+	room    int
+	absent  bool // there is no place for a reply at all
+}
+
+// shortage is a reply that does not fit. Nothing has happened yet: the caller
+// may come again with the same token and more room.
+type shortage struct {
+	err    *status.Error
+	needed int
+}
+
+func (s *shortage) Error() string { return s.err.Error() }
+func (s *shortage) Unwrap() error { return s.err }
+
+func (o *outlet) fits(n int) error {
+	switch {
+	case o.absent:
+		return &shortage{&status.Error{Reason: status.ReasonNoTokenBuffer, Detail: "there is a reply and no buffer for it"}, n}
+	case o.limited && n > o.room:
+		return &shortage{&status.Error{Reason: status.ReasonBuffer, Detail: "the reply does not fit"}, n}
+	}
+	return nil
+}
+
+// conclude ends a call: it reports, and turns a refusal into the answer that
+// the client gets, if it gets one.
+func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out outlet, err error) ([]byte, error) {
+	var short *shortage
+	switch {
+	case err == nil:
+		c.report(ctx, Event{Peer: &c.peer})
+		return answer, nil
+	case err == ErrContinue, errors.As(err, &short):
+		return answer, err
+	}
+	token := c.errorToken(in, out, err)
+	if c.mayRetry(err, token) {
+		c.retried = true
+		c.report(ctx, Event{Err: asStatus(err), Retry: true})
+		return token, ErrContinue
+	}
+	c.fail(err)
+	c.report(ctx, Event{Err: asStatus(err)})
+	return token, err
+}
+
+// errorToken is the KRB-ERROR that answers a refusal; empty where the client
+// does not wait, where the caller does not want one, and where it does not fit:
+// a verdict is never replaced by a complaint about room.
+func (c *Context) errorToken(in *inbound, out outlet, err error) []byte {
+	if c.cfg.NoErrorTokens || in.message == nil {
+		return nil
+	}
+	e := reply.Error{Err: err, Now: in.now, Retry: isClockTrouble(err) && !c.retried}
+	var refused *authenticator.Refused
+	if errors.As(err, &refused) {
+		e.Asked = refused.Flags
+	}
+	mechanism := in.mechanism
+	if mechanism == nil {
+		mechanism = krb5.OIDKerberos
+	}
+	token := e.Append(nil, in.message, mechanism)
+	if len(token) == 0 || out.fits(len(token)) != nil {
+		return nil
+	}
+	return append(out.dst, token...)
+}
+
+// mayRetry: a client whose clock is wrong is told the time and gets exactly one
+// more try on the same context, with all checks again (MS-KILE, Section 3.4.5).
+func (c *Context) mayRetry(err error, token []byte) bool {
+	return isClockTrouble(err) && len(token) > 0 && !c.retried
+}
+
+func isClockTrouble(err error) bool {
+	switch status.ReasonOf(err) {
+	case status.ReasonClockSkew, status.ReasonTicketNotYetValid, status.ReasonBeforeReplayCache:
+		return true
+	}
+	return false
+}
+
+// fail ends the exchange. A context that was closed meanwhile stays closed.
+func (c *Context) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wipe()
+	if c.at() != stateClosed {
+		c.err = err
+		c.state.Store(uint32(stateFailed))
+	}
+}
+
+func (c *Context) report(ctx context.Context, e Event) {
+	cfg := &c.acceptor.cfg
+	if cfg.OnEvent != nil {
+		cfg.OnEvent(ctx, e)
+	}
+	if cfg.Logger == nil {
+		return
+	}
+	if e.Err == nil {
+		cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "kerberos: accepted",
+			slog.String("client", e.Peer.Client.String()), slog.String("service", e.Peer.Service.String()),
+			slog.String("flags", e.Peer.Flags.String()), slog.Time("until", e.Peer.EndTime))
+		return
+	}
+	cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "kerberos: refused",
+		slog.String("reason", e.Err.Reason.String()), slog.String("status", e.Err.Code().String()),
+		slog.String("detail", e.Err.Detail), slog.Bool("retry", e.Retry))
+}
+
+// asStatus finds the *status.Error that every error of an exchange wraps.
+func asStatus(err error) *status.Error {
+	var e *status.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &status.Error{Reason: status.ReasonInternal, Err: err}
+}

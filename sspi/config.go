@@ -1,0 +1,161 @@
+package sspi
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Defaults of Config.
+const (
+	defaultSkew           = 5 * time.Minute
+	defaultMaxToken       = 65536
+	defaultBackendTimeout = 5 * time.Second
+)
+
+// Config is a service: its keys and its policy. A Config is not changed by this
+// package; [NewAcceptor] copies it, and what it points to must not be modified
+// afterwards.
+type Config struct {
+	// Keys are the service's keys. Required.
+	Keys keytab.Source
+
+	// Services are the principals of the keytab that may accept, as in
+	// "HTTP/www.example.com", with "@REALM" or for any realm; "HTTP/" is any
+	// host, "HTTP@www.example.com" the host-based form. If empty, every
+	// principal of the keytab may, except krbtgt/* and kadmin/*.
+	Services []string
+
+	// ETypes are the permitted encryption types of tickets, session keys,
+	// subkeys and checksums. If nil, 17 to 20: the AES types.
+	ETypes []keytab.EType
+
+	// Skew is how far clocks may differ. If 0, 5 minutes.
+	Skew time.Duration
+
+	// Replay remembers what was presented. If nil, authenticator.SharedCache,
+	// or, when Time is set, a cache of this acceptor's own that starts now by
+	// that clock.
+	Replay authenticator.ReplayCache
+
+	// TransitedRealms may lie between a client's realm and ours where the KDC
+	// did not check the path, besides those on the hierarchical path.
+	TransitedRealms []string
+
+	// IgnoreUnknownAuthorizationData follows MS-KILE, Section 3.1.5.5: critical
+	// authorization data that is not understood does not refuse the client. The
+	// default is RFC 4120's: it does.
+	IgnoreUnknownAuthorizationData bool
+
+	// EnforceExpiry makes messages fail after the ticket's end. By default an
+	// established context outlives its ticket, as on Windows; the time is in
+	// Peer.EndTime.
+	EnforceExpiry bool
+
+	// EnforceContextReq is for the Windows face: the MUTUAL_AUTH,
+	// REPLAY_DETECT, SEQUENCE_DETECT, CONFIDENTIALITY and INTEGRITY bits of
+	// fContextReq become requirements, as in ContextConfig.Require. By default
+	// they are wishes, as on Windows.
+	EnforceContextReq bool
+
+	// MaxToken is the longest token, in bytes. If 0, 65536.
+	MaxToken int
+
+	// BackendTimeout bounds Keys and Replay where the caller has no
+	// context.Context, which is in the Windows face. If 0, 5 seconds.
+	BackendTimeout time.Duration
+
+	// OnEvent is told how each exchange ended, accepted or refused, before
+	// Accept returns. It must be safe for concurrent use. If nil, nobody is.
+	OnEvent func(ctx context.Context, e Event)
+
+	// Logger gets one record for each exchange. If nil, the package is silent.
+	Logger *slog.Logger
+
+	// Time is the clock. If nil, time.Now. For tests.
+	Time func() time.Time
+
+	// Rand is the source of subkeys, confounders and sequence numbers. It must
+	// be safe for concurrent use. If nil, crypto/rand.Reader. For tests.
+	Rand io.Reader
+}
+
+// ContextConfig is one exchange. The zero value accepts Kerberos with nothing
+// required. Slices are not copied: leave them alone while the context lives.
+type ContextConfig struct {
+	// Package is the security package. If "", Kerberos.
+	Package Package
+
+	// ChannelBindings are the channels this exchange may be bound to; any one
+	// may match, so that a certificate can be rotated. If empty, bindings are
+	// not checked.
+	ChannelBindings []ChannelBindings
+
+	// BindingPolicy is about clients that send no bindings. The default refuses
+	// them if there are ChannelBindings.
+	BindingPolicy BindingPolicy
+
+	// Require are attributes that the client must have asked for, all of them.
+	Require flags.ASC_RET
+
+	// Targets, if any, are service principals of which the client must have
+	// named one (MS-KILE, Section 3.2.5.8; Windows clients do), byte for byte.
+	Targets []string
+
+	// PeerAddr is the client's address. The zero Addr: addresses in the ticket
+	// are not compared.
+	PeerAddr netip.Addr
+
+	// AcceptDelegation reads forwarded credentials. Otherwise they are skipped
+	// unread, and DELEGATE is not among the granted flags.
+	AcceptDelegation bool
+
+	// NoErrorTokens answers no refusal. By default a client that waits gets a
+	// KRB-ERROR, and one more try when its clock is wrong.
+	NoErrorTokens bool
+
+	// AllowRawAPReq admits an AP-REQ without GSS framing outside DCE style, and
+	// answers without framing too.
+	AllowRawAPReq bool
+}
+
+// Package is the name of a security package; case does not count in ASCII.
+type Package string
+
+// Kerberos is the package of this library: RFC 4121 tokens.
+const Kerberos Package = "Kerberos"
+
+// So that a caller with channel bindings needs no import but this one.
+type (
+	ChannelBindings = authenticator.ChannelBindings
+	BindingPolicy   = authenticator.BindingPolicy
+	Binding         = authenticator.Binding
+)
+
+// See package authenticator.
+const (
+	BindingDefault      = authenticator.BindingDefault
+	BindingRequired     = authenticator.BindingRequired
+	BindingAllowMissing = authenticator.BindingAllowMissing
+	BindingProxied      = authenticator.BindingProxied
+
+	BindingUnchecked = authenticator.BindingUnchecked
+	BindingMatched   = authenticator.BindingMatched
+	BindingMissing   = authenticator.BindingMissing
+	BindingOfProxy   = authenticator.BindingOfProxy
+)
+
+// Event is how an exchange ended, or that it goes on after a client's clock was
+// found wrong.
+type Event struct {
+	Peer  *Peer         // nil if refused
+	Err   *status.Error // nil if accepted
+	Retry bool          // the client was told the time and may try once more
+}

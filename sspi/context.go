@@ -1,0 +1,157 @@
+package sspi
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/message"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// state is where a context stands. Each has one kind of token that is due;
+// everything else is refused.
+type state uint32
+
+const (
+	stateStart       state = iota // an AP-REQ
+	stateThirdLeg                 // DCE style: the client's AP-REP
+	stateEstablished              // messages
+	stateFailed                   // nothing; Err says why
+	stateClosed                   // nothing; the keys are wiped
+)
+
+// Context is one security context: first an exchange of tokens, then messages.
+// It is safe for concurrent use: of two calls of Accept at once the second is
+// refused, Wrap and Unwrap may run side by side, and Close may come at any time.
+type Context struct {
+	acceptor *Acceptor
+	cfg      ContextConfig
+
+	accepting  sync.Mutex    // held by the one Accept that runs
+	retried    bool          // the client had its second try; of accepting
+	deleted    atomic.Bool   // by DeleteSecurityContext
+	attributes atomic.Uint32 // flags.ASC_RET, as AcceptSecurityContext returned them
+
+	mu    sync.Mutex // guards each step from state to state, and what follows
+	state atomic.Uint32
+	err   error
+	key   contextKey
+	third thirdLeg
+
+	// Written by commit, before the state says that they may be read.
+	peer      Peer
+	delegated *authenticator.Delegated
+	protector message.Protector
+
+	// proven points to peer from the moment the client is proven. It outlives
+	// Close.
+	proven atomic.Pointer[Peer]
+}
+
+// contextKey is the context's key: of the acceptor's subkey, else of the
+// initiator's, else the ticket's session key (RFC 4121, Section 2).
+type contextKey struct {
+	etype keytab.EType
+	bytes [32]byte
+	n     int
+}
+
+// errContinue is the type of ErrContinue.
+type errContinue struct{}
+
+func (errContinue) Error() string {
+	return "kerberos: the exchange goes on: send the reply and read another token"
+}
+
+// Code makes status.CodeOf give SEC_I_CONTINUE_NEEDED.
+func (errContinue) Code() status.Code { return status.SEC_I_CONTINUE_NEEDED }
+
+// ErrContinue says that the exchange is not over: send the reply and call
+// Accept with the client's next token. It alone is not a *status.Error.
+var ErrContinue error = errContinue{}
+
+// Accept takes the client's next token (RFC 4121, Section 4.1). Send reply if it
+// is not empty, whatever err is. peer is not nil exactly when err is nil; then
+// the context is established. ErrContinue asks for another token. Any other
+// error ends the exchange and is what Err returns from then on, unless it says
+// that the call did not fit the state of the context (ReasonContextState,
+// ReasonInvalidHandle), which changes nothing. Errors are, or wrap,
+// *status.Error.
+//
+// token is neither kept nor modified; reply belongs to the caller. ctx bounds
+// the wait for keys and for the replay cache.
+func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer *Peer, err error) {
+	reply, err = c.accept(ctx, token, outlet{})
+	if err != nil {
+		return reply, nil, err
+	}
+	return reply, c.proven.Load(), nil
+}
+
+// Peer is the proven client; nil until Accept returned it. It stays readable
+// after Close.
+func (c *Context) Peer() *Peer { return c.proven.Load() }
+
+// Err is why the exchange failed; nil if it did not.
+func (c *Context) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Delegated are the client's forwarded credentials, which are secret. Nil
+// unless ContextConfig.AcceptDelegation was set, the client sent some, and the
+// context is established.
+func (c *Context) Delegated() *authenticator.Delegated {
+	if c.at() != stateEstablished {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.delegated
+}
+
+// SessionKey is a copy of the context's key, whole: protocols that want fewer
+// bytes cut for themselves.
+func (c *Context) SessionKey() ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
+	return append([]byte(nil), c.key.bytes[:c.key.n]...), nil
+}
+
+// Close wipes the context's keys, as well as Go lets it. Every later call but
+// Peer, Err and Close fails. It is idempotent, and a context that is forgotten
+// without it leaks nothing.
+func (c *Context) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state.Store(uint32(stateClosed))
+	c.wipe()
+}
+
+func (c *Context) at() state { return state(c.state.Load()) }
+
+// usable is the error of a call that needs an established context.
+func (c *Context) usable() error {
+	switch c.at() {
+	case stateEstablished:
+		return nil
+	case stateFailed, stateClosed:
+		return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context is closed or its exchange failed"}
+	}
+	return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the exchange is not over"}
+}
+
+// wipe forgets every key. The caller holds mu.
+func (c *Context) wipe() {
+	c.key = contextKey{}
+	c.third = thirdLeg{}
+	c.delegated = nil
+	c.protector.Wipe()
+}

@@ -1,0 +1,56 @@
+// Package sspi accepts Kerberos clients: bytes from a client in; bytes to send
+// back, a verdict and a verified identity out. It is pure Go, asks no KDC and
+// needs no Windows.
+//
+// It has two faces over one core. The Go face is [NewAcceptor],
+// [Acceptor.NewContext] and [Context.Accept], with errors:
+//
+//	keys, err := keytab.OpenFile("/etc/http.keytab")
+//	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys})
+//	...
+//	c := acceptor.NewContext(sspi.ContextConfig{})
+//	defer c.Close()
+//	for {
+//		reply, peer, err := c.Accept(ctx, <the client's token>)
+//		<send reply if it is not empty>
+//		if err == nil {
+//			<the client is peer.Client>
+//		}
+//		if err != sspi.ErrContinue {
+//			<refused>
+//		}
+//	}
+//
+// The Windows face mirrors sspi.h: [AcquireCredentialsHandle],
+// [AcceptSecurityContext] in a loop until SEC_E_OK, [QueryContextAttributes],
+// [EncryptMessage] and their siblings, with handles, buffers and status codes.
+// The two may be mixed: [CtxtHandle.Context] leads from one to the other.
+//
+// # What is checked
+//
+// Each accept runs the checks of RFC 4120, Section 3.2.3, and RFC 4121, Section
+// 4.1, in this order: size and form of the token; encryption types by policy;
+// the ticket, by a key of the keytab; its validity; the authenticator, by the
+// ticket's session key; that both name the same client; addresses; transited
+// realms; critical authorization data; the clock; the checksum; channel
+// bindings; required properties; that the reply has room; and last the replay
+// cache. Nothing is written to the context before the last check has passed,
+// and identity and success come together or not at all.
+//
+// A token is refused with a [status.Reason], which says why, and from which the
+// one table in package status makes the SECURITY_STATUS and the error number
+// that the client gets. Reasons are for the operator: they never go to the
+// peer.
+//
+// # Concurrency
+//
+// Everything is safe for concurrent use. Of two calls of Accept at once on one
+// context one is refused. Sealing and opening may run side by side, and Close
+// may come at any time. No goroutine is started.
+//
+// # Keys and secrets
+//
+// Types that can reach a key print redacted. Close and failure wipe keys as far
+// as Go lets them be wiped: copies that the garbage collector made, and those a
+// caller took, are out of reach.
+package sspi

@@ -1,0 +1,134 @@
+package sspi
+
+import (
+	"sync/atomic"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// CredHandle is a handle to a service's credentials. It is comparable, the zero
+// handle is invalid, and copies share one fate. It is safe for concurrent use.
+type CredHandle struct{ c *credential }
+
+// credential is what a CredHandle points to.
+type credential struct {
+	acceptor *Acceptor
+	pkg      Package
+	freed    atomic.Bool
+}
+
+// CredHandle makes a handle for the Windows face. p must be a package of this
+// library, else the handle is the zero one.
+func (a *Acceptor) CredHandle(p Package) CredHandle {
+	info, ok := lookupPackage(p)
+	if !ok {
+		return CredHandle{}
+	}
+	return CredHandle{&credential{acceptor: a, pkg: info.Name}}
+}
+
+// Acceptor is what the handle stands for; nil if the handle is invalid.
+func (h CredHandle) Acceptor() *Acceptor {
+	if !h.valid() {
+		return nil
+	}
+	return h.c.acceptor
+}
+
+func (h CredHandle) valid() bool { return h.c != nil && !h.c.freed.Load() }
+
+// String keeps a printed handle from showing what it leads to.
+func (h CredHandle) String() string { return handleText("CredHandle", h.c == nil) }
+
+// GoString is String.
+func (h CredHandle) GoString() string { return h.String() }
+
+// CtxtHandle is a handle to a security context. It is comparable, the zero
+// handle is invalid, and copies share one fate. It is safe for concurrent use
+// as Context is. Forgetting one leaks nothing.
+type CtxtHandle struct{ c *Context }
+
+// Handle is c for the Windows face.
+func (c *Context) Handle() CtxtHandle { return CtxtHandle{c} }
+
+// Context is the way to the Go face; nil if the handle is invalid.
+func (h CtxtHandle) Context() *Context {
+	if !h.live() {
+		return nil
+	}
+	return h.c
+}
+
+// Err is why the exchange failed: a *status.Error, or what wraps one, with the
+// Reason that a bare code loses. Nil if it did not fail. Ask before
+// DeleteSecurityContext, which zeroes the handle.
+func (h CtxtHandle) Err() error {
+	if h.c == nil {
+		return nil
+	}
+	return h.c.Err()
+}
+
+// live reports whether the handle answers more than Err and
+// DeleteSecurityContext.
+func (h CtxtHandle) live() bool {
+	return h.c != nil && h.c.at() != stateFailed && h.c.at() != stateClosed
+}
+
+// String keeps a printed handle from showing what it leads to.
+func (h CtxtHandle) String() string { return handleText("CtxtHandle", h.c == nil) }
+
+// GoString is String.
+func (h CtxtHandle) GoString() string { return h.String() }
+
+func handleText(name string, zero bool) string {
+	if zero {
+		return "sspi." + name + "{}"
+	}
+	return "sspi." + name + "{...}"
+}
+
+// context is the established context behind a handle.
+func (h *CtxtHandle) context() (*Context, status.Code) {
+	if h == nil || h.c == nil || h.c.at() != stateEstablished {
+		return nil, status.SEC_E_INVALID_HANDLE
+	}
+	return h.c, status.SEC_E_OK
+}
+
+// DeleteSecurityContext wipes the context's keys and zeroes *phContext. Copies
+// of the handle are invalid from then on. It succeeds once for every context
+// that AcceptSecurityContext returned, failed ones too; after that, and for a
+// zero handle, it is SEC_E_INVALID_HANDLE and does nothing.
+func DeleteSecurityContext(phContext *CtxtHandle) status.Code {
+	if phContext == nil || phContext.c == nil {
+		return status.SEC_E_INVALID_HANDLE
+	}
+	c := phContext.c
+	*phContext = CtxtHandle{}
+	if c.deleted.Swap(true) {
+		return status.SEC_E_INVALID_HANDLE
+	}
+	c.Close()
+	return status.SEC_E_OK
+}
+
+// FreeCredentialsHandle makes the handle and its copies invalid and zeroes
+// *phCredential. Contexts made with it live on. The second time it is
+// SEC_E_INVALID_HANDLE.
+func FreeCredentialsHandle(phCredential *CredHandle) status.Code {
+	if phCredential == nil || phCredential.c == nil {
+		return status.SEC_E_INVALID_HANDLE
+	}
+	c := phCredential.c
+	*phCredential = CredHandle{}
+	if c.freed.Swap(true) {
+		return status.SEC_E_INVALID_HANDLE
+	}
+	return status.SEC_E_OK
+}
+
+// FreeContextBuffer exists for programs that come from Windows. There is
+// nothing to free: a buffer that ASC_REQ_ALLOCATE_MEMORY made belongs to the
+// caller and to the garbage collector, and no pool takes it back.
+func FreeContextBuffer(pvContextBuffer any) status.Code { return status.SEC_E_OK }

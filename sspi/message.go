@@ -1,0 +1,83 @@
+package sspi
+
+import (
+	"time"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/message"
+	"github.com/gosspi/kerberos/status"
+)
+
+// startMessages makes the context ready for messages. The caller holds mu and
+// has set the context's key.
+func (c *Context) startMessages(acceptorSubkey bool, f flags.GSS, send, receive uint64) {
+	c.protector.Init(message.Params{
+		EType: etype.ID(c.key.etype), Key: c.key.bytes[:c.key.n],
+		AcceptorSubkey: acceptorSubkey,
+		SendSeq:        send, RecvSeq: receive,
+		DetectReplay: f&flags.GSS_C_REPLAY_FLAG != 0, DetectSequence: f&flags.GSS_C_SEQUENCE_FLAG != 0,
+		DCE: f&flags.GSS_C_DCE_STYLE != 0,
+	})
+}
+
+// ready is the error of a message call that may not be made now.
+func (c *Context) ready() error {
+	if err := c.usable(); err != nil {
+		return err
+	}
+	cfg := &c.acceptor.cfg
+	if cfg.EnforceExpiry && cfg.Time().After(c.peer.EndTime.Add(cfg.Skew)) {
+		return &status.Error{Reason: status.ReasonContextExpired, Detail: "the ticket ended " + c.peer.EndTime.Format(time.RFC3339)}
+	}
+	return nil
+}
+
+// Wrap appends to dst a token that holds message, signed and, if conf is set,
+// sealed (RFC 4121, Section 4.2.6.2). It works whatever the client asked for;
+// Peer.Flags say what it expects. dst may be nil and must not overlap message.
+func (c *Context) Wrap(dst, message []byte, conf bool) ([]byte, error) {
+	if err := c.ready(); err != nil {
+		return nil, err
+	}
+	return c.protector.Wrap(dst, message, conf)
+}
+
+// Unwrap checks a token of the client's Wrap and appends its message to dst;
+// conf says that it was sealed. dst may be nil or token[:0], which decrypts in
+// place; otherwise they must not overlap. On an error there is no plaintext
+// anywhere: a token that was to be opened in place is wiped. A message that
+// came twice, or out of order, is an error exactly if the client asked for that
+// to be detected (ReasonMessageOutOfSequence).
+func (c *Context) Unwrap(dst, token []byte) (message []byte, conf bool, err error) {
+	if err := c.ready(); err != nil {
+		return nil, false, err
+	}
+	return c.protector.Unwrap(dst, token)
+}
+
+// GetMIC appends to dst a signature over message, which travels by itself (RFC
+// 4121, Section 4.2.6.1).
+func (c *Context) GetMIC(dst, message []byte) ([]byte, error) {
+	if err := c.ready(); err != nil {
+		return nil, err
+	}
+	return c.protector.GetMIC(dst, message)
+}
+
+// VerifyMIC checks a signature of the client's GetMIC over message.
+func (c *Context) VerifyMIC(message, mic []byte) error {
+	if err := c.ready(); err != nil {
+		return err
+	}
+	return c.protector.VerifyMIC(mic, message)
+}
+
+// WrapSizeLimit is the length of the longest message whose token fits into max
+// bytes; 0 if none does, or the context is not established.
+func (c *Context) WrapSizeLimit(max int, conf bool) int {
+	if c.usable() != nil {
+		return 0
+	}
+	return c.protector.WrapSizeLimit(max, conf)
+}

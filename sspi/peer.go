@@ -1,0 +1,59 @@
+package sspi
+
+import (
+	"time"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/keytab"
+)
+
+// Peer is a client whose identity is proven, and the properties of the context
+// with it. It holds facts and no secrets, so it is fit for a request's
+// context.Context. It must not be modified.
+type Peer struct {
+	// Client is the client's principal. Compare it whole: a name without its
+	// realm is not an identity.
+	Client keytab.Principal
+	// Service is the principal of the key that opened the ticket.
+	Service keytab.Principal
+	// ClientNameType is the name-type of Client (RFC 4120, Section 6.2).
+	ClientNameType int32
+	// Anonymous: the client proved only that its KDC let it be anonymous
+	// (RFC 8062). It is nobody.
+	Anonymous bool
+
+	// Target is the service that the client says it asked for, empty if it does
+	// not say (MS-KILE, Section 3.2.5.8). TargetUntrusted: it had that name from
+	// a source that it does not trust.
+	Target          string
+	TargetUntrusted bool
+
+	// Flags are the attributes of the context: what the client asked for and
+	// this package does.
+	Flags flags.ASC_RET
+	// Binding says what came of the channel bindings.
+	Binding Binding
+
+	// TicketFlags and the times are the ticket's. StartTime is AuthTime if the
+	// ticket has none. EndTime has no clock skew added.
+	TicketFlags                  flags.Ticket
+	AuthTime, StartTime, EndTime time.Time
+
+	// TicketEType, SessionEType and ContextEType are the encryption types of the
+	// service's key, of the ticket's session key and of the context's key.
+	TicketEType, SessionEType, ContextEType keytab.EType
+}
+
+// Name is how to show the client to a person: its principal. It is the same as
+// Client.String.
+func (p *Peer) Name() string { return p.Client.String() }
+
+// Names of anonymous principals (RFC 8062, Section 3).
+const (
+	anonymousRealm = "WELLKNOWN:ANONYMOUS"
+	anonymousName  = "WELLKNOWN/ANONYMOUS"
+)
+
+func isAnonymous(p keytab.Principal) bool {
+	return p.Name() == anonymousName || p.Realm() == anonymousRealm
+}

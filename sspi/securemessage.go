@@ -1,0 +1,286 @@
+package sspi
+
+import (
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/status"
+)
+
+// SECQOP_WRAP_NO_ENCRYPT, as a whole value of fQOP, signs without sealing.
+// Nothing else but 0 is supported.
+const SECQOP_WRAP_NO_ENCRYPT = 0x80000001
+
+// protected are the attributes of which a client must have asked for one before
+// messages are protected here.
+const protected = flags.ASC_RET_INTEGRITY | flags.ASC_RET_CONFIDENTIALITY | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT
+
+// messageContext is the context of a message call, and the buffers that
+// every such call has.
+func messageContext(phContext *CtxtHandle, d *SecBufferDesc) (*Context, status.Code) {
+	c, code := phContext.context()
+	if code != status.SEC_E_OK {
+		return nil, code
+	}
+	if err := c.ready(); err != nil {
+		return nil, status.CodeOf(err)
+	}
+	if code := d.check(); code != status.SEC_E_OK {
+		return nil, code
+	}
+	if c.peer.Flags&protected == 0 {
+		return nil, status.SEC_E_QOP_NOT_SUPPORTED
+	}
+	return c, status.SEC_E_OK
+}
+
+// MakeSignature signs the message in the SECBUFFER_DATA buffers, in their order,
+// and puts the signature into the SECBUFFER_TOKEN (RFC 4121, Section 4.2.6.1).
+// DATA marked READONLY is left out of the signature. fQOP must be 0.
+// MessageSeqNo is ignored: the context counts for itself.
+//
+// SEC_E_INVALID_TOKEN: a buffer is missing. SEC_E_BUFFER_TOO_SMALL: the token
+// needs Needed bytes, nothing was changed. SEC_E_QOP_NOT_SUPPORTED: fQOP, or the
+// client asked for no protection at all.
+func MakeSignature(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc, MessageSeqNo uint32) status.Code {
+	c, code := messageContext(phContext, pMessage)
+	if code != status.SEC_E_OK {
+		return code
+	}
+	if fQOP != 0 {
+		return status.SEC_E_QOP_NOT_SUPPORTED
+	}
+	var parts signedParts
+	token := pMessage.find(SECBUFFER_TOKEN)
+	if token == nil || !parts.collect(pMessage) {
+		return status.SEC_E_INVALID_TOKEN
+	}
+	if n := c.protector.MICLen(); len(token.Buffer) < n {
+		return tooSmall(token, n)
+	}
+	mic, err := c.protector.GetMIC(token.Buffer[:0:len(token.Buffer)], parts.list()...)
+	token.Buffer = token.Buffer[:len(mic)]
+	return status.CodeOf(err)
+}
+
+// VerifySignature checks the client's signature in the SECBUFFER_TOKEN over the
+// SECBUFFER_DATA buffers. MessageSeqNo is ignored. pfQOP, if not nil, receives 0.
+//
+// SEC_E_MESSAGE_ALTERED: message or signature are not as they were made.
+// SEC_E_OUT_OF_SEQUENCE: they are, but came twice or out of order, and the
+// client asked for that to be detected.
+func VerifySignature(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo uint32, pfQOP *uint32) status.Code {
+	c, code := messageContext(phContext, pMessage)
+	if code != status.SEC_E_OK {
+		return code
+	}
+	var parts signedParts
+	token := pMessage.find(SECBUFFER_TOKEN)
+	if token == nil || !parts.collect(pMessage) {
+		return status.SEC_E_INVALID_TOKEN
+	}
+	if err := c.protector.VerifyMIC(token.Buffer, parts.list()...); err != nil {
+		return status.CodeOf(err)
+	}
+	if pfQOP != nil {
+		*pfQOP = 0
+	}
+	return status.SEC_E_OK
+}
+
+// EncryptMessage seals the message in the SECBUFFER_DATA buffers in place, and
+// puts what belongs to it into the SECBUFFER_TOKEN, which needs
+// SecPkgContext_Sizes.SecurityTrailer bytes and may be cut to fewer (RFC 4121,
+// Section 4.2.6.2; MS-KILE, Section 3.4.5.4.1). Send the buffers in the order
+// TOKEN, DATA; a SECBUFFER_PADDING is cut to nothing. DATA marked
+// READONLY_WITH_CHECKSUM is signed and not sealed, DATA marked READONLY neither.
+// fQOP is 0, or SECQOP_WRAP_NO_ENCRYPT to sign only. MessageSeqNo is ignored.
+//
+// SEC_E_INVALID_TOKEN: no TOKEN or no DATA. SEC_E_BUFFER_TOO_SMALL: the token
+// needs Needed bytes, nothing was changed. SEC_E_QOP_NOT_SUPPORTED: another
+// fQOP, or sealing where the client did not ask for CONFIDENTIALITY.
+func EncryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc, MessageSeqNo uint32) status.Code {
+	c, code := messageContext(phContext, pMessage)
+	if code != status.SEC_E_OK {
+		return code
+	}
+	conf := fQOP == 0
+	switch {
+	case fQOP != 0 && fQOP != SECQOP_WRAP_NO_ENCRYPT:
+		return status.SEC_E_QOP_NOT_SUPPORTED
+	case conf && c.peer.Flags&flags.ASC_RET_CONFIDENTIALITY == 0:
+		return status.SEC_E_QOP_NOT_SUPPORTED
+	}
+	var segs sealedParts
+	token := pMessage.find(SECBUFFER_TOKEN)
+	if token == nil || !segs.collect(pMessage) {
+		return status.SEC_E_INVALID_TOKEN
+	}
+	if n := c.protector.TrailerLen(conf); len(token.Buffer) < n {
+		return tooSmall(token, n)
+	}
+	n, err := c.protector.SealSegments(token.Buffer, segs.list(), conf)
+	token.Buffer = token.Buffer[:n]
+	if padding := pMessage.find(SECBUFFER_PADDING); padding != nil {
+		padding.Buffer = padding.Buffer[:0]
+	}
+	return status.CodeOf(err)
+}
+
+// DecryptMessage opens a message that the client sealed or signed. It comes in
+// one of two shapes: SECBUFFER_STREAM holds a whole token of the client's Wrap,
+// and SECBUFFER_DATA receives the message, inside the STREAM's memory; or
+// SECBUFFER_TOKEN and SECBUFFER_DATA are as EncryptMessage made them on the other
+// side, and the DATA is opened in place. MessageSeqNo is ignored. pfQOP, if not
+// nil, receives 0 if the message was sealed and SECQOP_WRAP_NO_ENCRYPT if it was
+// only signed: a caller that wants secrecy looks there.
+//
+// On failure the DATA is cut to nothing, and what was decrypted is wiped.
+// SEC_E_INVALID_TOKEN: a buffer is missing, or the token is no token.
+// SEC_E_MESSAGE_ALTERED: it is not as it was made. SEC_E_OUT_OF_SEQUENCE: it
+// came twice or out of order, and the client asked for that to be detected.
+func DecryptMessage(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo uint32, pfQOP *uint32) status.Code {
+	c, code := messageContext(phContext, pMessage)
+	if code != status.SEC_E_OK {
+		return code
+	}
+	var conf bool
+	var err error
+	if stream := pMessage.find(SECBUFFER_STREAM); stream != nil {
+		conf, err = c.openStream(stream, pMessage.find(SECBUFFER_DATA))
+	} else {
+		conf, err = c.openParts(pMessage)
+	}
+	if err != nil {
+		dropData(pMessage)
+		return status.CodeOf(err)
+	}
+	if pfQOP != nil {
+		*pfQOP = SECQOP_WRAP_NO_ENCRYPT
+		if conf {
+			*pfQOP = 0
+		}
+	}
+	return status.SEC_E_OK
+}
+
+var errNoBuffers = &status.Error{Reason: status.ReasonNoTokenBuffer, Detail: "STREAM and DATA, or TOKEN and DATA, are needed"}
+
+func (c *Context) openStream(stream, data *SecBuffer) (conf bool, err error) {
+	if data == nil {
+		return false, errNoBuffers
+	}
+	message, conf, err := c.protector.Unwrap(stream.Buffer[:0], stream.Buffer)
+	if err != nil {
+		return false, err
+	}
+	data.Buffer = message
+	return conf, nil
+}
+
+func (c *Context) openParts(d *SecBufferDesc) (conf bool, err error) {
+	var segs sealedParts
+	token := d.find(SECBUFFER_TOKEN)
+	if token == nil || !segs.collect(d) {
+		return false, errNoBuffers
+	}
+	return c.protector.OpenSegments(token.Buffer, segs.list())
+}
+
+func dropData(d *SecBufferDesc) {
+	for i := range d.Buffers {
+		if b := &d.Buffers[i]; b.is(SECBUFFER_DATA) && b.BufferType&(SECBUFFER_READONLY|SECBUFFER_READONLY_WITH_CHECKSUM) == 0 {
+			b.Buffer = b.Buffer[:0]
+		}
+	}
+}
+
+func tooSmall(b *SecBuffer, needed int) status.Code {
+	b.Needed = needed
+	b.Buffer = b.Buffer[:0]
+	return status.SEC_E_BUFFER_TOO_SMALL
+}
+
+// signedParts are the DATA buffers of a signature, in order.
+type signedParts struct {
+	parts [maxBuffers][]byte
+	n     int
+}
+
+func (p *signedParts) collect(d *SecBufferDesc) bool {
+	found := false
+	for i := range d.Buffers {
+		b := &d.Buffers[i]
+		if !b.is(SECBUFFER_DATA) {
+			continue
+		}
+		found = true
+		if b.BufferType&SECBUFFER_READONLY == 0 {
+			p.parts[p.n] = b.Buffer
+			p.n++
+		}
+	}
+	return found
+}
+
+func (p *signedParts) list() [][]byte { return p.parts[:p.n] }
+
+// sealedParts are the DATA buffers of a sealed message, in order.
+type sealedParts struct {
+	segs [maxBuffers]etype.Segment
+	n    int
+}
+
+func (p *sealedParts) collect(d *SecBufferDesc) bool {
+	found := false
+	for i := range d.Buffers {
+		b := &d.Buffers[i]
+		if !b.is(SECBUFFER_DATA) {
+			continue
+		}
+		found = true
+		if b.BufferType&SECBUFFER_READONLY == 0 {
+			p.segs[p.n] = etype.Segment{B: b.Buffer, SignOnly: b.BufferType&SECBUFFER_READONLY_WITH_CHECKSUM != 0}
+			p.n++
+		}
+	}
+	return found
+}
+
+func (p *sealedParts) list() []etype.Segment { return p.segs[:p.n] }
+
+func (b *SecPkgContext_Sizes) query(c *Context) status.Code {
+	*b = SecPkgContext_Sizes{MaxToken: cbMaxToken, BlockSize: 1}
+	if c.peer.Flags&protected != 0 {
+		b.MaxSignature = uint32(c.protector.MICLen())
+		b.SecurityTrailer = uint32(c.protector.MaxTrailerLen())
+	}
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_KeyInfo) query(c *Context) status.Code {
+	profile, ok := etype.Lookup(etype.ID(c.peer.ContextEType))
+	if !ok {
+		return status.SEC_E_INTERNAL_ERROR
+	}
+	*b = SecPkgContext_KeyInfo{
+		SignatureAlgorithmName: checksumName(profile.ChecksumType), EncryptAlgorithmName: c.peer.ContextEType.String(),
+		KeySize:            uint32(profile.KeyLen) * 8,
+		SignatureAlgorithm: uint32(profile.ChecksumType), EncryptAlgorithm: uint32(profile.ID),
+	}
+	return status.SEC_E_OK
+}
+
+// checksumName is the name in the registry of RFC 3961, Section 8.
+func checksumName(t int32) string {
+	switch t {
+	case 15:
+		return "hmac-sha1-96-aes128"
+	case 16:
+		return "hmac-sha1-96-aes256"
+	case 19:
+		return "hmac-sha256-128-aes128"
+	case 20:
+		return "hmac-sha384-192-aes256"
+	}
+	return ""
+}

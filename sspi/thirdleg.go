@@ -1,0 +1,78 @@
+package sspi
+
+import (
+	"context"
+
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// usageAPRep is the key usage of an AP-REP's encrypted part (RFC 4120, Section
+// 7.5.1).
+const usageAPRep = 12
+
+// thirdLeg is what the last token of a DCE style exchange is held against.
+type thirdLeg struct {
+	session        keytab.Key
+	sequenceNumber uint32 // ours
+}
+
+// acceptThirdLeg takes the client's AP-REP (MS-KILE, Section 3.4.5.1): it
+// proves that the client opened ours. It holds the client's own time, which is
+// not compared with anything.
+func (c *Context) acceptThirdLeg(ctx context.Context, token []byte) ([]byte, error) {
+	in := inbound{now: c.acceptor.cfg.Time()}
+	c.mu.Lock()
+	due := c.third
+	c.mu.Unlock()
+	err := due.check(token, c.acceptor.cfg.MaxToken)
+	if err == nil {
+		err = c.finish()
+	}
+	return c.conclude(ctx, &in, nil, outlet{}, err)
+}
+
+func (t *thirdLeg) check(token []byte, maxToken int) error {
+	if len(token) > maxToken {
+		return &status.Error{Reason: status.ReasonTokenTooLong}
+	}
+	var rep krb5.APRep
+	if err := rep.Parse(token); err != nil {
+		return err
+	}
+	bad := func(detail string) error { return &status.Error{Reason: status.ReasonThirdLeg, Detail: detail} }
+	if t.session.IsZero() { // closed meanwhile
+		return bad("it is not due")
+	}
+	if keytab.EType(rep.EncPart.EType) != t.session.EType() {
+		return bad("it is of another encryption type than the session key")
+	}
+	plain, err := t.session.Decrypt(nil, rep.EncPart.Cipher, usageAPRep)
+	if err != nil {
+		return bad("it does not open with the session key")
+	}
+	var part krb5.EncAPRepPart
+	if err := part.Parse(plain); err != nil {
+		return err
+	}
+	switch {
+	case !part.HasSequenceNumber || part.SequenceNumber != t.sequenceNumber:
+		return bad("it does not repeat our sequence number")
+	case part.Subkey.Value != nil:
+		return bad("it has a subkey")
+	}
+	return nil
+}
+
+// finish establishes a context that was committed with the second leg.
+func (c *Context) finish() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.third = thirdLeg{}
+	if c.at() != stateThirdLeg {
+		return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was closed during Accept"}
+	}
+	c.enter(stateEstablished)
+	return nil
+}

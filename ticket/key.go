@@ -1,0 +1,105 @@
+package ticket
+
+import (
+	"strconv"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// unseal decrypts the ticket into s.plain and says which key did it. The name
+// in clear on the ticket only orders the trials: nothing protects it, so it
+// decides nothing.
+func (s *scratch) unseal(req *krb5.APReq, p *Params) (keytab.Entry, error) {
+	sealed := &req.Ticket.EncPart
+	if req.Options&flags.APUseSessionKey != 0 {
+		return s.unsealUserToUser(sealed, p.UserToUser)
+	}
+	if p.Keys == nil {
+		return keytab.Entry{}, &status.Error{Reason: status.ReasonNoKey, Detail: "there is no keytab"}
+	}
+	s.name = krb5.AppendPrincipal(s.name[:0], req.Ticket.Service, req.Ticket.Realm)
+	wanted := p.Keys.Principal(s.name)
+	for entry := range p.Keys.Candidates(p.Services, wanted, keytab.EType(sealed.EType), sealed.Kvno) {
+		if s.decrypt(entry.Key, sealed.Cipher) == nil {
+			return entry, nil
+		}
+	}
+	return keytab.Entry{}, whyNoKey(req, p, wanted, s.name)
+}
+
+func (s *scratch) unsealUserToUser(sealed *krb5.EncryptedData, key keytab.Key) (keytab.Entry, error) {
+	if key.IsZero() {
+		return keytab.Entry{}, &status.Error{Reason: status.ReasonNoTGT, Detail: "the client asks for user-to-user authentication, which is not configured here"}
+	}
+	if keytab.EType(sealed.EType) != key.EType() || s.decrypt(key, sealed.Cipher) != nil {
+		return keytab.Entry{}, &status.Error{Reason: status.ReasonWrongKey, Detail: "the ticket is not sealed in the session key of our TGT"}
+	}
+	return keytab.Entry{Key: key}, nil
+}
+
+func (s *scratch) decrypt(key keytab.Key, cipher []byte) error {
+	plain, err := key.Decrypt(s.plain[:0], cipher, usageTicket)
+	if err == nil {
+		s.plain = plain
+	}
+	return err
+}
+
+// whyNoKey tells apart, for the operator and for the client's error message,
+// the ways in which no key opened a ticket. MIT's acceptor draws the same lines.
+func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) error {
+	sealed := &req.Ticket.EncPart
+	var admitted, named, exact bool
+	for entry := range p.Keys.All() {
+		if !admits(p.Services, entry.Principal) {
+			continue
+		}
+		admitted = true
+		if wanted.IsZero() || entry.Principal != wanted {
+			continue
+		}
+		named = true
+		if entry.Key.EType() == keytab.EType(sealed.EType) && (sealed.Kvno == 0 || entry.Kvno == sealed.Kvno) {
+			exact = true
+		}
+	}
+	what := "the ticket is for " + strconv.Quote(string(name)) + ", kvno " + strconv.FormatUint(uint64(sealed.Kvno), 10) + ", " + keytab.EType(sealed.EType).String()
+	switch {
+	case !admitted:
+		return &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key under the acceptor's name"}
+	case !named:
+		return &status.Error{Reason: status.ReasonWrongService, Detail: what}
+	case !exact:
+		return &status.Error{Reason: status.ReasonUnknownKeyVersion, Detail: what + "; " + held(p.Keys, wanted)}
+	}
+	return &status.Error{Reason: status.ReasonWrongKey, Detail: what + "; the keytab has that key version, with another key"}
+}
+
+func admits(services []keytab.Principal, p keytab.Principal) bool {
+	for _, s := range services {
+		if s == p {
+			return true
+		}
+	}
+	return len(services) == 0
+}
+
+// held lists the keys of one principal, so that a stale keytab can be told from
+// a wrong one at a glance.
+func held(t *keytab.Table, p keytab.Principal) string {
+	s := "the keytab has"
+	n := 0
+	for entry := range t.All() {
+		if entry.Principal != p {
+			continue
+		}
+		if n++; n > 8 {
+			return s + " ..."
+		}
+		s += " kvno " + strconv.FormatUint(uint64(entry.Kvno), 10) + " " + entry.Key.EType().String()
+	}
+	return s
+}

@@ -1,0 +1,170 @@
+package ticket
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// usageTicket is the key usage of a ticket's encrypted part (RFC 4120, Section 7.5.1).
+const usageTicket = 2
+
+// Open parses all of apReq (an AP-REQ without GSS framing), decrypts its ticket
+// and checks that the ticket is valid at p.Now. It says nothing about the
+// sender. RFC 4120, Section 3.2.3, up to the decryption of the authenticator.
+//
+// The Ticket refers to apReq until authenticator.Check has returned: leave those
+// bytes alone until then. Errors are *status.Error.
+func Open(apReq []byte, p *Params) (*Ticket, error) {
+	// Kept this thin so that it is inlined and the Ticket can live on the
+	// caller's stack.
+	var t Ticket
+	if err := t.open(apReq, p); err != nil {
+		return nil, err
+	}
+	return &t, nil
+}
+
+func (t *Ticket) open(apReq []byte, p *Params) error {
+	var req krb5.APReq
+	if err := req.Parse(apReq); err != nil {
+		return err
+	}
+	sealed := &req.Ticket.EncPart
+	if !etype.Permitted(p.ETypes, sealed.EType) {
+		return refused("ticket", sealed.EType)
+	}
+
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	entry, err := s.unseal(&req, p)
+	if err != nil {
+		return err
+	}
+	var part krb5.EncTicketPart
+	if err := part.Parse(s.plain); err != nil {
+		return err
+	}
+	if err := checkValidity(&part, p.Now, p.Skew); err != nil {
+		return err
+	}
+	return t.commit(&req, &part, &entry, s, p)
+}
+
+// commit is the only place that writes to the Ticket.
+func (t *Ticket) commit(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab.Entry, s *scratch, p *Params) error {
+	if !etype.Permitted(p.ETypes, part.Key.EType) {
+		return refused("session key", part.Key.EType)
+	}
+	session, err := keytab.NewKey(keytab.EType(part.Key.EType), part.Key.Value)
+	if err != nil {
+		return err
+	}
+	s.name = krb5.AppendPrincipal(s.name[:0], part.Client, part.ClientRealm)
+	client, err := keytab.ParsePrincipal(string(s.name))
+	if err != nil {
+		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the ticket's client name cannot be written as a principal", Err: err}
+	}
+	transited, addresses, authData := keep(part)
+	pac, err := findPAC(authData)
+	if err != nil {
+		return err
+	}
+	start := part.StartTime
+	if !start.Set {
+		start = part.AuthTime
+	}
+	*t = Ticket{
+		content: Content{
+			Client: client, Service: entry.Principal, ClientNameType: part.Client.Type,
+			EType: entry.Key.EType(), Kvno: entry.Kvno, ServiceKey: entry.Key, SessionKey: session,
+			Flags:    part.Flags,
+			AuthTime: utc(part.AuthTime), StartTime: utc(start), EndTime: utc(part.EndTime), RenewTill: utc(part.RenewTill),
+			TransitedType: part.TransitedType, Transited: transited,
+			Addresses: addresses, AuthorizationData: authData, PAC: pac,
+		},
+		options:       req.Options,
+		authenticator: req.Authenticator,
+		opened:        true,
+	}
+	return nil
+}
+
+// checkValidity holds the ticket's own times against the clock (RFC 4120,
+// Section 3.2.3). A difference of exactly skew passes.
+func checkValidity(part *krb5.EncTicketPart, now time.Time, skew time.Duration) error {
+	start := part.StartTime
+	if !start.Set {
+		start = part.AuthTime
+	}
+	switch {
+	case part.Flags&flags.TicketInvalid != 0:
+		return &status.Error{Reason: status.ReasonTicketInvalid, Detail: "the ticket has the INVALID flag: a postdated ticket must be validated by the KDC first"}
+	case part.EndTime.Unix < start.Unix:
+		return &status.Error{Reason: status.ReasonTicketExpired, Detail: "the ticket ends before it starts"}
+	case utc(start).After(now.Add(skew)):
+		return &status.Error{Reason: status.ReasonTicketNotYetValid, Detail: "valid from " + text(start) + ", the clock here says " + now.UTC().Format(time.RFC3339)}
+	case utc(part.EndTime).Before(now.Add(-skew)):
+		return &status.Error{Reason: status.ReasonTicketExpired, Detail: "ended " + text(part.EndTime) + ", the clock here says " + now.UTC().Format(time.RFC3339)}
+	}
+	return nil
+}
+
+// keep copies the fields that outlive the plaintext, with one allocation and
+// only if there is any.
+func keep(part *krb5.EncTicketPart) (transited, addresses, authData []byte) {
+	n := len(part.Transited) + len(part.Addresses) + len(part.AuthorizationData)
+	if n == 0 {
+		return nil, nil, nil
+	}
+	buf := make([]byte, 0, n)
+	take := func(b []byte) []byte {
+		if len(b) == 0 {
+			return nil
+		}
+		buf = append(buf, b...)
+		return buf[len(buf)-len(b) : len(buf) : len(buf)]
+	}
+	return take(part.Transited), take(part.Addresses), take(part.AuthorizationData)
+}
+
+func refused(what string, e int32) error {
+	return &status.Error{Reason: status.ReasonETypeRefused, Detail: "the " + what + " is of " + etype.ID(e).String()}
+}
+
+func utc(t krb5.Time) time.Time {
+	if !t.Set {
+		return time.Time{}
+	}
+	return time.Unix(t.Unix, 0).UTC()
+}
+
+func text(t krb5.Time) string { return utc(t).Format(time.RFC3339) }
+
+// scratch holds what must not outlive one Open: the ticket's plaintext, and
+// names while they are compared.
+type scratch struct {
+	plain []byte
+	name  []byte
+}
+
+// maxKept keeps one oversized ticket from making every later wipe a long one.
+const maxKept = 16 << 10
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// release wipes the plaintext, which holds the session key, and gives the
+// memory to the next Open.
+func (s *scratch) release() {
+	s.plain = s.plain[:cap(s.plain)]
+	clear(s.plain)
+	s.plain = s.plain[:0]
+	if cap(s.plain) <= maxKept {
+		scratches.Put(s)
+	}
+}
