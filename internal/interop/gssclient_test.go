@@ -20,10 +20,10 @@ type clientCase struct {
 	name     string
 	args     []string
 	flags    flags.ASC_RET
-	contexts int // connections; 0: one
-	messages int // in each; 0: one
-	verified int // messages whose signature the client checks, over all
-	received int // messages that are answered without one
+	contexts int  // connections; 0: one
+	messages int  // in each; 0: one
+	verified int  // messages whose signature the client checks, over all
+	received int  // messages that are answered without one
 	anyone   bool // no authentication
 }
 
@@ -51,8 +51,10 @@ var clientCases = []clientCase{
 	{name: "mcount=5,nomutual", args: []string{"-mcount", "5", "-nomutual"}, flags: usual &^ flags.ASC_RET_MUTUAL_AUTH, messages: 5, verified: 5},
 	{name: "mcount=5,nx", args: []string{"-mcount", "5", "-nx"}, flags: usual, messages: 5, verified: 5},
 	{name: "mcount=5,seq", args: []string{"-mcount", "5", "-seq"}, flags: usual | flags.ASC_RET_SEQUENCE_DETECT, messages: 5, verified: 5},
-	{name: "ccount=3,mcount=5,seq,nomutual", args: []string{"-ccount", "3", "-mcount", "5", "-seq", "-nomutual"},
-		flags: usual&^flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_SEQUENCE_DETECT, contexts: 3, messages: 5, verified: 15},
+	{
+		name: "ccount=3,mcount=5,seq,nomutual", args: []string{"-ccount", "3", "-mcount", "5", "-seq", "-nomutual"},
+		flags: usual&^flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_SEQUENCE_DETECT, contexts: 3, messages: 5, verified: 15,
+	},
 	{name: "d", args: []string{"-d"}, flags: usual, verified: 1},
 }
 
@@ -63,8 +65,22 @@ const message = "a message that is longer than a block of the cipher"
 // gssClient runs MIT's gss-client against a server.
 func (s *session) gssClient(t testing.TB, port int, svc *service, args ...string) result {
 	t.Helper()
+	p := s.startGSSClient(t, port, svc, args...)
+	code, err := p.exit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result{code, p.out.String()}
+}
+
+func (s *session) startGSSClient(t testing.TB, port int, svc *service, args ...string) *process {
+	t.Helper()
 	args = append([]string{"-port", strconv.Itoa(port)}, args...)
-	return run(t, s.env(), "", "gss-client", append(args, "localhost", svc.hostBased(), message)...)
+	p, err := start(s.env(), nil, "gss-client", append(args, "localhost", svc.hostBased(), message)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // check runs a case and holds what both sides saw against it.

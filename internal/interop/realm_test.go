@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -187,6 +188,7 @@ func (s *service) rekey(t testing.TB) {
 type session struct {
 	realm *realm
 	cache string
+	extra []string // environment of its programs
 }
 
 // login makes a ticket cache with a ticket-granting ticket.
@@ -199,7 +201,9 @@ func (r *realm) login(t testing.TB) *session {
 	return s
 }
 
-func (s *session) env() []string { return append(s.realm.env(), "KRB5CCNAME=FILE:"+s.cache) }
+func (s *session) env() []string {
+	return append(append(s.realm.env(), "KRB5CCNAME=FILE:"+s.cache), s.extra...)
+}
 
 // fetch asks the KDC for a service ticket, so that the cache holds it.
 func (s *session) fetch(t testing.TB, svc *service) {
@@ -220,3 +224,9 @@ func freePort() (int, error) {
 }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// names makes principals' names distinct, so that tests may run any number of
+// times in one realm.
+var names atomic.Int32
+
+func unique(name string) string { return fmt.Sprintf("%s%d", name, names.Add(1)) }

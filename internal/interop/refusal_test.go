@@ -1,0 +1,192 @@
+package interop
+
+import (
+	"encoding/hex"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// refusal is a client that a server must refuse, and how.
+type refusal struct {
+	name string
+	// prepare makes a keytab and a service that the server runs with, and the
+	// service that the client asks for.
+	prepare func(t *testing.T, r *realm, login *session, keytab string) (own, asked *service)
+	env     func() []string // of the client, besides its own; nil: nothing
+	replay  bool            // the client's token was presented before
+
+	code   int32         // of the KRB-ERROR
+	text   string        // what MIT's client makes of it
+	reason status.Reason // in our log
+	retry  bool          // the client was told the time and may come again
+}
+
+var refusals = []refusal{
+	{
+		name: "replayed first token", prepare: plain("replay"), replay: true,
+		code: 34, text: "Request is a replay", reason: status.ReasonReplay,
+	},
+	{name: "service not in keytab", prepare: otherService, code: 35, text: "ticket isn't for us", reason: status.ReasonWrongService},
+	{name: "stale key: ticket newer than keytab", prepare: newerTicket, code: 44, text: "Key version is not available", reason: status.ReasonUnknownKeyVersion},
+	{name: "stale key: ticket older than keytab", prepare: olderTicket, code: 44, text: "Key version is not available", reason: status.ReasonUnknownKeyVersion},
+	{name: "etype not in keytab", prepare: otherEType, code: 44, text: "Key version is not available", reason: status.ReasonUnknownKeyVersion},
+	{name: "wrong key, same kvno", prepare: wrongKey, code: 31, text: "Decrypt integrity check failed", reason: status.ReasonWrongKey},
+	{
+		name: "client's clock 20 minutes ahead", prepare: plain("skew"), env: func() []string { return clock("+20m") },
+		code: 37, text: "Clock skew too great", retry: true,
+	},
+}
+
+// clock is the environment that moves a C program's clock.
+func clock(offset string) []string {
+	lib, _ := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	return []string{"LD_PRELOAD=" + strings.Join(lib, ":"), "FAKETIME=" + offset}
+}
+
+// plain is a service in its keytab: what is refused is the client.
+func plain(name string) func(*testing.T, *realm, *session, string) (own, asked *service) {
+	return func(t *testing.T, r *realm, login *session, keytab string) (own, asked *service) {
+		svc := r.service(t, unique(name), 18, 18)
+		svc.keytab(t, keytab)
+		login.fetch(t, svc)
+		return svc, svc
+	}
+}
+
+func otherService(t *testing.T, r *realm, _ *session, keytab string) (own, asked *service) {
+	own, asked = r.service(t, unique("present"), 18, 18), r.service(t, unique("absent"), 18, 18)
+	own.keytab(t, keytab)
+	return own, asked
+}
+
+func newerTicket(t *testing.T, r *realm, _ *session, keytab string) (own, asked *service) {
+	svc := r.service(t, unique("stale"), 18, 18)
+	svc.keytab(t, keytab)
+	svc.rekey(t)
+	return svc, svc
+}
+
+func olderTicket(t *testing.T, r *realm, login *session, keytab string) (own, asked *service) {
+	svc := r.service(t, unique("rekeyed"), 18, 18)
+	login.fetch(t, svc)
+	svc.rekey(t)
+	svc.keytab(t, keytab)
+	return svc, svc
+}
+
+func otherEType(t *testing.T, r *realm, login *session, keytab string) (own, asked *service) {
+	svc := r.service(t, unique("etype"), 17, 17)
+	svc.keytab(t, keytab)
+	r.admins(t, "cpw", "-randkey", "-e", etypes[18]+":normal", svc.principal())
+	r.admins(t, "modprinc", "-kvno", "1", svc.principal())
+	return svc, svc
+}
+
+func wrongKey(t *testing.T, r *realm, _ *session, keytab string) (own, asked *service) {
+	svc := r.service(t, unique("wrongkey"), 18, 18)
+	svc.keytab(t, keytab)
+	svc.rekey(t)
+	r.admins(t, "modprinc", "-kvno", "1", svc.principal())
+	return svc, svc
+}
+
+// check runs the case against a server that start starts, and returns the
+// server's own report of it.
+func (c *refusal) check(t *testing.T, r *realm, start func(keytab string, own *service) server) server {
+	t.Helper()
+	keytab, login := filepath.Join(t.TempDir(), "keytab"), r.login(t)
+	own, asked := c.prepare(t, r, login, keytab)
+	srv := start(keytab, own)
+	var before func([]byte)
+	if c.replay {
+		before = func(token []byte) {
+			answer, err := present(srv.port(), token)
+			if _, isError := krbError(answer); err != nil || len(answer) == 0 || isError == nil {
+				t.Errorf("the first presentation: %x, %v; want an AP-REP", answer, err)
+			}
+		}
+	}
+	wire := startRelay(t, srv.port(), before)
+	if c.env != nil {
+		moved := *login
+		moved.extra = c.env()
+		login = &moved
+	}
+	res := login.gssClient(t, wire.port(), asked)
+	if res.code == 0 || !strings.Contains(res.out, c.text) || strings.Contains(res.out, "Signature verified.") {
+		t.Errorf("gss-client: exit %d, want failure with %q:\n%s", res.code, c.text, res.out)
+	}
+	c.checkToken(t, wire, asked)
+	return srv
+}
+
+// checkToken holds the KRB-ERROR that came back against the case.
+func (c *refusal) checkToken(t *testing.T, wire *relay, asked *service) {
+	t.Helper()
+	_, tokens := wire.tokens()
+	if len(tokens) != 1 {
+		t.Fatalf("the server sent %d context tokens, want one", len(tokens))
+	}
+	e, err := krbError(tokens[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.ErrorCode != c.code {
+		t.Errorf("KRB-ERROR %d, want %d", e.ErrorCode, c.code)
+	}
+	if off := time.Since(e.STime); off < -time.Minute || off > time.Minute {
+		t.Errorf("stime is %v from now", off)
+	}
+	if e.Realm != realmName || e.SName.PrincipalNameString() != asked.principal() {
+		t.Errorf("KRB-ERROR is about %s@%s, want %s", e.SName.PrincipalNameString(), e.Realm, asked.full())
+	}
+	if e.EText != "" || e.CRealm != "" || len(e.CName.NameString) != 0 {
+		t.Errorf("KRB-ERROR says more than it should: e-text %q, client %v@%s", e.EText, e.CName.NameString, e.CRealm)
+	}
+	t.Logf("KRB-ERROR %d, stime %v, %d bytes of token", e.ErrorCode, e.STime, len(tokens[0]))
+}
+
+// TestInteropControl_MITRefusals holds the expected codes against MIT's server.
+func TestInteropControl_MITRefusals(t *testing.T) {
+	r := theRealm(t, "gss-client", "gss-server", "faketime")
+	t.Parallel()
+	for _, c := range refusals {
+		t.Run(c.name, func(t *testing.T) {
+			c.check(t, r, func(keytab string, own *service) server { return startMIT(t, r, keytab, own) })
+		})
+	}
+}
+
+// TestInteropGSSClient_Refusals: our server refuses what MIT's refuses, with the
+// same codes, and logs why.
+func TestInteropGSSClient_Refusals(t *testing.T) {
+	r := theRealm(t, "gss-client", "faketime")
+	t.Parallel()
+	for _, c := range refusals {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			srv := c.check(t, r, func(keytab string, _ *service) server { return startOurs(t, r, keytab) })
+			n := 1
+			if c.replay {
+				n = 2
+			}
+			last := srv.contexts(t, n)[n-1]
+			wantCode, wantReason := c.reason.Code().String(), c.reason.String()
+			if c.retry {
+				wantCode, wantReason = status.SEC_I_CONTINUE_NEEDED.String(), ""
+			}
+			if last.client != "" || last.fields["status"] != wantCode || last.fields["reason"] != wantReason {
+				t.Errorf("the server logged %v; want %s, reason %q and no client", last.fields, wantCode, wantReason)
+			}
+			t.Logf("server: %s %s %s", last.fields["status"], last.fields["reason"], last.fields["err"])
+		})
+	}
+}
+
+// skewRecovery is the e-data that asks a client to try again with the time that
+// it is told (MS-KILE, Section 2.2.2): KERB-ERROR-DATA of type 2.
+var skewRecovery, _ = hex.DecodeString("3005a103020102")
