@@ -24,9 +24,22 @@ type inbound struct {
 // accept is Accept for both faces; out is where the reply goes.
 func (c *Context) accept(ctx context.Context, token []byte, out outlet) ([]byte, error) {
 	if !c.accepting.TryLock() {
-		return nil, &status.Error{Reason: status.ReasonContextState, Detail: "another Accept runs on this context"}
+		return nil, errBusy()
 	}
 	defer c.accepting.Unlock()
+	return c.step(ctx, token, out)
+}
+
+func errBusy() error {
+	return &status.Error{Reason: status.ReasonContextState, Detail: "another Accept runs on this context"}
+}
+
+// step takes the token that is due in the context's state. The caller holds
+// accepting.
+func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, error) {
+	if !c.acceptor.made() {
+		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was not made by an Acceptor from NewAcceptor"}
+	}
 	switch c.at() {
 	case stateStart:
 		return c.acceptAPReq(ctx, token, out)

@@ -56,6 +56,9 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 	return &Acceptor{cfg: cfg, immediate: answersAtOnce(cfg.Keys, cfg.Replay)}, nil
 }
 
+// made reports whether a is from NewAcceptor. No other Acceptor accepts anybody.
+func (a *Acceptor) made() bool { return a != nil && a.cfg.Keys != nil }
+
 // answersAtOnce knows the sources and caches of this library that never wait on
 // anything but a local file.
 func answersAtOnce(keys keytab.Source, replay authenticator.ReplayCache) bool {

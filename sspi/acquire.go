@@ -111,8 +111,9 @@ const SECPKG_CRED_ATTR_NAMES SECPKG_CRED_ATTR = 1
 type SecPkgCredentials_Names struct{ UserName string }
 
 // QueryCredentialsAttributes tells the name of a credential: the service that
-// it is restricted to as it was given, else the keytab's first principal. Other
-// attributes are SEC_E_UNSUPPORTED_FUNCTION.
+// it is restricted to as it was given, else the keytab's first principal;
+// SEC_E_NO_CREDENTIALS if the keytab is empty. Other attributes are
+// SEC_E_UNSUPPORTED_FUNCTION.
 func QueryCredentialsAttributes(phCredential *CredHandle, ulAttribute SECPKG_CRED_ATTR, pBuffer *SecPkgCredentials_Names) status.Code {
 	switch {
 	case phCredential == nil || !phCredential.valid():
@@ -135,7 +136,7 @@ func QueryCredentialsAttributes(phCredential *CredHandle, ulAttribute SECPKG_CRE
 	}
 	for entry := range table.All() {
 		pBuffer.UserName = entry.Principal.String()
-		break
+		return status.SEC_E_OK
 	}
-	return status.SEC_E_OK
+	return status.SEC_E_NO_CREDENTIALS
 }

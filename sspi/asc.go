@@ -1,6 +1,7 @@
 package sspi
 
 import (
+	"context"
 	"errors"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -61,20 +62,20 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 		*pfContextAttr = 0
 	}
 	out, outlet := replyBuffer(pOutput, fContextReq)
-	call, code := newCall(phCredential, phContext, pInput, fContextReq, phNewContext)
+	call, code := newCall(phCredential, phContext, pInput, fContextReq, phNewContext, pOutput)
 	if code != status.SEC_E_OK {
 		out.put(nil)
 		return code
 	}
 	ctx, cancel := call.context.acceptor.backendContext()
 	defer cancel()
-	reply, err := call.context.accept(ctx, call.token, outlet)
+	reply, err := call.accept(ctx, outlet)
 	out.put(reply)
 
 	var short *shortage
 	if errors.As(err, &short) {
 		out.need(short.needed)
-		return short.err.Code() // and no handle: no exchange began with this call
+		return short.err.Code() // and on a first call no handle: no exchange began with it
 	}
 	*phNewContext = CtxtHandle{call.context}
 	code = status.CodeOf(err)
@@ -97,48 +98,52 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 
 // call is one call's arguments, checked.
 type call struct {
-	context *Context
-	token   []byte
-	echo    flags.ASC_RET
+	context  *Context
+	token    []byte
+	req      flags.ASC_REQ
+	bindings []ChannelBindings
+	echo     flags.ASC_RET
 }
 
-func newCall(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferDesc, req flags.ASC_REQ, phNewContext *CtxtHandle) (call, status.Code) {
+// newCall checks the arguments. *phNewContext is settled as far as it can be
+// before the call: no context yet on a first call, the same context on others.
+func newCall(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferDesc, req flags.ASC_REQ, phNewContext *CtxtHandle, pOutput *SecBufferDesc) (call, status.Code) {
 	var none call
 	if phNewContext == nil {
 		return none, status.SEC_E_INVALID_HANDLE
 	}
-	fail := func(code status.Code) (call, status.Code) {
-		if phContext == nil {
-			*phNewContext = CtxtHandle{}
-		}
-		return none, code
+	if phContext == nil {
+		*phNewContext = CtxtHandle{}
 	}
 	c, code := callContext(phCredential, phContext)
 	if code != status.SEC_E_OK {
-		return fail(code)
+		return none, code
+	}
+	if phContext != nil {
+		*phNewContext = CtxtHandle{c}
 	}
 	if req&flags.ASC_REQ_DATAGRAM != 0 {
-		return fail(status.SEC_E_UNSUPPORTED_FUNCTION)
+		return none, status.SEC_E_UNSUPPORTED_FUNCTION
 	}
 	if code := pInput.check(); code != status.SEC_E_OK {
-		return fail(code)
+		return none, code
+	}
+	if pOutput != nil && pOutput.check() != status.SEC_E_OK {
+		return none, pOutput.check()
 	}
 	token := pInput.find(SECBUFFER_TOKEN)
 	if token == nil {
-		return fail(status.SEC_E_INVALID_TOKEN)
+		return none, status.SEC_E_INVALID_TOKEN
 	}
 	bindings, code := inputBindings(pInput)
 	if code != status.SEC_E_OK {
-		return fail(code)
-	}
-	if !c.request(req, bindings) {
-		return fail(status.SEC_E_OUT_OF_SEQUENCE)
+		return none, code
 	}
 	var echo flags.ASC_RET
 	if req&flags.ASC_REQ_CONNECTION != 0 {
 		echo = flags.ASC_RET_CONNECTION
 	}
-	return call{context: c, token: token.Buffer, echo: echo}, status.SEC_E_OK
+	return call{context: c, token: token.Buffer, req: req, bindings: bindings, echo: echo}, status.SEC_E_OK
 }
 
 // callContext is the context that a call is about: a new one on the first call.
@@ -155,12 +160,22 @@ func callContext(phCredential *CredHandle, phContext *CtxtHandle) (*Context, sta
 	return acceptor.NewContext(ContextConfig{Package: phCredential.c.pkg}), status.SEC_E_OK
 }
 
-// request takes over what this call asks for, unless another call runs.
-func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) bool {
+// accept is Context.accept with what this call asks for. A call that does not
+// get to an AP-REQ leaves nothing of its wishes behind.
+func (k *call) accept(ctx context.Context, out outlet) ([]byte, error) {
+	c := k.context
 	if !c.accepting.TryLock() {
-		return false
+		return nil, errBusy()
 	}
 	defer c.accepting.Unlock()
+	if c.at() == stateStart {
+		c.request(k.req, k.bindings)
+	}
+	return c.step(ctx, k.token, out)
+}
+
+// request takes over what a call asks for. The caller holds accepting.
+func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	c.cfg.NoErrorTokens = req&flags.ASC_REQ_EXTENDED_ERROR == 0
 	c.cfg.AcceptDelegation = req&flags.ASC_REQ_DELEGATE != 0
 	c.cfg.ChannelBindings = append(c.cfg.ChannelBindings, bindings...)
@@ -175,7 +190,6 @@ func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) bool {
 	if c.acceptor.cfg.EnforceContextReq {
 		c.cfg.Require = required(req)
 	}
-	return true
 }
 
 // required are the demands among a server's wishes.

@@ -1,6 +1,9 @@
 package sspi
 
 import (
+	"fmt"
+	"io"
+
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/status"
 )
@@ -168,14 +171,13 @@ func (b *SecPkgContext_SessionKey) query(c *Context) status.Code {
 	return status.SEC_E_OK
 }
 
-// String redacts the key.
-func (b SecPkgContext_SessionKey) String() string { return "SecPkgContext_SessionKey{redacted}" }
+const redactedKey = "sspi.SecPkgContext_SessionKey(redacted)"
 
-// GoString redacts the key.
-func (b SecPkgContext_SessionKey) GoString() string { return b.String() }
+// Format redacts the key, whatever the verb.
+func (SecPkgContext_SessionKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redactedKey) }
 
-// MarshalJSON redacts the key.
-func (b SecPkgContext_SessionKey) MarshalJSON() ([]byte, error) { return []byte(`"redacted"`), nil }
+// MarshalText redacts the key, in JSON, XML and logs.
+func (SecPkgContext_SessionKey) MarshalText() ([]byte, error) { return []byte(redactedKey), nil }
 
 func (b *SecPkgContext_PackageInfo) query(c *Context) status.Code {
 	info, _ := lookupPackage(Kerberos)

@@ -73,3 +73,11 @@ func (d *SecBufferDesc) find(t SECBUFFER) *SecBuffer {
 	}
 	return nil
 }
+
+// cut takes the room that an output of this type had, on a failure: what the
+// caller then sends is nothing.
+func (d *SecBufferDesc) cut(t SECBUFFER) {
+	if b := d.find(t); b != nil {
+		b.Buffer = b.Buffer[:0]
+	}
+}

@@ -2,6 +2,8 @@ package sspi
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 
@@ -78,12 +80,15 @@ var ErrContinue error = errContinue{}
 // the context is established. ErrContinue asks for another token. Any other
 // error ends the exchange and is what Err returns from then on, unless it says
 // that the call did not fit the state of the context (ReasonContextState,
-// ReasonInvalidHandle), which changes nothing. Errors are, or wrap,
-// *status.Error.
+// ReasonInvalidHandle) or was made without a ctx (ReasonArgument), which changes
+// nothing. Errors are, or wrap, *status.Error.
 //
 // token is neither kept nor modified; reply belongs to the caller. ctx bounds
 // the wait for keys and for the replay cache.
 func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer *Peer, err error) {
+	if ctx == nil {
+		return nil, nil, &status.Error{Reason: status.ReasonArgument, Detail: "Accept without a context.Context"}
+	}
 	reply, err = c.accept(ctx, token, outlet{})
 	if err != nil {
 		return reply, nil, err
@@ -134,6 +139,9 @@ func (c *Context) Close() {
 	c.state.Store(uint32(stateClosed))
 	c.wipe()
 }
+
+// Format keeps a printed Context from showing its keys, whatever the verb.
+func (c *Context) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sspi.Context{...}") }
 
 func (c *Context) at() state { return state(c.state.Load()) }
 

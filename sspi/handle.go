@@ -21,7 +21,7 @@ type credential struct {
 // library, else the handle is the zero one.
 func (a *Acceptor) CredHandle(p Package) CredHandle {
 	info, ok := lookupPackage(p)
-	if !ok {
+	if !ok || !a.made() {
 		return CredHandle{}
 	}
 	return CredHandle{&credential{acceptor: a, pkg: info.Name}}
@@ -35,7 +35,9 @@ func (h CredHandle) Acceptor() *Acceptor {
 	return h.c.acceptor
 }
 
-func (h CredHandle) valid() bool { return h.c != nil && !h.c.freed.Load() }
+func (h CredHandle) valid() bool {
+	return h.c != nil && h.c.acceptor.made() && !h.c.freed.Load()
+}
 
 // String keeps a printed handle from showing what it leads to.
 func (h CredHandle) String() string { return handleText("CredHandle", h.c == nil) }
@@ -72,7 +74,11 @@ func (h CtxtHandle) Err() error {
 // live reports whether the handle answers more than Err and
 // DeleteSecurityContext.
 func (h CtxtHandle) live() bool {
-	return h.c != nil && h.c.at() != stateFailed && h.c.at() != stateClosed
+	if h.c == nil || !h.c.acceptor.made() {
+		return false
+	}
+	s := h.c.at()
+	return s != stateFailed && s != stateClosed
 }
 
 // String keeps a printed handle from showing what it leads to.

@@ -38,10 +38,19 @@ func messageContext(phContext *CtxtHandle, d *SecBufferDesc) (*Context, status.C
 // DATA marked READONLY is left out of the signature. fQOP must be 0.
 // MessageSeqNo is ignored: the context counts for itself.
 //
-// SEC_E_INVALID_TOKEN: a buffer is missing. SEC_E_BUFFER_TOO_SMALL: the token
-// needs Needed bytes, nothing was changed. SEC_E_QOP_NOT_SUPPORTED: fQOP, or the
-// client asked for no protection at all.
+// On failure the TOKEN is cut to nothing. SEC_E_INVALID_TOKEN: a buffer is
+// missing. SEC_E_BUFFER_TOO_SMALL: the token needs Needed bytes, nothing was
+// signed. SEC_E_QOP_NOT_SUPPORTED: fQOP, or the client asked for no protection
+// at all.
 func MakeSignature(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc, MessageSeqNo uint32) status.Code {
+	code := makeSignature(phContext, fQOP, pMessage)
+	if code != status.SEC_E_OK {
+		pMessage.cut(SECBUFFER_TOKEN)
+	}
+	return code
+}
+
+func makeSignature(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc) status.Code {
 	c, code := messageContext(phContext, pMessage)
 	if code != status.SEC_E_OK {
 		return code
@@ -54,8 +63,8 @@ func MakeSignature(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc, 
 	if token == nil || !parts.collect(pMessage) {
 		return status.SEC_E_INVALID_TOKEN
 	}
-	if n := c.protector.MICLen(); len(token.Buffer) < n {
-		return tooSmall(token, n)
+	if !token.holds(c.protector.MICLen()) {
+		return status.SEC_E_BUFFER_TOO_SMALL
 	}
 	mic, err := c.protector.GetMIC(token.Buffer[:0:len(token.Buffer)], parts.list()...)
 	token.Buffer = token.Buffer[:len(mic)]
@@ -95,10 +104,20 @@ func VerifySignature(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqN
 // READONLY_WITH_CHECKSUM is signed and not sealed, DATA marked READONLY neither.
 // fQOP is 0, or SECQOP_WRAP_NO_ENCRYPT to sign only. MessageSeqNo is ignored.
 //
+// On failure the TOKEN is cut to nothing; the DATA is still in clear.
 // SEC_E_INVALID_TOKEN: no TOKEN or no DATA. SEC_E_BUFFER_TOO_SMALL: the token
-// needs Needed bytes, nothing was changed. SEC_E_QOP_NOT_SUPPORTED: another
-// fQOP, or sealing where the client did not ask for CONFIDENTIALITY.
+// needs Needed bytes, nothing was sealed. SEC_E_QOP_NOT_SUPPORTED: another fQOP,
+// or sealing where the client did not ask for CONFIDENTIALITY.
 func EncryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc, MessageSeqNo uint32) status.Code {
+	code := encryptMessage(phContext, fQOP, pMessage)
+	if code != status.SEC_E_OK {
+		pMessage.cut(SECBUFFER_TOKEN)
+	}
+	pMessage.cut(SECBUFFER_PADDING)
+	return code
+}
+
+func encryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc) status.Code {
 	c, code := messageContext(phContext, pMessage)
 	if code != status.SEC_E_OK {
 		return code
@@ -115,14 +134,11 @@ func EncryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc,
 	if token == nil || !segs.collect(pMessage) {
 		return status.SEC_E_INVALID_TOKEN
 	}
-	if n := c.protector.TrailerLen(conf); len(token.Buffer) < n {
-		return tooSmall(token, n)
+	if !token.holds(c.protector.TrailerLen(conf)) {
+		return status.SEC_E_BUFFER_TOO_SMALL
 	}
 	n, err := c.protector.SealSegments(token.Buffer, segs.list(), conf)
 	token.Buffer = token.Buffer[:n]
-	if padding := pMessage.find(SECBUFFER_PADDING); padding != nil {
-		padding.Buffer = padding.Buffer[:0]
-	}
 	return status.CodeOf(err)
 }
 
@@ -139,6 +155,14 @@ func EncryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc,
 // SEC_E_MESSAGE_ALTERED: it is not as it was made. SEC_E_OUT_OF_SEQUENCE: it
 // came twice or out of order, and the client asked for that to be detected.
 func DecryptMessage(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo uint32, pfQOP *uint32) status.Code {
+	code := decryptMessage(phContext, pMessage, pfQOP)
+	if code != status.SEC_E_OK {
+		dropData(pMessage)
+	}
+	return code
+}
+
+func decryptMessage(phContext *CtxtHandle, pMessage *SecBufferDesc, pfQOP *uint32) status.Code {
 	c, code := messageContext(phContext, pMessage)
 	if code != status.SEC_E_OK {
 		return code
@@ -151,7 +175,6 @@ func DecryptMessage(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo
 		conf, err = c.openParts(pMessage)
 	}
 	if err != nil {
-		dropData(pMessage)
 		return status.CodeOf(err)
 	}
 	if pfQOP != nil {
@@ -186,7 +209,11 @@ func (c *Context) openParts(d *SecBufferDesc) (conf bool, err error) {
 	return c.protector.OpenSegments(token.Buffer, segs.list())
 }
 
+// dropData leaves nothing that could be taken for an opened message.
 func dropData(d *SecBufferDesc) {
+	if d == nil {
+		return
+	}
 	for i := range d.Buffers {
 		if b := &d.Buffers[i]; b.is(SECBUFFER_DATA) && b.BufferType&(SECBUFFER_READONLY|SECBUFFER_READONLY_WITH_CHECKSUM) == 0 {
 			b.Buffer = b.Buffer[:0]
@@ -194,10 +221,13 @@ func dropData(d *SecBufferDesc) {
 	}
 }
 
-func tooSmall(b *SecBuffer, needed int) status.Code {
-	b.Needed = needed
-	b.Buffer = b.Buffer[:0]
-	return status.SEC_E_BUFFER_TOO_SMALL
+// holds reports whether b has room for n bytes, and how much it needs if not.
+func (b *SecBuffer) holds(n int) bool {
+	b.Needed = 0
+	if len(b.Buffer) < n {
+		b.Needed = n
+	}
+	return len(b.Buffer) >= n
 }
 
 // signedParts are the DATA buffers of a signature, in order.

@@ -1,6 +1,9 @@
 package sspi
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // TimeStamp is a FILETIME: 100-nanosecond steps since 1601, in UTC.
 type TimeStamp struct {
@@ -9,36 +12,44 @@ type TimeStamp struct {
 }
 
 const (
-	// unixEpoch is 1970 in a FILETIME.
-	unixEpoch = 116444736000000000
-	ticks     = 100 * time.Nanosecond
+	perSecond = int64(time.Second / (100 * time.Nanosecond))
+
+	// Seconds since 1970: where a FILETIME begins, and where it ends.
+	fileTimeStart = -11644473600
+	fileTimeEnd   = fileTimeStart + math.MaxInt64/perSecond
 )
 
 // never is the time of what does not expire: the last FILETIME.
 var never = TimeStamp{LowPart: 0xFFFFFFFF, HighPart: 0x7FFFFFFF}
 
+// timeStamp cuts what lies below 100 nanoseconds. Times that a FILETIME cannot
+// say become its first or its last.
 func timeStamp(t time.Time) TimeStamp {
-	// Within years 1601 to 9999, all that a KerberosTime can say, this neither
-	// overflows nor is negative.
-	v := t.Unix()*int64(time.Second/ticks) + int64(t.Nanosecond())/int64(ticks) + unixEpoch
-	if v < 0 {
-		v = 0
+	switch s := t.Unix(); {
+	case s < fileTimeStart:
+		return TimeStamp{}
+	case s >= fileTimeEnd:
+		return never
+	default:
+		v := (s-fileTimeStart)*perSecond + int64(t.Nanosecond())/100
+		return TimeStamp{LowPart: uint32(v), HighPart: int32(v >> 32)}
 	}
-	return TimeStamp{LowPart: uint32(v), HighPart: int32(v >> 32)}
 }
 
 // Time is t as a time.Time in UTC.
 func (t TimeStamp) Time() time.Time {
 	v := int64(t.HighPart)<<32 | int64(t.LowPart)
-	perSecond := int64(time.Second / ticks)
-	v -= unixEpoch
-	return time.Unix(v/perSecond, v%perSecond*int64(ticks)).UTC()
+	return time.Unix(v/perSecond+fileTimeStart, v%perSecond*100).UTC()
 }
 
 // In shifts t by the zone's offset at that time, as Windows does where it shows
 // a time stamp in local time. The result is for such programs and not an
-// instant any more.
+// instant any more. A nil loc is UTC. The last TimeStamp, which stands for no
+// end, stays what it is.
 func (t TimeStamp) In(loc *time.Location) TimeStamp {
+	if loc == nil || t == never {
+		return t
+	}
 	u := t.Time()
 	_, offset := u.In(loc).Zone()
 	return timeStamp(u.Add(time.Duration(offset) * time.Second))
