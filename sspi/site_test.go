@@ -1,0 +1,189 @@
+package sspi_test
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+const service = "HTTP/www.example.com"
+
+// site is a server in a realm of its own, with a clock that stands still.
+type site struct {
+	realm    *krbtest.Realm
+	keys     *keytab.Table
+	replay   *countedCache
+	random   *countedReader
+	acceptor *sspi.Acceptor
+	cred     sspi.CredHandle
+}
+
+// newSite makes a site; changes are made to its Config last.
+func newSite(t testing.TB, changes ...func(*sspi.Config)) *site {
+	t.Helper()
+	realm := krbtest.NewRealm("EXAMPLE.COM")
+	s := &site{
+		realm:  realm,
+		keys:   realm.Service(service),
+		replay: &countedCache{cache: authenticator.NewMemoryCache(0, authenticator.AcceptOlder)},
+		random: &countedReader{from: realm},
+	}
+	cfg := sspi.Config{Keys: s.keys, Time: realm.Now, Replay: s.replay, Rand: s.random}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	var err error
+	if s.acceptor, err = sspi.NewAcceptor(cfg); err != nil {
+		t.Fatal(err)
+	}
+	s.cred = s.acceptor.CredHandle(sspi.Kerberos)
+	return s
+}
+
+// request is the AP-REQ of a client that does everything right.
+func (s *site) request(changes ...func(*krbtest.APReq)) *krbtest.APReq {
+	q := s.realm.Ticket("alice", service).APReq()
+	for _, change := range changes {
+		change(q)
+	}
+	return q
+}
+
+// Changes to a request.
+
+func oneWay(q *krbtest.APReq) { q.Flags &^= flags.GSS_C_MUTUAL_FLAG }
+func dce(q *krbtest.APReq)    { q.Flags |= flags.GSS_C_DCE_STYLE }
+
+func asking(f flags.GSS) func(*krbtest.APReq) {
+	return func(q *krbtest.APReq) { q.Flags = f }
+}
+
+// late is a client whose clock is behind by more than is tolerated.
+func late(q *krbtest.APReq) { q.SetTime(q.Time().Add(-time.Hour)) }
+
+// wrongKey is a client with a ticket that no key of the site opens.
+func wrongKey(q *krbtest.APReq) { q.Ticket.Key.KeyValue[0] ^= 1 }
+
+const extendedError = flags.ASC_REQ_EXTENDED_ERROR
+
+// leg is one call of AcceptSecurityContext. What a test does not set is right.
+// Outputs hold something else at first, so that it shows what was written.
+type leg struct {
+	cred    *sspi.CredHandle
+	context *sspi.CtxtHandle
+	in      *sspi.SecBufferDesc
+	req     flags.ASC_REQ
+	out     *sspi.SecBufferDesc
+
+	handle sspi.CtxtHandle
+	attr   flags.ASC_RET
+	stamp  sspi.TimeStamp
+}
+
+var (
+	untouchedStamp = sspi.TimeStamp{LowPart: 1, HighPart: -1}
+	untouchedAttr  = flags.ASC_RET(0xDEADBEEF)
+)
+
+// first is a first call, with room for any reply.
+func (s *site) first(token []byte) *leg {
+	return &leg{
+		cred: &s.cred, in: tokenIn(token), out: room(4096),
+		handle: s.acceptor.NewContext(sspi.ContextConfig{}).Handle(),
+		attr:   untouchedAttr, stamp: untouchedStamp,
+	}
+}
+
+// second is the next call of an exchange.
+func (s *site) second(h *sspi.CtxtHandle, token []byte) *leg {
+	l := s.first(token)
+	l.context, l.handle = h, *h
+	return l
+}
+
+func (l *leg) call() status.Code {
+	return sspi.AcceptSecurityContext(l.cred, l.context, l.in, l.req, sspi.SECURITY_NATIVE_DREP, &l.handle, l.out, &l.attr, &l.stamp)
+}
+
+// reply is what to send to the client.
+func (l *leg) reply() []byte { return l.out.Buffers[0].Buffer }
+
+func tokenIn(token []byte) *sspi.SecBufferDesc {
+	return &sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{{BufferType: sspi.SECBUFFER_TOKEN, Buffer: token}}}
+}
+
+func room(n int) *sspi.SecBufferDesc {
+	return &sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{{BufferType: sspi.SECBUFFER_TOKEN, Buffer: make([]byte, n)}}}
+}
+
+// establish runs a whole exchange in the Windows face.
+func (s *site) establish(t testing.TB, changes ...func(*krbtest.APReq)) (sspi.CtxtHandle, *krbtest.Initiator) {
+	t.Helper()
+	client := s.request(changes...).Start()
+	token, done, err := client.Next(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := s.first(token)
+	code := l.call()
+	for !done || code == status.SEC_I_CONTINUE_NEEDED {
+		if code.IsError() {
+			t.Fatalf("the acceptor: %v, %v", code, l.handle.Err())
+		}
+		if token, done, err = client.Next(l.reply()); err != nil {
+			t.Fatalf("the initiator: %v", err)
+		}
+		if token == nil {
+			break
+		}
+		l = s.second(&l.handle, token)
+		code = l.call()
+	}
+	if code != status.SEC_E_OK {
+		t.Fatalf("the acceptor: %v, %v", code, l.handle.Err())
+	}
+	return l.handle, client
+}
+
+// wantCode reports a code that is not the wanted one.
+func wantCode(t testing.TB, what string, got, want status.Code) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// countedCache counts what is asked of a replay cache.
+type countedCache struct {
+	cache  authenticator.ReplayCache
+	stores atomic.Int64
+}
+
+func (c *countedCache) Store(ctx context.Context, r authenticator.Record) (bool, error) {
+	c.stores.Add(1)
+	return c.cache.Store(ctx, r)
+}
+
+// countedReader counts what is drawn, and lets one goroutine draw at a time.
+type countedReader struct {
+	mu    sync.Mutex
+	from  io.Reader
+	bytes int
+}
+
+func (r *countedReader) Read(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bytes += len(b)
+	return r.from.Read(b)
+}
