@@ -145,15 +145,19 @@ func (c *Context) unframe(token []byte, in *inbound) error {
 	if err != nil {
 		return nameToken(token, err)
 	}
-	switch {
-	case string(framed.Mechanism) == string(krb5.OIDKerberos), string(framed.Mechanism) == string(krb5.OIDMSKerberos):
+	// Not the token's own bytes: the reply may be written over them.
+	switch string(framed.Mechanism) {
+	case string(krb5.OIDKerberos):
+		in.mechanism = krb5.OIDKerberos
+	case string(krb5.OIDMSKerberos):
+		in.mechanism = krb5.OIDMSKerberos
 	default:
 		return &status.Error{Reason: mechanismReason(framed.Mechanism)}
 	}
 	if framed.TokID != krb5.TokAPReq {
 		return &status.Error{Reason: status.ReasonWrongMessageType, Detail: "an AP-REQ is due"}
 	}
-	in.message, in.mechanism = framed.Inner, framed.Mechanism
+	in.message = framed.Inner
 	return nil
 }
 

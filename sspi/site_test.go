@@ -3,6 +3,7 @@ package sspi_test
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -72,7 +73,11 @@ func asking(f flags.GSS) func(*krbtest.APReq) {
 func late(q *krbtest.APReq) { q.SetTime(q.Time().Add(-time.Hour)) }
 
 // wrongKey is a client with a ticket that no key of the site opens.
-func wrongKey(q *krbtest.APReq) { q.Ticket.Key.KeyValue[0] ^= 1 }
+func wrongKey(q *krbtest.APReq) {
+	k := slices.Clone(q.Ticket.Key.KeyValue) // the realm's own until now
+	k[0] ^= 1
+	q.Ticket.Key.KeyValue = k
+}
 
 const extendedError = flags.ASC_REQ_EXTENDED_ERROR
 
@@ -186,4 +191,11 @@ func (r *countedReader) Read(b []byte) (int, error) {
 	defer r.mu.Unlock()
 	r.bytes += len(b)
 	return r.from.Read(b)
+}
+
+// recordEvents collects what OnEvent is told.
+func recordEvents(events *[]sspi.Event) func(*sspi.Config) {
+	return func(cfg *sspi.Config) {
+		cfg.OnEvent = func(_ context.Context, e sspi.Event) { *events = append(*events, e) }
+	}
 }
