@@ -86,7 +86,10 @@ var ErrContinue error = errContinue{}
 // token is neither kept nor modified; reply belongs to the caller. ctx bounds
 // the wait for keys and for the replay cache.
 func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer *Peer, err error) {
-	if ctx == nil {
+	switch {
+	case c == nil:
+		return nil, nil, c.usable()
+	case ctx == nil:
 		return nil, nil, &status.Error{Reason: status.ReasonArgument, Detail: "Accept without a context.Context"}
 	}
 	reply, err = c.accept(ctx, token, outlet{})
@@ -98,10 +101,18 @@ func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer 
 
 // Peer is the proven client; nil until Accept returned it. It stays readable
 // after Close.
-func (c *Context) Peer() *Peer { return c.proven.Load() }
+func (c *Context) Peer() *Peer {
+	if c == nil {
+		return nil
+	}
+	return c.proven.Load()
+}
 
 // Err is why the exchange failed; nil if it did not.
 func (c *Context) Err() error {
+	if c == nil {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
@@ -122,9 +133,12 @@ func (c *Context) Delegated() *authenticator.Delegated {
 // SessionKey is a copy of the context's key, whole: protocols that want fewer
 // bytes cut for themselves.
 func (c *Context) SessionKey() ([]byte, error) {
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.usable(); err != nil {
+	if err := c.usable(); err != nil { // closed meanwhile
 		return nil, err
 	}
 	return append([]byte(nil), c.key.bytes[:c.key.n]...), nil
@@ -134,6 +148,9 @@ func (c *Context) SessionKey() ([]byte, error) {
 // Peer, Err and Close fails. It is idempotent, and a context that is forgotten
 // without it leaks nothing.
 func (c *Context) Close() {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state.Store(uint32(stateClosed))
@@ -143,7 +160,12 @@ func (c *Context) Close() {
 // Format keeps a printed Context from showing its keys, whatever the verb.
 func (c *Context) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sspi.Context{...}") }
 
-func (c *Context) at() state { return state(c.state.Load()) }
+func (c *Context) at() state {
+	if c == nil {
+		return stateClosed
+	}
+	return state(c.state.Load())
+}
 
 // usable is the error of a call that needs an established context.
 func (c *Context) usable() error {

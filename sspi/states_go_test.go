@@ -142,6 +142,21 @@ func TestCTX_1_Unmade(t *testing.T) {
 			c.Close()
 		})
 	}
+	var invalid sspi.CtxtHandle
+	c := invalid.Context()
+	if _, peer, err := c.Accept(context.Background(), token); peer != nil || status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Errorf("nil Context: peer %v, %v", peer, err)
+	}
+	if _, err := c.SessionKey(); status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Errorf("nil Context: key, %v", err)
+	}
+	if _, _, err := c.Unwrap(nil, nil); status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Errorf("nil Context: unwrap, %v", err)
+	}
+	if c.Peer() != nil || c.Err() != nil || c.Delegated() != nil || c.WrapSizeLimit(1000, true) != 0 || c.Handle() != invalid {
+		t.Error("nil Context: it knows something")
+	}
+	c.Close()
 	for name, a := range map[string]*sspi.Acceptor{"nil": noAcceptor, "zero": new(sspi.Acceptor)} {
 		h := a.CredHandle(sspi.Kerberos)
 		if h != (sspi.CredHandle{}) || h.Acceptor() != nil {
