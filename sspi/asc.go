@@ -168,11 +168,19 @@ func (k *call) accept(ctx context.Context, out outlet) ([]byte, error) {
 		return nil, errBusy()
 	}
 	defer c.accepting.Unlock()
-	if c.at() == stateStart {
+	switch c.at() {
+	case stateStart:
 		c.request(k.req, k.bindings)
+	case stateThirdLeg:
+		if len(k.bindings) > 0 && c.peer.Binding == BindingUnchecked {
+			return nil, errLateBindings
+		}
 	}
 	return c.step(ctx, k.token, out)
 }
+
+// errLateBindings: to go on would look as if they had been checked.
+var errLateBindings = &status.Error{Reason: status.ReasonArgument, Detail: "channel bindings must be given with the AP-REQ or before"}
 
 // request takes over what a call asks for. The caller holds accepting.
 func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
