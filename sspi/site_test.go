@@ -2,6 +2,7 @@ package sspi_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -134,30 +135,42 @@ func room(n int) *sspi.SecBufferDesc {
 // establish runs a whole exchange in the Windows face.
 func (s *site) establish(t testing.TB, changes ...func(*krbtest.APReq)) (sspi.CtxtHandle, *krbtest.Initiator) {
 	t.Helper()
-	client := s.request(changes...).Start()
-	token, done, err := client.Next(nil)
+	h, client, err := s.exchange(changes...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := s.first(token)
-	code := l.call()
-	for !done || code == status.SEC_I_CONTINUE_NEEDED {
-		if code.IsError() {
-			t.Fatalf("the acceptor: %v, %v", code, l.handle.Err())
+	return h, client
+}
+
+// exchange is establish for goroutines that may not end a test.
+func (s *site) exchange(changes ...func(*krbtest.APReq)) (sspi.CtxtHandle, *krbtest.Initiator, error) {
+	client := s.request(changes...).Start()
+	var reply []byte
+	var l *leg
+	for {
+		token, done, err := client.Next(reply)
+		if err != nil {
+			return sspi.CtxtHandle{}, nil, fmt.Errorf("the initiator: %w", err)
 		}
-		if token, done, err = client.Next(l.reply()); err != nil {
-			t.Fatalf("the initiator: %v", err)
+		if token == nil && done {
+			return l.handle, client, nil
 		}
-		if token == nil {
-			break
+		if l == nil {
+			l = s.first(token)
+		} else {
+			l = s.second(&l.handle, token)
 		}
-		l = s.second(&l.handle, token)
-		code = l.call()
+		code := l.call()
+		reply = l.reply()
+		switch {
+		case code.IsError():
+			return sspi.CtxtHandle{}, nil, fmt.Errorf("the acceptor: %v, %w", code, l.handle.Err())
+		case done != (code == status.SEC_E_OK) && len(reply) == 0:
+			return sspi.CtxtHandle{}, nil, fmt.Errorf("the initiator is done: %v, the acceptor: %v", done, code)
+		case done:
+			return l.handle, client, nil
+		}
 	}
-	if code != status.SEC_E_OK {
-		t.Fatalf("the acceptor: %v, %v", code, l.handle.Err())
-	}
-	return l.handle, client
 }
 
 // wantCode reports a code that is not the wanted one.

@@ -1,0 +1,217 @@
+package sspi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// secrets are the bytes that must not be printed, by name.
+type secrets map[string][]byte
+
+// find looks for a secret in a text, in every form in which bytes get printed.
+// Eight bytes of one are enough to find it.
+func (s secrets) find(text string) (name string, found bool) {
+	lower := strings.ToLower(text)
+	for name, secret := range s {
+		for at := 0; at+8 <= len(secret); at += 4 {
+			part := secret[at:][:8]
+			decimal := fmt.Sprint(part)
+			syntax := fmt.Sprintf("%#v", part)
+			spaced := fmt.Sprintf("% x", part)
+			if strings.Contains(text, string(part)) || strings.Contains(lower, hex.EncodeToString(part)) || strings.Contains(lower, spaced) ||
+				strings.Contains(text, decimal[1:len(decimal)-1]) || strings.Contains(text, strings.ReplaceAll(decimal[1:len(decimal)-1], " ", ",")) ||
+				strings.Contains(text, syntax[len("[]byte{"):len(syntax)-1]) {
+				return name, true
+			}
+		}
+		for shift := range 3 {
+			// Whole groups of three bytes are the same in any base64 of the secret.
+			b := secret[shift:]
+			group := base64.RawStdEncoding.EncodeToString(b[:len(b)/3*3])[:8]
+			url := base64.RawURLEncoding.EncodeToString(b[:len(b)/3*3])[:8]
+			if strings.Contains(text, group) || strings.Contains(text, url) {
+				return name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// TestKEY_10_Find: the search finds what it should.
+func TestKEY_10_Find(t *testing.T) {
+	key := []byte("\x01\xfe0123456789abcdefghijklmnop\x00\xff~!")
+	s := secrets{"key": key}
+	for _, text := range []string{
+		string(key), fmt.Sprint(key), fmt.Sprintf("%x", key), fmt.Sprintf("%X", key), fmt.Sprintf("% x", key), fmt.Sprintf("%#v", key), fmt.Sprintf("%#v", [32]byte(key)),
+		base64.StdEncoding.EncodeToString(key), base64.StdEncoding.EncodeToString(append([]byte("x"), key...)), base64.URLEncoding.EncodeToString(append([]byte("xy"), key...)),
+		fmt.Sprintf("%+v", struct{ k [32]byte }{[32]byte(key)}),
+	} {
+		if _, found := s.find("before " + text + " behind"); !found {
+			t.Errorf("not found in %q", text)
+		}
+	}
+	if _, found := s.find("nothing here"); found {
+		t.Error("found in nothing")
+	}
+}
+
+// prints is a value in every form that an operator could let it be printed in.
+func prints(v any) map[string]string {
+	out := make(map[string]string)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%e", "%t", "%T", "%p", "% x", "%#x"} {
+		out[verb] = fmt.Sprintf(verb, v)
+		out["[]any "+verb] = fmt.Sprintf(verb, []any{v})
+		out["struct "+verb] = fmt.Sprintf(verb, struct{ V any }{v})
+		out["unexported "+verb] = fmt.Sprintf(verb, struct{ v any }{v})
+	}
+	if b, err := json.Marshal(v); err == nil {
+		out["JSON"] = string(b)
+	}
+	if b, err := xml.Marshal(v); err == nil {
+		out["XML"] = string(b)
+	}
+	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{
+		"slog text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+		"slog JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+	} {
+		var b bytes.Buffer
+		slog.New(handler(&b)).Error("text", "value", v, slog.Group("group", "value", v))
+		out[name] = b.String()
+	}
+	return out
+}
+
+// keysOf are all keys of an exchange.
+func keysOf(s *site, q *krbtest.APReq, client *krbtest.Initiator) secrets {
+	return secrets{
+		"service key":  q.Ticket.Key.KeyValue,
+		"session key":  q.Ticket.Part.Key.KeyValue,
+		"client's key": q.Authenticator.SubKey.KeyValue,
+		"context key":  client.Key().KeyValue,
+	}
+}
+
+// TestKEY_10_NothingPrintsAKey: every exported type that can reach one.
+func TestKEY_10_NothingPrintsAKey(t *testing.T) {
+	var events []sspi.Event
+	s := newSite(t, recordEvents(&events))
+	q := s.request()
+	q.Flags |= flags.GSS_C_DELEG_FLAG
+	forward := q.Forward()
+	q.Cred = forward.Bytes()
+	client := q.Start()
+	token, _, _ := client.Next(nil)
+	l := s.first(token)
+	l.req = flags.ASC_REQ_DELEGATE
+	wantCode(t, "accept", l.call(), status.SEC_E_OK)
+	if _, _, err := client.Next(l.reply()); err != nil {
+		t.Fatal(err)
+	}
+	secret := keysOf(s, q, client)
+	secret["forwarded key"] = forward.Part.Info[0].Key.KeyValue
+	half := inState["third leg"](t, s)
+	secret["session key of a context half-way"] = half.client.Request.Ticket.Part.Key.KeyValue
+	secret["context key of a context half-way"] = half.client.Key().KeyValue
+
+	c := l.handle.Context()
+	key := query[sspi.SecPkgContext_SessionKey](t, l.handle, sspi.SECPKG_ATTR_SESSION_KEY)
+	if !bytes.Equal(key.SessionKey, secret["context key"]) {
+		t.Fatal("the context's key is not what is looked for")
+	}
+	cfg := sspi.Config{Keys: s.keys}
+	for name, v := range map[string]any{
+		"Context": c, "Context half-way": half.handle.Context(), "CtxtHandle": l.handle, "*CtxtHandle": &l.handle,
+		"CredHandle": s.cred, "*CredHandle": &s.cred, "Acceptor": s.acceptor, "Config": cfg, "*Config": &cfg,
+		"ContextConfig": sspi.ContextConfig{}, "Peer": c.Peer(), "Peer value": *c.Peer(), "Event": events[0],
+		"SessionKey": key, "*SessionKey": &key, "Delegated": c.Delegated(), "DelegatedTicket": c.Delegated().Tickets[0],
+		"Delegated value": *c.Delegated(),
+	} {
+		for form, text := range prints(v) {
+			if which, found := secret.find(text); found {
+				t.Errorf("%s as %s shows the %s: %.200s", name, form, which, text)
+			}
+		}
+	}
+}
+
+// TestSEC_2_ErrorsAndLogs: what the operator gets to see of exchanges and
+// messages, good and bad, holds no key and no bytes of a token.
+func TestSEC_2_ErrorsAndLogs(t *testing.T) {
+	var log bytes.Buffer
+	handler := slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	var events []sspi.Event
+	s := newSite(t, recordEvents(&events), func(cfg *sspi.Config) { cfg.Logger = slog.New(handler) })
+	mallory := func(q *krbtest.APReq) { q.Authenticator.CName.NameString = []string{"mallory\n\x1b[31m"} }
+	for name, change := range map[string]func(*krbtest.APReq){
+		"good": nothing, "wrong key": wrongKey, "late": late, "another client": mallory,
+		"no such etype": func(q *krbtest.APReq) { q.Ticket.EType = 99 },
+		"bad delegation": func(q *krbtest.APReq) {
+			q.Flags |= flags.GSS_C_DELEG_FLAG
+			q.Cred = []byte("bad")
+		},
+		"broken ticket": func(q *krbtest.APReq) { q.Ticket.Plaintext = []byte("a text that should not be shown") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			log.Reset()
+			q := s.request(change)
+			client := q.Start()
+			token, _, _ := client.Next(nil)
+			l := s.first(token)
+			l.req = flags.ASC_REQ_DELEGATE
+			l.call()
+			_, _, _ = client.Next(l.reply())
+			secret := keysOf(s, q, client)
+			for name, b := range secret {
+				if len(b) == 0 {
+					delete(secret, name)
+				}
+			}
+			secret["token"] = token[len(token)-64:]
+			secret["plaintext"] = []byte("a text that should not be shown")
+			texts := prints(l.handle.Err())
+			texts["log"] = log.String()
+			texts["event"] = fmt.Sprintf("%+v", events[len(events)-1])
+			if c := l.handle.Context(); c != nil {
+				_, _, err := c.Unwrap(nil, append([]byte{5, 4, 6, 0xff}, make([]byte, 60)...))
+				for form, text := range prints(err) {
+					texts["unwrap "+form] = text
+				}
+				for form, text := range prints(c.VerifyMIC([]byte("text"), make([]byte, 28))) {
+					texts["verify "+form] = text
+				}
+			}
+			for form, text := range texts {
+				if which, found := secret.find(text); found {
+					t.Errorf("%s shows the %s: %s", form, which, text)
+				}
+			}
+			if strings.Contains(log.String(), "\x1b") || strings.Count(log.String(), "\n") != 1 {
+				t.Errorf("log: %q", log.String())
+			}
+			if err := l.handle.Err(); err != nil && strings.ContainsAny(err.Error(), "\x1b\n") {
+				t.Errorf("error: %q", err.Error())
+			}
+		})
+	}
+}
+
+// TestSEC_2_SilentLogger: without a logger nothing is written and nothing panics.
+func TestSEC_2_SilentLogger(t *testing.T) {
+	s := newSite(t)
+	for _, token := range [][]byte{s.request().Token(), s.request(late).Token(), []byte("junk")} {
+		_, _, _ = s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
+	}
+}
