@@ -129,7 +129,11 @@ func TestCTX_11_RetryOfTheClient(t *testing.T) {
 	}
 	l = s.second(x.handle, x.due)
 	l.out = nil
-	wantCode(t, "no output", l.call(), status.SEC_E_INVALID_TOKEN)
+	l.handle = sspi.CtxtHandle{}
+	wantCode(t, "no output, and phNewContext another variable", l.call(), status.SEC_E_INVALID_TOKEN)
+	if l.handle != *x.handle {
+		t.Errorf("phNewContext is %v", l.handle)
+	}
 	wantCode(t, "enough", s.second(x.handle, x.due).call(), status.SEC_E_OK)
 }
 

@@ -1,0 +1,181 @@
+package sspi_test
+
+import (
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// modelled is what a context should be.
+type modelled struct {
+	state  string // "zero", "retry", "third leg", "established", "failed", "closed", "deleted"
+	client *krbtest.Initiator
+	due    []byte
+}
+
+// machine has four handles, and for each what it should name.
+type machine struct {
+	*site
+	handles [4]sspi.CtxtHandle
+	models  [4]*modelled
+}
+
+// FuzzCTX_1_Operations does calls in any order on four handles and copies of
+// them, and holds every result to a model.
+func FuzzCTX_1_Operations(f *testing.F) {
+	f.Add([]byte{0, 0, 5, 0, 6, 0, 7, 0, 8, 0, 2, 0, 2, 0})
+	f.Add([]byte{0, 4, 1, 0, 0, 8, 1, 4, 3, 4, 2, 0, 2, 1})
+	f.Fuzz(func(t *testing.T, program []byte) {
+		if len(program) > 64 {
+			return // each exchange costs a millisecond
+		}
+		m := &machine{site: newSite(t)}
+		for i := range m.models {
+			m.models[i] = &modelled{state: "zero"}
+		}
+		for ; len(program) >= 2; program = program[2:] {
+			m.step(t, program[0]%11, int(program[1]%4), int(program[1]/4))
+		}
+	})
+}
+
+func (m *machine) step(t *testing.T, op byte, slot, variant int) {
+	h, x := &m.handles[slot], m.models[slot]
+	usable := x.state == "retry" || x.state == "third leg" || x.state == "established"
+	whenUsable, whenEstablished := status.SEC_E_INVALID_HANDLE, status.SEC_E_INVALID_HANDLE
+	if usable {
+		whenUsable = status.SEC_E_OK
+	}
+	if x.state == "established" {
+		whenEstablished = status.SEC_E_OK
+	}
+	switch op {
+	case 0:
+		m.begin(t, slot, variant)
+	case 1:
+		m.later(t, slot, variant)
+	case 2:
+		want := status.SEC_E_OK
+		if x.state == "zero" || x.state == "deleted" {
+			want = status.SEC_E_INVALID_HANDLE
+		}
+		wantCode(t, "delete", sspi.DeleteSecurityContext(h), want)
+		if *h != (sspi.CtxtHandle{}) {
+			t.Error("a handle after delete")
+		}
+		if x.state != "zero" {
+			x.state = "deleted" // for the copies
+		}
+		m.models[slot] = &modelled{state: "zero"}
+	case 3:
+		m.handles[variant%4], m.models[variant%4] = *h, x
+	case 4:
+		if (h.Context() != nil) != usable {
+			t.Errorf("Context of a %s handle: %v", x.state, h.Context())
+		}
+		h.Context().Close()
+		if usable {
+			x.state = "closed"
+		}
+	case 5:
+		wantCode(t, "query names", sspi.QueryContextAttributes(h, sspi.SECPKG_ATTR_NAMES, new(sspi.SecPkgContext_Names)), whenEstablished)
+	case 6:
+		wantCode(t, "query package", sspi.QueryContextAttributes(h, sspi.SECPKG_ATTR_PACKAGE_INFO, new(sspi.SecPkgContext_PackageInfo)), whenUsable)
+	case 7:
+		wantCode(t, "sign", sspi.MakeSignature(h, 0, message("text", make([]byte, 100)), 0), whenEstablished)
+	case 8:
+		var from standing
+		if x.state == "established" { // else the number would be lost
+			from.client = x.client
+		}
+		wantCode(t, "decrypt", sspi.DecryptMessage(h, stream(from.wrap("text")), 0, nil), whenEstablished)
+	case 9:
+		want := status.SEC_E_INVALID_HANDLE
+		if usable {
+			want = status.SEC_E_UNSUPPORTED_FUNCTION
+		}
+		wantCode(t, "complete", sspi.CompleteAuthToken(h, nil), want)
+	case 10:
+		if failed := h.Err() != nil; failed != (x.state == "failed") && x.state != "deleted" {
+			t.Errorf("Err of a %s handle: %v", x.state, h.Err())
+		}
+	}
+}
+
+// begin makes a first call with one of several clients, and room or none.
+func (m *machine) begin(t *testing.T, slot, variant int) {
+	clients := []struct {
+		change func(*krbtest.APReq)
+		code   status.Code
+		state  string
+	}{
+		{nothing, status.SEC_E_OK, "established"},
+		{dce, status.SEC_I_CONTINUE_NEEDED, "third leg"},
+		{late, status.SEC_I_CONTINUE_NEEDED, "retry"},
+		{wrongKey, status.SEC_E_LOGON_DENIED, "failed"},
+		{oneWay, status.SEC_E_OK, "established"},
+	}
+	c := clients[variant%len(clients)]
+	client := m.request(c.change).Start()
+	client.RetrySkew = true
+	token, _, _ := client.Next(nil)
+	l := m.first(token)
+	l.req = extendedError
+	if short := variant/len(clients)%2 == 1; short && (variant%len(clients) < 2) {
+		l.out = room(3)
+		wantCode(t, "too little room", l.call(), status.SEC_E_BUFFER_TOO_SMALL)
+		m.handles[slot], m.models[slot] = l.handle, &modelled{state: "zero"}
+		return
+	}
+	wantCode(t, "accept", l.call(), c.code)
+	x := &modelled{state: c.state, client: client}
+	if c.code == status.SEC_I_CONTINUE_NEEDED || c.state == "established" && len(l.reply()) > 0 {
+		var err error
+		if x.due, _, err = client.Next(l.reply()); err != nil {
+			t.Errorf("the client: %v", err)
+		}
+	}
+	m.handles[slot], m.models[slot] = l.handle, x
+}
+
+// later makes a further call with the due token, a fresh one or junk.
+func (m *machine) later(t *testing.T, slot, variant int) {
+	h, x := &m.handles[slot], m.models[slot]
+	token, client, due := []byte("junk"), x.client, false
+	switch variant % 3 {
+	case 0:
+		if x.due != nil {
+			token, due = x.due, true
+		}
+	case 1:
+		due = x.state == "retry"
+		client = m.request().Start() // another client does as well
+		token, _, _ = client.Next(nil)
+	}
+	l := m.second(h, token)
+	code := l.call()
+	switch x.state {
+	case "established":
+		wantCode(t, "a token after the end", code, status.SEC_E_OUT_OF_SEQUENCE)
+	case "retry", "third leg":
+		want, state := status.SEC_E_INVALID_TOKEN, "failed"
+		if due {
+			want, state = status.SEC_E_OK, "established"
+		}
+		wantCode(t, "a later token in "+x.state, code, want)
+		if x.state == "retry" && due {
+			if _, done, err := client.Next(l.reply()); !done || err != nil {
+				t.Errorf("the client: %v", err)
+			}
+			x.client = client
+		}
+		x.state, x.due = state, nil
+	default:
+		wantCode(t, "a token for a "+x.state+" handle", code, status.SEC_E_INVALID_HANDLE)
+	}
+	if l.handle != *h {
+		t.Error("the handle was changed")
+	}
+}

@@ -1,0 +1,93 @@
+package sspi
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestCTX_9_KeysAreOverwritten: after Delete, Close and failure the context holds
+// no key, where it had one before.
+func TestCTX_9_KeysAreOverwritten(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		flag flags.GSS
+		end  func(t *testing.T, c *Context)
+	}{
+		{"close", 0, func(t *testing.T, c *Context) { c.Close() }},
+		{"delete", 0, func(t *testing.T, c *Context) {
+			h := c.Handle()
+			if code := DeleteSecurityContext(&h); code != status.SEC_E_OK {
+				t.Error(code)
+			}
+		}},
+		{"close half-way", flags.GSS_C_DCE_STYLE, func(t *testing.T, c *Context) { c.Close() }},
+		{"a bad third leg", flags.GSS_C_DCE_STYLE, func(t *testing.T, c *Context) {
+			if _, _, err := c.Accept(context.Background(), []byte("junk")); status.ReasonOf(err) != status.ReasonMalformedToken {
+				t.Error(err)
+			}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c, _ := begin(t, row.flag)
+			if c.key.n != 32 || bytes.Equal(c.key.bytes[:], make([]byte, 32)) {
+				t.Fatal("the context has no key")
+			}
+			if half := row.flag != 0; half == c.third.session.IsZero() {
+				t.Fatal("the context has no session key for the third leg, or one too long")
+			}
+			if row.flag == 0 && c.delegated == nil {
+				t.Fatal("the context has no credentials")
+			}
+			row.end(t, c)
+			if c.key != (contextKey{}) || !c.third.session.IsZero() || c.third.sequenceNumber != 0 || c.delegated != nil {
+				t.Errorf("left: %d bytes of key, third leg %v, credentials %v", c.key.n, c.third, c.delegated)
+			}
+		})
+	}
+}
+
+// TestCTX_9_ThirdLegLeavesNothing: what the third leg is held against goes with
+// it.
+func TestCTX_9_ThirdLegLeavesNothing(t *testing.T) {
+	c, client := begin(t, flags.GSS_C_DCE_STYLE)
+	if _, _, err := c.Accept(context.Background(), client.ThirdLeg()); err != nil {
+		t.Fatal(err)
+	}
+	if !c.third.session.IsZero() || c.key.n != 32 {
+		t.Errorf("left: third leg %v, %d bytes of key", c.third, c.key.n)
+	}
+}
+
+// begin makes a context and sends it the client's AP-REQ.
+func begin(t *testing.T, also flags.GSS) (*Context, *krbtest.Initiator) {
+	t.Helper()
+	const service = "HTTP/www.example.com"
+	realm := krbtest.NewRealm("EXAMPLE.COM")
+	a, err := NewAcceptor(Config{
+		Keys: realm.Service(service), Time: realm.Now,
+		Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := realm.Ticket("alice", service).APReq()
+	q.Flags |= also | flags.GSS_C_DELEG_FLAG
+	q.Cred = q.Forward().Bytes()
+	client := q.Start()
+	token, _, _ := client.Next(nil)
+	c := a.NewContext(ContextConfig{AcceptDelegation: true})
+	reply, _, err := c.Accept(context.Background(), token)
+	if err != nil && err != ErrContinue {
+		t.Fatal(err)
+	}
+	if _, _, err := client.Next(reply); err != nil {
+		t.Fatal(err)
+	}
+	return c, client
+}
