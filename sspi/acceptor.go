@@ -107,7 +107,12 @@ func (cfg *Config) check() error {
 // NewContext begins one exchange. Forgetting a Context leaks nothing; Close
 // wipes its keys at once.
 func (a *Acceptor) NewContext(cc ContextConfig) *Context {
-	return &Context{acceptor: a, cfg: cc}
+	c := &struct { // one allocation
+		Context
+		own body
+	}{own: body{acceptor: a, cfg: cc}}
+	c.Context.body = &c.own
+	return &c.Context
 }
 
 // keys is the current keytab, and which of its principals may accept; no

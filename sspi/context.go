@@ -28,7 +28,16 @@ const (
 // Context is one security context: first an exchange of tokens, then messages.
 // It is safe for concurrent use: of two calls of Accept at once the second is
 // refused, Wrap and Unwrap may run side by side, and Close may come at any time.
+// A nil Context, as an invalid handle gives one, is a closed one, and so is the
+// zero Context.
 type Context struct {
+	// What prints a struct may follow a pointer, past any Format method, but not
+	// two of them. So a Context holds no key itself.
+	*body
+}
+
+// body is what a Context consists of.
+type body struct {
 	acceptor *Acceptor
 	cfg      ContextConfig
 
@@ -87,7 +96,7 @@ var ErrContinue error = errContinue{}
 // the wait for keys and for the replay cache.
 func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer *Peer, err error) {
 	switch {
-	case c == nil:
+	case c.isZero():
 		return nil, nil, c.usable()
 	case ctx == nil:
 		return nil, nil, &status.Error{Reason: status.ReasonArgument, Detail: "Accept without a context.Context"}
@@ -102,7 +111,7 @@ func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer 
 // Peer is the proven client; nil until Accept returned it. It stays readable
 // after Close.
 func (c *Context) Peer() *Peer {
-	if c == nil {
+	if c.isZero() {
 		return nil
 	}
 	return c.proven.Load()
@@ -110,7 +119,7 @@ func (c *Context) Peer() *Peer {
 
 // Err is why the exchange failed; nil if it did not.
 func (c *Context) Err() error {
-	if c == nil {
+	if c.isZero() {
 		return nil
 	}
 	c.mu.Lock()
@@ -148,7 +157,7 @@ func (c *Context) SessionKey() ([]byte, error) {
 // Peer, Err and Close fails. It is idempotent, and a context that is forgotten
 // without it leaks nothing.
 func (c *Context) Close() {
-	if c == nil {
+	if c.isZero() {
 		return
 	}
 	c.mu.Lock()
@@ -160,8 +169,11 @@ func (c *Context) Close() {
 // Format keeps a printed Context from showing its keys, whatever the verb.
 func (c *Context) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sspi.Context{...}") }
 
+// isZero reports whether no Acceptor made c.
+func (c *Context) isZero() bool { return c == nil || c.body == nil }
+
 func (c *Context) at() state {
-	if c == nil {
+	if c.isZero() {
 		return stateClosed
 	}
 	return state(c.state.Load())

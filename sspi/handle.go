@@ -50,8 +50,13 @@ func (h CredHandle) GoString() string { return h.String() }
 // as Context is. Forgetting one leaks nothing.
 type CtxtHandle struct{ c *Context }
 
-// Handle is c for the Windows face.
-func (c *Context) Handle() CtxtHandle { return CtxtHandle{c} }
+// Handle is c for the Windows face; the zero handle for a nil or zero Context.
+func (c *Context) Handle() CtxtHandle {
+	if c.isZero() {
+		return CtxtHandle{}
+	}
+	return CtxtHandle{c}
+}
 
 // Context is the way to the Go face; nil if the handle is invalid.
 func (h CtxtHandle) Context() *Context {
