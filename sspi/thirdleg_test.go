@@ -1,0 +1,105 @@
+package sspi_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestThirdLeg_Checks: the client's AP-REP of DCE style opens with the session
+// key, repeats our sequence number and has no subkey (MS-KILE, Section 3.4.5.1).
+// Its time is its own affair.
+func TestThirdLeg_Checks(t *testing.T) {
+	type third struct {
+		part messages.EncAPRepPart
+		key  types.EncryptionKey
+	}
+	refused, malformed := status.SEC_E_LOGON_DENIED, status.SEC_E_INVALID_TOKEN
+	for _, row := range []struct {
+		name   string
+		change func(s *site, x *third)
+		token  func(b []byte) []byte
+		want   status.Code
+		why    status.Reason
+	}{
+		{"right", nil, nil, good, status.ReasonNone},
+		{"of another time", func(s *site, x *third) { x.part.CTime = x.part.CTime.Add(-24 * time.Hour) }, nil, good, status.ReasonNone},
+		{"another number", func(s *site, x *third) { x.part.SequenceNumber++ }, nil, refused, status.ReasonThirdLeg},
+		{"no number", func(s *site, x *third) { x.part.SequenceNumber = 0 }, nil, refused, status.ReasonThirdLeg},
+		{"a subkey", func(s *site, x *third) { x.part.Subkey = s.realm.NewKey(keytab.AES256_CTS_HMAC_SHA1_96) }, nil, refused, status.ReasonThirdLeg},
+		{"another key", func(s *site, x *third) { x.key = s.realm.NewKey(keytab.AES256_CTS_HMAC_SHA1_96) }, nil, refused, status.ReasonThirdLeg},
+		{"another type of key", func(s *site, x *third) { x.key = s.realm.NewKey(keytab.AES128_CTS_HMAC_SHA1_96) }, nil, refused, status.ReasonThirdLeg},
+		{"cut", nil, func(b []byte) []byte { return b[:len(b)-1] }, malformed, status.ReasonMalformedToken},
+		{"a byte more", nil, func(b []byte) []byte { return append(b, 0) }, malformed, status.ReasonMalformedToken},
+		{"a changed byte", nil, func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, refused, status.ReasonThirdLeg},
+		{"framed", nil, func(b []byte) []byte { return krbtest.Frame(krbtest.OIDKerberos, krbtest.TokAPRep, b) }, malformed, status.ReasonMalformedToken},
+		{"empty", nil, func(b []byte) []byte { return nil }, malformed, status.ReasonMalformedToken},
+		{"too long", nil, func(b []byte) []byte { return make([]byte, 70000) }, malformed, status.ReasonTokenTooLong},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSite(t)
+			half := inState["third leg"](t, s)
+			q := half.client.Request
+			x := third{messages.EncAPRepPart{CTime: s.realm.Now().Truncate(time.Second), SequenceNumber: half.client.Reply.SequenceNumber}, q.Key}
+			if row.change != nil {
+				row.change(s, &x)
+			}
+			token := q.ThirdLeg(x.part, x.key)
+			if row.token != nil {
+				token = row.token(token)
+			}
+			l := s.second(half.handle, token)
+			l.req = extendedError
+			wantCode(t, "third leg", l.call(), row.want)
+			if got := status.ReasonOf(l.handle.Err()); got != row.why {
+				t.Errorf("%v, want %v", l.handle.Err(), row.why)
+			}
+			if len(l.reply()) != 0 {
+				t.Errorf("a reply of %d bytes", len(l.reply()))
+			}
+			if row.want != good {
+				wantCode(t, "the right one then", s.second(half.handle, half.due).call(), status.SEC_E_INVALID_HANDLE)
+			}
+		})
+	}
+}
+
+// TestREFL_2_OwnReply: our AP-REP, sent back to us, is no third leg and no first
+// token. (It is sealed in the same key as a third leg, with the right number.)
+func TestREFL_2_OwnReply(t *testing.T) {
+	s := newSite(t)
+	for name, change := range map[string]func(*krbtest.APReq){"framed": nothing, "bare": dce} {
+		l := s.first(s.request(change).Token())
+		l.call()
+		reply := bytes.Clone(l.reply())
+		wantCode(t, name+", as a first token", s.first(reply).call(), status.SEC_E_INVALID_TOKEN)
+		if name != "bare" {
+			continue
+		}
+		l = s.second(&l.handle, reply)
+		wantCode(t, "as a third leg", l.call(), status.SEC_E_LOGON_DENIED)
+		if status.ReasonOf(l.handle.Err()) != status.ReasonThirdLeg {
+			t.Errorf("%v", l.handle.Err())
+		}
+	}
+}
+
+// TestREFL_1_TheServiceItself: a client that is the service is that client.
+func TestREFL_1_TheServiceItself(t *testing.T) {
+	s := newSite(t)
+	q := s.realm.Ticket(service, service).APReq()
+	l := s.first(q.Token())
+	wantCode(t, "accept", l.call(), status.SEC_E_OK)
+	names := query[sspi.SecPkgContext_NativeNames](t, l.handle, sspi.SECPKG_ATTR_NATIVE_NAMES)
+	if names.ClientName != service+"@EXAMPLE.COM" || names.ServerName != names.ClientName {
+		t.Errorf("%+v", names)
+	}
+}
