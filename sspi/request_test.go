@@ -79,8 +79,8 @@ func TestRequest_NoAnswerToMalformed(t *testing.T) {
 	token := s.request().Token()
 	for name, junk := range map[string][]byte{
 		"text": []byte("GET / HTTP/1.1\r\n"), "cut": token[:len(token)-1], "a byte more": append(token[:len(token):len(token)], 0),
-		"an AP-REP's identifier": krbtest.Frame(krbtest.OIDKerberos, krbtest.TokAPRep, token),
-		"user-to-user":           krbtest.Frame(krbtest.OIDUser2User, krbtest.TokAPReq, token),
+		"an AP-REP's identifier": krbtest.Frame(krbtest.OIDKerberos, krbtest.TokAPRep, s.request().Bytes()),
+		"user-to-user":           krbtest.Frame(krbtest.OIDUser2User, krbtest.TokAPReq, s.request().Bytes()),
 		"NTLM":                   []byte("NTLMSSP\x00\x01\x00\x00\x00"),
 	} {
 		l := s.first(junk)

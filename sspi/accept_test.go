@@ -1,0 +1,186 @@
+package sspi_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// accepts gives a request to a new context and returns its peer and the reason
+// of a refusal.
+func (s *site) accepts(cc sspi.ContextConfig, q *krbtest.APReq) (reply []byte, peer *sspi.Peer, why status.Reason) {
+	reply, peer, err := s.acceptor.NewContext(cc).Accept(context.Background(), q.Token())
+	return reply, peer, status.ReasonOf(err)
+}
+
+// TestAccept_Framing: a bare AP-REQ is for DCE style and a framed one for all
+// else; AllowRawAPReq admits the other bare ones, and answers bare.
+func TestAccept_Framing(t *testing.T) {
+	bare := func(q *krbtest.APReq) { q.Raw = true }
+	framed := func(q *krbtest.APReq) { dce(q); q.Framed = true }
+	for _, row := range []struct {
+		name   string
+		change func(*krbtest.APReq)
+		cc     sspi.ContextConfig
+		want   status.Reason
+	}{
+		{"framed", nothing, sspi.ContextConfig{}, status.ReasonNone},
+		{"framed as Microsoft's", func(q *krbtest.APReq) { q.OID = krbtest.OIDMSKerberos }, sspi.ContextConfig{}, status.ReasonNone},
+		{"bare", bare, sspi.ContextConfig{}, status.ReasonMalformedToken},
+		{"bare and allowed", bare, sspi.ContextConfig{AllowRawAPReq: true}, status.ReasonNone},
+		{"framed where bare is allowed", nothing, sspi.ContextConfig{AllowRawAPReq: true}, status.ReasonNone},
+		{"DCE style", dce, sspi.ContextConfig{}, status.ReasonNone},
+		{"DCE style, framed", framed, sspi.ContextConfig{}, status.ReasonMalformedToken},
+		{"DCE style, framed, where bare is allowed", framed, sspi.ContextConfig{AllowRawAPReq: true}, status.ReasonMalformedToken},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSite(t)
+			client := s.request(row.change).Start()
+			token, _, _ := client.Next(nil)
+			reply, _, err := s.acceptor.NewContext(row.cc).Accept(context.Background(), token)
+			if got := status.ReasonOf(err); got != row.want {
+				t.Fatalf("%v, want %v", err, row.want)
+			}
+			if row.want != status.ReasonNone {
+				if len(reply) != 0 || s.replay.stores.Load() != 0 {
+					t.Errorf("a reply of %d bytes, %d authenticators claimed", len(reply), s.replay.stores.Load())
+				}
+				return
+			}
+			if _, _, err := client.Next(reply); err != nil { // which wants the framing it has itself
+				t.Errorf("the client: %v", err)
+			}
+		})
+	}
+}
+
+// TestAccept_MaxToken: the limit is the last length that passes.
+func TestAccept_MaxToken(t *testing.T) {
+	s := newSite(t)
+	q := s.request()
+	token := q.Token()
+	for limit, want := range map[int]status.Reason{len(token): status.ReasonNone, len(token) - 1: status.ReasonTokenTooLong} {
+		limited := newSite(t, func(cfg *sspi.Config) { cfg.Keys, cfg.MaxToken = s.keys, limit })
+		if _, _, err := limited.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); status.ReasonOf(err) != want {
+			t.Errorf("limit %d, token of %d bytes: %v", limit, len(token), err)
+		}
+	}
+}
+
+// TestAccept_Targets: the client must have named one of them (MS-KILE, Section
+// 3.2.5.8), byte for byte.
+func TestAccept_Targets(t *testing.T) {
+	s := newSite(t)
+	for _, row := range []struct {
+		named   string
+		targets []string
+		want    status.Reason
+	}{
+		{"HTTP/www.example.com@EXAMPLE.COM", nil, status.ReasonNone},
+		{"", nil, status.ReasonNone},
+		{"HTTP/www.example.com@EXAMPLE.COM", []string{"x", "HTTP/www.example.com@EXAMPLE.COM"}, status.ReasonNone},
+		{"http/www.example.com@EXAMPLE.COM", []string{"HTTP/www.example.com@EXAMPLE.COM"}, status.ReasonTargetNotAllowed},
+		{"cifs/www.example.com@EXAMPLE.COM", []string{"HTTP/www.example.com@EXAMPLE.COM"}, status.ReasonTargetNotAllowed},
+		{"", []string{"HTTP/www.example.com@EXAMPLE.COM"}, status.ReasonTargetNotAllowed},
+	} {
+		stores := s.replay.stores.Load()
+		_, peer, why := s.accepts(sspi.ContextConfig{Targets: row.targets}, s.request(func(q *krbtest.APReq) { q.Target = row.named }))
+		if why != row.want {
+			t.Errorf("%q for %q: %v, want %v", row.named, row.targets, why, row.want)
+		}
+		if why == status.ReasonNone && (peer == nil || peer.Target != row.named) {
+			t.Errorf("peer %+v", peer)
+		}
+		if claimed := s.replay.stores.Load() != stores; claimed != (row.want == status.ReasonNone) {
+			t.Errorf("%q for %q: the authenticator claimed: %v", row.named, row.targets, claimed)
+		}
+	}
+}
+
+// TestAccept_WhoWaits: a client that waits by its checksum alone gets its
+// KRB-ERROR too, once the checksum was read.
+func TestAccept_WhoWaits(t *testing.T) {
+	s := newSite(t)
+	var none flags.AP
+	quiet := func(q *krbtest.APReq) { q.Options = &none } // MUTUAL only in the checksum
+	used := s.request(quiet)
+	token := used.Token()
+	if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); err != nil {
+		t.Fatal(err)
+	}
+	reply, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
+	if status.ReasonOf(err) != status.ReasonReplay || len(reply) == 0 {
+		t.Errorf("replay: a reply of %d bytes, %v", len(reply), err)
+	}
+	for name, cc := range map[string]sspi.ContextConfig{
+		"requirement": {Require: flags.ASC_RET_IDENTIFY},
+		"target":      {Targets: []string{"x"}},
+		"bindings":    {ChannelBindings: []sspi.ChannelBindings{{ApplicationData: []byte("a")}}},
+	} {
+		if reply, _, why := s.accepts(cc, s.request(quiet)); why == status.ReasonNone || len(reply) == 0 {
+			t.Errorf("%s: a reply of %d bytes, %v", name, len(reply), why)
+		}
+		cc.NoErrorTokens = true
+		if reply, _, why := s.accepts(cc, s.request(quiet)); why == status.ReasonNone || len(reply) != 0 {
+			t.Errorf("%s, no error tokens: a reply of %d bytes, %v", name, len(reply), why)
+		}
+		cc.NoErrorTokens = false
+		if reply, _, why := s.accepts(cc, s.request(quiet, asking(0))); why == status.ReasonNone || len(reply) != 0 {
+			t.Errorf("%s, nobody waits: a reply of %d bytes, %v", name, len(reply), why)
+		}
+	}
+}
+
+// rotating is a source of keys that has newer ones when it is asked to look.
+type rotating struct {
+	now, then *keytab.Table
+	looks     int
+}
+
+func (r *rotating) Table(context.Context) (*keytab.Table, error) { return r.now, nil }
+
+func (r *rotating) Refresh(_ context.Context, old *keytab.Table) (*keytab.Table, error) {
+	r.looks++
+	if r.then != nil && old == r.now {
+		r.now = r.then
+	}
+	return r.now, nil
+}
+
+// TestAccept_KeyChangedAMomentAgo: a ticket that no key opens makes the source
+// look once, and is tried with what it found.
+func TestAccept_KeyChangedAMomentAgo(t *testing.T) {
+	keys := &rotating{}
+	s := newSite(t, func(cfg *sspi.Config) {
+		keys.now = cfg.Keys.(*keytab.Table)
+		cfg.Keys = keys
+		cfg.Services = []string{service}
+	})
+	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request()); peer == nil || keys.looks != 0 {
+		t.Errorf("before: %v, %d looks", why, keys.looks)
+	}
+	s.realm.Rotate(service)
+	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request()); peer != nil || why != status.ReasonUnknownKeyVersion || keys.looks != 1 {
+		t.Errorf("a key that is not here: %v, %d looks", why, keys.looks)
+	}
+	keys.then = s.realm.Service(service)
+	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request()); peer == nil || keys.looks != 2 {
+		t.Errorf("a key that is here by now: %v, %d looks", why, keys.looks)
+	}
+	old := s.realm.Keys(service)
+	i := slices.IndexFunc(old, func(k krbtest.ServiceKey) bool { return k.Kvno == 1 })
+	ticket := s.realm.Ticket("alice", service)
+	ticket.SealWith(old[i])
+	if _, peer, why := s.accepts(sspi.ContextConfig{}, ticket.APReq()); peer == nil || keys.looks != 2 {
+		t.Errorf("an old ticket: %v, %d looks", why, keys.looks)
+	}
+	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request(late)); peer != nil || why != status.ReasonNone || keys.looks != 2 {
+		t.Errorf("a late client: %v, %d looks", why, keys.looks)
+	}
+}
