@@ -1,0 +1,205 @@
+package krb5
+
+import (
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/gosspi/kerberos/flags"
+)
+
+const (
+	msgCred           = 22
+	tagEncKRBCredPart = 29
+
+	// maxCredTickets is arbitrary. Clients forward one ticket.
+	maxCredTickets = 8
+)
+
+// KRBCred is a KRB-CRED (RFC 4120, Section 5.8.1). One that was parsed has 1 to 8
+// tickets.
+type KRBCred struct {
+	Tickets []Ticket
+	EncPart EncryptedData // an EncKRBCredPart
+}
+
+// Parse reads a KRB-CRED. It refuses pvno and tkt-vno other than 5 with
+// status.ReasonWrongVersion, and another message of RFC 4120 with
+// status.ReasonWrongMessageType.
+func (m *KRBCred) Parse(b []byte) error { return settle(m, m.parse(b)) }
+
+func (m *KRBCred) parse(b []byte) error {
+	const what = "KRB-CRED"
+	*m = KRBCred{}
+	seq, err := readMessage(b, msgCred, what)
+	if err != nil {
+		return err
+	}
+	var list, raw reader
+	if !seq.sequence(2, &list) ||
+		!seq.encrypted(3, &m.EncPart) ||
+		!seq.empty() {
+		return malformed(what)
+	}
+	for !list.empty() {
+		if len(m.Tickets) == maxCredTickets || !list.whole(&raw, application(tagTicket)) {
+			return malformed(what)
+		}
+		var t Ticket
+		if err := t.parse(raw); err != nil {
+			return err
+		}
+		m.Tickets = append(m.Tickets, t)
+	}
+	if len(m.Tickets) == 0 {
+		return malformed(what)
+	}
+	return nil
+}
+
+// Append writes the KRB-CRED.
+func (m *KRBCred) Append(dst []byte) []byte {
+	w := writer{dst}
+	w.element(application(msgCred), func() {
+		w.sequence(func() {
+			w.header(msgCred)
+			w.field(2, func() {
+				w.sequence(func() {
+					for i := range m.Tickets {
+						m.Tickets[i].write(&w)
+					}
+				})
+			})
+			w.encrypted(3, &m.EncPart)
+		})
+	})
+	return w.b
+}
+
+// EncKRBCredPart describes the tickets of a KRB-CRED, in their order (RFC 4120,
+// Section 5.8.1). One that was parsed has 1 to 8 descriptions.
+type EncKRBCredPart struct {
+	Info []CredInfo
+
+	Nonce    uint32
+	HasNonce bool
+
+	Timestamp Time
+	Usec      int32 // 0 to 999999
+	HasUsec   bool
+
+	// Address nil: absent.
+	SenderAddress, RecipientAddress HostAddress
+}
+
+// CredInfo describes one ticket of a KRB-CRED (RFC 4120, Section 5.8.1). All but
+// Key is optional.
+type CredInfo struct {
+	Key EncryptionKey
+
+	ClientRealm []byte // prealm
+	Client      Name   // pname
+
+	Flags    flags.Ticket
+	HasFlags bool
+
+	AuthTime, StartTime, EndTime, RenewTill Time
+
+	Realm   []byte // srealm
+	Service Name   // sname
+
+	// Addresses is the whole SEQUENCE OF, with tag and length, and holds what
+	// [ReadAddresses] accepts.
+	Addresses []byte
+}
+
+// Parse reads an EncKRBCredPart.
+func (m *EncKRBCredPart) Parse(b []byte) error { return settle(m, m.parse(b)) }
+
+func (m *EncKRBCredPart) parse(b []byte) error {
+	const what = "EncKrbCredPart"
+	*m = EncKRBCredPart{}
+	seq, err := readPart(b, tagEncKRBCredPart, what)
+	if err != nil {
+		return err
+	}
+	var list reader
+	if !seq.sequence(0, &list) ||
+		!(!seq.present(1, &m.HasNonce) || seq.uint32(1, &m.Nonce)) ||
+		!seq.optionalTime(2, &m.Timestamp) ||
+		!(!seq.present(3, &m.HasUsec) || seq.microseconds(3, &m.Usec)) ||
+		!(seq.lacks(4) || seq.address(4, &m.SenderAddress)) ||
+		!(seq.lacks(5) || seq.address(5, &m.RecipientAddress)) ||
+		!seq.empty() {
+		return malformed(what)
+	}
+	var element reader
+	for !list.empty() {
+		var info CredInfo
+		if len(m.Info) == maxCredTickets || !list.element(&element, asn1.SEQUENCE) || !info.read(element) {
+			return malformed(what)
+		}
+		m.Info = append(m.Info, info)
+	}
+	if len(m.Info) == 0 {
+		return malformed(what)
+	}
+	return nil
+}
+
+func (m *CredInfo) read(seq reader) bool {
+	return seq.key(0, &m.Key) &&
+		(seq.lacks(1) || seq.realm(1, &m.ClientRealm)) &&
+		(seq.lacks(2) || seq.name(2, &m.Client)) &&
+		(!seq.present(3, &m.HasFlags) || seq.flags(3, (*uint32)(&m.Flags))) &&
+		seq.optionalTime(4, &m.AuthTime) &&
+		seq.optionalTime(5, &m.StartTime) &&
+		seq.optionalTime(6, &m.EndTime) &&
+		seq.optionalTime(7, &m.RenewTill) &&
+		(seq.lacks(8) || seq.realm(8, &m.Realm)) &&
+		(seq.lacks(9) || seq.name(9, &m.Service)) &&
+		(seq.lacks(10) || seq.addresses(10, &m.Addresses)) &&
+		seq.empty()
+}
+
+// Append writes the EncKRBCredPart.
+func (m *EncKRBCredPart) Append(dst []byte) []byte {
+	w := writer{dst}
+	w.element(application(tagEncKRBCredPart), func() {
+		w.sequence(func() {
+			w.field(0, func() {
+				w.sequence(func() {
+					for i := range m.Info {
+						m.Info[i].write(&w)
+					}
+				})
+			})
+			if m.HasNonce {
+				w.uint32(1, m.Nonce)
+			}
+			w.optionalTime(2, m.Timestamp)
+			if m.HasUsec {
+				w.int32(3, m.Usec)
+			}
+			w.optionalAddress(4, &m.SenderAddress)
+			w.optionalAddress(5, &m.RecipientAddress)
+		})
+	})
+	return w.b
+}
+
+func (m *CredInfo) write(w *writer) {
+	w.sequence(func() {
+		w.key(0, &m.Key)
+		w.optionalString(1, m.ClientRealm)
+		w.optionalName(2, &m.Client)
+		if m.HasFlags {
+			w.flags(3, uint32(m.Flags))
+		}
+		w.optionalTime(4, m.AuthTime)
+		w.optionalTime(5, m.StartTime)
+		w.optionalTime(6, m.EndTime)
+		w.optionalTime(7, m.RenewTill)
+		w.optionalString(8, m.Realm)
+		w.optionalName(9, &m.Service)
+		w.optionalRaw(10, m.Addresses)
+	})
+}

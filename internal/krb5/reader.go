@@ -1,0 +1,216 @@
+package krb5
+
+import (
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// reader is what is left to read of a run of DER elements. Its methods take one
+// element off the front and report whether it was what it should be; after a
+// false nothing more is read.
+type reader cryptobyte.String
+
+// generalString is the tag of KerberosString and Realm (RFC 4120, Section
+// 5.2.1): the primitive form only.
+const generalString asn1.Tag = 27
+
+func application(n uint8) asn1.Tag { return asn1.Tag(n) | 0x60 }
+func context(n uint8) asn1.Tag     { return asn1.Tag(n) | 0xa0 }
+
+func (r *reader) empty() bool { return len(*r) == 0 }
+
+// has reports whether field n comes next.
+func (r *reader) has(n uint8) bool { return (*cryptobyte.String)(r).PeekASN1Tag(context(n)) }
+
+// lacks is for optional fields: r.lacks(n) || r.read(n, &v).
+func (r *reader) lacks(n uint8) bool { return !r.has(n) }
+
+// present is for optional fields whose presence must be told apart from their
+// zero value: !r.present(n, &has) || r.read(n, &v).
+func (r *reader) present(n uint8, has *bool) bool {
+	*has = r.has(n)
+	return *has
+}
+
+// element reads an element; out gets its content.
+func (r *reader) element(out *reader, tag asn1.Tag) bool {
+	if !(*cryptobyte.String)(r).ReadASN1((*cryptobyte.String)(out), tag) {
+		return false
+	}
+	*out = (*out)[:len(*out):len(*out)]
+	return true
+}
+
+// whole reads an element; out gets all of it, tag and length too.
+func (r *reader) whole(out *reader, tag asn1.Tag) bool {
+	if !(*cryptobyte.String)(r).ReadASN1Element((*cryptobyte.String)(out), tag) {
+		return false
+	}
+	*out = (*out)[:len(*out):len(*out)]
+	return true
+}
+
+// field reads field n, explicitly tagged, which holds one element and no more;
+// out gets that element's content.
+func (r *reader) field(n uint8, out *reader, tag asn1.Tag) bool {
+	var f reader
+	return r.element(&f, context(n)) && f.element(out, tag) && f.empty()
+}
+
+// wholeField is field, but out gets the element's tag and length too.
+func (r *reader) wholeField(n uint8, out *reader, tag asn1.Tag) bool {
+	var f reader
+	return r.element(&f, context(n)) && f.whole(out, tag) && f.empty()
+}
+
+func (r *reader) sequence(n uint8, out *reader) bool { return r.field(n, out, asn1.SEQUENCE) }
+
+func (r *reader) octets(n uint8, v *[]byte) bool {
+	return r.field(n, (*reader)(v), asn1.OCTET_STRING)
+}
+
+// int32 reads an Int32 (RFC 4120, Section 5.2.4).
+func (r *reader) int32(n uint8, v *int32) bool {
+	var c reader
+	if !r.field(n, &c, asn1.INTEGER) {
+		return false
+	}
+	i, ok := integer(c)
+	*v = int32(i)
+	return ok && i == int64(*v)
+}
+
+// uint32 reads a UInt32, also one that its sender took for a signed number.
+func (r *reader) uint32(n uint8, v *uint32) bool {
+	var c reader
+	if !r.field(n, &c, asn1.INTEGER) {
+		return false
+	}
+	i, ok := integer(c)
+	*v = uint32(i)
+	return ok && i >= -1<<31 && i < 1<<32
+}
+
+// microseconds reads Microseconds (RFC 4120, Section 5.2.4).
+func (r *reader) microseconds(n uint8, v *int32) bool {
+	return r.int32(n, v) && *v >= 0 && *v <= 999999
+}
+
+// integer is the value of an INTEGER's content in its one shortest form.
+func integer(c []byte) (v int64, ok bool) {
+	if len(c) == 0 || len(c) > 8 {
+		return 0, false
+	}
+	v = int64(int8(c[0]))
+	for _, b := range c[1:] {
+		v = v<<8 | int64(b)
+	}
+	if len(c) > 1 && (c[0] == 0 && c[1] < 0x80 || c[0] == 0xff && c[1] >= 0x80) {
+		return 0, false
+	}
+	return v, true
+}
+
+// flags reads KerberosFlags (RFC 4120, Section 5.2.8) of 0 to 64 bits into 32;
+// bit 0 is the most significant.
+func (r *reader) flags(n uint8, v *uint32) bool {
+	var c reader
+	if !r.field(n, &c, asn1.BIT_STRING) || len(c) == 0 || len(c) > 1+8 {
+		return false
+	}
+	unused, bits := c[0], c[1:]
+	switch {
+	case unused > 7 || len(bits) == 0 && unused != 0:
+		return false
+	case len(bits) > 0 && bits[len(bits)-1]&(1<<unused-1) != 0:
+		return false
+	}
+	*v = 0
+	for i, b := range bits {
+		if i < 4 {
+			*v |= uint32(b) << (24 - 8*i)
+		}
+	}
+	return true
+}
+
+// readPart opens the one element that b must be: an application tag around a
+// SEQUENCE.
+func readPart(b []byte, tag uint8, what string) (reader, error) {
+	in := reader(b)
+	var outer, seq reader
+	if !in.element(&outer, application(tag)) || !in.empty() || !outer.element(&seq, asn1.SEQUENCE) || !outer.empty() {
+		return nil, malformed(what)
+	}
+	return seq, nil
+}
+
+// readMessage opens a message whose application tag is its msg-type, and reads
+// the two fields that each begins with.
+func readMessage(b []byte, msgType uint8, what string) (reader, error) {
+	seq, err := readPart(b, msgType, what)
+	if err != nil {
+		if len(b) > 0 && b[0] != byte(application(msgType)) && isMessage(b[0]) {
+			return nil, wrongType(what)
+		}
+		return nil, err
+	}
+	err = seq.header(msgType, what)
+	return seq, err
+}
+
+// isMessage reports whether tag begins a message of RFC 4120: the application
+// tags from AS-REQ to AP-REP, and from KRB-SAFE to KRB-ERROR.
+func isMessage(tag byte) bool {
+	n := tag &^ 0x60
+	return tag&0xe0 == 0x60 && (n >= 10 && n <= 15 || n >= 20 && n <= 22 || n == 30)
+}
+
+// protocolVersion is pvno, tkt-vno and authenticator-vno.
+const protocolVersion = 5
+
+// header reads pvno and msg-type. The version comes first: what follows it is
+// known for version 5 alone.
+func (r *reader) header(msgType uint8, what string) error {
+	var t int32
+	if err := r.version(what); err != nil {
+		return err
+	}
+	switch {
+	case !r.int32(1, &t):
+		return malformed(what)
+	case t != int32(msgType):
+		return wrongType(what)
+	}
+	return nil
+}
+
+// version reads field 0.
+func (r *reader) version(what string) error {
+	var v int32
+	switch {
+	case !r.int32(0, &v):
+		return malformed(what)
+	case v != protocolVersion:
+		return &status.Error{Reason: status.ReasonWrongVersion, Detail: "the " + what + " is not of version 5"}
+	}
+	return nil
+}
+
+func malformed(what string) error {
+	return &status.Error{Reason: status.ReasonMalformedToken, Detail: "this is no well-formed " + what}
+}
+
+func wrongType(what string) error {
+	return &status.Error{Reason: status.ReasonWrongMessageType, Detail: "this is another message than the " + what + " that is due"}
+}
+
+// settle keeps a message that did not parse from being half filled in.
+func settle[T any](m *T, err error) error {
+	if err != nil {
+		*m = *new(T)
+	}
+	return err
+}

@@ -1,0 +1,93 @@
+package krb5
+
+import "golang.org/x/crypto/cryptobyte/asn1"
+
+const (
+	msgTGTReq = 16
+	msgTGTRep = 17
+)
+
+// TGTRequest is a KERB-TGT-REQUEST (draft-swift-win2k-krb-user2user-03, Section
+// 2): a client asks for the acceptor's ticket-granting ticket. Both fields are
+// optional; without them any ticket-granting ticket will do.
+type TGTRequest struct {
+	Service Name
+	Realm   []byte
+}
+
+// Parse reads a KERB-TGT-REQUEST without GSS framing. It refuses pvno other than
+// 5 with status.ReasonWrongVersion, and another msg-type with
+// status.ReasonWrongMessageType.
+func (m *TGTRequest) Parse(b []byte) error { return settle(m, m.parse(b)) }
+
+func (m *TGTRequest) parse(b []byte) error {
+	const what = "KERB-TGT-REQUEST"
+	*m = TGTRequest{}
+	seq, err := readUntagged(b, msgTGTReq, what)
+	if err != nil {
+		return err
+	}
+	if !(seq.lacks(2) || seq.name(2, &m.Service)) ||
+		!(seq.lacks(3) || seq.realm(3, &m.Realm)) ||
+		!seq.empty() {
+		return malformed(what)
+	}
+	return nil
+}
+
+// Append writes the KERB-TGT-REQUEST.
+func (m *TGTRequest) Append(dst []byte) []byte {
+	w := writer{dst}
+	w.sequence(func() {
+		w.header(msgTGTReq)
+		w.optionalName(2, &m.Service)
+		w.optionalString(3, m.Realm)
+	})
+	return w.b
+}
+
+// TGTReply is a KERB-TGT-REPLY (draft-swift-win2k-krb-user2user-03, Section 2).
+type TGTReply struct {
+	Ticket Ticket
+}
+
+// Parse reads a KERB-TGT-REPLY without GSS framing. It refuses pvno and tkt-vno
+// other than 5 with status.ReasonWrongVersion, and another msg-type with
+// status.ReasonWrongMessageType.
+func (m *TGTReply) Parse(b []byte) error { return settle(m, m.parse(b)) }
+
+func (m *TGTReply) parse(b []byte) error {
+	const what = "KERB-TGT-REPLY"
+	*m = TGTReply{}
+	seq, err := readUntagged(b, msgTGTRep, what)
+	if err != nil {
+		return err
+	}
+	var ticket reader
+	if !seq.wholeField(2, &ticket, application(tagTicket)) || !seq.empty() {
+		return malformed(what)
+	}
+	return m.Ticket.parse(ticket)
+}
+
+// Append writes the KERB-TGT-REPLY.
+func (m *TGTReply) Append(dst []byte) []byte {
+	w := writer{dst}
+	w.sequence(func() {
+		w.header(msgTGTRep)
+		w.field(2, func() { m.Ticket.write(&w) })
+	})
+	return w.b
+}
+
+// readUntagged opens a message of the user-to-user draft: these have no
+// application tag.
+func readUntagged(b []byte, msgType uint8, what string) (reader, error) {
+	in := reader(b)
+	var seq reader
+	if !in.element(&seq, asn1.SEQUENCE) || !in.empty() {
+		return nil, malformed(what)
+	}
+	err := seq.header(msgType, what)
+	return seq, err
+}

@@ -1,0 +1,134 @@
+package krb5
+
+import (
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/gosspi/kerberos/flags"
+)
+
+const (
+	tagTicket        = 1
+	tagEncTicketPart = 3
+)
+
+// Ticket is a ticket as it travels (RFC 4120, Section 5.3). Nothing protects
+// Realm and Service, which are in clear.
+type Ticket struct {
+	// Raw is the whole ticket as it was parsed. Append does not write it, but
+	// the other fields.
+	Raw     []byte
+	Realm   []byte
+	Service Name
+	EncPart EncryptedData // an EncTicketPart
+}
+
+// Parse reads a Ticket. It refuses tkt-vno other than 5 with
+// status.ReasonWrongVersion.
+func (m *Ticket) Parse(b []byte) error { return settle(m, m.parse(b)) }
+
+func (m *Ticket) parse(b []byte) error {
+	const what = "ticket"
+	*m = Ticket{Raw: b[:len(b):len(b)]}
+	seq, err := readPart(b, tagTicket, what)
+	if err != nil {
+		return err
+	}
+	if err := seq.version(what); err != nil {
+		return err
+	}
+	if !seq.realm(1, &m.Realm) ||
+		!seq.name(2, &m.Service) ||
+		!seq.encrypted(3, &m.EncPart) ||
+		!seq.empty() {
+		return malformed(what)
+	}
+	return nil
+}
+
+// Append writes the ticket.
+func (m *Ticket) Append(dst []byte) []byte {
+	w := writer{dst}
+	m.write(&w)
+	return w.b
+}
+
+func (m *Ticket) write(w *writer) {
+	w.element(application(tagTicket), func() {
+		w.sequence(func() {
+			w.int32(0, protocolVersion)
+			w.string(1, m.Realm)
+			w.name(2, &m.Service)
+			w.encrypted(3, &m.EncPart)
+		})
+	})
+}
+
+// EncTicketPart is what a ticket says to the service (RFC 4120, Section 5.3).
+type EncTicketPart struct {
+	Flags       flags.Ticket
+	Key         EncryptionKey // the session key
+	ClientRealm []byte
+	Client      Name
+
+	TransitedType int32
+	Transited     []byte // may be empty
+
+	AuthTime  Time // always set
+	StartTime Time
+	EndTime   Time // always set
+	RenewTill Time
+
+	// Addresses and AuthorizationData are the whole SEQUENCE OF, with tag and
+	// length, and hold what [ReadAddresses] and [ReadAuthorizationData] accept.
+	// Nil: absent.
+	Addresses, AuthorizationData []byte
+}
+
+// Parse reads an EncTicketPart.
+func (m *EncTicketPart) Parse(b []byte) error { return settle(m, m.parse(b)) }
+
+func (m *EncTicketPart) parse(b []byte) error {
+	const what = "EncTicketPart"
+	*m = EncTicketPart{}
+	seq, err := readPart(b, tagEncTicketPart, what)
+	if err != nil {
+		return err
+	}
+	if !seq.flags(0, (*uint32)(&m.Flags)) ||
+		!seq.key(1, &m.Key) ||
+		!seq.realm(2, &m.ClientRealm) ||
+		!seq.name(3, &m.Client) ||
+		!seq.typed(4, &m.TransitedType, &m.Transited) ||
+		!seq.time(5, &m.AuthTime) ||
+		!seq.optionalTime(6, &m.StartTime) ||
+		!seq.time(7, &m.EndTime) ||
+		!seq.optionalTime(8, &m.RenewTill) ||
+		!(seq.lacks(9) || seq.addresses(9, &m.Addresses)) ||
+		!(seq.lacks(10) || seq.authorizationData(10, &m.AuthorizationData)) ||
+		!seq.empty() {
+		return malformed(what)
+	}
+	return nil
+}
+
+// Append writes the EncTicketPart, AuthTime and EndTime whether they are set or
+// not.
+func (m *EncTicketPart) Append(dst []byte) []byte {
+	w := writer{dst}
+	w.element(application(tagEncTicketPart), func() {
+		w.element(asn1.SEQUENCE, func() {
+			w.flags(0, uint32(m.Flags))
+			w.key(1, &m.Key)
+			w.string(2, m.ClientRealm)
+			w.name(3, &m.Client)
+			w.typed(4, m.TransitedType, m.Transited)
+			w.time(5, m.AuthTime.Unix)
+			w.optionalTime(6, m.StartTime)
+			w.time(7, m.EndTime.Unix)
+			w.optionalTime(8, m.RenewTill)
+			w.optionalRaw(9, m.Addresses)
+			w.optionalRaw(10, m.AuthorizationData)
+		})
+	})
+	return w.b
+}
