@@ -218,6 +218,38 @@ func TestMSG_11_AlteredMessages(t *testing.T) {
 	})
 }
 
+// TestMSG_11_AlteredSignatures: any changed bit of signature or message is
+// noticed, and so is a signature of another length.
+func TestMSG_11_AlteredSignatures(t *testing.T) {
+	const text = "attack at dawn"
+	secureEach(t, func(t *testing.T, x *secured) {
+		mic := standing{client: x.client}.mic(text)
+		verify := func(text string, mic []byte) status.Code {
+			return sspi.VerifySignature(&x.handle, message(text, mic), 0, nil)
+		}
+		for i := range mic {
+			b := bytes.Clone(mic)
+			b[i] ^= 0x10
+			wantCode(t, "signature", verify(text, b), status.SEC_E_MESSAGE_ALTERED)
+		}
+		for i := range text {
+			b := []byte(text)
+			b[i] ^= 1
+			wantCode(t, "message", verify(string(b), mic), status.SEC_E_MESSAGE_ALTERED)
+		}
+		for n := range mic {
+			want := status.SEC_E_MESSAGE_ALTERED
+			if n < 16 {
+				want = status.SEC_E_INVALID_TOKEN
+			}
+			wantCode(t, "cut signature", verify(text, mic[:n]), want)
+		}
+		wantCode(t, "longer signature", verify(text, append(bytes.Clone(mic), 0)), status.SEC_E_MESSAGE_ALTERED)
+		wantCode(t, "shorter message", verify(text[1:], mic), status.SEC_E_MESSAGE_ALTERED)
+		wantCode(t, "the signature itself", verify(text, mic), status.SEC_E_OK)
+	})
+}
+
 // nothingLeft: DATA is empty, and where the message was sealed, its text does not
 // stand in memory.
 func (x *secured) nothingLeft(t *testing.T, d *sspi.SecBufferDesc, memory []byte, text string, sealed bool) {
