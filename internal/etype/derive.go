@@ -1,0 +1,96 @@
+package etype
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+)
+
+// What a key of a usage is for, the last byte of the constant that it is derived
+// with (RFC 3961, Section 5.3; RFC 8009, Section 5).
+const (
+	forChecksum   = 0x99 // Kc
+	forEncryption = 0xAA // Ke
+	forIntegrity  = 0x55 // Ki
+)
+
+// The labels of the other two derivations.
+const (
+	labelPRF         = "prf"
+	labelStringToKey = "kerberos"
+)
+
+// deriveUsage returns the key of one purpose of a usage. It is valid until s is
+// used again.
+func (k *Key) deriveUsage(s *scratch, usage uint32, purpose byte) []byte {
+	label := s.label[:5]
+	binary.BigEndian.PutUint32(label, usage)
+	label[4] = purpose
+	n := k.profile.macKeyLen
+	if purpose == forEncryption {
+		n = k.profile.KeyLen
+	}
+	return k.derive(s, label, n)
+}
+
+// derive returns the key of n bytes that belongs to a label. It is valid until s
+// is used again.
+func (k *Key) derive(s *scratch, label []byte, n int) []byte {
+	if k.profile.construction == encryptThenMAC {
+		return k.kdf(s, label, nil, n)
+	}
+	// DK of RFC 3961, Section 5.1, where random-to-key is the identity (RFC 3962,
+	// Section 6): the folded label encrypted once, twice, until there is enough.
+	fold(&s.vector, label)
+	out, from := s.key[:n], s.vector[:]
+	for i := 0; i < n; i += aes.BlockSize {
+		k.base.Encrypt(out[i:i+aes.BlockSize], from)
+		from = out[i : i+aes.BlockSize]
+	}
+	return out
+}
+
+// kdf is KDF-HMAC-SHA2 of RFC 8009, Section 3, with output of n bytes, of which
+// the hash yields enough in one go.
+func (k *Key) kdf(s *scratch, label, context []byte, n int) []byte {
+	s.begin(&k.hmac)
+	m := binary.BigEndian.AppendUint32(s.label[8:8], 1)
+	s.write(m)
+	s.write(label)
+	m = append(m[:0], 0)
+	s.write(m)
+	s.write(context)
+	s.write(binary.BigEndian.AppendUint32(m[:0], uint32(8*n)))
+	return s.key[:copy(s.key[:], s.end(&k.hmac)[:n])]
+}
+
+// PRF appends the output of the pseudo-random function to dst: 16 bytes for 17
+// and 18 (RFC 3962, Section 6), 32 for 19 and 48 for 20 (RFC 8009, Section 5).
+// It fails only for a key that was wiped.
+func (k *Key) PRF(dst, in []byte) ([]byte, error) {
+	if err := k.guard(0); err != nil {
+		return dst, err
+	}
+	s := k.profile.hash.get()
+	defer s.put()
+	label := s.label[:copy(s.label[:], labelPRF)]
+	if k.profile.construction == encryptThenMAC {
+		return append(dst, k.kdf(s, label, in, k.profile.prfLen)...), nil
+	}
+	block := newCipher(k.derive(s, label, k.profile.KeyLen))
+	s.digest.Reset()
+	s.write(in)
+	// The hash cut to whole blocks, which is one.
+	out := s.digest.Sum(s.sum[:0])[:aes.BlockSize]
+	block.Encrypt(out, out)
+	return append(dst, out...), nil
+}
+
+// newCipher is for keys whose length is right.
+func newCipher(key []byte) cipher.Block {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic("etype: unreachable: " + err.Error()) // it tells the length only
+	}
+	return block
+}

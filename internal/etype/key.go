@@ -1,0 +1,112 @@
+package etype
+
+import (
+	"crypto/cipher"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// Key is a protocol key (RFC 3961, Section 3): a service, session or sub key. It
+// is immutable after [New] and [Key.Prepare], and then safe for concurrent use.
+// It prints as redacted under every verb. The zero Key, and a wiped one, refuse
+// everything.
+type Key struct {
+	profile  *Profile // nil: no key
+	raw      [maxKeyLen]byte
+	base     cipher.Block // raw as a cipher: for derivation in 17 and 18
+	hmac     hmacKey      // raw as an HMAC key: for derivation in 19 and 20
+	prepared []*Usage
+}
+
+// New makes a key of b, which it copies. For a type that is not implemented, and
+// for b that is not exactly as long as the type's keys are, the error has
+// ReasonETypeRefused.
+func New(id ID, b []byte) (*Key, error) {
+	p, ok := Lookup(id)
+	if !ok {
+		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: id.String() + " is not implemented"}
+	}
+	if len(b) != p.KeyLen {
+		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: fmt.Sprintf("a key of %v has %d bytes, not %d", id, p.KeyLen, len(b))}
+	}
+	k := &Key{profile: p}
+	copy(k.raw[:], b)
+	switch p.construction {
+	case macThenEncrypt:
+		k.base = newCipher(k.raw[:p.KeyLen])
+	case encryptThenMAC:
+		s := p.hash.get()
+		s.keep(&k.hmac, k.raw[:p.KeyLen])
+		s.put()
+	}
+	return k, nil
+}
+
+// Prepare derives the keys of usages and keeps them, so that using them costs no
+// derivation and no allocation. It must be called before the key is shared. A
+// usage that no operation would take is passed over.
+func (k *Key) Prepare(usages ...uint32) {
+	for _, usage := range usages {
+		if k.guard(usage) == nil && k.find(usage) == nil {
+			k.prepared = append(k.prepared, k.newUsage(usage))
+		}
+	}
+}
+
+// find returns the usage if it is prepared.
+func (k *Key) find(usage uint32) *Usage {
+	for _, u := range k.prepared {
+		if u.d.number == usage {
+			return u
+		}
+	}
+	return nil
+}
+
+// Profile returns the profile of the key's type, nil for the zero Key.
+func (k *Key) Profile() *Profile { return k.profile }
+
+// Bytes returns a copy of the secret.
+func (k *Key) Bytes() []byte {
+	if k.profile == nil {
+		return nil
+	}
+	return append([]byte(nil), k.raw[:k.profile.KeyLen]...)
+}
+
+// Equal reports, in constant time, whether k and o are of one type and one
+// secret. The zero Key equals none.
+func (k *Key) Equal(o *Key) bool {
+	return k != nil && o != nil && k.profile != nil && k.profile == o.profile &&
+		subtle.ConstantTimeCompare(k.raw[:], o.raw[:]) == 1
+}
+
+// Wipe makes k the zero Key and overwrites what can be overwritten, prepared
+// usages included; the key schedules of crypto/aes are out of reach. Nobody may
+// use k, or a [Usage] that came from a prepared one, at the same time or later.
+func (k *Key) Wipe() {
+	for _, u := range k.prepared {
+		u.wipe()
+	}
+	*k = Key{}
+}
+
+// String returns the type and that the rest is redacted.
+func (k Key) String() string { return redacted("Key", k.profile) }
+
+// Format writes [Key.String], whatever the verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+
+// LogValue returns [Key.String].
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+func redacted(what string, p *Profile) string {
+	if p == nil {
+		return "etype." + what + "(none)"
+	}
+	return "etype." + what + "(" + p.name + ", redacted)"
+}

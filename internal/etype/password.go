@@ -1,0 +1,54 @@
+package etype
+
+import (
+	"crypto/pbkdf2"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"fmt"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// maxIterations bounds the work of [StringToKey]: some seconds. RFC 3962,
+// Section 3 lets an implementation choose its bound.
+const maxIterations = 10_000_000
+
+// StringToKey makes the bytes of a key from a password (RFC 3962, Section 4; RFC
+// 8009, Section 4). iterations 0 stands for the type's default, 4096 for 17 and
+// 18, 32768 for 19 and 20; above 10,000,000 it is refused.
+func StringToKey(id ID, password, salt string, iterations uint32) ([]byte, error) {
+	p, ok := Lookup(id)
+	if !ok {
+		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: id.String() + " is not implemented"}
+	}
+	if iterations == 0 {
+		iterations = p.iterations
+	}
+	if iterations > maxIterations {
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: fmt.Sprintf("%d iterations for a password", iterations)}
+	}
+	var temporary []byte
+	var err error
+	switch p.hash {
+	case sha1Hashing:
+		temporary, err = pbkdf2.Key(sha1.New, password, []byte(salt), int(iterations), p.KeyLen)
+	case sha256Hashing:
+		temporary, err = pbkdf2.Key(sha256.New, password, []byte(p.name+"\x00"+salt), int(iterations), p.KeyLen)
+	default:
+		temporary, err = pbkdf2.Key(sha512.New384, password, []byte(p.name+"\x00"+salt), int(iterations), p.KeyLen)
+	}
+	if err != nil {
+		return nil, &status.Error{Reason: status.ReasonInternal, Detail: "a key from a password", Err: err}
+	}
+	k, err := New(id, temporary)
+	clear(temporary)
+	if err != nil {
+		return nil, err
+	}
+	defer k.Wipe()
+	s := p.hash.get()
+	defer s.put()
+	label := s.label[:copy(s.label[:], labelStringToKey)]
+	return append([]byte(nil), k.derive(s, label, p.KeyLen)...), nil
+}

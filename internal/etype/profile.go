@@ -1,0 +1,110 @@
+package etype
+
+import (
+	"slices"
+	"strconv"
+)
+
+// ID is the number of an encryption type (RFC 3961, Section 8).
+type ID int32
+
+// The encryption types that this package knows. RC4 has a name and nothing else:
+// [New] and [Lookup] refuse it.
+const (
+	AES128SHA1 ID = 17 // RFC 3962
+	AES256SHA1 ID = 18 // RFC 3962
+	AES128SHA2 ID = 19 // RFC 8009
+	AES256SHA2 ID = 20 // RFC 8009
+	RC4        ID = 23 // RFC 4757
+)
+
+// String returns the registered name, such as "aes256-cts-hmac-sha1-96", or
+// "etype(99)" for a number that is not among the constants.
+func (id ID) String() string {
+	if p, ok := Lookup(id); ok {
+		return p.name
+	}
+	if id == RC4 {
+		return "rc4-hmac"
+	}
+	return "etype(" + strconv.Itoa(int(id)) + ")"
+}
+
+// ConfounderLen is the number of random bytes in front of every plaintext: one
+// AES block, for every type here.
+const ConfounderLen = 16
+
+// maxKeyLen is the length of the longest key of any type.
+const maxKeyLen = 32
+
+// Profile is what callers have to know about a type. Lengths are in bytes.
+// Profiles are shared and not to be modified.
+type Profile struct {
+	ID            ID
+	KeyLen        int
+	ChecksumLen   int
+	MinCiphertext int   // confounder and checksum around an empty plaintext
+	ChecksumType  int32 // the checksum type that belongs to it
+
+	name          string
+	construction  construction
+	hash          *hashing
+	macKeyLen     int    // of the derived Ki and Kc
+	prfLen        int    // of the pseudo-random function's output
+	iterations    uint32 // of PBKDF2, by default
+}
+
+// construction is how a type puts cipher and checksum together, and how it
+// derives keys.
+type construction uint8
+
+const (
+	// macThenEncrypt is the simplified profile of RFC 3961: the checksum is of the
+	// plaintext, and derivation is by the cipher.
+	macThenEncrypt construction = iota
+	// encryptThenMAC is RFC 8009: the checksum is of the ciphertext, and
+	// derivation is by the HMAC.
+	encryptThenMAC
+)
+
+var profiles = [...]Profile{
+	{
+		ID: AES128SHA1, KeyLen: 16, ChecksumLen: 12, MinCiphertext: 28, ChecksumType: 15,
+		name: "aes128-cts-hmac-sha1-96", construction: macThenEncrypt, hash: sha1Hashing,
+		macKeyLen: 16, prfLen: 16, iterations: 4096,
+	},
+	{
+		ID: AES256SHA1, KeyLen: 32, ChecksumLen: 12, MinCiphertext: 28, ChecksumType: 16,
+		name: "aes256-cts-hmac-sha1-96", construction: macThenEncrypt, hash: sha1Hashing,
+		macKeyLen: 32, prfLen: 16, iterations: 4096,
+	},
+	{
+		ID: AES128SHA2, KeyLen: 16, ChecksumLen: 16, MinCiphertext: 32, ChecksumType: 19,
+		name: "aes128-cts-hmac-sha256-128", construction: encryptThenMAC, hash: sha256Hashing,
+		macKeyLen: 16, prfLen: 32, iterations: 32768,
+	},
+	{
+		ID: AES256SHA2, KeyLen: 32, ChecksumLen: 24, MinCiphertext: 40, ChecksumType: 20,
+		name: "aes256-cts-hmac-sha384-192", construction: encryptThenMAC, hash: sha384Hashing,
+		macKeyLen: 24, prfLen: 48, iterations: 32768,
+	},
+}
+
+// Lookup returns the profile of an implemented type.
+func Lookup(id ID) (*Profile, bool) {
+	// The four numbers are neighbours, the profiles stand in their order.
+	if i := int(id) - int(AES128SHA1); i >= 0 && i < len(profiles) {
+		return &profiles[i], true
+	}
+	return nil, false
+}
+
+// Permitted reports whether a policy admits a type. A nil list is the default
+// policy, 17 to 20; an empty one admits nothing. A list is a filter: a member
+// that is not implemented is not permitted either.
+func Permitted[E ~int32](list []E, e int32) bool {
+	if _, ok := Lookup(ID(e)); !ok {
+		return false
+	}
+	return list == nil || slices.Contains(list, E(e))
+}

@@ -1,0 +1,125 @@
+package etype
+
+import (
+	"crypto/cipher"
+	"crypto/hmac"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// Usage is one usage of a key with its three keys derived, for the messages of a
+// context (RFC 4121). It is immutable and safe for concurrent use. It prints as
+// redacted under every verb. The zero Usage must not be used.
+type Usage struct {
+	profile *Profile
+	d       *derived
+}
+
+// derived lies behind a pointer so that a Usage copied by mistake prints no key.
+type derived struct {
+	number uint32
+	ke     cipher.Block
+	ki, kc hmacKey
+}
+
+// Usage derives the keys of a usage, unless it is prepared.
+func (k *Key) Usage(usage uint32) (*Usage, error) {
+	if err := k.guard(usage); err != nil {
+		return nil, err
+	}
+	if u := k.find(usage); u != nil {
+		return u, nil
+	}
+	return k.newUsage(usage), nil
+}
+
+func (k *Key) newUsage(usage uint32) *Usage {
+	var both struct {
+		Usage
+		derived
+	}
+	u := &both // one allocation
+	u.Usage = Usage{profile: k.profile, d: &u.derived}
+	u.number = usage
+	s := k.profile.hash.get()
+	defer s.put()
+	u.ke = newCipher(k.deriveUsage(s, usage, forEncryption))
+	s.keep(&u.ki, k.deriveUsage(s, usage, forIntegrity))
+	s.keep(&u.kc, k.deriveUsage(s, usage, forChecksum))
+	return &u.Usage
+}
+
+// Profile returns the profile of the key's type.
+func (u *Usage) Profile() *Profile { return u.profile }
+
+// Seal encrypts the segments that are not SignOnly in place, as one text that
+// begins with the confounder, and fills mac, of exactly ChecksumLen bytes, with
+// the checksum of all segments in order: in 17 and 18 of the plaintext, in 19
+// and 20 of the ciphertext. No two segments, nor mac, may overlap. The error is
+// of the caller's making, and then nothing was changed.
+func (u *Usage) Seal(segs []Segment, mac []byte) error {
+	if len(mac) != u.profile.ChecksumLen || confidentialLen(segs) < ConfounderLen {
+		return &status.Error{Reason: status.ReasonInternal, Detail: "no room for confounder and checksum"}
+	}
+	s := u.profile.hash.get()
+	defer s.put()
+	s.seal(u.profile, u.d.ke, &u.d.ki, segs, mac)
+	return nil
+}
+
+// Open is the inverse of [Usage.Seal]. If lengths or checksum are wrong, the
+// error has ReasonMessageAltered and all segments that are not SignOnly are
+// zeroed.
+func (u *Usage) Open(segs []Segment, mac []byte) error {
+	if len(mac) != u.profile.ChecksumLen || confidentialLen(segs) < ConfounderLen {
+		wipe(segs)
+		return errAltered()
+	}
+	s := u.profile.hash.get()
+	defer s.put()
+	if !s.open(u.profile, u.d.ke, &u.d.ki, segs, mac) {
+		return errAltered()
+	}
+	return nil
+}
+
+// Sum appends the keyed checksum of all parts, as one text, to dst.
+func (u *Usage) Sum(dst []byte, parts ...[]byte) []byte {
+	s := u.profile.hash.get()
+	defer s.put()
+	return append(dst, u.sum(s, parts)...)
+}
+
+// Verify reports, in constant time, whether sum is the whole keyed checksum of
+// all parts.
+func (u *Usage) Verify(sum []byte, parts ...[]byte) bool {
+	s := u.profile.hash.get()
+	defer s.put()
+	return hmac.Equal(sum, u.sum(s, parts))
+}
+
+func (u *Usage) sum(s *scratch, parts [][]byte) []byte {
+	s.begin(&u.d.kc)
+	for _, b := range parts {
+		s.write(b)
+	}
+	return s.end(&u.d.kc)[:u.profile.ChecksumLen]
+}
+
+func (u *Usage) wipe() { *u.d = derived{} }
+
+// String returns the type and that the rest is redacted.
+func (u Usage) String() string { return redacted("Usage", u.profile) }
+
+// Format writes [Usage.String], whatever the verb.
+func (u Usage) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.String()) }
+
+// LogValue returns [Usage.String].
+func (u Usage) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+func errAltered() error {
+	return &status.Error{Reason: status.ReasonMessageAltered, Detail: "a sealed message"}
+}
