@@ -1,0 +1,227 @@
+package krbtest
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/gosspi/kerberos/flags"
+)
+
+// Bits of the flags byte of RFC 4121, Section 4.2.2.
+const (
+	FlagSentByAcceptor byte = 1
+	FlagSealed         byte = 2
+	FlagAcceptorSubkey byte = 4
+)
+
+// protection is that of messages after the exchange (RFC 4121, Section
+// 4.2).
+type protection struct {
+	random         io.Reader
+	key            types.EncryptionKey
+	acceptorSubkey bool
+	ordered        bool // tokens from the acceptor must come in sequence
+	dce            bool // sealed tokens are rotated by RRC and EC
+
+	sending, receiving sync.Mutex
+	sent, received     uint64 // numbers of the next token
+}
+
+func (m *protection) start(q *APReq, key types.EncryptionKey, acceptorSubkey bool, theirs uint64) {
+	m.random, m.key, m.acceptorSubkey = q.kdc, key, acceptorSubkey
+	m.ordered = q.Flags&flags.GSS_C_SEQUENCE_FLAG != 0
+	m.dce = q.Flags&flags.GSS_C_DCE_STYLE != 0
+	m.sent, m.received = q.sequence(), theirs
+}
+
+// Key is the context's key: the acceptor's subkey, else the initiator's, else
+// the session key (RFC 4121, Section 2).
+func (m *protection) Key() types.EncryptionKey { return m.key }
+
+// Shape is how a token is laid out. The zero Shape is what MIT's gss_wrap and
+// gss_get_mic make.
+type Shape struct {
+	EC  int // sealed: bytes of filler
+	RRC int // right rotation; sealed in DCE style, by RRC and EC
+
+	// Flip are bits of the flags byte to send inverted, under the checksum.
+	Flip byte
+	// Skip is added to the sequence number first.
+	Skip uint64
+}
+
+// Wrap seals message if conf is set, otherwise signs it.
+func (m *protection) Wrap(message []byte, conf bool) ([]byte, error) {
+	return m.WrapShaped(message, conf, Shape{})
+}
+
+// WrapShaped is [Initiator.Wrap] with a choice.
+func (m *protection) WrapShaped(message []byte, conf bool, s Shape) ([]byte, error) {
+	if m.key.KeyValue == nil {
+		return nil, ErrState
+	}
+	header := m.header([]byte{0x05, 0x04, 0, 0xff, 0, 0, 0, 0}, conf, s)
+	var body []byte
+	rotation := s.RRC
+	if conf {
+		binary.BigEndian.PutUint16(header[4:], uint16(s.EC))
+		plaintext := append(bytes.Clone(message), bytes.Repeat([]byte{0xff}, s.EC)...)
+		body = Encrypt(m.random, m.key, keyusage.GSSAPI_INITIATOR_SEAL, append(plaintext, header...))
+		if m.dce {
+			rotation += s.EC
+		}
+	} else {
+		mac := Checksum(m.key, keyusage.GSSAPI_INITIATOR_SEAL, append(bytes.Clone(message), header...)).Checksum
+		binary.BigEndian.PutUint16(header[4:], uint16(len(mac)))
+		body = append(bytes.Clone(message), mac...)
+	}
+	binary.BigEndian.PutUint16(header[6:], uint16(s.RRC))
+	return append(header, rotateRight(body, rotation)...), nil
+}
+
+// GetMIC signs message.
+func (m *protection) GetMIC(message []byte) ([]byte, error) {
+	return m.GetMICShaped(message, Shape{})
+}
+
+// GetMICShaped is [Initiator.GetMIC] with a choice, of which EC and RRC are none.
+func (m *protection) GetMICShaped(message []byte, s Shape) ([]byte, error) {
+	if m.key.KeyValue == nil {
+		return nil, ErrState
+	}
+	header := m.header([]byte{0x04, 0x04, 0, 0xff, 0xff, 0xff, 0xff, 0xff}, false, s)
+	mac := Checksum(m.key, keyusage.GSSAPI_INITIATOR_SIGN, append(bytes.Clone(message), header...)).Checksum
+	return append(header, mac...), nil
+}
+
+// header completes the first 8 bytes with flags, and takes a sequence number.
+func (m *protection) header(b []byte, conf bool, s Shape) []byte {
+	if conf {
+		b[2] |= FlagSealed
+	}
+	if m.acceptorSubkey {
+		b[2] |= FlagAcceptorSubkey
+	}
+	b[2] ^= s.Flip
+	m.sending.Lock()
+	defer m.sending.Unlock()
+	m.sent += s.Skip
+	b = binary.BigEndian.AppendUint64(b, m.sent)
+	m.sent++
+	return b
+}
+
+// Unwrap opens a token of the acceptor's. If the client asked for SEQUENCE,
+// tokens must come in order and once.
+func (m *protection) Unwrap(token []byte) (message []byte, conf bool, err error) {
+	conf, err = m.checkHeader(token, []byte{0x05, 0x04}, []byte{0xff})
+	if err != nil {
+		return nil, false, err
+	}
+	if conf {
+		message, err = m.unseal(token)
+	} else {
+		message, err = m.unsign(token)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return message, conf, m.inOrder(token)
+}
+
+// unseal: the header, with RRC 0, stands behind the filler (RFC 4121, Section
+// 4.2.4).
+func (m *protection) unseal(token []byte) ([]byte, error) {
+	header := bytes.Clone(token[:16])
+	ec, rrc := int(binary.BigEndian.Uint16(header[4:])), int(binary.BigEndian.Uint16(header[6:]))
+	clear(header[6:8])
+	if m.dce {
+		rrc += ec
+	}
+	plaintext, err := Decrypt(m.key, keyusage.GSSAPI_ACCEPTOR_SEAL, rotateRight(token[16:], -rrc))
+	if err != nil {
+		return nil, err
+	}
+	n := len(plaintext) - len(header) - ec
+	if n < 0 || !bytes.Equal(plaintext[n+ec:], header) {
+		return nil, errors.New("krbtest: the sealed header is another")
+	}
+	return plaintext[:n], nil
+}
+
+func (m *protection) unsign(token []byte) ([]byte, error) {
+	header := bytes.Clone(token[:16])
+	ec, rrc := int(binary.BigEndian.Uint16(header[4:])), int(binary.BigEndian.Uint16(header[6:]))
+	clear(header[4:8])
+	body := rotateRight(token[16:], -rrc)
+	if ec != checksumLen(m.key) || len(body) < ec {
+		return nil, fmt.Errorf("krbtest: an EC of %d in a signed token of %d bytes", ec, len(token))
+	}
+	message, mac := body[:len(body)-ec], body[len(body)-ec:]
+	want := Checksum(m.key, keyusage.GSSAPI_ACCEPTOR_SEAL, append(bytes.Clone(message), header...))
+	if !hmac.Equal(mac, want.Checksum) {
+		return nil, errors.New("krbtest: the token was altered")
+	}
+	return message, nil
+}
+
+// VerifyMIC checks a token of the acceptor's against message, and its order as
+// Unwrap does.
+func (m *protection) VerifyMIC(message, token []byte) error {
+	conf, err := m.checkHeader(token, []byte{0x04, 0x04}, bytes.Repeat([]byte{0xff}, 5))
+	if err != nil {
+		return err
+	}
+	want := Checksum(m.key, keyusage.GSSAPI_ACCEPTOR_SIGN, append(bytes.Clone(message), token[:16]...))
+	if conf || !hmac.Equal(token[16:], want.Checksum) {
+		return errors.New("krbtest: the token or the message was altered")
+	}
+	return m.inOrder(token)
+}
+
+// checkHeader checks what stands in clear.
+func (m *protection) checkHeader(token, tokID, filler []byte) (conf bool, err error) {
+	if m.key.KeyValue == nil {
+		return false, ErrState
+	}
+	if len(token) < 16 || !bytes.HasPrefix(token, tokID) || !bytes.HasPrefix(token[3:], filler) {
+		return false, errors.New("krbtest: this is no token of the right kind")
+	}
+	want := FlagSentByAcceptor
+	if m.acceptorSubkey {
+		want |= FlagAcceptorSubkey
+	}
+	if got := token[2] &^ FlagSealed; got != want {
+		return false, fmt.Errorf("krbtest: flags %#02x, want %#02x", got, want)
+	}
+	return token[2]&FlagSealed != 0, nil
+}
+
+// inOrder is called with tokens that proved to be the acceptor's.
+func (m *protection) inOrder(token []byte) error {
+	n := binary.BigEndian.Uint64(token[8:])
+	m.receiving.Lock()
+	defer m.receiving.Unlock()
+	if m.ordered && n != m.received {
+		return fmt.Errorf("krbtest: the token has number %d, due is %d", n, m.received)
+	}
+	m.received = n + 1
+	return nil
+}
+
+// rotateRight by n, which may be negative and of any size.
+func rotateRight(b []byte, n int) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	n = (n%len(b) + len(b)) % len(b)
+	return append(bytes.Clone(b[len(b)-n:]), b[:len(b)-n]...)
+}

@@ -1,0 +1,132 @@
+package krbtest
+
+import (
+	"time"
+
+	"github.com/jcmturner/gofork/encoding/asn1"
+	"github.com/jcmturner/gokrb5/v8/asn1tools"
+	"github.com/jcmturner/gokrb5/v8/iana"
+	"github.com/jcmturner/gokrb5/v8/iana/asnAppTag"
+	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
+	"github.com/jcmturner/gokrb5/v8/iana/nametype"
+	"github.com/jcmturner/gokrb5/v8/iana/trtype"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/keytab"
+)
+
+// Ticket is a service ticket before it is sealed (RFC 4120, Section 5.3).
+type Ticket struct {
+	// In clear.
+	VNO   int
+	Realm string
+	SName types.PrincipalName
+	EType int32 // 0: of Key
+	Kvno  int64 // 0: not there. MIT and Windows send the upper half of a UInt32 as negative numbers
+
+	// Part is what is sealed, unless Plaintext is there.
+	Part      messages.EncTicketPart
+	Plaintext []byte
+
+	// Key and Usage seal it.
+	Key   types.EncryptionKey
+	Usage uint32
+
+	kdc *Realm
+}
+
+// Ticket makes what a KDC would give to client for service: sealed in the
+// service's favourite newest key, with a session key of the same type, valid
+// from now for ten hours. Names without realm are of this one.
+func (r *Realm) Ticket(client, service string) *Ticket {
+	c, s := r.principal(client), r.principal(service)
+	key := r.serviceKeys(s)[0]
+	now := r.Now().Truncate(time.Second)
+	return &Ticket{
+		VNO:   iana.PVNO,
+		Realm: s.Realm(),
+		SName: principalName(s, nametype.KRB_NT_SRV_HST),
+		Kvno:  int64(key.Kvno),
+		Part: messages.EncTicketPart{
+			Flags:     TicketFlags(flags.TicketForwardable | flags.TicketPreAuthent | flags.TicketTransitedPolicyChecked),
+			Key:       r.NewKey(keytab.EType(key.KeyType)),
+			CRealm:    c.Realm(),
+			CName:     principalName(c, nametype.KRB_NT_PRINCIPAL),
+			Transited: messages.TransitedEncoding{TRType: trtype.DOMAIN_X500_COMPRESS},
+			AuthTime:  now,
+			StartTime: now,
+			EndTime:   now.Add(10 * time.Hour),
+		},
+		Key:   key.EncryptionKey,
+		Usage: keyusage.KDC_REP_TICKET,
+		kdc:   r,
+	}
+}
+
+// SealWith takes another key.
+func (t *Ticket) SealWith(k ServiceKey) {
+	t.Key, t.Kvno = k.EncryptionKey, int64(k.Kvno)
+}
+
+// Bytes seals and encodes the ticket. Each call draws a new confounder.
+func (t *Ticket) Bytes() []byte {
+	plaintext := t.Plaintext
+	if plaintext == nil {
+		plaintext = t.PartBytes()
+	}
+	return application(asnAppTag.Ticket, ticketSeq{
+		VNO: t.VNO, Realm: t.Realm, SName: t.SName,
+		EncPart: t.kdc.seal(t.Key, t.Usage, plaintext, t.EType, t.Kvno),
+	})
+}
+
+// PartBytes is the encoded Part.
+func (t *Ticket) PartBytes() []byte { return application(asnAppTag.EncTicketPart, t.Part) }
+
+// TicketFlags is f as gokrb5 has it.
+func TicketFlags(f flags.Ticket) asn1.BitString { return bits(uint32(f)) }
+
+// ticketSeq and encryptedData are gokrb5's Ticket and EncryptedData with an own
+// kvno: its int would lose large ones on 32-bit machines.
+type ticketSeq struct {
+	VNO     int                 `asn1:"explicit,tag:0"`
+	Realm   string              `asn1:"generalstring,explicit,tag:1"`
+	SName   types.PrincipalName `asn1:"explicit,tag:2"`
+	EncPart encryptedData       `asn1:"explicit,tag:3"`
+}
+
+type encryptedData struct {
+	EType  int32  `asn1:"explicit,tag:0"`
+	Kvno   int64  `asn1:"explicit,optional,tag:1"`
+	Cipher []byte `asn1:"explicit,tag:2"`
+}
+
+// seal encrypts; label 0 tells the truth about the key's type.
+func (r *Realm) seal(key types.EncryptionKey, usage uint32, plaintext []byte, label int32, kvno int64) encryptedData {
+	if label == 0 {
+		label = key.KeyType
+	}
+	return encryptedData{EType: label, Kvno: kvno, Cipher: Encrypt(r, key, usage, plaintext)}
+}
+
+// application encodes v inside [APPLICATION tag].
+func application(tag int, v any) []byte { return asn1tools.AddASNAppTag(encode(v), tag) }
+
+func encode(v any) []byte {
+	b, err := asn1.Marshal(v)
+	must(err)
+	return b
+}
+
+// bits is a KerberosFlags of 32 bits.
+func bits(f uint32) asn1.BitString {
+	return asn1.BitString{Bytes: []byte{byte(f >> 24), byte(f >> 16), byte(f >> 8), byte(f)}, BitLength: 32}
+}
+
+// contextTag puts an encoded value inside the explicit tag n, for fields that
+// gofork cannot describe.
+func contextTag(n int, encoded []byte) asn1.RawValue {
+	return asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Tag: n, Bytes: encoded}
+}
