@@ -1,0 +1,247 @@
+package keytab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+const (
+	a128 = AES128_CTS_HMAC_SHA1_96
+	a256 = AES256_CTS_HMAC_SHA1_96
+)
+
+// spelled makes a table of entries written "name kvno etype key".
+func spelled(t testing.TB, lines ...string) *Table {
+	t.Helper()
+	var entries []Entry
+	for i, line := range lines {
+		var name string
+		var kvno uint32
+		var e EType
+		var key byte
+		if _, err := fmt.Sscan(line, &name, &kvno, &e, &key); err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, Entry{
+			Principal: MustParsePrincipal(name + "@R"), Kvno: kvno, Key: testKey(t, e, key),
+			Time: time.Unix(int64(i+1), 0).UTC(),
+		})
+	}
+	table, err := NewTable(entries...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// tried says which keys are tried, by the byte that they consist of.
+func tried(table *Table, admitted []Principal, service string, e EType, kvno uint32) string {
+	var got []string
+	for entry := range table.Candidates(admitted, table.Principal([]byte(service+"@R")), e, kvno) {
+		got = append(got, fmt.Sprintf("%s:%d", entry.Principal.Name(), entry.Key.Bytes()[0]))
+	}
+	return strings.Join(got, " ")
+}
+
+// The version only orders; with 8 bits in the table, they are what is compared.
+func TestKEY6Order(t *testing.T) {
+	table := spelled(t,
+		"h/1 3 17 1", "h/1 5 17 2", "h/1 4 17 3", "h/1 4 18 4", "h/1 4 17 5",
+		"h/2 4 17 6", "h/2 3 17 7", "h/2 300 17 8", "krbtgt/R 4 17 9", "kadmin/x 4 17 10", "krbtgt 4 17 11",
+	)
+	p := func(names ...string) (list []Principal) {
+		for _, n := range names {
+			list = append(list, MustParsePrincipal(n+"@R"))
+		}
+		return list
+	}
+	for _, c := range []struct {
+		admitted []Principal
+		service  string
+		etype    EType
+		kvno     uint32
+		want     string
+	}{
+		// The service's own: the version asked for (latest written first), then newest first; then others.
+		{nil, "h/1", a128, 4, "h/1:5 h/1:3 h/1:2 h/1:1 h/2:6 h/2:8 h/2:7"},
+		{nil, "h/1", a128, 3, "h/1:1 h/1:2 h/1:5 h/1:3 h/2:7 h/2:8 h/2:6"},
+		{nil, "h/1", a128, 9, "h/1:2 h/1:5 h/1:3 h/1:1 h/2:8 h/2:6 h/2:7"},
+		{nil, "h/1", a128, 0, "h/1:2 h/1:5 h/1:3 h/1:1 h/2:8 h/2:6 h/2:7"},
+		{nil, "h/2", a128, 300, "h/2:8 h/2:6 h/2:7 h/1:2 h/1:5 h/1:3 h/1:1"},
+		{nil, "h/2", a128, 256 + 4, "h/2:6 h/2:8 h/2:7 h/1:5 h/1:3 h/1:2 h/1:1"},
+		{nil, "h/2", a128, 1<<31 + 3, "h/2:7 h/2:8 h/2:6 h/1:1 h/1:2 h/1:5 h/1:3"}, // a read-only DC's
+		{nil, "unknown", a128, 4, "h/1:5 h/1:3 h/2:6 h/1:2 h/1:1 h/2:8 h/2:7"},
+		// The type is exact.
+		{nil, "h/1", a256, 4, "h/1:4"},
+		{nil, "h/2", a256, 4, "h/1:4"},
+		{nil, "h/1", 19, 4, ""},
+		{nil, "h/1", 23, 4, ""},
+		{nil, "h/1", -1, 4, ""},
+		// Only who is admitted; krbtgt and kadmin only by name.
+		{p("h/2"), "h/1", a128, 4, "h/2:6 h/2:8 h/2:7"},
+		{p("h/2", "h/1"), "h/1", a128, 4, "h/1:5 h/1:3 h/1:2 h/1:1 h/2:6 h/2:8 h/2:7"},
+		{p("h/3"), "h/1", a128, 4, ""},
+		{nil, "krbtgt/R", a128, 4, "h/1:5 h/1:3 h/2:6 h/1:2 h/1:1 h/2:8 h/2:7"},
+		{p("krbtgt/R"), "krbtgt/R", a128, 4, "krbtgt/R:9"},
+		{p("kadmin/x", "krbtgt"), "h/1", a128, 4, "kadmin/x:10 krbtgt:11"},
+	} {
+		if got := tried(table, c.admitted, c.service, c.etype, c.kvno); got != c.want {
+			t.Errorf("admitted %s, %s kvno %d %v:\n%s, want\n%s", texts(c.admitted), c.service, c.kvno, c.etype, got, c.want)
+		}
+	}
+}
+
+// A key that many names share, as in Active Directory, is one trial, and does
+// not crowd out the others.
+func TestKEY8(t *testing.T) {
+	var lines []string
+	for i := range 40 {
+		lines = append(lines, fmt.Sprintf("HTTP/%d 2 18 7", i))
+	}
+	for i := range 30 {
+		lines = append(lines, fmt.Sprintf("own/%d 2 18 %d", i, 100+i))
+	}
+	lines = append(lines, "HTTP/1 1 18 8", "HTTP/1 1 17 7")
+	table := spelled(t, lines...)
+	if got := tried(table, nil, "HTTP/5", a256, 2); !strings.HasPrefix(got, "HTTP/5:7 own/0:100 ") || len(strings.Fields(got)) != 16 {
+		t.Errorf("tried %s", got)
+	}
+	if got := tried(table, nil, "other", a256, 0); !strings.HasPrefix(got, "HTTP/0:7 HTTP/1:8 own/0:100 ") || len(strings.Fields(got)) != 16 {
+		t.Errorf("tried %s", got)
+	}
+	n := 0
+	for range table.Candidates(nil, Principal{}, a256, 0) {
+		if n++; n == 3 {
+			break
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d candidates after the loop was left", n)
+	}
+}
+
+func TestTable(t *testing.T) {
+	table := spelled(t, "h/1 3 17 1", "h/2 4 18 2", "h/1 3 17 1")
+	if table.Len() != 3 {
+		t.Errorf("%d entries", table.Len())
+	}
+	var kvnos []uint32
+	for e := range table.All() {
+		kvnos = append(kvnos, e.Kvno)
+	}
+	if !slices.Equal(kvnos, []uint32{3, 4, 3}) {
+		t.Errorf("order %v", kvnos)
+	}
+	if p := table.Principal([]byte("h/1@R")); p != MustParsePrincipal("h/1@R") {
+		t.Errorf("Principal = %q", p)
+	}
+	if p := table.Principal([]byte("h/9@R")); !p.IsZero() {
+		t.Errorf("Principal = %q", p)
+	}
+	if same, err := table.Table(context.Background()); err != nil || same != table {
+		t.Errorf("Table = %v, %v", same, err)
+	}
+	for _, e := range []Entry{{Principal: MustParsePrincipal("a@R")}, {Key: testKey(t, a128, 1)}} {
+		if _, err := NewTable(e); status.ReasonOf(err) != status.ReasonArgument {
+			t.Errorf("%v: %v", e, err)
+		}
+	}
+}
+
+// A table does not share a key with its maker, who may be using it already.
+func TestNewTableCopies(t *testing.T) {
+	key := testKey(t, a128, 1)
+	table, err := NewTable(Entry{Principal: MustParsePrincipal("a@R"), Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range table.All() {
+		if e.Key == key || !e.Key.Equal(key) {
+			t.Error("the key is not a copy")
+		}
+	}
+}
+
+func TestNilTable(t *testing.T) {
+	var table *Table
+	for range table.All() {
+		t.Error("an entry")
+	}
+	for range table.Unusable() {
+		t.Error("an unusable entry")
+	}
+	for range table.Candidates(nil, Principal{}, a128, 0) {
+		t.Error("a candidate")
+	}
+	if table.Len() != 0 || !table.Principal([]byte("a@R")).IsZero() || fmt.Sprint(table) != "keytab.Table(none)" {
+		t.Error("a nil table has something")
+	}
+}
+
+func TestMerge(t *testing.T) {
+	x := spelled(t, "h/1 1 17 1", "h/2 1 17 2")
+	y := spelled(t, "h/1 2 17 3")
+	y.unusable = []Unusable{{EType: 23}}
+	m, err := Merge(x, nil, y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tried(m, nil, "h/1", a128, 0); got != "h/1:3 h/1:1 h/2:2" {
+		t.Errorf("tried %s", got)
+	}
+	if n := len(slices.Collect(m.Unusable())); n != 1 || m.Len() != 3 {
+		t.Errorf("%v", m)
+	}
+	if empty, err := Merge(); err != nil || empty.Len() != 0 {
+		t.Errorf("Merge() = %v, %v", empty, err)
+	}
+}
+
+func TestCandidatesAllocations(t *testing.T) {
+	table := spelled(t, "h/1 3 17 1", "h/1 5 17 2", "h/2 4 17 6", "h/2 3 17 7")
+	wire := []byte("h/1@R")
+	admitted := []Principal{MustParsePrincipal("h/2@R"), MustParsePrincipal("h/1@R")}
+	for _, list := range [][]Principal{nil, admitted} {
+		n := 0
+		if got := testing.AllocsPerRun(100, func() {
+			for e := range table.Candidates(list, table.Principal(wire), a128, 3) {
+				n += int(e.Kvno)
+			}
+		}); got != 0 {
+			t.Errorf("%v allocations", got)
+		}
+		if n == 0 {
+			t.Error("nothing tried")
+		}
+	}
+}
+
+func BenchmarkCandidates(b *testing.B) {
+	table := spelled(b, "h/1 3 17 1", "h/1 5 17 2", "h/2 4 17 6", "h/2 3 17 7")
+	wire := []byte("h/1@R")
+	b.ReportAllocs()
+	for b.Loop() {
+		for e := range table.Candidates(nil, table.Principal(wire), a128, 3) {
+			if e.Kvno == 3 {
+				break
+			}
+		}
+	}
+}
+
+func TestSourceFunc(t *testing.T) {
+	table := spelled(t, "h/1 3 17 1")
+	var s Source = SourceFunc(table.Table)
+	if got, err := s.Table(context.Background()); err != nil || got != table {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := SourceFunc(nil).Table(context.Background()); status.ReasonOf(err) != status.ReasonNoCredentials {
+		t.Errorf("nil: %v", err)
+	}
+}
