@@ -17,7 +17,8 @@ func (c *Context) startMessages(acceptorSubkey bool, f flags.GSS, send, receive 
 		AcceptorSubkey: acceptorSubkey,
 		SendSeq:        send, RecvSeq: receive,
 		DetectReplay: f&flags.GSS_C_REPLAY_FLAG != 0, DetectSequence: f&flags.GSS_C_SEQUENCE_FLAG != 0,
-		DCE: f&flags.GSS_C_DCE_STYLE != 0,
+		DCE:  f&flags.GSS_C_DCE_STYLE != 0,
+		Rand: c.acceptor.cfg.Rand,
 	})
 }
 

@@ -1,0 +1,177 @@
+package message
+
+import (
+	"encoding/binary"
+	"io"
+	"slices"
+
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Wrap appends to dst a token that holds message, sealed or else signed (RFC 4121,
+// Section 4.2.6.2). dst must not overlap message. The error is of this side's
+// making.
+func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
+	d := &p.send
+	d.mu.Lock()
+	defer d.release()
+	u, err := p.usage(&d.seal, usageAcceptorSeal)
+	if err != nil {
+		return nil, err
+	}
+	if conf {
+		return p.seal(u, dst, message)
+	}
+	return p.sign(u, dst, message)
+}
+
+// seal: header, confounder, message, header again, checksum; all of it but the
+// first header and the checksum is sealed.
+func (p *Protector) seal(u *etype.Usage, dst, message []byte) ([]byte, error) {
+	whole, token := extend(dst, headerLen+etype.ConfounderLen+len(message)+headerLen+u.Profile().ChecksumLen)
+	h, text := token[:headerLen], token[headerLen:]
+	text, mac := text[:len(text)-u.Profile().ChecksumLen], text[len(text)-u.Profile().ChecksumLen:]
+	if _, err := io.ReadFull(p.rand, text[:etype.ConfounderLen]); err != nil {
+		return nil, errRandom(err)
+	}
+	number, err := p.sent.take()
+	if err != nil {
+		return nil, err
+	}
+	p.putHeader(h, kindWrap, true, number)
+	n := etype.ConfounderLen + copy(text[etype.ConfounderLen:], message)
+	copy(text[n:], h)
+	return whole, u.Seal(append(p.send.segs[:0], etype.Segment{B: text}), mac)
+}
+
+// sign: header, message, checksum.
+func (p *Protector) sign(u *etype.Usage, dst, message []byte) ([]byte, error) {
+	checksum := u.Profile().ChecksumLen
+	number, err := p.sent.take()
+	if err != nil {
+		return nil, err
+	}
+	whole, token := extend(dst, headerLen+len(message)+checksum)
+	h, text := token[:headerLen], token[headerLen:headerLen+len(message)]
+	copy(text, message)
+	p.putHeader(h, kindWrap, false, number)
+	u.Sum(token[:headerLen+len(message)], append(p.send.parts[:0], text, h)...) // into token, behind text
+	putCounts(h, checksum, 0)
+	return whole, nil
+}
+
+// Unwrap opens a token of the initiator's and appends its message to dst; conf
+// says that it was sealed. dst may end where token begins, in the same memory, as
+// token[:0] does: then the token is opened in place. Otherwise they must not
+// overlap, and token is not changed. On an error there is no plaintext: what was
+// written is zeroed.
+func (p *Protector) Unwrap(dst, token []byte) (whole []byte, conf bool, err error) {
+	d := &p.recv
+	d.mu.Lock()
+	defer d.release()
+	u, err := p.usage(&d.seal, usageInitiatorSeal)
+	if err != nil {
+		return nil, false, err
+	}
+	h, err := p.parseHeader(token, kindWrap)
+	if err != nil {
+		return nil, false, err
+	}
+	if h.sealed {
+		whole, err = p.unseal(u, h, dst, token)
+	} else {
+		whole, err = p.unsign(u, h, dst, token)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return whole, h.sealed, nil
+}
+
+func (p *Protector) unseal(u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
+	checksum := u.Profile().ChecksumLen
+	n := len(token) - headerLen - etype.ConfounderLen - headerLen - checksum // message and filler
+	if n < h.ec {
+		return nil, errAltered()
+	}
+	// Everything but the message is copied out first, for the message may be
+	// written over it.
+	scratch := p.recv.scratch[:]
+	plain, scratch := scratch[:headerLen], scratch[headerLen:]
+	copy(plain, token)
+	confounder, scratch := scratch[:etype.ConfounderLen], scratch[etype.ConfounderLen:]
+	tail, scratch := scratch[:headerLen], scratch[headerLen:]
+	mac := scratch[:checksum]
+
+	text := p.unrotate(h, dst, token)
+	text.read(confounder, 0)
+	text.read(tail, etype.ConfounderLen+n)
+	text.read(mac, etype.ConfounderLen+n+headerLen)
+	whole, message := extend(dst, n)
+	text.read(message, etype.ConfounderLen)
+
+	segs := append(p.recv.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}, etype.Segment{B: tail})
+	if err := u.Open(segs, mac); err != nil {
+		return nil, errAltered() // Open has zeroed it
+	}
+	if !sameHeader(plain, tail) {
+		clear(message)
+		return nil, errAltered()
+	}
+	if err := p.window.check(h.number); err != nil {
+		clear(message)
+		return nil, err
+	}
+	return whole[:len(whole)-h.ec], nil
+}
+
+func (p *Protector) unsign(u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
+	checksum := u.Profile().ChecksumLen
+	n := len(token) - headerLen - checksum
+	if n < 0 || h.ec != checksum {
+		return nil, errAltered()
+	}
+	plain := p.recv.plainHeader(token)
+	mac := p.recv.scratch[headerLen:][:checksum]
+	text := p.unrotate(h, dst, token)
+	text.read(mac, n)
+	whole, message := extend(dst, n)
+	text.read(message, 0)
+	if !u.Verify(mac, append(p.recv.parts[:0], message, plain)...) {
+		clear(message)
+		return nil, errAltered()
+	}
+	if err := p.window.check(h.number); err != nil {
+		clear(message)
+		return nil, err
+	}
+	return whole, nil
+}
+
+// plainHeader copies a header to scratch as a signature covers it: with both
+// counts 0 (RFC 4121, Section 4.2.4).
+func (d *direction) plainHeader(token []byte) []byte {
+	h := d.scratch[:headerLen]
+	copy(h, token)
+	clear(h[4:8])
+	return h
+}
+
+// sameHeader compares a token's header with the copy that was sealed, extra count
+// included. Only RRC is not what it was (RFC 4121, Section 4.2.4).
+func sameHeader(plain, sealed []byte) bool {
+	const withoutRRC = 0xffffffff_ffff0000
+	return binary.BigEndian.Uint64(plain)&withoutRRC == binary.BigEndian.Uint64(sealed) &&
+		binary.BigEndian.Uint64(plain[8:]) == binary.BigEndian.Uint64(sealed[8:])
+}
+
+// extend gives dst n more bytes, and returns it all and them.
+func extend(dst []byte, n int) (whole, added []byte) {
+	whole = slices.Grow(dst, n)[:len(dst)+n]
+	return whole, whole[len(dst):len(whole):len(whole)]
+}
+
+func errRandom(err error) error {
+	return &status.Error{Reason: status.ReasonInternal, Detail: "no randomness for a confounder", Err: err}
+}
