@@ -90,7 +90,7 @@ func (k *Key) Equal(o *Key) bool {
 // use k, or a [Usage] that came from a prepared one, at the same time or later.
 func (k *Key) Wipe() {
 	for _, u := range k.prepared {
-		u.wipe()
+		u.Wipe()
 	}
 	*k = Key{}
 }

@@ -109,7 +109,9 @@ func (u *Usage) sum(s *scratch, parts [][]byte) []byte {
 	return s.end(&u.d.kc)[:u.profile.ChecksumLen]
 }
 
-func (u *Usage) wipe() { *u.d = derived{} }
+// Wipe overwrites the derived keys, as [Key.Wipe] does for prepared usages. Nobody
+// may use u at the same time or later.
+func (u *Usage) Wipe() { *u.d = derived{} }
 
 // String returns the type and that the rest is redacted.
 func (u Usage) String() string { return redacted("Usage", u.profile) }
