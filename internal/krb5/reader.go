@@ -161,7 +161,7 @@ func readPart(b []byte, tag uint8, what string) (reader, error) {
 func readMessage(b []byte, msgType uint8, what string) (reader, error) {
 	seq, err := readPart(b, msgType, what)
 	if err != nil {
-		if len(b) > 0 && b[0] != byte(application(msgType)) && isMessage(b[0]) {
+		if isOther(b, msgType) {
 			return nil, wrongType(what)
 		}
 		return nil, err
@@ -170,11 +170,18 @@ func readMessage(b []byte, msgType uint8, what string) (reader, error) {
 	return seq, err
 }
 
-// isMessage reports whether tag begins a message of RFC 4120: the application
-// tags from AS-REQ to AP-REP, and from KRB-SAFE to KRB-ERROR.
-func isMessage(tag byte) bool {
-	n := tag &^ 0x60
-	return tag&0xe0 == 0x60 && (n >= 10 && n <= 15 || n >= 20 && n <= 22 || n == 30)
+// isOther reports whether b could be one whole message of RFC 4120, from its
+// outside, but not of msgType: it has one of the application tags from AS-REQ to
+// AP-REP, and from KRB-SAFE to KRB-ERROR.
+func isOther(b []byte, msgType uint8) bool {
+	in := cryptobyte.String(b)
+	var content cryptobyte.String
+	var tag asn1.Tag
+	if !in.ReadAnyASN1(&content, &tag) || !in.Empty() || tag&0xe0 != 0x60 {
+		return false
+	}
+	n := uint8(tag &^ 0x60)
+	return n != msgType && (n >= 10 && n <= 15 || n >= 20 && n <= 22 || n == 30)
 }
 
 // protocolVersion is pvno, tkt-vno and authenticator-vno.
