@@ -84,7 +84,8 @@ func (k *Key) Encrypt(dst, confounder, plaintext []byte, usage uint32) ([]byte, 
 // usage is not prepared, Ki is nil and s holds it, up to its next derivation.
 func (k *Key) cipherKeys(s *scratch, usage uint32) (ke cipher.Block, ki *hmacKey) {
 	if u := k.find(usage); u != nil {
-		return u.d.ke, &u.d.ki
+		d := u.derived()
+		return d.ke, &d.ki
 	}
 	ke = newCipher(k.deriveUsage(s, usage, forEncryption))
 	s.setKey(k.deriveUsage(s, usage, forIntegrity))
@@ -115,7 +116,7 @@ func (k *Key) VerifyChecksum(sum, data []byte, usage uint32) bool {
 func (k *Key) checksum(s *scratch, data []byte, usage uint32) []byte {
 	var kc *hmacKey
 	if u := k.find(usage); u != nil {
-		kc = &u.d.kc
+		kc = &u.derived().kc
 	} else {
 		s.setKey(k.deriveUsage(s, usage, forChecksum))
 	}

@@ -42,9 +42,9 @@ func (k *Key) derive(s *scratch, label []byte, n int) []byte {
 	// DK of RFC 3961, Section 5.1, where random-to-key is the identity (RFC 3962,
 	// Section 6): the folded label encrypted once, twice, until there is enough.
 	fold(&s.vector, label)
-	out, from := s.key[:n], s.vector[:]
+	base, out, from := k.material().base, s.key[:n], s.vector[:]
 	for i := 0; i < n; i += aes.BlockSize {
-		k.base.Encrypt(out[i:i+aes.BlockSize], from)
+		base.Encrypt(out[i:i+aes.BlockSize], from)
 		from = out[i : i+aes.BlockSize]
 	}
 	return out
@@ -53,7 +53,8 @@ func (k *Key) derive(s *scratch, label []byte, n int) []byte {
 // kdf is KDF-HMAC-SHA2 of RFC 8009, Section 3, with output of n bytes, of which
 // the hash yields enough in one go.
 func (k *Key) kdf(s *scratch, label, context []byte, n int) []byte {
-	s.begin(&k.hmac)
+	h := &k.material().hmac
+	s.begin(h)
 	m := binary.BigEndian.AppendUint32(s.label[8:8], 1)
 	s.write(m)
 	s.write(label)
@@ -61,7 +62,7 @@ func (k *Key) kdf(s *scratch, label, context []byte, n int) []byte {
 	s.write(m)
 	s.write(context)
 	s.write(binary.BigEndian.AppendUint32(m[:0], uint32(8*n)))
-	return s.key[:copy(s.key[:], s.end(&k.hmac)[:n])]
+	return s.key[:copy(s.key[:], s.end(h)[:n])]
 }
 
 // PRF appends the output of the pseudo-random function to dst: 16 bytes for 17

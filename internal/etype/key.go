@@ -15,7 +15,12 @@ import (
 // It prints as redacted under every verb. The zero Key, and a wiped one, refuse
 // everything.
 type Key struct {
-	profile  *Profile // nil: no key
+	profile *Profile   // nil: no key
+	secret  **material // behind two pointers: see veil
+}
+
+// material is what of a key must not be seen.
+type material struct {
 	raw      [maxKeyLen]byte
 	base     cipher.Block // raw as a cipher: for derivation in 17 and 18
 	hmac     hmacKey      // raw as an HMAC key: for derivation in 19 and 20
@@ -33,17 +38,22 @@ func New(id ID, b []byte) (*Key, error) {
 	if len(b) != p.KeyLen {
 		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: fmt.Sprintf("a key of %v has %d bytes, not %d", id, p.KeyLen, len(b))}
 	}
-	k := &Key{profile: p}
-	copy(k.raw[:], b)
+	all := &struct { // one allocation
+		Key
+		veil[material]
+	}{}
+	all.Key = Key{profile: p, secret: all.hide()}
+	m := &all.hidden
+	copy(m.raw[:], b)
 	switch p.construction {
 	case macThenEncrypt:
-		k.base = newCipher(k.raw[:p.KeyLen])
+		m.base = newCipher(m.raw[:p.KeyLen])
 	case encryptThenMAC:
 		s := p.hash.get()
-		s.keep(&k.hmac, k.raw[:p.KeyLen])
+		s.keep(&m.hmac, m.raw[:p.KeyLen])
 		s.put()
 	}
-	return k, nil
+	return &all.Key, nil
 }
 
 // Prepare derives the keys of usages and keeps them, so that using them costs no
@@ -52,15 +62,19 @@ func New(id ID, b []byte) (*Key, error) {
 func (k *Key) Prepare(usages ...uint32) {
 	for _, usage := range usages {
 		if k.guard(usage) == nil && k.find(usage) == nil {
-			k.prepared = append(k.prepared, k.newUsage(usage))
+			m := k.material()
+			m.prepared = append(m.prepared, k.newUsage(usage))
 		}
 	}
 }
 
+// material is for a key that passed guard.
+func (k *Key) material() *material { return *k.secret }
+
 // find returns the usage if it is prepared.
 func (k *Key) find(usage uint32) *Usage {
-	for _, u := range k.prepared {
-		if u.d.number == usage {
+	for _, u := range k.material().prepared {
+		if u.derived().number == usage {
 			return u
 		}
 	}
@@ -75,23 +89,27 @@ func (k *Key) Bytes() []byte {
 	if k.profile == nil {
 		return nil
 	}
-	return append([]byte(nil), k.raw[:k.profile.KeyLen]...)
+	return append([]byte(nil), k.material().raw[:k.profile.KeyLen]...)
 }
 
 // Equal reports, in constant time, whether k and o are of one type and one
 // secret. The zero Key equals none.
 func (k *Key) Equal(o *Key) bool {
 	return k != nil && o != nil && k.profile != nil && k.profile == o.profile &&
-		subtle.ConstantTimeCompare(k.raw[:], o.raw[:]) == 1
+		subtle.ConstantTimeCompare(k.material().raw[:], o.material().raw[:]) == 1
 }
 
 // Wipe makes k the zero Key and overwrites what can be overwritten, prepared
 // usages included; the key schedules of crypto/aes are out of reach. Nobody may
 // use k, or a [Usage] that came from a prepared one, at the same time or later.
 func (k *Key) Wipe() {
-	for _, u := range k.prepared {
+	if k.profile == nil {
+		return
+	}
+	for _, u := range k.material().prepared {
 		u.Wipe()
 	}
+	*k.material() = material{}
 	*k = Key{}
 }
 

@@ -46,12 +46,12 @@ type Profile struct {
 	MinCiphertext int   // confounder and checksum around an empty plaintext
 	ChecksumType  int32 // the checksum type that belongs to it
 
-	name          string
-	construction  construction
-	hash          *hashing
-	macKeyLen     int    // of the derived Ki and Kc
-	prfLen        int    // of the pseudo-random function's output
-	iterations    uint32 // of PBKDF2, by default
+	name         string
+	construction construction
+	hash         *hashing
+	macKeyLen    int    // of the derived Ki and Kc
+	prfLen       int    // of the pseudo-random function's output
+	iterations   uint32 // of PBKDF2, by default
 }
 
 // construction is how a type puts cipher and checksum together, and how it

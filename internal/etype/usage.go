@@ -15,10 +15,9 @@ import (
 // redacted under every verb. The zero Usage must not be used.
 type Usage struct {
 	profile *Profile
-	d       *derived
+	secret  **derived // behind two pointers: see veil
 }
 
-// derived lies behind a pointer so that a Usage copied by mistake prints no key.
 type derived struct {
 	number uint32
 	ke     cipher.Block
@@ -37,20 +36,22 @@ func (k *Key) Usage(usage uint32) (*Usage, error) {
 }
 
 func (k *Key) newUsage(usage uint32) *Usage {
-	var both struct {
+	all := &struct { // one allocation
 		Usage
-		derived
-	}
-	u := &both // one allocation
-	u.Usage = Usage{profile: k.profile, d: &u.derived}
-	u.number = usage
+		veil[derived]
+	}{}
+	all.Usage = Usage{profile: k.profile, secret: all.hide()}
+	d := &all.hidden
+	d.number = usage
 	s := k.profile.hash.get()
 	defer s.put()
-	u.ke = newCipher(k.deriveUsage(s, usage, forEncryption))
-	s.keep(&u.ki, k.deriveUsage(s, usage, forIntegrity))
-	s.keep(&u.kc, k.deriveUsage(s, usage, forChecksum))
-	return &u.Usage
+	d.ke = newCipher(k.deriveUsage(s, usage, forEncryption))
+	s.keep(&d.ki, k.deriveUsage(s, usage, forIntegrity))
+	s.keep(&d.kc, k.deriveUsage(s, usage, forChecksum))
+	return &all.Usage
 }
+
+func (u *Usage) derived() *derived { return *u.secret }
 
 // Profile returns the profile of the key's type.
 func (u *Usage) Profile() *Profile { return u.profile }
@@ -66,7 +67,7 @@ func (u *Usage) Seal(segs []Segment, mac []byte) error {
 	}
 	s := u.profile.hash.get()
 	defer s.put()
-	s.seal(u.profile, u.d.ke, &u.d.ki, segs, mac)
+	s.seal(u.profile, u.derived().ke, &u.derived().ki, segs, mac)
 	return nil
 }
 
@@ -80,7 +81,7 @@ func (u *Usage) Open(segs []Segment, mac []byte) error {
 	}
 	s := u.profile.hash.get()
 	defer s.put()
-	if !s.open(u.profile, u.d.ke, &u.d.ki, segs, mac) {
+	if !s.open(u.profile, u.derived().ke, &u.derived().ki, segs, mac) {
 		return errAltered()
 	}
 	return nil
@@ -102,16 +103,16 @@ func (u *Usage) Verify(sum []byte, parts ...[]byte) bool {
 }
 
 func (u *Usage) sum(s *scratch, parts [][]byte) []byte {
-	s.begin(&u.d.kc)
+	s.begin(&u.derived().kc)
 	for _, b := range parts {
 		s.write(b)
 	}
-	return s.end(&u.d.kc)[:u.profile.ChecksumLen]
+	return s.end(&u.derived().kc)[:u.profile.ChecksumLen]
 }
 
 // Wipe overwrites the derived keys, as [Key.Wipe] does for prepared usages. Nobody
 // may use u at the same time or later.
-func (u *Usage) Wipe() { *u.d = derived{} }
+func (u *Usage) Wipe() { *u.derived() = derived{} }
 
 // String returns the type and that the rest is redacted.
 func (u Usage) String() string { return redacted("Usage", u.profile) }
