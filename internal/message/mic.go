@@ -4,10 +4,9 @@ package message
 // 4121, Section 4.2.6.1). dst must not overlap them. The error is of this side's
 // making.
 func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
-	d := &p.send
-	d.mu.Lock()
-	defer d.release()
-	u, err := p.usage(&d.sign, usageAcceptorSign)
+	p.send.mu.Lock()
+	defer p.send.mu.Unlock()
+	u, err := p.usage(&p.send.sign, usageAcceptorSign)
 	if err != nil {
 		return nil, err
 	}
@@ -15,18 +14,19 @@ func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := newScratch()
+	defer s.release()
 	whole, h := extend(dst, headerLen)
 	p.putHeader(h, kindMIC, false, number)
-	return u.Sum(whole, append(append(d.parts[:0], parts...), h)...), nil
+	return u.Sum(whole, s.signed(h, parts...)...), nil
 }
 
 // VerifyMIC checks a signature of the initiator's over the message that parts are
 // together.
 func (p *Protector) VerifyMIC(token []byte, parts ...[]byte) error {
-	d := &p.recv
-	d.mu.Lock()
-	defer d.release()
-	u, err := p.usage(&d.sign, usageInitiatorSign)
+	p.recv.mu.Lock()
+	defer p.recv.mu.Unlock()
+	u, err := p.usage(&p.recv.sign, usageInitiatorSign)
 	if err != nil {
 		return err
 	}
@@ -34,8 +34,9 @@ func (p *Protector) VerifyMIC(token []byte, parts ...[]byte) error {
 	if err != nil {
 		return err
 	}
-	signed := append(append(d.parts[:0], parts...), token[:headerLen])
-	if h.sealed || !u.Verify(token[headerLen:], signed...) {
+	s := newScratch()
+	defer s.release()
+	if h.sealed || !u.Verify(token[headerLen:], s.signed(token[:headerLen], parts...)...) {
 		return errAltered()
 	}
 	return p.window.check(h.number)

@@ -57,17 +57,7 @@ type Protector struct {
 type direction struct {
 	mu         sync.Mutex
 	seal, sign *etype.Usage // made when they are needed first
-
-	// Memory for the length of a call. What is here would otherwise be allocated
-	// each time, since it passes through interfaces.
-	scratch [scratchLen]byte
-	segs    [maxSegments]etype.Segment
-	parts   [maxSegments][]byte
 }
-
-// maxSegments holds what SSPI can bring, and what goes around it. More are taken,
-// but allocate.
-const maxSegments = 16 + 2
 
 // Init makes p ready. It derives nothing: the first token of each kind does, so
 // that a context without messages costs no derivation. It must come before every
@@ -95,23 +85,9 @@ func (p *Protector) Wipe() {
 			u.Wipe()
 		}
 	}
-	p.send.forget()
-	p.recv.forget()
+	p.send.seal, p.send.sign, p.recv.seal, p.recv.sign = nil, nil, nil, nil
 	clear(p.key[:])
 	p.profile = nil
-}
-
-// forget drops keys and scratch. The caller holds the lock.
-func (d *direction) forget() {
-	d.seal, d.sign = nil, nil
-	clear(d.scratch[:])
-}
-
-// release drops the references to the caller's memory at the end of a call.
-func (d *direction) release() {
-	clear(d.segs[:])
-	clear(d.parts[:])
-	d.mu.Unlock()
 }
 
 // usage is the keys for a key usage, which are derived the first time. The caller

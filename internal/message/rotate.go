@@ -1,19 +1,11 @@
 package message
 
-import (
-	"slices"
-
-	"github.com/gosspi/kerberos/internal/etype"
-)
+import "slices"
 
 // maxSaved is the longest front part of a token that is set aside when a token is
 // opened in place. It is more than any implementation rotates by, with any
 // checksum: a filler of 16 bytes, a header and a checksum.
 const maxSaved = 64
-
-// scratchLen holds a header, a confounder, a second header, the longest checksum,
-// and what is set aside.
-const scratchLen = headerLen + etype.ConfounderLen + headerLen + 24 + maxSaved
 
 // rotation is by how many bytes what follows the header, n bytes and at least one,
 // was rotated to the right. In DCE style that of sealed tokens counts EC too
@@ -32,14 +24,14 @@ type runs struct{ a, b []byte }
 
 // unrotate gives a token's text. If the message is to be written over the token
 // itself, what lies before the place that it is read from is set aside.
-func (p *Protector) unrotate(h header, dst, token []byte) runs {
+func (p *Protector) unrotate(s *scratch, h header, dst, token []byte) runs {
 	body := token[headerLen:]
 	r := p.rotation(h, len(body))
 	front := body[:r]
 	switch {
 	case !follows(dst, token):
 	case r <= maxSaved:
-		saved := p.recv.scratch[scratchLen-maxSaved:][:r]
+		saved := s.saved(r)
 		copy(saved, front)
 		front = saved
 	default:

@@ -17,20 +17,21 @@ import (
 // n is the length written. The error is of this side's making, and then the
 // segments are as they were. No two of the slices may overlap.
 func (p *Protector) SealSegments(token []byte, segs []etype.Segment, conf bool) (n int, err error) {
-	d := &p.send
-	d.mu.Lock()
-	defer d.release()
-	u, err := p.usage(&d.seal, usageAcceptorSeal)
+	p.send.mu.Lock()
+	defer p.send.mu.Unlock()
+	u, err := p.usage(&p.send.seal, usageAcceptorSeal)
 	if err != nil {
 		return 0, err
 	}
+	s := newScratch()
+	defer s.release()
 	if conf {
-		return p.sealSegments(u, token, segs)
+		return p.sealSegments(s, u, token, segs)
 	}
-	return p.signSegments(u, token, segs)
+	return p.signSegments(s, u, token, segs)
 }
 
-func (p *Protector) sealSegments(u *etype.Usage, token []byte, segs []etype.Segment) (int, error) {
+func (p *Protector) sealSegments(s *scratch, u *etype.Usage, token []byte, segs []etype.Segment) (int, error) {
 	layout := sealedLayout{filler: p.extraCount(), checksum: u.Profile().ChecksumLen}
 	token, err := cut(token, layout.len())
 	if err != nil {
@@ -49,10 +50,10 @@ func (p *Protector) sealSegments(u *etype.Usage, token []byte, segs []etype.Segm
 	clear(tail[:layout.filler])
 	copy(tail[layout.filler:], h)
 	putCounts(h, layout.filler, headerLen+layout.checksum)
-	return len(token), u.Seal(p.send.around(confounder, segs, tail), mac)
+	return len(token), u.Seal(s.sealed(confounder, segs, tail), mac)
 }
 
-func (p *Protector) signSegments(u *etype.Usage, token []byte, segs []etype.Segment) (int, error) {
+func (p *Protector) signSegments(s *scratch, u *etype.Usage, token []byte, segs []etype.Segment) (int, error) {
 	checksum := u.Profile().ChecksumLen
 	token, err := cut(token, headerLen+checksum)
 	if err != nil {
@@ -64,7 +65,7 @@ func (p *Protector) signSegments(u *etype.Usage, token []byte, segs []etype.Segm
 	}
 	h := token[:headerLen]
 	p.putHeader(h, kindWrap, false, number)
-	u.Sum(h, p.send.signed(segs, h)...) // into token, behind h
+	u.Sum(h, s.signedSegments(h, segs)...) // into token, behind h
 	putCounts(h, checksum, checksum)
 	return len(token), nil
 }
@@ -73,10 +74,9 @@ func (p *Protector) signSegments(u *etype.Usage, token []byte, segs []etype.Segm
 // message was sealed. Sealed segments, and token, are changed in place. On an
 // error the sealed segments are zeroed.
 func (p *Protector) OpenSegments(token []byte, segs []etype.Segment) (conf bool, err error) {
-	d := &p.recv
-	d.mu.Lock()
-	defer d.release()
-	u, err := p.usage(&d.seal, usageInitiatorSeal)
+	p.recv.mu.Lock()
+	defer p.recv.mu.Unlock()
+	u, err := p.usage(&p.recv.seal, usageInitiatorSeal)
 	if err != nil {
 		return false, err
 	}
@@ -84,23 +84,25 @@ func (p *Protector) OpenSegments(token []byte, segs []etype.Segment) (conf bool,
 	if err != nil {
 		return false, err
 	}
+	s := newScratch()
+	defer s.release()
 	if !h.sealed {
-		return false, p.verifySegments(u, h, token, segs)
+		return false, p.verifySegments(s, u, h, token, segs)
 	}
-	if err := p.openSegments(u, h, token, segs); err != nil {
+	if err := p.openSegments(s, u, h, token, segs); err != nil {
 		wipe(segs)
 		return false, err
 	}
 	return true, nil
 }
 
-func (p *Protector) openSegments(u *etype.Usage, h header, token []byte, segs []etype.Segment) error {
+func (p *Protector) openSegments(s *scratch, u *etype.Usage, h header, token []byte, segs []etype.Segment) error {
 	layout := sealedLayout{filler: h.ec, checksum: u.Profile().ChecksumLen}
 	if len(token) != layout.len() || p.rotation(h, len(token)-headerLen+length(segs)) != layout.rotation() {
 		return errAltered()
 	}
 	plain, tail, mac, confounder := layout.split(token)
-	if err := u.Open(p.recv.around(confounder, segs, tail), mac); err != nil {
+	if err := u.Open(s.sealed(confounder, segs, tail), mac); err != nil {
 		return errAltered()
 	}
 	if !sameHeader(plain, tail[layout.filler:]) {
@@ -109,13 +111,12 @@ func (p *Protector) openSegments(u *etype.Usage, h header, token []byte, segs []
 	return p.window.check(h.number)
 }
 
-func (p *Protector) verifySegments(u *etype.Usage, h header, token []byte, segs []etype.Segment) error {
+func (p *Protector) verifySegments(s *scratch, u *etype.Usage, h header, token []byte, segs []etype.Segment) error {
 	checksum := u.Profile().ChecksumLen
 	if len(token) != headerLen+checksum || h.ec != checksum || p.rotation(h, checksum+length(segs)) != checksum%(checksum+length(segs)) {
 		return errAltered()
 	}
-	plain := p.recv.plainHeader(token)
-	if !u.Verify(token[headerLen:], p.recv.signed(segs, plain)...) {
+	if !u.Verify(token[headerLen:], s.signedSegments(s.plainHeader(token), segs)...) {
 		return errAltered()
 	}
 	return p.window.check(h.number)
@@ -134,22 +135,6 @@ func (l sealedLayout) split(token []byte) (h, tail, mac, confounder []byte) {
 	h, token = token[:headerLen], token[headerLen:]
 	tail, token = token[:l.filler+headerLen], token[l.filler+headerLen:]
 	return h, tail, token[:l.checksum], token[l.checksum:]
-}
-
-// around is the text to seal: the confounder, the message, filler and header.
-func (d *direction) around(confounder []byte, segs []etype.Segment, tail []byte) []etype.Segment {
-	all := append(d.segs[:0], etype.Segment{B: confounder})
-	all = append(all, segs...)
-	return append(all, etype.Segment{B: tail})
-}
-
-// signed is the text to sign: the message and the header, whose counts are 0.
-func (d *direction) signed(segs []etype.Segment, h []byte) [][]byte {
-	all := d.parts[:0]
-	for i := range segs {
-		all = append(all, segs[i].B)
-	}
-	return append(all, h)
 }
 
 func length(segs []etype.Segment) int {

@@ -13,22 +13,23 @@ import (
 // Section 4.2.6.2). dst must not overlap message. The error is of this side's
 // making.
 func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
-	d := &p.send
-	d.mu.Lock()
-	defer d.release()
-	u, err := p.usage(&d.seal, usageAcceptorSeal)
+	p.send.mu.Lock()
+	defer p.send.mu.Unlock()
+	u, err := p.usage(&p.send.seal, usageAcceptorSeal)
 	if err != nil {
 		return nil, err
 	}
+	s := newScratch()
+	defer s.release()
 	if conf {
-		return p.seal(u, dst, message)
+		return p.seal(s, u, dst, message)
 	}
-	return p.sign(u, dst, message)
+	return p.sign(s, u, dst, message)
 }
 
 // seal: header, confounder, message, header again, checksum; all of it but the
 // first header and the checksum is sealed.
-func (p *Protector) seal(u *etype.Usage, dst, message []byte) ([]byte, error) {
+func (p *Protector) seal(s *scratch, u *etype.Usage, dst, message []byte) ([]byte, error) {
 	whole, token := extend(dst, headerLen+etype.ConfounderLen+len(message)+headerLen+u.Profile().ChecksumLen)
 	h, text := token[:headerLen], token[headerLen:]
 	text, mac := text[:len(text)-u.Profile().ChecksumLen], text[len(text)-u.Profile().ChecksumLen:]
@@ -42,11 +43,11 @@ func (p *Protector) seal(u *etype.Usage, dst, message []byte) ([]byte, error) {
 	p.putHeader(h, kindWrap, true, number)
 	n := etype.ConfounderLen + copy(text[etype.ConfounderLen:], message)
 	copy(text[n:], h)
-	return whole, u.Seal(append(p.send.segs[:0], etype.Segment{B: text}), mac)
+	return whole, u.Seal(append(s.segs[:0], etype.Segment{B: text}), mac)
 }
 
 // sign: header, message, checksum.
-func (p *Protector) sign(u *etype.Usage, dst, message []byte) ([]byte, error) {
+func (p *Protector) sign(s *scratch, u *etype.Usage, dst, message []byte) ([]byte, error) {
 	checksum := u.Profile().ChecksumLen
 	number, err := p.sent.take()
 	if err != nil {
@@ -56,7 +57,7 @@ func (p *Protector) sign(u *etype.Usage, dst, message []byte) ([]byte, error) {
 	h, text := token[:headerLen], token[headerLen:headerLen+len(message)]
 	copy(text, message)
 	p.putHeader(h, kindWrap, false, number)
-	u.Sum(token[:headerLen+len(message)], append(p.send.parts[:0], text, h)...) // into token, behind text
+	u.Sum(token[:headerLen+len(message)], s.signed(h, text)...) // into token, behind text
 	putCounts(h, checksum, 0)
 	return whole, nil
 }
@@ -67,10 +68,9 @@ func (p *Protector) sign(u *etype.Usage, dst, message []byte) ([]byte, error) {
 // overlap, and token is not changed. On an error there is no plaintext: what was
 // written is zeroed.
 func (p *Protector) Unwrap(dst, token []byte) (whole []byte, conf bool, err error) {
-	d := &p.recv
-	d.mu.Lock()
-	defer d.release()
-	u, err := p.usage(&d.seal, usageInitiatorSeal)
+	p.recv.mu.Lock()
+	defer p.recv.mu.Unlock()
+	u, err := p.usage(&p.recv.seal, usageInitiatorSeal)
 	if err != nil {
 		return nil, false, err
 	}
@@ -78,10 +78,12 @@ func (p *Protector) Unwrap(dst, token []byte) (whole []byte, conf bool, err erro
 	if err != nil {
 		return nil, false, err
 	}
+	s := newScratch()
+	defer s.release()
 	if h.sealed {
-		whole, err = p.unseal(u, h, dst, token)
+		whole, err = p.unseal(s, u, h, dst, token)
 	} else {
-		whole, err = p.unsign(u, h, dst, token)
+		whole, err = p.unsign(s, u, h, dst, token)
 	}
 	if err != nil {
 		return nil, false, err
@@ -89,7 +91,7 @@ func (p *Protector) Unwrap(dst, token []byte) (whole []byte, conf bool, err erro
 	return whole, h.sealed, nil
 }
 
-func (p *Protector) unseal(u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
+func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
 	checksum := u.Profile().ChecksumLen
 	n := len(token) - headerLen - etype.ConfounderLen - headerLen - checksum // message and filler
 	if n < h.ec {
@@ -97,21 +99,16 @@ func (p *Protector) unseal(u *etype.Usage, h header, dst, token []byte) ([]byte,
 	}
 	// Everything but the message is copied out first, for the message may be
 	// written over it.
-	scratch := p.recv.scratch[:]
-	plain, scratch := scratch[:headerLen], scratch[headerLen:]
+	plain, confounder, tail, mac := s.header(), s.confounder(), s.tail(), s.mac(checksum)
 	copy(plain, token)
-	confounder, scratch := scratch[:etype.ConfounderLen], scratch[etype.ConfounderLen:]
-	tail, scratch := scratch[:headerLen], scratch[headerLen:]
-	mac := scratch[:checksum]
-
-	text := p.unrotate(h, dst, token)
+	text := p.unrotate(s, h, dst, token)
 	text.read(confounder, 0)
 	text.read(tail, etype.ConfounderLen+n)
 	text.read(mac, etype.ConfounderLen+n+headerLen)
 	whole, message := extend(dst, n)
 	text.read(message, etype.ConfounderLen)
 
-	segs := append(p.recv.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}, etype.Segment{B: tail})
+	segs := append(s.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}, etype.Segment{B: tail})
 	if err := u.Open(segs, mac); err != nil {
 		return nil, errAltered() // Open has zeroed it
 	}
@@ -126,19 +123,18 @@ func (p *Protector) unseal(u *etype.Usage, h header, dst, token []byte) ([]byte,
 	return whole[:len(whole)-h.ec], nil
 }
 
-func (p *Protector) unsign(u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
+func (p *Protector) unsign(s *scratch, u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
 	checksum := u.Profile().ChecksumLen
 	n := len(token) - headerLen - checksum
 	if n < 0 || h.ec != checksum {
 		return nil, errAltered()
 	}
-	plain := p.recv.plainHeader(token)
-	mac := p.recv.scratch[headerLen:][:checksum]
-	text := p.unrotate(h, dst, token)
+	plain, mac := s.plainHeader(token), s.mac(checksum)
+	text := p.unrotate(s, h, dst, token)
 	text.read(mac, n)
 	whole, message := extend(dst, n)
 	text.read(message, 0)
-	if !u.Verify(mac, append(p.recv.parts[:0], message, plain)...) {
+	if !u.Verify(mac, s.signed(plain, message)...) {
 		clear(message)
 		return nil, errAltered()
 	}
@@ -147,15 +143,6 @@ func (p *Protector) unsign(u *etype.Usage, h header, dst, token []byte) ([]byte,
 		return nil, err
 	}
 	return whole, nil
-}
-
-// plainHeader copies a header to scratch as a signature covers it: with both
-// counts 0 (RFC 4121, Section 4.2.4).
-func (d *direction) plainHeader(token []byte) []byte {
-	h := d.scratch[:headerLen]
-	copy(h, token)
-	clear(h[4:8])
-	return h
 }
 
 // sameHeader compares a token's header with the copy that was sealed, extra count

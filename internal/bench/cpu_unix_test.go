@@ -1,0 +1,21 @@
+//go:build unix
+
+package bench
+
+import "syscall"
+
+// cpu is the CPU time that f takes, in nanoseconds, of all threads of the process:
+// the garbage collector's share is part of what f costs.
+func cpu(f func()) float64 {
+	before := used()
+	f()
+	return float64(used() - before)
+}
+
+func used() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return syscall.TimevalToNsec(u.Utime) + syscall.TimevalToNsec(u.Stime)
+}
