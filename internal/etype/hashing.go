@@ -84,6 +84,9 @@ func (s *scratch) put() {
 	clear(s.confounder[:])
 	clear(s.tail[:])
 	clear(s.vector[:])
+	// state and digest still hold a chaining value, and the digest behind it the
+	// end of a text. By now sum is zero.
+	s.load(&s.sum)
 	s.h.pool.Put(s)
 }
 
