@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strconv"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -148,15 +149,19 @@ func decodeUTF16(b []byte) string {
 	if len(b)%2 != 0 || len(b) > maxTargetBytes {
 		return ""
 	}
-	units := make([]uint16, 0, len(b)/2)
-	for i := 0; i < len(b); i += 2 {
-		units = append(units, binary.LittleEndian.Uint16(b[i:]))
-	}
-	runes := utf16.Decode(units)
-	for _, r := range runes {
-		if r == '\uFFFD' || r == 0 {
+	var text [2 * maxTargetBytes]byte // a unit of two bytes is at most three bytes of UTF-8
+	out := text[:0]
+	for len(b) > 0 {
+		r := rune(binary.LittleEndian.Uint16(b))
+		b = b[2:]
+		if utf16.IsSurrogate(r) && len(b) > 0 {
+			r = utf16.DecodeRune(r, rune(binary.LittleEndian.Uint16(b)))
+			b = b[2:]
+		}
+		if r == 0 || r == utf8.RuneError || utf16.IsSurrogate(r) {
 			return ""
 		}
+		out = utf8.AppendRune(out, r)
 	}
-	return string(runes)
+	return string(out)
 }

@@ -53,67 +53,66 @@ type Params struct {
 // Errors are, or wrap, *status.Error. An error that comes after the client's
 // flags were read is a [*Refused].
 func Check(t *ticket.Ticket, p *Params) (*Checked, error) {
-	// Kept this thin so that it is inlined and the Checked can live on the
-	// caller's stack.
-	var c Checked
-	if err := c.check(t, p); err != nil {
+	// Thin, so that it is inlined and the Checked can live on the caller's stack.
+	c, err := check(t, p)
+	if err != nil {
 		return nil, err
 	}
 	return &c, nil
 }
 
-func (c *Checked) check(t *ticket.Ticket, p *Params) error {
+func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	content := t.Unproven()
 	if content == nil {
-		return &status.Error{Reason: status.ReasonArgument, Detail: "a ticket that was never opened proves nothing"}
+		return Checked{}, &status.Error{Reason: status.ReasonArgument, Detail: "a ticket that was never opened proves nothing"}
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	var a krb5.Authenticator
 	if err := s.open(t, content, &a); err != nil {
-		return err
+		return Checked{}, err
 	}
 	if err := s.checkClient(&a, content); err != nil {
-		return err
+		return Checked{}, err
 	}
 	if err := checkAddresses(content.Addresses, p.PeerAddr); err != nil {
-		return err
+		return Checked{}, err
 	}
 	if err := checkTransited(content, p.TransitedRealms); err != nil {
-		return err
+		return Checked{}, err
 	}
 	var ad authData
 	if err := ad.read(content.AuthorizationData, a.AuthorizationData, p); err != nil {
-		return err
+		return Checked{}, err
 	}
 	if err := checkSkew(&a, p.Now, p.Skew); err != nil {
-		return err
+		return Checked{}, err
 	}
 	sum, err := readChecksum(&a, t.Options(), content.SessionKey)
 	if err != nil {
-		return err
+		return Checked{}, err
 	}
 	binding, err := decideBinding(&sum, ad.bindingAware, p)
 	if err != nil {
-		return refusal(sum.flags, err)
+		return Checked{}, refusal(sum.flags, err)
 	}
 	sub, err := readSubkey(&a, p.ETypes)
 	if err != nil {
-		return refusal(sum.flags, err)
+		return Checked{}, refusal(sum.flags, err)
 	}
 	delegated, err := readDelegation(&sum, sub, content, p)
 	if err != nil {
-		return refusal(sum.flags, err)
+		return Checked{}, refusal(sum.flags, err)
 	}
-	*c = Checked{
+	c := Checked{
 		content: content, flags: sum.flags, binding: binding, subkey: sub,
 		sequenceNumber: a.SequenceNumber, ctime: a.Ctime, cusec: a.Cusec,
-		offer: ad.offer, offered: ad.offered, target: ad.target, targetUntrusted: ad.targetUntrusted,
-		delegated: delegated, now: p.Now.Unix(), nowNano: int32(p.Now.Nanosecond()), skew: p.Skew,
+		offer: ad.offer, offered: ad.offered, extras: newExtras(&ad, delegated),
+		now: p.Now.Unix(), nowNano: int32(p.Now.Nanosecond()), skew: p.Skew,
 	}
 	_, sealed := t.Authenticator()
 	c.setTag(content.SessionKey.EType(), sealed)
-	return nil
+	return c, nil
 }
 
 // open decrypts the authenticator into s and reads it.

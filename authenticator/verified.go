@@ -31,9 +31,7 @@ type Checked struct {
 	offer   [maxOffer]keytab.EType
 	offered int
 
-	target          string
-	targetUntrusted bool
-	delegated       *Delegated
+	extras *extras // nil: none
 
 	// Plain numbers, not a time.Time: its pointer would make everything here
 	// escape to the heap on the way through the ReplayCache interface.
@@ -41,6 +39,21 @@ type Checked struct {
 	nowNano int32
 	skew    time.Duration
 	tag     [24]byte
+}
+
+// extras are what few clients send. They lie behind a pointer of their own: a
+// context keeps them, and would otherwise keep the ticket off the caller's stack.
+type extras struct {
+	target          string
+	targetUntrusted bool
+	delegated       *Delegated
+}
+
+func newExtras(ad *authData, d *Delegated) *extras {
+	if ad.target == "" && !ad.targetUntrusted && d == nil {
+		return nil
+	}
+	return &extras{ad.target, ad.targetUntrusted, d}
 }
 
 // Flags are the flags of the client's checksum, and MUTUAL where AP-options or
@@ -72,7 +85,12 @@ func (c *Checked) SessionEType() keytab.EType {
 // Target is the service principal that the client says it asked for (MS-KILE,
 // Section 3.2.5.8), empty if it said nothing. untrusted: it had the name from a
 // source it does not trust.
-func (c *Checked) Target() (name string, untrusted bool) { return c.target, c.targetUntrusted }
+func (c *Checked) Target() (name string, untrusted bool) {
+	if c.extras == nil {
+		return "", false
+	}
+	return c.extras.target, c.extras.targetUntrusted
+}
 
 // Time is ctime and cusec: what an AP-REP must echo.
 func (c *Checked) Time() time.Time { return time.Unix(c.ctime, int64(c.cusec)*1000).UTC() }
@@ -159,4 +177,9 @@ func (v Verified) Time() time.Time { return v.c.Time() }
 func (v Verified) Target() (name string, untrusted bool) { return v.c.Target() }
 
 // Delegated are the forwarded credentials; nil unless asked for and sent.
-func (v Verified) Delegated() *Delegated { return v.c.delegated }
+func (v Verified) Delegated() *Delegated {
+	if v.c.extras == nil {
+		return nil
+	}
+	return v.c.extras.delegated
+}

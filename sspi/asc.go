@@ -2,7 +2,6 @@ package sspi
 
 import (
 	"context"
-	"errors"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
@@ -72,8 +71,7 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 	reply, err := call.accept(ctx, outlet)
 	out.put(reply)
 
-	var short *shortage
-	if errors.As(err, &short) {
+	if short := asShortage(err); short != nil {
 		out.need(short.needed)
 		return short.err.Code() // and on a first call no handle: no exchange began with it
 	}

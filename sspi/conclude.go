@@ -39,15 +39,24 @@ func (o *outlet) fits(n int) error {
 	return nil
 }
 
+// asShortage is the shortage that err is or wraps, nil if there is none.
+func asShortage(err error) *shortage {
+	if err == nil {
+		return nil // and nothing is allocated for the search
+	}
+	var s *shortage
+	errors.As(err, &s)
+	return s
+}
+
 // conclude ends a call: it reports, and turns a refusal into the answer that
 // the client gets, if it gets one.
 func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out outlet, err error) ([]byte, error) {
-	var short *shortage
 	switch {
 	case err == nil:
 		c.report(ctx, Event{Peer: &c.peer})
 		return answer, nil
-	case err == ErrContinue, errors.As(err, &short):
+	case err == ErrContinue, asShortage(err) != nil:
 		return answer, err
 	}
 	token := c.errorToken(in, out, err)

@@ -21,65 +21,64 @@ const usageTicket = 2
 // The Ticket refers to apReq until authenticator.Check has returned: leave those
 // bytes alone until then. Errors are *status.Error.
 func Open(apReq []byte, p *Params) (*Ticket, error) {
-	// Kept this thin so that it is inlined and the Ticket can live on the
-	// caller's stack.
-	var t Ticket
-	if err := t.open(apReq, p); err != nil {
+	// Thin, so that it is inlined and the Ticket can live on the caller's stack.
+	t, err := open(apReq, p)
+	if err != nil {
 		return nil, err
 	}
 	return &t, nil
 }
 
-func (t *Ticket) open(apReq []byte, p *Params) error {
+func open(apReq []byte, p *Params) (Ticket, error) {
 	var req krb5.APReq
 	if err := req.Parse(apReq); err != nil {
-		return err
+		return Ticket{}, err
 	}
 	sealed := &req.Ticket.EncPart
 	if !etype.Permitted(p.ETypes, sealed.EType) {
-		return refused("ticket", sealed.EType)
+		return Ticket{}, refused("ticket", sealed.EType)
 	}
 
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	entry, err := s.unseal(&req, p)
 	if err != nil {
-		return err
+		return Ticket{}, err
 	}
 	var part krb5.EncTicketPart
 	if err := part.Parse(s.plain); err != nil {
-		return err
+		return Ticket{}, err
 	}
 	if err := checkValidity(&part, p.Now, p.Skew); err != nil {
-		return err
+		return Ticket{}, err
 	}
-	return t.commit(&req, &part, &entry, s, p)
+	return s.opened(&req, &part, &entry, p)
 }
 
-// commit is the only place that writes to the Ticket.
-func (t *Ticket) commit(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab.Entry, s *scratch, p *Params) error {
+// opened is the only place that makes a Ticket.
+func (s *scratch) opened(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab.Entry, p *Params) (Ticket, error) {
 	if !etype.Permitted(p.ETypes, part.Key.EType) {
-		return refused("session key", part.Key.EType)
+		return Ticket{}, refused("session key", part.Key.EType)
 	}
 	session, err := keytab.NewKey(keytab.EType(part.Key.EType), part.Key.Value)
 	if err != nil {
-		return err
+		return Ticket{}, err
 	}
 	s.name = krb5.AppendPrincipal(s.name[:0], part.Client, part.ClientRealm)
 	client, err := keytab.ParsePrincipal(string(s.name))
 	if err != nil {
-		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the ticket's client name cannot be written as a principal", Err: err}
+		return Ticket{}, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the ticket's client name cannot be written as a principal", Err: err}
 	}
 	transited, addresses, authData := keep(part)
 	pac, err := findPAC(authData)
 	if err != nil {
-		return err
+		return Ticket{}, err
 	}
 	start := part.StartTime
 	if !start.Set {
 		start = part.AuthTime
 	}
-	*t = Ticket{
+	return Ticket{
 		content: Content{
 			Client: client, Service: entry.Principal, ClientNameType: part.Client.Type,
 			EType: entry.Key.EType(), Kvno: entry.Kvno, ServiceKey: entry.Key, SessionKey: session,
@@ -91,8 +90,7 @@ func (t *Ticket) commit(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab
 		options:       req.Options,
 		authenticator: req.Authenticator,
 		opened:        true,
-	}
-	return nil
+	}, nil
 }
 
 // checkValidity holds the ticket's own times against the clock (RFC 4120,

@@ -6,6 +6,7 @@ package reply
 import (
 	"encoding/binary"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -132,6 +133,7 @@ func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) (
 	if err != nil {
 		return nil, err
 	}
+	dst = slices.Grow(dst, r.Len(mechanism))
 	message := krb5.APRep{EncPart: krb5.EncryptedData{EType: int32(r.sealEType), Cipher: s.sealed}}
 	if mechanism == nil {
 		return message.Append(dst), nil

@@ -1,0 +1,124 @@
+package sspi_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestAllocations_Accept holds the budget of an accept: the context, the session
+// key, three key schedules, the client's name and the reply; in the Windows face
+// the reply lies in the caller's buffer.
+func TestAllocations_Accept(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const runs = 100
+	realm := krbtest.NewRealm("EXAMPLE.COM")
+	plain := realm.Ticket("alice", service)
+	windows := realm.Ticket("alice", service)
+	windows.Part.AuthorizationData = append(windows.Part.AuthorizationData, krbtest.IfRelevant())
+	for _, row := range []struct {
+		name           string
+		ticket         *krbtest.Ticket
+		target         string
+		goFace, buffer float64
+	}{
+		{"small", plain, "", 7, 6},
+		// A copy that all byte fields of the ticket share.
+		{"with authorization data", windows, "", 8, 7},
+		// The name, and where it lies.
+		{"with a target", plain, service, 9, 8},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			request := row.ticket.APReq()
+			request.Target = row.target
+			tokens := make([][]byte, 2*(runs+1))
+			for i := range tokens {
+				tokens[i] = request.Token()
+			}
+			a, err := sspi.NewAcceptor(sspi.Config{
+				Keys: realm.Service(service), Time: realm.Now,
+				Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := 0
+			got := testing.AllocsPerRun(runs, func() {
+				if _, _, err := a.NewContext(sspi.ContextConfig{}).Accept(context.Background(), tokens[next]); err != nil {
+					t.Fatal(err)
+				}
+				next++
+			})
+			if got > row.goFace {
+				t.Errorf("Go face: %v allocations, the budget is %v", got, row.goFace)
+			}
+			h := a.CredHandle(sspi.Kerberos)
+			in, out, room := message("", nil), message("", nil), make([]byte, 1024)
+			got = testing.AllocsPerRun(runs, func() {
+				in.Buffers[0].Buffer, out.Buffers[0].Buffer = tokens[next], room
+				var ctx sspi.CtxtHandle
+				var attr flags.ASC_RET
+				if code := sspi.AcceptSecurityContext(&h, nil, in, 0, 0, &ctx, out, &attr, nil); code != status.SEC_E_OK {
+					t.Fatal(code, ctx.Err())
+				}
+				next++
+			})
+			if got > row.buffer {
+				t.Errorf("Windows face, into a buffer: %v allocations, the budget is %v", got, row.buffer)
+			}
+		})
+	}
+}
+
+// TestAllocations_Messages: protecting messages into the caller's memory takes
+// none.
+func TestAllocations_Messages(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	h, client := newSite(t).establish(t, asking(flags.GSS_C_MUTUAL_FLAG|flags.GSS_C_CONF_FLAG|flags.GSS_C_INTEG_FLAG))
+	c, text := h.Context(), []byte("a message of some length")
+	token, _ := client.Wrap(text, true)
+	signed, _ := client.Wrap(text, false)
+	mic, _ := client.GetMIC(text)
+	dst := make([]byte, 0, 200)
+	data := append([]byte(nil), text...)
+	trailer := make([]byte, 100)
+	d := message("", nil)
+	for name, call := range map[string]func() error{
+		"Wrap":         func() error { _, err := c.Wrap(dst, text, true); return err },
+		"Wrap, signed": func() error { _, err := c.Wrap(dst, text, false); return err },
+		"Unwrap":       func() error { _, _, err := c.Unwrap(dst, token); return err },
+		"Unwrap, signed": func() error {
+			_, _, err := c.Unwrap(dst, signed)
+			return err
+		},
+		"GetMIC":    func() error { _, err := c.GetMIC(dst, text); return err },
+		"VerifyMIC": func() error { return c.VerifyMIC(text, mic) },
+		"EncryptMessage": func() error {
+			d.Buffers[0].Buffer, d.Buffers[1].Buffer = trailer, data
+			return sspi.EncryptMessage(&h, 0, d, 0).Err()
+		},
+		"MakeSignature": func() error {
+			d.Buffers[0].Buffer, d.Buffers[1].Buffer = trailer, data
+			return sspi.MakeSignature(&h, 0, d, 0).Err()
+		},
+	} {
+		var err error
+		got := testing.AllocsPerRun(100, func() {
+			if e := call(); e != nil {
+				err = e
+			}
+		})
+		if err != nil || got != 0 {
+			t.Errorf("%s: %v allocations, %v", name, got, err)
+		}
+	}
+}
