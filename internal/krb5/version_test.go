@@ -1,0 +1,110 @@
+package krb5_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/status"
+)
+
+// versions says where each kind has the number 5 of its protocol version, and
+// where its msg-type.
+var versions = map[string]struct{ version, msgType []string }{
+	"AP-REQ":           {[]string{"6e 30 a0 02", "6e 30 a3 61 30 a0 02"}, []string{"6e 30 a1 02"}},
+	"Ticket":           {[]string{"61 30 a0 02"}, nil},
+	"EncTicketPart":    {nil, nil},
+	"Authenticator":    {[]string{"62 30 a0 02"}, nil},
+	"AP-REP":           {[]string{"6f 30 a0 02"}, []string{"6f 30 a1 02"}},
+	"EncAPRepPart":     {nil, nil},
+	"KRB-ERROR":        {[]string{"7e 30 a0 02"}, []string{"7e 30 a1 02"}},
+	"KRB-CRED":         {[]string{"76 30 a0 02", "76 30 a2 30 61 30 a0 02"}, []string{"76 30 a1 02"}},
+	"EncKrbCredPart":   {nil, nil},
+	"KERB-TGT-REQUEST": {[]string{"30 a0 02"}, []string{"30 a1 02"}},
+	"KERB-TGT-REPLY":   {[]string{"30 a0 02", "30 a2 61 30 a0 02"}, []string{"30 a1 02"}},
+}
+
+// TestPARSE_9_VersionAndType writes other versions and message types into every
+// field that has one.
+func TestPARSE_9_VersionAndType(t *testing.T) {
+	for _, k := range kinds(t) {
+		where := versions[k.name]
+		for _, c := range []struct {
+			paths  []string
+			values []int64
+			want   status.Reason
+		}{
+			{where.version, []int64{0, 1, 4, 6, -5, 0x105, 1<<31 - 1, -1 << 31}, status.ReasonWrongVersion},
+			{where.msgType, []int64{0, 1, 12, 13, 18, 20, -14, 0x10e, 0x10f, 1<<31 - 1}, status.ReasonWrongMessageType},
+			{where.version, []int64{1<<32 + 5}, status.ReasonMalformedToken},
+			{where.msgType, []int64{1<<32 + 14, 1<<32 + 15, 1<<32 + 16, 1<<32 + 17, 1<<32 + 22, 1<<32 + 30}, status.ReasonMalformedToken},
+		} {
+			for _, p := range c.paths {
+				for _, v := range c.values {
+					b, n := replaced(t, k.samples[0], p, derInt(v))
+					if n == 0 {
+						t.Fatalf("%s has no %s", k.name, p)
+					}
+					wantReason(t, fmt.Sprintf("%s, %s = %d", k.name, p, v), k.new().Parse(b), c.want)
+				}
+			}
+		}
+	}
+}
+
+// replaced puts other bytes in the place of every element at p, and counts them.
+func replaced(t *testing.T, sample []byte, p string, with []byte) (b []byte, n int) {
+	t.Helper()
+	root := tree(t, sample)
+	root.all(func(e *node, way []*node) {
+		if path(e, way) == p {
+			e.raw = with
+			n++
+		}
+	})
+	return root.bytes(), n
+}
+
+// TestPARSE_9_AnotherMessage gives each parser of a whole message the samples of
+// all the others. The user-to-user messages have no application tag, and are told
+// apart by msg-type.
+func TestPARSE_9_AnotherMessage(t *testing.T) {
+	tagged := map[string]bool{"AP-REQ": true, "AP-REP": true, "KRB-ERROR": true, "KRB-CRED": true}
+	untagged := map[string]bool{"KERB-TGT-REQUEST": true, "KERB-TGT-REPLY": true}
+	for _, k := range kinds(t) {
+		for _, other := range kinds(t) {
+			if k.name == other.name {
+				continue
+			}
+			want := status.ReasonMalformedToken
+			if tagged[k.name] && tagged[other.name] || untagged[k.name] && untagged[other.name] {
+				want = status.ReasonWrongMessageType
+			}
+			for _, sample := range other.samples {
+				wantReason(t, "a "+other.name+" for a "+k.name, k.new().Parse(sample), want)
+			}
+		}
+	}
+}
+
+// TestPARSE_9_EveryApplicationTag puts every tag around an AP-REQ. The numbers of
+// RFC 4120, Section 7.5.7, that are messages an acceptor could be sent by mistake
+// are called that; the parts, and the numbers that nobody has, are malformed.
+func TestPARSE_9_EveryApplicationTag(t *testing.T) {
+	root := tree(t, alice(t).apReq)
+	messages := map[byte]bool{
+		10: true, 11: true, 12: true, 13: true, 15: true, // AS and TGS exchange, AP-REP
+		20: true, 21: true, 22: true, 30: true, // SAFE, PRIV, CRED, ERROR
+	}
+	for n := range byte(31) {
+		root.tag = 0x60 | n
+		want := status.ReasonMalformedToken
+		if messages[n] {
+			want = status.ReasonWrongMessageType
+		}
+		if n != 14 {
+			var m krb5.APReq
+			wantReason(t, fmt.Sprintf("[APPLICATION %d]", n), m.Parse(root.bytes()), want)
+		}
+	}
+}
