@@ -1,0 +1,198 @@
+package message_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/internal/message"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Key usages of RFC 4121, Section 2.
+const (
+	acceptorSeal, acceptorSign   = 22, 23
+	initiatorSeal, initiatorSign = 24, 25
+)
+
+// peer is an initiator that makes tokens with gokrb5's cryptography, true or false
+// ones, and the acceptor's Protector that they are for.
+type peer struct {
+	*message.Protector
+	key    types.EncryptionKey
+	sum    int
+	params message.Params
+	random io.Reader
+}
+
+func newPeer(e etype.ID, changes ...func(*message.Params)) *peer {
+	random := rand.NewChaCha8([32]byte{byte(e)})
+	key := make([]byte, krbtest.KeyLen(17))
+	if e == 18 || e == 20 {
+		key = make([]byte, krbtest.KeyLen(18))
+	}
+	_, _ = random.Read(key)
+	p := &peer{
+		key:    types.EncryptionKey{KeyType: int32(e), KeyValue: key},
+		sum:    map[etype.ID]int{17: 12, 18: 12, 19: 16, 20: 24}[e],
+		random: random,
+		params: message.Params{
+			EType: e, Key: key, AcceptorSubkey: true,
+			SendSeq: 1000, RecvSeq: 2000, DetectReplay: true, DetectSequence: true, Rand: random,
+		},
+	}
+	for _, change := range changes {
+		change(&p.params)
+	}
+	p.reset()
+	return p
+}
+
+// reset gives the acceptor a Protector that has seen nothing.
+func (p *peer) reset() {
+	p.Protector = new(message.Protector)
+	p.Init(p.params)
+}
+
+func inDCE(params *message.Params)     { params.DCE = true }
+func unordered(params *message.Params) { params.DetectReplay, params.DetectSequence = false, false }
+
+// each runs a test for each type of key.
+func each(t *testing.T, test func(t *testing.T, e etype.ID)) {
+	for e := etype.ID(17); e <= 20; e++ {
+		t.Run(e.String(), func(t *testing.T) { test(t, e) })
+	}
+}
+
+// header is that of a token of the initiator's. What must be so for a true one is
+// set by the functions that make one.
+type header struct {
+	id      [2]byte
+	flags   byte
+	filler  byte
+	ec, rrc uint16
+	number  uint64
+}
+
+func (h header) bytes() []byte {
+	b := append(h.id[:], h.flags, h.filler)
+	b = binary.BigEndian.AppendUint16(b, h.ec)
+	b = binary.BigEndian.AppendUint16(b, h.rrc)
+	return binary.BigEndian.AppendUint64(b, h.number)
+}
+
+func (p *peer) header(sealed bool) header {
+	h := header{id: [2]byte{5, 4}, filler: 0xff, number: p.params.RecvSeq}
+	if sealed {
+		h.flags |= 2
+	}
+	if p.params.AcceptorSubkey {
+		h.flags |= 4
+	}
+	return h
+}
+
+// seal makes a wrap token of h and a message, and of the header that is sealed with
+// it; nil: h's own.
+func (p *peer) seal(h header, text []byte, inside []byte) []byte {
+	if inside == nil {
+		same := h
+		same.rrc = 0
+		inside = same.bytes()
+	}
+	plain := slices.Concat(text, bytes.Repeat([]byte{0xff}, int(h.ec)), inside)
+	body := krbtest.Encrypt(p.random, p.key, initiatorSeal, plain)
+	rotation := int(h.rrc)
+	if p.params.DCE {
+		rotation += int(h.ec)
+	}
+	return append(h.bytes(), rotate(body, rotation)...)
+}
+
+// sign makes a wrap token that is signed only. The checksum is of a header without
+// counts.
+func (p *peer) sign(h header, text []byte) []byte {
+	bare := h
+	bare.ec, bare.rrc = 0, 0
+	mac := krbtest.Checksum(p.key, initiatorSeal, append(bytes.Clone(text), bare.bytes()...)).Checksum
+	return append(h.bytes(), rotate(append(bytes.Clone(text), mac...), int(h.rrc))...)
+}
+
+// mic makes a signature; its header has filler in place of counts.
+func (p *peer) mic(h header, text []byte) []byte {
+	h.id, h.ec, h.rrc = [2]byte{4, 4}, 0xffff, 0xffff
+	return append(h.bytes(), krbtest.Checksum(p.key, initiatorSign, append(bytes.Clone(text), h.bytes()...)).Checksum...)
+}
+
+// rotate to the right.
+func rotate(b []byte, n int) []byte {
+	n %= len(b)
+	return append(bytes.Clone(b[len(b)-n:]), b[:len(b)-n]...)
+}
+
+// wrap makes the token that MIT's library would, sealed or signed.
+func (p *peer) wrap(text string, sealed bool, rrc uint16) []byte {
+	h := p.header(sealed)
+	h.rrc = rrc
+	if sealed {
+		return p.seal(h, []byte(text), nil)
+	}
+	h.ec = uint16(p.sum)
+	return p.sign(h, []byte(text))
+}
+
+// opensAs wants a token to be taken, and in both ways: into other memory, with the
+// token left as it was, and in place.
+func (p *peer) opensAs(t *testing.T, token []byte, text string, sealed bool) {
+	t.Helper()
+	for _, inPlace := range []bool{false, true} {
+		p.reset()
+		b, dst := slices.Clip(bytes.Clone(token)), []byte("before")
+		want := "before" + text
+		if inPlace {
+			dst, want = b[:0], text
+		}
+		got, conf, err := p.Unwrap(dst, b)
+		if err != nil || string(got) != want || conf != sealed {
+			t.Fatalf("in place %v: %q, sealed %v, %v; want %q, %v", inPlace, cut(got), conf, err, cut([]byte(text)), sealed)
+		}
+		if !inPlace && !bytes.Equal(b, token) {
+			t.Fatal("the token was changed")
+		}
+	}
+}
+
+// refuses wants a token to be refused with a reason, in both ways, and to leave
+// nothing of secret, if that is not empty.
+func (p *peer) refuses(t *testing.T, what string, token []byte, reason status.Reason, secret string) {
+	t.Helper()
+	for _, inPlace := range []bool{false, true} {
+		b := slices.Clip(bytes.Clone(token))
+		dst := make([]byte, 0, len(b)+8)
+		if inPlace {
+			dst = b[:0]
+		}
+		got, _, err := p.Unwrap(dst, b)
+		if status.ReasonOf(err) != reason || got != nil {
+			t.Fatalf("%s, in place %v: %q, %v; want %v", what, inPlace, cut(got), err, reason)
+		}
+		if secret != "" && bytes.Contains(dst[:cap(dst)], []byte(secret)) {
+			t.Fatalf("%s, in place %v: the message stands in memory", what, inPlace)
+		}
+	}
+}
+
+func cut(b []byte) string {
+	if len(b) > 40 {
+		return fmt.Sprintf("%s... of %d bytes", b[:40], len(b))
+	}
+	return string(b)
+}

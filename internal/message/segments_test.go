@@ -1,0 +1,320 @@
+package message_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/internal/message"
+	"github.com/gosspi/kerberos/status"
+)
+
+// shape is a message in segments: an upper-case letter is signed only.
+func shape(pieces ...string) []etype.Segment {
+	var segs []etype.Segment
+	for _, p := range pieces {
+		segs = append(segs, etype.Segment{B: []byte(p), SignOnly: p != "" && p[0] <= 'Z'})
+	}
+	return segs
+}
+
+var shapes = [][]string{
+	{}, {""}, {"a"}, {"text"}, {"", "text", ""}, {"t", "e", "x", "t"},
+	{"HEADER", "body of the message", "TRAILER"}, {"HEADER ALONE"}, {"fifteen bytes..", "S", "sixteen bytes..."},
+	{"A", "b", "C", "d", "E", "f", "G", "h", "I", "j", "K", "l", "M", "n", "O", "p", "Q", "r", "S", "t"}, // more than the scratch holds
+}
+
+func sealedPart(segs []etype.Segment) (b []byte) {
+	for _, s := range segs {
+		if !s.SignOnly {
+			b = append(b, s.B...)
+		}
+	}
+	return b
+}
+
+func wholeOf(segs []etype.Segment) (b []byte) {
+	for _, s := range segs {
+		b = append(b, s.B...)
+	}
+	return b
+}
+
+// TestSegments_PeerOpens: what is sealed whole, the initiator opens as RFC 4121 has
+// it: token and data, one behind the other.
+func TestSegments_PeerOpens(t *testing.T) {
+	styles(t, func(t *testing.T, p *peer, sealed bool) {
+		for _, pieces := range shapes {
+			segs := shape(pieces...)
+			for i := range segs {
+				segs[i].SignOnly = false
+			}
+			want := wholeOf(segs)
+			token := make([]byte, p.TrailerLen(sealed))
+			n, err := p.SealSegments(token, segs, sealed)
+			if err != nil || n != len(token) {
+				t.Fatalf("%d bytes, %v; want %d", n, err, len(token))
+			}
+			if got, conf := p.receive(t, append(token, wholeOf(segs)...)); !bytes.Equal(got, want) || conf != sealed {
+				t.Errorf("%q: the initiator reads %q, sealed %v", pieces, got, conf)
+			}
+		}
+	})
+}
+
+// receive opens a token of ours as the initiator, with gokrb5's cryptography.
+func (p *peer) receive(t *testing.T, token []byte) (text []byte, sealed bool) {
+	t.Helper()
+	h := bytes.Clone(token[:16])
+	ec, rrc := int(binary.BigEndian.Uint16(h[4:])), int(binary.BigEndian.Uint16(h[6:]))
+	sealed = h[2]&2 != 0
+	wantFlags := byte(1)
+	if p.params.AcceptorSubkey {
+		wantFlags |= 4
+	}
+	if h[0] != 5 || h[1] != 4 || h[3] != 0xff || h[2]&^2 != wantFlags {
+		t.Fatalf("header %x", h)
+	}
+	rotation := rrc
+	if p.params.DCE && sealed {
+		rotation += ec
+	}
+	body := token[16:]
+	body = rotate(body, len(body)-rotation%len(body))
+	if !sealed {
+		clear(h[4:8])
+		n := len(body) - ec
+		mac := krbtest.Checksum(p.key, acceptorSeal, append(bytes.Clone(body[:n]), h...)).Checksum
+		if !bytes.Equal(mac, body[n:]) {
+			t.Fatal("the checksum is wrong")
+		}
+		return body[:n], false
+	}
+	plain, err := krbtest.Decrypt(p.key, acceptorSeal, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(h[6:8])
+	if n := len(plain) - 16; !bytes.Equal(plain[n:], h) {
+		t.Fatalf("sealed header %x, in clear %x", plain[n:], h)
+	}
+	return plain[:len(plain)-16-ec], true
+}
+
+// TestWrap_PeerOpens: whole tokens, appended to what is there.
+func TestWrap_PeerOpens(t *testing.T) {
+	styles(t, func(t *testing.T, p *peer, sealed bool) {
+		for n := range 70 {
+			want := bytes.Repeat([]byte("x"), n)
+			b, err := p.Wrap([]byte("before"), want, sealed)
+			if err != nil || string(b[:6]) != "before" {
+				t.Fatal(err)
+			}
+			if got, conf := p.receive(t, b[6:]); !bytes.Equal(got, want) || conf != sealed {
+				t.Errorf("%d bytes: %q, sealed %v", n, got, conf)
+			}
+			if limit := p.WrapSizeLimit(len(b)-6, sealed); limit != n {
+				t.Errorf("a token of %d bytes has room for %d, says WrapSizeLimit %d", len(b)-6, n, limit)
+			}
+		}
+		for _, max := range []int{-1, 0, 1, 27} {
+			if limit := p.WrapSizeLimit(max, sealed); limit != 0 {
+				t.Errorf("WrapSizeLimit(%d) = %d", max, limit)
+			}
+		}
+		mic, err := p.GetMIC([]byte("before"), []byte("in "), nil, []byte("pieces"))
+		h := mic[6:22]
+		want := krbtest.Checksum(p.key, acceptorSign, append([]byte("in pieces"), h...)).Checksum
+		if err != nil || !bytes.Equal(mic[22:], want) || !bytes.Equal(h[:8], []byte{4, 4, 5, 0xff, 0xff, 0xff, 0xff, 0xff}) || len(mic)-6 != p.MICLen() {
+			t.Errorf("MIC %x, %v; want checksum %x", mic, err, want)
+		}
+	})
+}
+
+// detached seals segs in place, or signs them, as the initiator, and returns the
+// token.
+func (p *peer) detached(segs []etype.Segment, sealed bool) []byte {
+	h := p.header(sealed)
+	if !sealed {
+		h.ec, h.rrc = uint16(p.sum), uint16(p.sum)
+		return p.sign(h, wholeOf(segs))[:16+p.sum]
+	}
+	if p.params.DCE {
+		h.ec = 16
+	}
+	h.rrc = uint16(16 + p.sum)
+	token := p.seal(h, sealedPart(segs), nil)
+	n := p.TrailerLen(true)
+	data := token[n:]
+	for i := range segs {
+		if !segs[i].SignOnly {
+			data = data[copy(segs[i].B, data):]
+		}
+	}
+	return token[:n]
+}
+
+// TestSegments_Opens: what the initiator sealed is opened in place, in any pieces.
+func TestSegments_Opens(t *testing.T) {
+	styles(t, func(t *testing.T, p *peer, sealed bool) {
+		for _, pieces := range shapes {
+			segs := shape(pieces...)
+			if sealed && slices.ContainsFunc(segs, func(s etype.Segment) bool { return s.SignOnly }) {
+				continue // gokrb5 cannot make those
+			}
+			want := wholeOf(segs)
+			token := p.detached(segs, sealed)
+			whole := slices.Concat(token, wholeOf(segs))
+			conf, err := p.OpenSegments(token, segs)
+			if err != nil || conf != sealed || !bytes.Equal(wholeOf(segs), want) {
+				t.Errorf("%q: %q, sealed %v, %v", pieces, wholeOf(segs), conf, err)
+			}
+			p.opensAs(t, whole, string(want), sealed) // the same as a whole token
+			p.reset()
+		}
+	})
+}
+
+// TestSegments_WrongLayout: a token that was cut elsewhere, or that is rotated so
+// that it cannot lie before the data, is refused, and the data zeroed if it was
+// sealed.
+func TestSegments_WrongLayout(t *testing.T) {
+	styles(t, func(t *testing.T, p *peer, sealed bool) {
+		for _, by := range []int{-17, -16, -1, 1, 16, 17} {
+			segs := shape(text)
+			token := p.detached(segs, sealed)
+			whole := slices.Concat(token, segs[0].B)
+			if n := len(token) + by; n >= 16 {
+				data := whole[n:]
+				_, err := p.OpenSegments(whole[:n], []etype.Segment{{B: data}})
+				if status.ReasonOf(err) != status.ReasonMessageAltered {
+					t.Errorf("cut %d bytes elsewhere: %v", by, err)
+				}
+				if sealed && bytes.ContainsFunc(data, func(r rune) bool { return r != 0 }) {
+					t.Errorf("cut %d bytes elsewhere: the data is left", by)
+				}
+			}
+		}
+		for _, rrc := range []uint16{0, 1, 12, 28, 44} {
+			segs := shape(text)
+			token := p.detached(segs, sealed)
+			right := binary.BigEndian.Uint16(token[6:])
+			body := uint16(len(token) - 16 + len(text))
+			if rrc%body == right%body {
+				continue
+			}
+			binary.BigEndian.PutUint16(token[6:], rrc)
+			if _, err := p.OpenSegments(token, segs); status.ReasonOf(err) != status.ReasonMessageAltered {
+				t.Errorf("RRC %d: %v", rrc, err)
+			}
+		}
+	})
+}
+
+// TestSegments_SignOnly: segments that are signed and not sealed stay as they are,
+// and are under the checksum. The control is the same message without them being
+// told apart.
+func TestSegments_SignOnly(t *testing.T) {
+	each(t, func(t *testing.T, e etype.ID) {
+		for _, pieces := range shapes {
+			p := newPeer(e, inDCE)
+			segs := shape(pieces...)
+			before := shape(pieces...)
+			token := make([]byte, p.TrailerLen(true))
+			if _, err := p.SealSegments(token, segs, true); err != nil {
+				t.Fatal(err)
+			}
+			for i, s := range segs {
+				if s.SignOnly && !bytes.Equal(s.B, before[i].B) {
+					t.Errorf("%q: %q was sealed", pieces, before[i].B)
+				}
+				if !s.SignOnly && len(s.B) > 8 && bytes.Equal(s.B, before[i].B) {
+					t.Errorf("%q: %q was not sealed", pieces, before[i].B)
+				}
+			}
+			plain := openByHand(t, p, token, segs)
+			if !bytes.Equal(plain, sealedPart(before)) {
+				t.Errorf("%q: sealed is %q, want %q", pieces, plain, sealedPart(before))
+			}
+		}
+	})
+}
+
+// openByHand opens what SealSegments made with the encryption type itself, in the
+// order of RFC 4121: package etype is held to the published vectors by itself.
+func openByHand(t *testing.T, p *peer, token []byte, segs []etype.Segment) []byte {
+	t.Helper()
+	key, err := etype.New(p.params.EType, p.params.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := key.Usage(acceptorSeal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ec := int(binary.BigEndian.Uint16(token[4:]))
+	tail, mac, confounder := token[16:32+ec], token[32+ec:][:p.sum], token[32+ec+p.sum:]
+	all := append([]etype.Segment{{B: confounder}}, segs...)
+	if err := u.Open(append(all, etype.Segment{B: tail}), mac); err != nil {
+		t.Fatal(err)
+	}
+	return sealedPart(segs)
+}
+
+// TestSegments_NoRoom: a token buffer that is too small changes nothing.
+func TestSegments_NoRoom(t *testing.T) {
+	styles(t, func(t *testing.T, p *peer, sealed bool) {
+		segs := shape(text)
+		for n := range p.TrailerLen(sealed) {
+			if _, err := p.SealSegments(make([]byte, n), segs, sealed); status.ReasonOf(err) != status.ReasonBuffer || string(segs[0].B) != text {
+				t.Fatalf("%d bytes: %v", n, err)
+			}
+		}
+		token := make([]byte, p.TrailerLen(sealed)+3)
+		n, err := p.SealSegments(token, segs, sealed)
+		if err != nil || numberOf(token) != 1000 || n > p.MaxTrailerLen() {
+			t.Errorf("%d bytes, number %d, %v", n, numberOf(token), err)
+		}
+	})
+}
+
+// TestMSG_7_OnlyGenuineTokensMove: a forged number, however high, does not move the
+// window.
+func TestMSG_7_OnlyGenuineTokensMove(t *testing.T) {
+	styles(t, func(t *testing.T, p *peer, sealed bool) {
+		token, forged := p.wrap(text, sealed, 0), p.wrap(text, sealed, 0)
+		binary.BigEndian.PutUint64(forged[8:], 1<<40)
+		p.refuses(t, "forged number", forged, status.ReasonMessageAltered, "")
+		mic := p.mic(p.header(false), []byte(text))
+		binary.BigEndian.PutUint64(mic[8:], 1<<40)
+		if err := p.VerifyMIC(mic, []byte(text)); status.ReasonOf(err) != status.ReasonMessageAltered {
+			t.Error(err)
+		}
+		if _, _, err := p.Unwrap(nil, token); err != nil {
+			t.Errorf("the next in order: %v", err)
+		}
+		p.refuses(t, "the same again", token, status.ReasonMessageOutOfSequence, text[:16])
+	})
+}
+
+// TestMSG_9_FirstNumbers: each direction counts from its own number.
+func TestMSG_9_FirstNumbers(t *testing.T) {
+	for _, row := range []struct{ send, recv uint64 }{{0, 0}, {1, 0x3fffffff}, {0x3fffffff, 1}, {0xffffffff, 0xffffffff}} {
+		p := newPeer(18, func(params *message.Params) { params.SendSeq, params.RecvSeq = row.send, row.recv })
+		for i := range uint64(3) {
+			token, err := p.Wrap(nil, nil, true)
+			if err != nil || numberOf(token) != row.send+i {
+				t.Errorf("sent number %d, want %d", numberOf(token), row.send+i)
+			}
+			h := p.header(true)
+			h.number += i
+			if _, _, err := p.Unwrap(nil, p.seal(h, []byte(fmt.Sprint(i)), nil)); err != nil {
+				t.Errorf("number %d: %v", h.number, err)
+			}
+		}
+	}
+}
