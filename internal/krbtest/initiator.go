@@ -211,8 +211,8 @@ func (e *Error) Time() time.Time {
 	return e.STime.Add(time.Duration(e.Susec) * time.Microsecond)
 }
 
-// refused takes a KRB-ERROR, and tries again if it may.
-func (i *Initiator) refused(b []byte) ([]byte, error) {
+// ParseError reads a KRB-ERROR.
+func ParseError(b []byte) (*Error, error) {
 	var e Error
 	if err := decode(b, &e.KRBError, asnAppTag.KRBError); err != nil {
 		return nil, err
@@ -220,17 +220,26 @@ func (i *Initiator) refused(b []byte) ([]byte, error) {
 	if e.PVNO != iana.PVNO || e.MsgType != msgtype.KRB_ERROR {
 		return nil, fmt.Errorf("krbtest: a KRB-ERROR of version %d and message type %d", e.PVNO, e.MsgType)
 	}
-	if i.RetrySkew && !i.retried && recoverable(&e) {
+	return &e, nil
+}
+
+// refused takes a KRB-ERROR, and tries again if it may.
+func (i *Initiator) refused(b []byte) ([]byte, error) {
+	e, err := ParseError(b)
+	if err != nil {
+		return nil, err
+	}
+	if i.RetrySkew && !i.retried && e.Recoverable() {
 		i.retried = true
 		i.Request.SetTime(e.Time())
 		return i.Request.Token(), nil
 	}
-	return nil, &e
+	return nil, e
 }
 
-// recoverable: KERB-ERROR-DATA with data-type SKEW_RECOVERY (MS-KILE, Section
-// 2.2.2).
-func recoverable(e *Error) bool {
+// Recoverable: the acceptor offers another try by its clock. KERB-ERROR-DATA with
+// data-type SKEW_RECOVERY (MS-KILE, Section 2.2.2).
+func (e *Error) Recoverable() bool {
 	if e.ErrorCode != errorcode.KRB_AP_ERR_SKEW && e.ErrorCode != errorcode.KRB_AP_ERR_TKT_NYV {
 		return false
 	}
