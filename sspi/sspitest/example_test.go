@@ -1,0 +1,159 @@
+package sspitest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// The shortest login there is.
+func Example() {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("HTTP/www.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := realm.User("alice").Initiate("HTTP/www.example.com", sspitest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	peer, err := sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(peer.Client, "at", peer.Service)
+	// Output: alice@EXAMPLE.COM at HTTP/www.example.com@EXAMPLE.COM
+}
+
+// greeter is the server under test: it takes its keys from outside, and greets
+// the users of one realm.
+type greeter struct{ acceptor *sspi.Acceptor }
+
+func newGreeter(keys keytab.Source) (*greeter, error) {
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys})
+	return &greeter{acceptor}, err
+}
+
+func (g *greeter) serve(ctx context.Context, token []byte) (reply []byte, greeting string) {
+	c := g.acceptor.NewContext(sspi.ContextConfig{})
+	defer c.Close()
+	reply, peer, err := c.Accept(ctx, token)
+	if err != nil {
+		return reply, "go away"
+	}
+	user, err := peer.Client.User("EXAMPLE.COM")
+	if err != nil {
+		return reply, "hello, stranger"
+	}
+	return reply, "hello, " + user
+}
+
+// A server is given the keytab of its service, and the tokens of clients one by
+// one, over whatever wire it has.
+func ExampleRealm_Service() {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	keys, err := realm.Service("demo/localhost")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server, err := newGreeter(keys)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"alice", "alice@OTHER.EXAMPLE"} {
+		client, err := realm.User(name).Initiate("demo/localhost", sspitest.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		token, _, err := client.Next(nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		reply, greeting := server.serve(context.Background(), token)
+		_, done, err := client.Next(reply) // the server proves itself
+		fmt.Println(greeting, done, err)
+	}
+	// Output:
+	// hello, alice true <nil>
+	// hello, stranger true <nil>
+}
+
+// A client that is refused: the test sees the acceptor's reason, and the number
+// that the client is told.
+func ExampleHandshake_refused() {
+	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("HTTP/www.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := realm.User("alice").Initiate("HTTP/www.example.com", sspitest.Options{
+		EndTime: realm.Now().Add(-time.Hour),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{}))
+	fmt.Println(status.ReasonOf(err), status.CodeOf(err))
+	if told, ok := errors.AsType[*sspitest.Error](err); ok {
+		fmt.Println("the client is told", told.Code)
+	}
+	// Output:
+	// ticket-expired SEC_E_LOGON_DENIED
+	// the client is told 32
+}
+
+// Messages after the login.
+func ExampleInitiator_Wrap() {
+	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("demo/localhost")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := realm.User("alice").Initiate("demo/localhost", sspitest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := acceptor.NewContext(sspi.ContextConfig{})
+	if _, err := sspitest.Handshake(client, server); err != nil {
+		log.Fatal(err)
+	}
+
+	token, err := client.Wrap([]byte("a secret"), true)
+	if err != nil {
+		log.Fatal(err)
+	}
+	message, sealed, err := server.Unwrap(nil, token)
+	fmt.Printf("%d bytes: %q, sealed: %v, %v\n", len(token), message, sealed, err)
+
+	_, _, err = server.Unwrap(nil, token)
+	fmt.Println("again:", status.ReasonOf(err))
+	// Output:
+	// 68 bytes: "a secret", sealed: true, <nil>
+	// again: message-out-of-sequence
+}
+
+// Keys change under a running server.
+func ExampleRealm_Rotate() {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("demo/localhost")
+	if err != nil {
+		log.Fatal(err)
+	}
+	old, err := realm.User("alice").Initiate("demo/localhost", sspitest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := realm.Rotate("demo/localhost"); err != nil {
+		log.Fatal(err)
+	}
+	_, err = sspitest.Handshake(old, acceptor.NewContext(sspi.ContextConfig{}))
+	fmt.Println("a ticket of before:", err)
+	// Output: a ticket of before: <nil>
+}

@@ -1,0 +1,150 @@
+package sspitest_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// TestKEY_10_NothingPrintsAKey: realms, users and clients hold keys, and show none
+// under any verb, also where package fmt calls no method of theirs.
+func TestKEY_10_NothingPrintsAKey(t *testing.T) {
+	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := realm.User("alice")
+	client, err := alice.Initiate(service, sspitest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{})); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := realm.Config(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := client.SessionKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := [][]byte{key}
+	for e := range table(t, realm).All() {
+		secrets = append(secrets, e.Key.Bytes())
+	}
+	for name, v := range map[string]any{
+		"Realm": *realm, "*Realm": realm, "User": *alice, "*User": alice, "*Initiator": client, "Config": cfg, "Config.Keys": cfg.Keys,
+	} {
+		for form, text := range prints(v) {
+			for _, secret := range secrets {
+				if shows(text, secret) {
+					t.Errorf("%s as %s shows a key: %.200q", name, form, text)
+				}
+			}
+		}
+	}
+}
+
+// prints is v in every form.
+func prints(v any) map[string]string {
+	out := make(map[string]string)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%b", "%c", "%U", "%e", "%t", "%p", "%y"} {
+		out[verb] = fmt.Sprintf(verb, v)
+		out["list "+verb] = fmt.Sprintf(verb, []any{v})
+		out["unexported "+verb] = fmt.Sprintf(verb, struct{ v any }{v})
+		out["unexported list "+verb] = fmt.Sprintf(verb, struct{ v []any }{[]any{v}})
+	}
+	if b, err := json.Marshal(v); err == nil {
+		out["JSON"] = string(b)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Error("text", "value", v)
+	slog.New(slog.NewJSONHandler(&log, nil)).Error("text", "value", v)
+	out["slog"] = log.String()
+	return out
+}
+
+// shows looks for eight bytes of a secret, in every form in which bytes get
+// printed.
+func shows(text string, secret []byte) bool {
+	part := secret[:8]
+	decimal := strings.Trim(fmt.Sprint(part), "[]")
+	syntax := fmt.Sprintf("%#v", part)
+	for _, form := range []string{
+		string(part), hex.EncodeToString(part), fmt.Sprintf("% x", part), decimal, strings.ReplaceAll(decimal, " ", ","), syntax[len("[]byte{") : len(syntax)-1],
+	} {
+		if strings.Contains(text, form) || strings.Contains(strings.ToLower(text), form) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestAPI_OwnTypes: nobody needs gokrb5, or can name what is internal, to use this
+// package.
+func TestAPI_OwnTypes(t *testing.T) {
+	for _, v := range []any{
+		new(sspitest.Realm), new(sspitest.User), new(sspitest.Initiator), new(sspitest.Error),
+		sspitest.NewRealm, sspitest.NewDeterministicRealm, sspitest.Handshake, sspitest.ParseError,
+	} {
+		typ := reflect.TypeOf(v)
+		foreign(t, typ.String(), typ)
+		for m := range typ.Methods() {
+			foreign(t, typ.String()+"."+m.Name, m.Type)
+		}
+	}
+	for _, typ := range []reflect.Type{reflect.TypeFor[sspitest.Options](), reflect.TypeFor[sspitest.Facts](), reflect.TypeFor[sspitest.Error]()} {
+		for f := range typ.Fields() {
+			foreign(t, typ.String()+"."+f.Name, f.Type)
+		}
+	}
+}
+
+func foreign(t *testing.T, where string, typ reflect.Type) {
+	t.Helper()
+	switch typ.Kind() {
+	case reflect.Func:
+		for in := range typ.Ins() {
+			foreign(t, where, in)
+		}
+		for out := range typ.Outs() {
+			foreign(t, where, out)
+		}
+	case reflect.Pointer, reflect.Slice:
+		foreign(t, where, typ.Elem())
+	default:
+		if p := typ.PkgPath(); strings.Contains(p, "/internal/") || strings.Contains(p, "jcmturner") {
+			t.Errorf("%s has %v of %s", where, typ, p)
+		}
+	}
+}
+
+// TestAPI_LinksNoTesting: a program that shows a login, such as
+// examples/quickstart, gets no flags of package testing.
+func TestAPI_LinksNoTesting(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Skipf("the go command does not list: %v", err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, "github.com/gosspi/kerberos/sspi") {
+		t.Fatalf("the list is no list: %q", deps)
+	}
+	for _, p := range []string{"testing", "flag"} {
+		if slices.Contains(deps, p) {
+			t.Errorf("it links %s", p)
+		}
+	}
+}
