@@ -23,8 +23,15 @@ func shape(pieces ...string) []etype.Segment {
 }
 
 var shapes = [][]string{
-	{}, {""}, {"a"}, {"text"}, {"", "text", ""}, {"t", "e", "x", "t"},
-	{"HEADER", "body of the message", "TRAILER"}, {"HEADER ALONE"}, {"fifteen bytes..", "S", "sixteen bytes..."},
+	{},
+	{""},
+	{"a"},
+	{"text"},
+	{"", "text", ""},
+	{"t", "e", "x", "t"},
+	{"HEADER", "body of the message", "TRAILER"},
+	{"HEADER ALONE"},
+	{"fifteen bytes..", "S", "sixteen bytes..."},
 	{"A", "b", "C", "d", "E", "f", "G", "h", "I", "j", "K", "l", "M", "n", "O", "p", "Q", "r", "S", "t"}, // more than the scratch holds
 }
 

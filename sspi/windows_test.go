@@ -1,0 +1,96 @@
+package sspi_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/vectors"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestCaptured_Windows: the Kerberos tokens inside the SPNEGO tokens of Windows
+// clients are accepted at their time, and RC4 is refused.
+func TestCaptured_Windows(t *testing.T) {
+	accepted, refused := 0, 0
+	for _, row := range vectors.Load(t).SPNEGOAPReq {
+		t.Run(row.Name, func(t *testing.T) {
+			now, err := time.Parse(time.RFC3339, row.CTime)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end, err := time.Parse(time.RFC3339, row.EndTime)
+			if err != nil {
+				t.Fatal(err)
+			}
+			token := innerToken(t, vectors.Hex(t, row.Token))
+			a, err := sspi.NewAcceptor(sspi.Config{
+				Keys: windowsKeys(t, row), Time: func() time.Time { return now },
+				Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply, peer, err := a.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
+			if row.EType == 23 {
+				refused++
+				if status.ReasonOf(err) != status.ReasonETypeRefused || peer != nil {
+					t.Errorf("RC4: %v", err)
+				}
+				return
+			}
+			accepted++
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !peer.EndTime.Equal(end) || peer.TicketEType != keytab.EType(row.EType) || peer.ContextEType == 0 {
+				t.Errorf("until %v under %v, want %v under %d", peer.EndTime, peer.TicketEType, end, row.EType)
+			}
+			if peer.Flags&flags.ASC_RET_MUTUAL_AUTH != 0 != (len(reply) > 0) {
+				t.Errorf("flags %v, a reply of %d bytes", peer.Flags, len(reply))
+			}
+			t.Logf("%v at %v, target %q, %v", peer.Client, peer.Service, peer.Target, peer.Flags)
+		})
+	}
+	if accepted != 2 || refused != 1 {
+		t.Errorf("%d accepted and %d refused, want 2 and 1", accepted, refused)
+	}
+}
+
+// windowsKeys is a keytab with the row's key; the vectors do not say whose it is,
+// and the acceptor does not care.
+func windowsKeys(t *testing.T, row vectors.SPNEGOAPReq) keytab.Source {
+	t.Helper()
+	if row.EType == 23 { // no Table holds one
+		realm := newSite(t)
+		return realm.keys
+	}
+	key, err := keytab.NewKey(keytab.EType(row.EType), vectors.Hex(t, row.ServiceKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := keytab.NewTable(keytab.Entry{
+		Principal: keytab.MustParsePrincipal("host/server@REALM"), Kvno: row.Kvno, Key: key,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// innerToken takes the Kerberos token out of a NegTokenInit: the last thing in it
+// that begins as a GSS frame of Kerberos.
+func innerToken(t *testing.T, spnego []byte) []byte {
+	t.Helper()
+	at := bytes.LastIndex(spnego, []byte("\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"))
+	if at < 4 || spnego[at-4] != 0x60 || spnego[at-3] != 0x82 {
+		t.Fatal("no Kerberos token in the SPNEGO token")
+	}
+	n := int(spnego[at-2])<<8 | int(spnego[at-1])
+	return spnego[at-4:][:4+n]
+}
