@@ -5,12 +5,12 @@
 // again.
 //
 //	go run ./examples/quickstart
+//
+// server.go is the part to copy.
 package main
 
 import (
 	"fmt"
-	"log"
-	"net"
 	"os"
 
 	"github.com/gosspi/kerberos/sspi/sspitest"
@@ -22,41 +22,33 @@ const (
 )
 
 func main() {
-	log.SetFlags(0)
-	if err := run(); err != nil {
-		log.Fatal("quickstart: ", err)
+	if err := run(tellOn(os.Stdout)); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(tell *teller) error {
 	realm := sspitest.NewRealm(realmName)
-	server, err := listen(realm.Service(service))
+	keys, err := realm.Service(service)
+	if err != nil {
+		return err
+	}
+	alice := realm.User("alice")
+	tell.title("A realm in memory")
+	tell.say("realm", "%s, in place of a KDC", realm.Name())
+	tell.say("service", "%s, its keys in a keytab for the server", service)
+	tell.say("user", "%v", alice.Principal())
+
+	server, err := listen(keys, tell)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 
-	title("A realm in memory: %s, with the service %s and the user alice", realmName, service)
-	alice := realm.User("alice", "correct horse")
-
-	title("Alice logs in, and both ends prove themselves")
-	stolen, err := login(server.Addr(), alice)
+	stolen, err := login(server.Addr(), alice, tell)
 	if err != nil {
 		return err
 	}
-
-	title("A thief sends Alice's first token again")
-	return replay(server.Addr(), stolen)
+	return replay(server.Addr(), stolen, tell)
 }
-
-// title begins a part of the story.
-func title(format string, a ...any) {
-	fmt.Fprintf(os.Stdout, "\n\033[1m"+format+"\033[0m\n", a...)
-}
-
-// say is one line of it: who does what.
-func say(who, format string, a ...any) {
-	fmt.Fprintf(os.Stdout, "  %-7s %s\n", who, fmt.Sprintf(format, a...))
-}
-
-func dial(addr net.Addr) (net.Conn, error) { return net.Dial(addr.Network(), addr.String()) }

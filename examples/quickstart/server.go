@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"net"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/keytab"
@@ -11,32 +13,36 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// server accepts one connection after the other.
+// server answers each client in a goroutine of its own.
 type server struct {
 	net.Listener
 	credential sspi.CredHandle
-	done       sync.WaitGroup
+	tell       *teller
+	running    sync.WaitGroup
 }
 
-func listen(keys *keytab.Table) (*server, error) {
-	s := new(server)
+// listen serves on a free port of loopback. The credential is the service's keys;
+// one is enough for all clients.
+func listen(keys *keytab.Table, tell *teller) (*server, error) {
+	s := &server{tell: tell}
 	code := sspi.AcquireCredentialsHandle("", sspi.Kerberos, sspi.SECPKG_CRED_INBOUND, nil,
 		&sspi.Config{Keys: keys}, nil, nil, &s.credential, nil)
 	if code != status.SEC_E_OK {
-		return nil, fmt.Errorf("AcquireCredentialsHandle: %v", code)
+		return nil, fmt.Errorf("AcquireCredentialsHandle: %w", code.Err())
 	}
 	var err error
 	if s.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	s.done.Go(s.serve)
+	s.running.Go(s.serve)
 	return s, nil
 }
 
-// Close ends the listener and waits for the connection that is served.
+// Close stops listening and waits for the clients that are there.
 func (s *server) Close() error {
 	err := s.Listener.Close()
-	s.done.Wait()
+	s.running.Wait()
+	sspi.FreeCredentialsHandle(&s.credential)
 	return err
 }
 
@@ -44,43 +50,32 @@ func (s *server) serve() {
 	for {
 		conn, err := s.Accept()
 		if err != nil {
-			return
+			return // the listener is closed
 		}
-		s.handle(conn)
+		s.running.Go(func() { s.handle(conn) })
 	}
 }
 
-// handle is the loop of every SSPI server, and then an echo.
+// handle is what every server does with a client: find out who it is, and only
+// then do what it wants.
 func (s *server) handle(conn net.Conn) {
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return
+	}
 	var context sspi.CtxtHandle
+	defer sspi.DeleteSecurityContext(&context) // right in every case, also after a refusal
 	if !s.authenticate(conn, &context) {
 		return
 	}
-	defer sspi.DeleteSecurityContext(&context)
-	for {
-		message, err := receive(conn)
-		if err != nil {
-			return
-		}
-		stream := sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{
-			{BufferType: sspi.SECBUFFER_STREAM, Buffer: message}, {BufferType: sspi.SECBUFFER_DATA},
-		}}
-		if code := sspi.DecryptMessage(&context, &stream, 0, nil); code != status.SEC_E_OK {
-			say("server", "DecryptMessage: %v", code)
-			return
-		}
-		text := string(stream.Buffers[1].Buffer)
-		say("server", "opened %q", text)
-		if err := s.answer(conn, &context, "you said: "+text); err != nil {
-			return
-		}
-	}
+	_ = s.echo(conn, &context) // until the client hangs up
 }
 
-// authenticate runs AcceptSecurityContext until it is done.
+// authenticate carries tokens between client and AcceptSecurityContext, and
+// reports whether that said SEC_E_OK. How many tokens there are is for the client
+// to decide.
 func (s *server) authenticate(conn net.Conn, context *sspi.CtxtHandle) bool {
-	var previous *sspi.CtxtHandle
+	var previous *sspi.CtxtHandle // nil the first time
 	for {
 		token, err := receive(conn)
 		if err != nil {
@@ -94,7 +89,10 @@ func (s *server) authenticate(conn net.Conn, context *sspi.CtxtHandle) bool {
 			flags.ASC_REQ_ALLOCATE_MEMORY|flags.ASC_REQ_EXTENDED_ERROR, sspi.SECURITY_NETWORK_DREP,
 			context, &out, &attributes, &expiry)
 		reply := out.Buffers[0].Buffer
-		say("server", "AcceptSecurityContext: %d bytes in, %v, %d bytes out", len(token), code, len(reply))
+		s.tell.say("server", "AcceptSecurityContext: %d bytes in, %v, %d bytes out", len(token), code, len(reply))
+		s.report(code, context, attributes, expiry)
+
+		// A reply goes out whatever the code is: a refused client waits for it too.
 		if len(reply) > 0 {
 			if err := send(conn, reply); err != nil {
 				return false
@@ -102,41 +100,38 @@ func (s *server) authenticate(conn net.Conn, context *sspi.CtxtHandle) bool {
 		}
 		switch code {
 		case status.SEC_E_OK:
-			introduce(context, attributes, expiry)
 			return true
 		case status.SEC_I_CONTINUE_NEEDED:
 			previous = context
 		default:
-			say("server", "refused: %v", context.Err())
-			sspi.DeleteSecurityContext(context)
 			return false
 		}
 	}
 }
 
-// introduce prints what the server knows now.
-func introduce(context *sspi.CtxtHandle, attributes flags.ASC_RET, expiry sspi.TimeStamp) {
+// report tells what the server knows after a call. A name counts as a whole: the
+// realm is a part of it. The reason of a refusal is for the operator, and never
+// for the client.
+func (s *server) report(code status.Code, context *sspi.CtxtHandle, attributes flags.ASC_RET, expiry sspi.TimeStamp) {
+	switch code {
+	case status.SEC_E_OK:
+	case status.SEC_I_CONTINUE_NEEDED:
+		s.tell.say("server", "waits for another token")
+		return
+	default:
+		err := context.Err()
+		if err == nil { // the call was wrong, and no exchange began
+			err = code.Err()
+		}
+		s.tell.say("server", "refuses: %v", err)
+		return
+	}
 	var names sspi.SecPkgContext_NativeNames
 	var key sspi.SecPkgContext_KeyInfo
 	sspi.QueryContextAttributes(context, sspi.SECPKG_ATTR_NATIVE_NAMES, &names)
 	sspi.QueryContextAttributes(context, sspi.SECPKG_ATTR_KEY_INFO, &key)
-	say("server", "the client is %s, and came to %s", names.ClientName, names.ServerName)
-	say("server", "granted %v", attributes)
-	say("server", "key of %s, %d bits; until %v", key.EncryptAlgorithmName, key.KeySize, expiry.Time())
-}
-
-// answer seals a message: the trailer goes before the text.
-func (s *server) answer(conn net.Conn, context *sspi.CtxtHandle, text string) error {
-	var sizes sspi.SecPkgContext_Sizes
-	if code := sspi.QueryContextAttributes(context, sspi.SECPKG_ATTR_SIZES, &sizes); code != status.SEC_E_OK {
-		return code.Err()
-	}
-	message := sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{
-		{BufferType: sspi.SECBUFFER_TOKEN, Buffer: make([]byte, sizes.SecurityTrailer)},
-		{BufferType: sspi.SECBUFFER_DATA, Buffer: []byte(text)},
-	}}
-	if code := sspi.EncryptMessage(context, 0, &message, 0); code != status.SEC_E_OK {
-		return code.Err()
-	}
-	return send(conn, append(message.Buffers[0].Buffer, message.Buffers[1].Buffer...))
+	s.tell.say("server", "knows %s, who came for %s", names.ClientName, names.ServerName)
+	s.tell.say("server", "grants %s", strings.NewReplacer("ASC_RET_", "", "|", ", ").Replace(attributes.String()))
+	s.tell.say("server", "shares a key of %s with the client", key.EncryptAlgorithmName)
+	s.tell.say("server", "may trust the ticket until %v", expiry.Time().Format(time.RFC1123))
 }
