@@ -47,8 +47,8 @@ func run(ctx context.Context, args []string) error {
 	once := fs.Bool("once", false, "serve one connection and exit")
 	verbose := fs.Bool("verbose", false, "log why a client was refused")
 	fs.Usage = func() {
-		fmt.Fprintln(fs.Output(), "usage: gss-server [flags] [service]\n\n"+
-			"service restricts it to one principal of the keytab, as in host@server.example.com.\n")
+		fmt.Fprint(fs.Output(), "usage: gss-server [flags] [service]\n\n"+
+			"service restricts it to one principal of the keytab, as in host@server.example.com.\n\n")
 		fs.PrintDefaults()
 	}
 	if err := fs.Parse(args); err != nil {

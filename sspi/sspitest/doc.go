@@ -9,7 +9,7 @@
 //
 // A server that makes its own acceptor is given the keys, by [Realm.Service] or
 // [Realm.Config]. A server behind a wire is spoken to with [Initiator.Next], one
-// token at a time. [Options] are all that a client can want or get wrong.
+// token at a time. [Options] are what a client may want, and what it may get wrong.
 //
 // # No passwords
 //
@@ -22,8 +22,8 @@
 // A realm from [NewRealm] has the system's clock and randomness. One from
 // [NewDeterministicRealm] has neither: its clock stands and its keys are always
 // the same, so that the same calls give the same bytes. [Realm.Advance] moves the
-// clock of either, for tests of what expires. A real server must never be given
-// keys of either kind.
+// clock of either, for tests of what expires. The keys of a deterministic realm are
+// known to everybody: give them to no server but one under test.
 //
 // # The other side
 //

@@ -11,7 +11,8 @@ import (
 )
 
 // DefaultFlags are what MIT's gss-client asks for unless told otherwise.
-const DefaultFlags = krbtest.DefaultFlags
+const DefaultFlags = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG |
+	flags.GSS_C_CONF_FLAG | flags.GSS_C_INTEG_FLAG
 
 // Options are a client's wishes, habits and faults. The zero value is a client
 // that does everything right, as MIT's does.
