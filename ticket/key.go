@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/gosspi/kerberos/flags"
@@ -14,6 +15,7 @@ import (
 // decides nothing.
 func (s *scratch) unseal(req *krb5.APReq, p *Params) (keytab.Entry, error) {
 	sealed := &req.Ticket.EncPart
+	s.plain = slices.Grow(s.plain, len(sealed.Cipher)) // once, not for each key that fails
 	if req.Options&flags.APUseSessionKey != 0 {
 		return s.unsealUserToUser(sealed, p.UserToUser)
 	}
@@ -54,7 +56,7 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 	sealed := &req.Ticket.EncPart
 	var admitted, named, exact bool
 	for entry := range p.Keys.All() {
-		if !admits(p.Services, entry.Principal) {
+		if !admits(p, &entry) {
 			continue
 		}
 		admitted = true
@@ -62,11 +64,11 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 			continue
 		}
 		named = true
-		if entry.Key.EType() == keytab.EType(sealed.EType) && (sealed.Kvno == 0 || entry.Kvno == sealed.Kvno) {
+		if entry.Key.EType() == keytab.EType(sealed.EType) && (sealed.Kvno == 0 || isVersion(entry.Kvno, sealed.Kvno)) {
 			exact = true
 		}
 	}
-	what := "the ticket is for " + strconv.Quote(string(name)) + ", kvno " + strconv.FormatUint(uint64(sealed.Kvno), 10) + ", " + keytab.EType(sealed.EType).String()
+	what := "the ticket is for " + krb5.Quote(name) + ", kvno " + strconv.FormatUint(uint64(sealed.Kvno), 10) + ", " + keytab.EType(sealed.EType).String()
 	switch {
 	case !admitted:
 		return &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key under the acceptor's name"}
@@ -78,14 +80,18 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 	return &status.Error{Reason: status.ReasonWrongKey, Detail: what + "; the keytab has that key version, with another key"}
 }
 
-func admits(services []keytab.Principal, p keytab.Principal) bool {
-	for _, s := range services {
-		if s == p {
-			return true
-		}
+// admits reports whether the entry may open tickets. That is decided in keytab,
+// where an entry that may is the first candidate for its own name.
+func admits(p *Params, entry *keytab.Entry) bool {
+	for first := range p.Keys.Candidates(p.Services, entry.Principal, entry.Key.EType(), entry.Kvno) {
+		return first.Principal == entry.Principal
 	}
-	return len(services) == 0
+	return false
 }
+
+// isVersion compares the version of a keytab's entry, of which the file may have
+// kept eight bits, with a ticket's.
+func isVersion(entry, ticket uint32) bool { return entry == ticket || entry == ticket&0xff }
 
 // held lists the keys of one principal, so that a stale keytab can be told from
 // a wrong one at a glance.
