@@ -23,6 +23,7 @@ func TestError_Refused(t *testing.T) {
 		code   int32 // 0: nothing is said
 	}{
 		"expired":             {sspitest.Options{EndTime: now.Add(-time.Hour)}, sspi.ContextConfig{}, status.ReasonTicketExpired, 32},
+		"expired, retrying":   {sspitest.Options{EndTime: now.Add(-time.Hour), RetrySkew: true}, sspi.ContextConfig{}, status.ReasonTicketExpired, 32},
 		"expired, one-way":    {sspitest.Options{EndTime: now.Add(-time.Hour), OneWay: true}, sspi.ContextConfig{}, status.ReasonTicketExpired, 0},
 		"expired, no answers": {sspitest.Options{EndTime: now.Add(-time.Hour)}, sspi.ContextConfig{NoErrorTokens: true}, status.ReasonTicketExpired, 0},
 		"expired, DCE style":  {sspitest.Options{EndTime: now.Add(-time.Hour), DCEStyle: true}, sspi.ContextConfig{}, status.ReasonTicketExpired, 32},

@@ -1,13 +1,16 @@
 package sspitest_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/ticket"
 )
 
 // etypes in the order in which MIT's libraries like them.
@@ -48,6 +51,31 @@ func TestETypes_Every(t *testing.T) {
 					sameContext(t, c, client, peer)
 				})
 			}
+		}
+	}
+}
+
+// TestETypes_NoSubkey: the context's key is the ticket's session key then, and
+// another one otherwise.
+func TestETypes_NoSubkey(t *testing.T) {
+	for _, without := range []bool{true, false} {
+		realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+		keys := table(t, realm)
+		client, err := realm.User("alice").Initiate(service, sspitest.Options{NoSubkey: without, OneWay: true, Raw: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := client.Next(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := ticket.Open(token, &ticket.Params{Keys: keys, Now: realm.Now(), Skew: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := client.SessionKey()
+		if err != nil || bytes.Equal(key, opened.Unproven().SessionKey.Bytes()) != without {
+			t.Errorf("without a subkey: %v; %v", without, err)
 		}
 	}
 }

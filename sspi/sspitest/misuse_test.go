@@ -49,6 +49,7 @@ func TestMisuse_Arguments(t *testing.T) {
 		"service of no name":               initiate(alice, "", sspitest.Options{}),
 		"unknown encryption type":          initiate(alice, service, sspitest.Options{TicketEType: 99}),
 		"unknown encryption type, session": initiate(alice, service, sspitest.Options{SessionEType: -1}),
+		"DES3":                             initiate(alice, service, sspitest.Options{SessionEType: 16}),
 		"unknown encryption type, subkey":  initiate(alice, service, sspitest.Options{SubkeyEType: keytab.EType(1)}),
 		"end before 1970":                  initiate(alice, service, sspitest.Options{EndTime: time.Unix(-1, 0)}),
 		"start after 9999":                 initiate(alice, service, sspitest.Options{StartTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}),

@@ -69,7 +69,6 @@ func TestOptions_Seen(t *testing.T) {
 		{"delegation that nobody wants", sspitest.Options{Delegate: true}, sspi.ContextConfig{}, status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Flags, asked }},
 		{"raw", sspitest.Options{Raw: true}, sspi.ContextConfig{AllowRawAPReq: true}, status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Flags, asked }},
 		{"raw, not allowed", sspitest.Options{Raw: true}, sspi.ContextConfig{}, status.ReasonMalformedToken, nil},
-		{"no subkey", sspitest.Options{NoSubkey: true, OneWay: true, SessionEType: keytab.AES128_CTS_HMAC_SHA1_96}, sspi.ContextConfig{}, status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.ContextEType, keytab.AES128_CTS_HMAC_SHA1_96 }},
 		{"RC4 ticket", sspitest.Options{TicketEType: keytab.RC4_HMAC}, sspi.ContextConfig{}, status.ReasonETypeRefused, nil},
 		{"RC4 session key", sspitest.Options{SessionEType: keytab.RC4_HMAC}, sspi.ContextConfig{}, status.ReasonETypeRefused, nil},
 		{"RC4 subkey", sspitest.Options{SubkeyEType: keytab.RC4_HMAC}, sspi.ContextConfig{}, status.ReasonETypeRefused, nil},
@@ -84,7 +83,11 @@ func TestOptions_Seen(t *testing.T) {
 		{"expired", sspitest.Options{EndTime: now.Add(-time.Hour)}, sspi.ContextConfig{}, status.ReasonTicketExpired, nil},
 		{"times", sspitest.Options{StartTime: now.Add(-time.Hour), EndTime: now.Add(time.Minute)}, sspi.ContextConfig{}, status.ReasonNone, func(p *sspi.Peer) (any, any) {
 			second := now.Truncate(time.Second)
-			return []time.Time{p.StartTime, p.EndTime}, []time.Time{second.Add(-time.Hour), second.Add(time.Minute)}
+			return []time.Time{p.AuthTime, p.StartTime, p.EndTime}, []time.Time{second.Add(-time.Hour), second.Add(-time.Hour), second.Add(time.Minute)}
+		}},
+		{"expired, but within the skew", sspitest.Options{EndTime: now.Add(-time.Minute)}, sspi.ContextConfig{}, status.ReasonNone, func(p *sspi.Peer) (any, any) {
+			end := now.Truncate(time.Second).Add(-time.Minute)
+			return []time.Time{p.StartTime, p.EndTime}, []time.Time{end.Add(-10 * time.Hour), end}
 		}},
 		{"times by default", sspitest.Options{}, sspi.ContextConfig{}, status.ReasonNone, func(p *sspi.Peer) (any, any) {
 			second := now.Truncate(time.Second)
