@@ -39,8 +39,9 @@ func TestPARSE_1_BitFlips(t *testing.T) {
 				all++
 				if err := m.Parse(b); err == nil {
 					accepted++
-					if got, want := meaning(t, m.Append(nil)), meaning(t, b); got != want {
-						t.Errorf("%s, bit %d: written as\n%s, want\n%s", k.name, bit, got, want)
+					written := m.Append(nil)
+					if !bytes.Equal(written, b) && meaning(t, written) != meaning(t, b) {
+						t.Errorf("%s, bit %d: %x is written as %x", k.name, bit, b, written)
 					}
 				} else if !isVerdict(err) {
 					t.Errorf("%s, bit %d: %v", k.name, bit, err)

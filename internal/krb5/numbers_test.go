@@ -25,6 +25,7 @@ func unhex(t *testing.T, s string) []byte {
 // TestPARSE_11_Flags reads AP-options of 0 to 64 bits. RFC 4120, Section 5.2.8:
 // bit 0 is the first; senders should send 32, and may send fewer or more.
 func TestPARSE_11_Flags(t *testing.T) {
+	sample := alice(t).apReq
 	for _, c := range []struct {
 		content string
 		want    uint32
@@ -59,7 +60,7 @@ func TestPARSE_11_Flags(t *testing.T) {
 		{"0100000001", 0, false}, // likewise
 	} {
 		var m krb5.APReq
-		b, _ := replaced(t, alice(t).apReq, "6e 30 a2 03", der(3, unhex(t, c.content)))
+		b, _ := replaced(t, sample, "6e 30 a2 03", der(3, unhex(t, c.content)))
 		err := m.Parse(b)
 		if !c.ok {
 			wantReason(t, c.content, err, status.ReasonMalformedToken)
@@ -77,7 +78,7 @@ func TestPARSE_11_Flags(t *testing.T) {
 			}
 		}
 		var m krb5.APReq
-		b, _ := replaced(t, alice(t).apReq, "6e 30 a2 03", der(3, []byte{byte(8*len(bits) - n)}, bits))
+		b, _ := replaced(t, sample, "6e 30 a2 03", der(3, []byte{byte(8*len(bits) - n)}, bits))
 		if err := m.Parse(b); err != nil || uint32(m.Options) != want {
 			t.Errorf("%d bits: %#x, %v, want %#x", n, uint32(m.Options), err, want)
 		}
@@ -124,14 +125,9 @@ var unsigned = []struct {
 
 // TestPARSE_13_UInt32 reads them as each of the fields that is one.
 func TestPARSE_13_UInt32(t *testing.T) {
-	mit := func(name string) []byte {
-		for _, k := range kinds(t) {
-			if k.name == name {
-				return k.samples[0]
-			}
-		}
-		t.Fatalf("no %s", name)
-		return nil
+	mit := make(map[string][]byte)
+	for _, k := range kinds(t) {
+		mit[k.name] = k.samples[0]
 	}
 	for _, c := range unsigned {
 		content := unhex(t, c.content)
@@ -157,7 +153,7 @@ func TestPARSE_13_UInt32(t *testing.T) {
 				return e.Kvno, e.HasKvno
 			}},
 		} {
-			b, n := replaced(t, mit(f.kind), f.path, der(2, content))
+			b, n := replaced(t, mit[f.kind], f.path, der(2, content))
 			if n != 1 {
 				t.Fatalf("%s has %d of %s", f.kind, n, f.path)
 			}

@@ -41,7 +41,7 @@ func TestElement_AsCryptobyte(t *testing.T) {
 	for tag := range 256 {
 		sameElement(t, []byte{byte(tag)}, asn1.Tag(tag))
 		for length := range 256 {
-			for _, n := range []int{0, 1, length - 1, length, length + 1, 300} {
+			for _, n := range []int{0, length - 1, length, length + 1, 300} {
 				if n < 0 {
 					continue
 				}
@@ -53,7 +53,7 @@ func TestElement_AsCryptobyte(t *testing.T) {
 		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 200000 {
+	for range 50000 {
 		b := make([]byte, random.IntN(12))
 		for i := range b {
 			b[i] = byte(random.Uint32())

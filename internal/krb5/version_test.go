@@ -71,8 +71,9 @@ func replaced(t *testing.T, sample []byte, p string, with []byte) (b []byte, n i
 func TestPARSE_9_AnotherMessage(t *testing.T) {
 	tagged := map[string]bool{"AP-REQ": true, "AP-REP": true, "KRB-ERROR": true, "KRB-CRED": true}
 	untagged := map[string]bool{"KERB-TGT-REQUEST": true, "KERB-TGT-REPLY": true}
-	for _, k := range kinds(t) {
-		for _, other := range kinds(t) {
+	all := kinds(t)
+	for _, k := range all {
+		for _, other := range all {
 			if k.name == other.name {
 				continue
 			}
