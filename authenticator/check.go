@@ -2,7 +2,6 @@ package authenticator
 
 import (
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
@@ -134,7 +133,7 @@ func (s *scratch) open(t *ticket.Ticket, content *ticket.Content, a *krb5.Authen
 func (s *scratch) checkClient(a *krb5.Authenticator, content *ticket.Content) error {
 	s.name = krb5.AppendPrincipal(s.name[:0], a.Client, a.ClientRealm)
 	if string(s.name) != content.Client.String() {
-		return &status.Error{Reason: status.ReasonNameMismatch, Detail: "the authenticator names " + strconv.Quote(string(s.name)) + ", the ticket " + strconv.Quote(content.Client.String())}
+		return &status.Error{Reason: status.ReasonNameMismatch, Detail: "the authenticator names " + krb5.Quote(s.name) + ", the ticket " + krb5.Quote([]byte(content.Client.String()))}
 	}
 	return nil
 }

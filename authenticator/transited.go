@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
 )
@@ -36,7 +37,7 @@ func checkTransited(c *ticket.Content, allowed []string) error {
 	}
 	for _, r := range realms {
 		if !slices.Contains(allowed, r) && !onPath(r, from, to) {
-			return &status.Error{Reason: status.ReasonTransited, Detail: "the client came through a realm that is not on the way and not allowed, and the KDC did not check the path"}
+			return &status.Error{Reason: status.ReasonTransited, Detail: "the client came through " + krb5.Quote([]byte(r)) + ", which is not on the way and not allowed, and the KDC did not check the path"}
 		}
 	}
 	return nil
