@@ -111,7 +111,7 @@ func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error
 	case err != nil:
 		return Verified{}, storeError(err)
 	case !fresh:
-		return Verified{}, &status.Error{Reason: status.ReasonReplay, Detail: "this authenticator was presented before"}
+		return Verified{}, &status.Error{Reason: status.ReasonReplay}
 	}
 	return Verified{c}, nil
 }
