@@ -19,9 +19,6 @@ func (s *scratch) unseal(req *krb5.APReq, p *Params) (keytab.Entry, error) {
 	if req.Options&flags.APUseSessionKey != 0 {
 		return s.unsealUserToUser(sealed, p.UserToUser)
 	}
-	if p.Keys == nil {
-		return keytab.Entry{}, &status.Error{Reason: status.ReasonNoKey, Detail: "there is no keytab"}
-	}
 	s.name = krb5.AppendPrincipal(s.name[:0], req.Ticket.Service, req.Ticket.Realm)
 	wanted := p.Keys.Principal(s.name)
 	for entry := range p.Keys.Candidates(p.Services, wanted, keytab.EType(sealed.EType), sealed.Kvno) {
@@ -60,7 +57,7 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 			continue
 		}
 		admitted = true
-		if wanted.IsZero() || entry.Principal != wanted {
+		if entry.Principal != wanted {
 			continue
 		}
 		named = true

@@ -151,7 +151,8 @@ type scratch struct {
 	name  []byte
 }
 
-// maxKept keeps one oversized ticket from making every later wipe a long one.
+// maxKept keeps one oversized ticket from making every later wipe a long one, and
+// from holding memory for good.
 const maxKept = 16 << 10
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -162,7 +163,7 @@ func (s *scratch) release() {
 	s.plain = s.plain[:cap(s.plain)]
 	clear(s.plain)
 	s.plain = s.plain[:0]
-	if cap(s.plain) <= maxKept {
+	if cap(s.plain) <= maxKept && cap(s.name) <= maxKept {
 		scratches.Put(s)
 	}
 }
