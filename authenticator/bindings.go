@@ -1,6 +1,7 @@
 package authenticator
 
 import (
+	"crypto/fips140"
 	"crypto/md5"
 	"crypto/subtle"
 	"encoding/binary"
@@ -160,6 +161,8 @@ func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
 		return BindingUnchecked, nil
 	case len(p.Bindings) == 0 && sent:
 		return BindingOfProxy, nil
+	case sent && fips140.Enforced():
+		return 0, &status.Error{Reason: status.ReasonUnsupported, Detail: "channel bindings are compared by MD5, which the FIPS 140-3 mode of this program forbids"}
 	case sent:
 		for i := range p.Bindings {
 			if p.Bindings[i].matches(c.bindings) {

@@ -1,6 +1,7 @@
 package etype
 
 import (
+	"crypto/fips140"
 	"slices"
 	"strconv"
 )
@@ -21,7 +22,7 @@ const (
 // String returns the registered name, such as "aes256-cts-hmac-sha1-96", or
 // "etype(99)" for a number that is not among the constants.
 func (id ID) String() string {
-	if p, ok := Lookup(id); ok {
+	if p := known(id); p != nil {
 		return p.name
 	}
 	if id == RC4 {
@@ -90,13 +91,24 @@ var profiles = [...]Profile{
 	},
 }
 
-// Lookup returns the profile of an implemented type.
+// Lookup returns the profile of an implemented type. Where the Go runtime enforces
+// FIPS 140-3 (GODEBUG=fips140=only), those that need SHA-1 are not implemented: a
+// use of it would panic.
 func Lookup(id ID) (*Profile, bool) {
+	p := known(id)
+	if p == nil || p.hash == sha1Hashing && fips140.Enforced() {
+		return nil, false
+	}
+	return p, true
+}
+
+// known is a type's profile, implemented or not.
+func known(id ID) *Profile {
 	// The four numbers are neighbours, the profiles stand in their order.
 	if i := int(id) - int(AES128SHA1); i >= 0 && i < len(profiles) {
-		return &profiles[i], true
+		return &profiles[i]
 	}
-	return nil, false
+	return nil
 }
 
 // Permitted reports whether a policy admits a type. A nil list is the default

@@ -1,0 +1,45 @@
+package etype
+
+import (
+	"crypto/fips140"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestFIPS140_Enforced: where SHA-1 is forbidden, its types are refused before it
+// is used, and the others work.
+func TestFIPS140_Enforced(t *testing.T) {
+	if !fips140.Enforced() {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestFIPS140_Enforced$", "-test.v")
+		cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "--- PASS: TestFIPS140_Enforced") {
+			t.Errorf("under fips140=only: %v\n%s", err, out)
+		}
+		return
+	}
+	for _, p := range profiles {
+		k, err := New(p.ID, make([]byte, p.KeyLen))
+		_, err2 := StringToKey(p.ID, "a long password of many words", "a salt of 16 bytes and more", 0)
+		if p.ID <= AES256SHA1 {
+			if status.ReasonOf(err) != status.ReasonETypeRefused || status.ReasonOf(err2) != status.ReasonETypeRefused || Permitted[ID](nil, int32(p.ID)) {
+				t.Errorf("%v: %v, %v", p.ID, err, err2)
+			}
+			continue
+		}
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		c, err := k.Encrypt(nil, make([]byte, ConfounderLen), []byte("text"), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := k.Decrypt(nil, c, 2); err != nil || string(b) != "text" {
+			t.Errorf("%v: %q, %v", p.ID, b, err)
+		}
+	}
+}
