@@ -1,0 +1,281 @@
+package authenticator_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// forwards sends credentials after a change to them.
+func forwards(d *desk, change func(q *krbtest.APReq, c *krbtest.Cred)) *krbtest.APReq {
+	q := d.request()
+	c := q.Forward()
+	change(q, c)
+	q.Flags |= flags.GSS_C_DELEG_FLAG
+	q.Cred = c.Bytes()
+	return q
+}
+
+func unchanged(*krbtest.APReq, *krbtest.Cred) {}
+
+func newDelegating(t testing.TB) *desk {
+	d := newDesk(t)
+	d.params.Delegate = true
+	return d
+}
+
+// TestDELEG_1_OnlyOnDemand: otherwise nothing is read, and the flag is not
+// granted.
+func TestDELEG_1_OnlyOnDemand(t *testing.T) {
+	junk := func(d *desk) *krbtest.APReq {
+		return d.request(func(q *krbtest.APReq) {
+			q.Flags |= flags.GSS_C_DELEG_FLAG
+			q.Cred = []byte("no KRB-CRED")
+		})
+	}
+	d := newDesk(t)
+	for name, q := range map[string]*krbtest.APReq{"good": forwards(d, unchanged), "junk": junk(d)} {
+		v := d.verified(name, q)
+		if v.Delegated() != nil || v.Flags() != krbtest.DefaultFlags {
+			t.Errorf("%s: %v, flags %v", name, v.Delegated(), v.Flags())
+		}
+	}
+	d = newDelegating(t)
+	if v := d.verified("none sent", d.request()); v.Delegated() != nil || v.Flags() != krbtest.DefaultFlags {
+		t.Errorf("none sent: %v, flags %v", v.Delegated(), v.Flags())
+	}
+	v := d.verified("no checksum", d.request(func(q *krbtest.APReq) { q.NoChecksum = true }))
+	if v.Delegated() != nil || v.Flags()&flags.GSS_C_DELEG_FLAG != 0 {
+		t.Errorf("no checksum: %v, flags %v", v.Delegated(), v.Flags())
+	}
+}
+
+// TestDELEG_1_Read: what the client forwarded comes whole.
+func TestDELEG_1_Read(t *testing.T) {
+	d := newDelegating(t)
+	var sent *krbtest.Cred
+	v := d.verified("good", forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) { sent = c }))
+	got := v.Delegated()
+	if got == nil || len(got.Tickets) != 1 || v.Flags()&flags.GSS_C_DELEG_FLAG == 0 {
+		t.Fatalf("%v, flags %v", got, v.Flags())
+	}
+	info, k := sent.Part.Info[0], got.Tickets[0]
+	if got.Client.String() != "alice@EXAMPLE.COM" || k.Client != got.Client || k.Service.String() != "krbtgt/EXAMPLE.COM@EXAMPLE.COM" {
+		t.Errorf("%v: %v for %v", got.Client, k.Client, k.Service)
+	}
+	if !bytes.Equal(k.Ticket, sent.Tickets[0]) || !bytes.Equal(k.SessionKey.Bytes(), info.Key.KeyValue) ||
+		k.Flags != flags.TicketForwardable|flags.TicketForwarded|flags.TicketPreAuthent {
+		t.Errorf("flags %v, ticket %x", k.Flags, k.Ticket)
+	}
+	if !k.AuthTime.Equal(info.AuthTime) || !k.StartTime.Equal(info.StartTime) || !k.EndTime.Equal(info.EndTime) || !k.RenewTill.IsZero() {
+		t.Errorf("times %v %v %v %v", k.AuthTime, k.StartTime, k.EndTime, k.RenewTill)
+	}
+	secret := fmt.Sprintf("%x", info.Key.KeyValue)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		text := fmt.Sprintf(verb, got) + fmt.Sprintf(verb, k.SessionKey)
+		if strings.Contains(text, secret) || strings.Contains(text, string(info.Key.KeyValue)) || strings.Contains(text, fmt.Sprint(info.Key.KeyValue)) ||
+			strings.Contains(text, fmt.Sprintf("%x", k.Ticket[:16])) {
+			t.Errorf("%s prints %s", verb, text)
+		}
+	}
+}
+
+// TestDELEG_1_Captured reads what MIT's client forwarded in an AD domain.
+func TestDELEG_1_Captured(t *testing.T) {
+	c, err := checkCaptured(t, "alice-deleg", authenticator.Params{Delegate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.Claim(t.Context(), authenticator.NewMemoryCache(0, authenticator.AcceptOlder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := v.Delegated()
+	if got == nil || len(got.Tickets) != 1 || got.Tickets[0].Service.String() != "krbtgt/AD.EXAMPLE.TEST@AD.EXAMPLE.TEST" ||
+		got.Client.String() != "alice@AD.EXAMPLE.TEST" || got.Tickets[0].SessionKey.IsZero() || v.Flags()&flags.GSS_C_DELEG_FLAG == 0 {
+		t.Errorf("%v, flags %v", got, v.Flags())
+	}
+}
+
+// TestDELEG_2_Descriptions: as many as tickets, whole, and the client's own.
+func TestDELEG_2_Descriptions(t *testing.T) {
+	type change = func(q *krbtest.APReq, c *krbtest.Cred)
+	info := func(change func(*krbtest.CredInfo)) change {
+		return func(_ *krbtest.APReq, c *krbtest.Cred) { change(&c.Part.Info[0]) }
+	}
+	good, bad := status.ReasonNone, status.ReasonBadDelegation
+	copies := func(tickets, infos int) change {
+		return func(_ *krbtest.APReq, c *krbtest.Cred) {
+			k, i := c.Tickets[0], c.Part.Info[0]
+			c.Tickets, c.Part.Info = nil, nil
+			for range tickets {
+				c.Tickets = append(c.Tickets, k)
+			}
+			for range infos {
+				c.Part.Info = append(c.Part.Info, i)
+			}
+		}
+	}
+	for _, row := range []struct {
+		name   string
+		change change
+		want   status.Reason
+	}{
+		{"one", copies(1, 1), good},
+		{"two", copies(2, 2), good},
+		{"eight", copies(8, 8), good},
+		{"nine", copies(9, 9), bad},
+		{"none", copies(0, 0), bad},
+		{"a ticket without description", copies(2, 1), bad},
+		{"a description without ticket", copies(1, 2), bad},
+		{"no ticket", copies(0, 1), bad},
+		{"no description", copies(1, 0), bad},
+		{"no client", info(func(i *krbtest.CredInfo) { i.PName = types.PrincipalName{} }), bad},
+		{"no client's realm", info(func(i *krbtest.CredInfo) { i.PRealm = "" }), bad},
+		{"no service", info(func(i *krbtest.CredInfo) { i.SName = types.PrincipalName{} }), bad},
+		{"no service's realm", info(func(i *krbtest.CredInfo) { i.SRealm = "" }), bad},
+		{"no end", info(func(i *krbtest.CredInfo) { i.EndTime = time.Time{} }), bad},
+		{"no start", info(func(i *krbtest.CredInfo) { i.StartTime = time.Time{} }), good},
+		{"another client", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"bob"} }), bad},
+		{"another case", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"Alice"} }), bad},
+		{"a client of another realm", info(func(i *krbtest.CredInfo) { i.PRealm = "EXAMPLE.ORG" }), bad},
+		{"a client of another name-type", info(func(i *krbtest.CredInfo) { i.PName.NameType = 10 }), good},
+		{"a client that is no UTF-8", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"alice\xff"} }), bad},
+		{"a service that is no UTF-8", info(func(i *krbtest.CredInfo) { i.SName.NameString = []string{"\xff"} }), bad},
+		{"a service of another realm", info(func(i *krbtest.CredInfo) { i.SRealm = "EXAMPLE.ORG" }), good},
+		{"a key of RC4", info(func(i *krbtest.CredInfo) { i.Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)} }), bad},
+		{"a short key", info(func(i *krbtest.CredInfo) { i.Key.KeyValue = i.Key.KeyValue[1:] }), bad},
+		{"the second is another's", func(q *krbtest.APReq, c *krbtest.Cred) {
+			copies(2, 2)(q, c)
+			c.Part.Info[1].PName = types.PrincipalName{NameType: 1, NameString: []string{"bob"}}
+		}, bad},
+	} {
+		d := newDelegating(t)
+		d.wants(row.name, forwards(d, row.change), row.want)
+	}
+}
+
+// TestDELEG_2_Timestamp: where there is one, it is recent.
+func TestDELEG_2_Timestamp(t *testing.T) {
+	for _, row := range []struct {
+		ahead time.Duration
+		want  status.Reason
+	}{
+		{0, status.ReasonNone},
+		{skew - time.Second, status.ReasonNone},
+		{-skew + time.Second, status.ReasonNone},
+		{skew + time.Second, status.ReasonBadDelegation},
+		{-skew - 2*time.Second, status.ReasonBadDelegation},
+		{24 * time.Hour, status.ReasonBadDelegation},
+		{-24 * time.Hour, status.ReasonBadDelegation},
+	} {
+		d := newDelegating(t)
+		d.wants(row.ahead.String(), forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) {
+			c.Part.Timestamp = c.Part.Timestamp.Add(row.ahead)
+		}), row.want)
+	}
+	d := newDelegating(t)
+	d.accepts("none", forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) { c.Part.Timestamp, c.Part.Usec = time.Time{}, 0 }))
+}
+
+// TestDELEG_3_Keys: subkey or session key, under usage 14, and never in clear.
+func TestDELEG_3_Keys(t *testing.T) {
+	other := func(e keytab.EType) func(*desk, *krbtest.APReq) types.EncryptionKey {
+		return func(d *desk, _ *krbtest.APReq) types.EncryptionKey { return d.realm.NewKey(e) }
+	}
+	session := func(_ *desk, q *krbtest.APReq) types.EncryptionKey { return q.Key }
+	subkey := func(_ *desk, q *krbtest.APReq) types.EncryptionKey { return q.Authenticator.SubKey }
+	good, bad := status.ReasonNone, status.ReasonBadDelegation
+	for _, row := range []struct {
+		name  string
+		key   func(*desk, *krbtest.APReq) types.EncryptionKey
+		usage uint32
+		want  status.Reason
+	}{
+		{"session key", session, 14, good},
+		{"subkey", subkey, 14, good},
+		{"session key, usage 11", session, 11, bad},
+		{"subkey, usage 0", subkey, 0, bad},
+		{"another key", other(18), 14, bad},
+		{"another type", other(20), 14, bad},
+		{"RC4", other(23), 14, bad},
+		{"the service's key", func(_ *desk, q *krbtest.APReq) types.EncryptionKey { return q.Ticket.Key }, 14, bad},
+		{"in clear", func(*desk, *krbtest.APReq) types.EncryptionKey { return types.EncryptionKey{} }, 14, bad},
+	} {
+		d := newDelegating(t)
+		d.wants(row.name, forwards(d, func(q *krbtest.APReq, c *krbtest.Cred) {
+			c.Key, c.Usage = row.key(d, q), row.usage
+		}), row.want)
+		if row.name == "subkey" {
+			continue
+		}
+		d.wants(row.name+", and no subkey", forwards(d, func(q *krbtest.APReq, c *krbtest.Cred) {
+			c.Key, c.Usage = row.key(d, q), row.usage
+			q.Authenticator.SubKey = types.EncryptionKey{}
+		}), row.want)
+	}
+	d := newDelegating(t)
+	d.accepts("a subkey of another type", forwards(d, func(q *krbtest.APReq, c *krbtest.Cred) {
+		q.Authenticator.SubKey = d.realm.NewKey(keytab.AES256_CTS_HMAC_SHA384_192)
+		c.Key = q.Authenticator.SubKey
+	}))
+}
+
+// TestDELEG_4_Bad: what is wanted and bad refuses.
+func TestDELEG_4_Bad(t *testing.T) {
+	d := newDelegating(t)
+	send := func(cred []byte) *krbtest.APReq {
+		return d.request(func(q *krbtest.APReq) {
+			q.Flags |= flags.GSS_C_DELEG_FLAG
+			q.Cred = cred
+		})
+	}
+	whole := forwards(d, unchanged).Cred
+	d.refuses("of another exchange", send(whole), status.ReasonBadDelegation)
+	d.refuses("empty", send([]byte{}), status.ReasonBadDelegation)
+	d.refuses("another message", send(d.request().Bytes()), status.ReasonBadDelegation)
+	d.refuses("bytes behind", forwardsBytes(d, func(b []byte) []byte { return append(b, 0) }), status.ReasonBadDelegation)
+	d.refuses("cut", forwardsBytes(d, func(b []byte) []byte { return b[:len(b)-1] }), status.ReasonBadDelegation)
+	// Not in the middle: what a ticket holds is for others to open.
+	for _, i := range []int{0, 1, 5, 10, len(whole) - 100, len(whole) - 1} {
+		d.refuses("a flipped bit", forwardsBytes(d, func(b []byte) []byte {
+			b[i] ^= 1
+			return b
+		}), status.ReasonBadDelegation)
+	}
+	for name, change := range map[string]func(*krbtest.APReq, *krbtest.Cred){
+		"version 4":    func(_ *krbtest.APReq, c *krbtest.Cred) { c.PVNO = 4 },
+		"message type": func(_ *krbtest.APReq, c *krbtest.Cred) { c.MsgType = 21 },
+	} {
+		d.refuses(name, forwards(d, change), status.ReasonBadDelegation)
+	}
+	d.refuses("the flag and nothing behind", d.request(func(q *krbtest.APReq) {
+		q.Flags |= flags.GSS_C_DELEG_FLAG
+	}), status.ReasonBadGSSChecksum)
+	d.refuses("option 2", d.request(func(q *krbtest.APReq) {
+		q.Flags |= flags.GSS_C_DELEG_FLAG
+		q.Extensions = append([]byte{2, 0, byte(len(whole)), byte(len(whole) >> 8)}, whole...)
+	}), status.ReasonBadGSSChecksum)
+	d.refuses("longer than the checksum", d.request(func(q *krbtest.APReq) {
+		q.Flags |= flags.GSS_C_DELEG_FLAG
+		q.Extensions = []byte{1, 0, 2, 0, 'x'}
+	}), status.ReasonBadGSSChecksum)
+}
+
+// forwardsBytes sends good credentials after a change to their bytes. The
+// session key they are sealed in is the exchange's own.
+func forwardsBytes(d *desk, change func([]byte) []byte) *krbtest.APReq {
+	q := forwards(d, unchanged)
+	q.Cred = change(q.Cred)
+	return q
+}

@@ -1,0 +1,69 @@
+package authenticator_test
+
+import (
+	"testing"
+
+	"github.com/jcmturner/gokrb5/v8/iana/nametype"
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/internal/vectors"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestAPREQ_8_VectorsThroughCheck: MIT's fields, in tickets. With all of their
+// realms allowed they pass, unless they do not expand; with the KDC's word they
+// all do.
+func TestAPREQ_8_VectorsThroughCheck(t *testing.T) {
+	for _, row := range vectors.Load(t).TransitedExpand {
+		d := deskOf(t, krbtest.NewRealm(row.Server))
+		request := func(f flags.Ticket) *krbtest.APReq {
+			k := d.realm.Ticket("alice", service)
+			k.Part.CRealm = row.Client
+			k.Part.CName = types.PrincipalName{NameType: nametype.KRB_NT_PRINCIPAL, NameString: []string{"alice"}}
+			k.Part.Transited.Contents = []byte(row.Contents)
+			k.Part.Flags = krbtest.TicketFlags(f)
+			return k.APReq()
+		}
+		d.params.TransitedRealms = row.Realms
+		want := status.ReasonNone
+		if row.Error {
+			want = status.ReasonTransited
+		}
+		d.wants(row.Contents, request(0), want)
+		d.accepts(row.Contents+", by the KDC's word", request(flags.TicketTransitedPolicyChecked))
+	}
+}
+
+// TestAPREQ_8_EveryRealmCounts: one realm on the way that is not allowed
+// refuses, wherever it stands; and what the client may say does not matter.
+func TestAPREQ_8_EveryRealmCounts(t *testing.T) {
+	for contents, want := range map[string]status.Reason{
+		"":                      status.ReasonNone,
+		"A.ORG,B.ORG":           status.ReasonNone,
+		"EVIL.ORG,A.ORG,B.ORG":  status.ReasonTransited,
+		"A.ORG,EVIL.ORG,B.ORG":  status.ReasonTransited,
+		"A.ORG,B.ORG,EVIL.ORG":  status.ReasonTransited,
+		"a.org":                 status.ReasonTransited,
+		"A.ORG.":                status.ReasonTransited,
+		"A.ORG\x00":             status.ReasonTransited,
+		"XA.ORG":                status.ReasonTransited,
+		"\xff":                  status.ReasonTransited,
+		"EVILEXAMPLE.COM":       status.ReasonTransited,
+		"EXAMPLE.COM.EVIL.ORG":  status.ReasonTransited,
+		"A.ORG,/EVIL,B.ORG":     status.ReasonTransited,
+		" A.ORG":                status.ReasonNone,
+		"\\A.ORG":               status.ReasonNone,
+		"A.ORG,B.ORG,A.ORG":     status.ReasonNone,
+		"EXAMPLE.COM":           status.ReasonNone,
+		"DEV.EXAMPLE.COM,A.ORG": status.ReasonNone,
+	} {
+		d := newDesk(t)
+		d.params.TransitedRealms = []string{"A.ORG", "B.ORG"}
+		k := d.realm.Ticket("alice@DEV.EXAMPLE.COM", service)
+		k.Part.Flags = krbtest.TicketFlags(0)
+		k.Part.Transited.Contents = []byte(contents)
+		d.wants(contents, k.APReq(), want)
+	}
+}
