@@ -3,6 +3,9 @@ package krb5_test
 import (
 	"slices"
 	"testing"
+
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/status"
 )
 
 // spoilers make of an element one that BER might still read, or that no encoding
@@ -121,5 +124,20 @@ func TestPARSE_4_NothingBehindTheMessage(t *testing.T) {
 				refused(t, k.name, k.new(), slices.Concat(sample, rest))
 			}
 		}
+	}
+}
+
+// TestPARSE_4_NothingBehindAList does the same to the lists that are read by
+// themselves, such as what AD-IF-RELEVANT holds.
+func TestPARSE_4_NothingBehindAList(t *testing.T) {
+	list := der(0x30, pair(1, "one"), pair(2, "two"))
+	for _, b := range [][]byte{
+		append(slices.Clone(list), 0), append(slices.Clone(list), 5, 0), slices.Concat(list, list), list[:len(list)-1],
+		der(0x31, pair(1, "one")), der(0x10, pair(1, "one")), pair(1, "one"),
+	} {
+		_, err := krb5.ReadAuthorizationData(b)
+		wantReason(t, "ReadAuthorizationData", err, status.ReasonMalformedToken)
+		_, err = krb5.ReadAddresses(b)
+		wantReason(t, "ReadAddresses", err, status.ReasonMalformedToken)
 	}
 }
