@@ -21,15 +21,14 @@ type cursor struct {
 	off  int // in the first of segs
 }
 
-// run returns the bytes that follow without a gap; nothing only at the end.
+// run returns the bytes that follow without a gap. There must be some.
 func (c *cursor) run() []byte {
-	for len(c.segs) > 0 {
+	for {
 		if s := &c.segs[0]; !s.SignOnly && c.off < len(s.B) {
 			return s.B[c.off:]
 		}
 		c.segs, c.off = c.segs[1:], 0
 	}
-	return nil
 }
 
 // peek copies the bytes that follow to dst.

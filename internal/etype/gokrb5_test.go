@@ -72,11 +72,14 @@ func wantSame(t *testing.T, what string, got, want []byte) {
 
 func TestGokrb5_Encryption(t *testing.T) {
 	eachID(t, 0, func(t *testing.T, s source, id etype.ID) {
-		for n := range 201 {
+		for n := range 204 {
 			k, theirs := s.keys(t, id)
 			usage := s.usage()
 			if n%2 == 1 {
 				k.Prepare(usage)
+			}
+			if n > 200 {
+				n = 1 << 16 / (n - 200) // some long ones, a whole number of blocks and not
 			}
 			plaintext, confounder := s.bytes(n), s.bytes(etype.ConfounderLen)
 			what := fmt.Sprintf("usage %d, %d bytes", usage, n)

@@ -147,7 +147,12 @@ func TestScratch_Put(t *testing.T) {
 			},
 			"checksum": func(s *scratch) { k.checksum(s, randomBytes(5, 77), 3) },
 			"derive":   func(s *scratch) { k.deriveUsage(s, 3, forIntegrity) },
-			"keep":     func(s *scratch) { s.keep(new(hmacKey), randomBytes(5, 16)) },
+			"anything": func(s *scratch) {
+				for _, b := range [][]byte{s.pad[:], s.sum[:], s.key[:], s.confounder[:], s.tail[:], s.vector[:]} {
+					copy(b, randomBytes(5, len(b)))
+				}
+			},
+			"keep": func(s *scratch) { s.keep(new(hmacKey), randomBytes(5, 16)) },
 		} {
 			s, fresh := p.hash.pool.New().(*scratch), p.hash.pool.New().(*scratch)
 			use(s)
