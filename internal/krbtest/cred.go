@@ -20,6 +20,7 @@ type Cred struct {
 	PVNO, MsgType int
 	Tickets       [][]byte
 	Part          CredPart
+	Plaintext     []byte              // in place of Part, unless nil
 	Key           types.EncryptionKey // type 0: in clear, as RFC 4120 allows
 	Usage         uint32
 
@@ -84,7 +85,10 @@ func (q *APReq) Forward() *Cred {
 
 // Bytes seals and encodes the KRB-CRED.
 func (c *Cred) Bytes() []byte {
-	plaintext := application(asnAppTag.EncKrbCredPart, c.Part)
+	plaintext := c.Plaintext
+	if plaintext == nil {
+		plaintext = application(asnAppTag.EncKrbCredPart, c.Part)
+	}
 	part := encryptedData{Cipher: plaintext}
 	if c.Key.KeyType != 0 {
 		part = c.kdc.seal(c.Key, c.Usage, plaintext, 0, 0)
