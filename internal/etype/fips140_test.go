@@ -10,14 +10,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestFIPS140_Enforced: where SHA-1 is forbidden, its types are refused before it
+// TestEnforcedFIPS_Types: where SHA-1 is forbidden, its types are refused before it
 // is used, and the others work.
-func TestFIPS140_Enforced(t *testing.T) {
+func TestEnforcedFIPS_Types(t *testing.T) {
 	if !fips140.Enforced() {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestFIPS140_Enforced$", "-test.v")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestEnforcedFIPS_Types$", "-test.v")
 		cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "--- PASS: TestFIPS140_Enforced") {
+		if err != nil || !strings.Contains(string(out), "--- PASS: TestEnforcedFIPS_Types") {
 			t.Errorf("under fips140=only: %v\n%s", err, out)
 		}
 		return

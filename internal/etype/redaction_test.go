@@ -94,7 +94,6 @@ func TestKEY_10_NoVerbPrintsAKey(t *testing.T) {
 						check("%"+flag+string(verb), fmt.Sprintf("%"+flag+string(verb), held))
 					}
 				}
-				check("%!", fmt.Sprintf("%!", held))
 				if b, err := json.Marshal(held); err == nil {
 					check("JSON", string(b))
 				}
