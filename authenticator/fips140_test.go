@@ -10,14 +10,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestFIPS140_Bindings: where MD5 is forbidden, bindings that would need it refuse
+// TestEnforcedFIPS_Bindings: where MD5 is forbidden, bindings that would need it refuse
 // the client and do not panic.
-func TestFIPS140_Bindings(t *testing.T) {
+func TestEnforcedFIPS_Bindings(t *testing.T) {
 	if !fips140.Enforced() {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestFIPS140_Bindings$", "-test.v")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestEnforcedFIPS_Bindings$", "-test.v")
 		cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "--- PASS: TestFIPS140_Bindings") {
+		if err != nil || !strings.Contains(string(out), "--- PASS: TestEnforcedFIPS_Bindings") {
 			t.Errorf("under fips140=only: %v\n%s", err, out)
 		}
 		return

@@ -61,7 +61,7 @@ func TestAccept_Framing(t *testing.T) {
 }
 
 // TestAccept_MaxToken: the limit is the last length that passes.
-func TestAccept_MaxToken(t *testing.T) {
+func TestPARSE_2_MaxToken(t *testing.T) {
 	s := newSite(t)
 	q := s.request()
 	token := q.Token()
