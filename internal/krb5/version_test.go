@@ -1,6 +1,7 @@
 package krb5_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -88,24 +89,33 @@ func TestPARSE_9_AnotherMessage(t *testing.T) {
 	}
 }
 
-// TestPARSE_9_EveryApplicationTag puts every tag around an AP-REQ. The numbers of
+// TestPARSE_9_EveryTag puts every tag around an AP-REQ. The numbers of
 // RFC 4120, Section 7.5.7, that are messages an acceptor could be sent by mistake
-// are called that; the parts, and the numbers that nobody has, are malformed.
-func TestPARSE_9_EveryApplicationTag(t *testing.T) {
+// are called that; the parts, the numbers that nobody has, other classes and what
+// is not whole are malformed.
+func TestPARSE_9_EveryTag(t *testing.T) {
 	root := tree(t, alice(t).apReq)
 	messages := map[byte]bool{
 		10: true, 11: true, 12: true, 13: true, 15: true, // AS and TGS exchange, AP-REP
 		20: true, 21: true, 22: true, 30: true, // SAFE, PRIV, CRED, ERROR
 	}
-	for n := range byte(31) {
-		root.tag = 0x60 | n
+	for tag := range 256 {
+		root.tag = byte(tag)
+		b := root.bytes()
+		if !root.isConstructed() {
+			b = der(byte(tag), bytes.Repeat([]byte{1}, 8))
+		}
 		want := status.ReasonMalformedToken
-		if messages[n] {
+		if tag&0xe0 == 0x60 && messages[byte(tag&0x1f)] {
 			want = status.ReasonWrongMessageType
 		}
-		if n != 14 {
-			var m krb5.APReq
-			wantReason(t, fmt.Sprintf("[APPLICATION %d]", n), m.Parse(root.bytes()), want)
+		if tag == 0x6e {
+			continue
 		}
+		var m krb5.APReq
+		what := fmt.Sprintf("tag %#x", tag)
+		wantReason(t, what, m.Parse(b), want)
+		wantReason(t, what+", a byte behind", m.Parse(append(b, 0)), status.ReasonMalformedToken)
+		wantReason(t, what+", a byte less", m.Parse(b[:len(b)-1]), status.ReasonMalformedToken)
 	}
 }
