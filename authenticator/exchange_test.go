@@ -206,3 +206,21 @@ func TestCheck_SubkeyRefused(t *testing.T) {
 	d.params.ETypes = []keytab.EType{keytab.AES256_CTS_HMAC_SHA384_192}
 	d.refuses("not permitted here", d.request(), status.ReasonETypeRefused)
 }
+
+// TestAPREQ_4_Usage: an authenticator opens under usage 11 and no other.
+func TestAPREQ_4_Usage(t *testing.T) {
+	d := newDesk(t)
+	for _, usage := range []uint32{0, 2, 7, 10, 12, 14, 22, 23, 24, 25} {
+		d.refuses("another usage", d.request(func(q *krbtest.APReq) { q.Usage = usage }), status.ReasonWrongKey)
+	}
+}
+
+// TestAPREQ_5_Label: a ciphertext that is labelled with another type than the
+// session key's does not open, though its bytes would.
+func TestAPREQ_5_Label(t *testing.T) {
+	d := newDesk(t)
+	for _, label := range []int32{17, 19, 20, 23, 3, -1, 1 << 30} {
+		d.refuses("another label", d.request(func(q *krbtest.APReq) { q.EType = label }), status.ReasonWrongKey)
+	}
+	d.refuses("a key of another type", d.request(func(q *krbtest.APReq) { q.Key = d.realm.NewKey(17) }), status.ReasonWrongKey)
+}

@@ -1,0 +1,73 @@
+package authenticator
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+// watch makes Check take its scratch from the result, and ends that with the
+// test.
+func watch(t *testing.T) *scratch {
+	t.Helper()
+	s := new(scratch)
+	scratches = sync.Pool{New: func() any { return s }}
+	t.Cleanup(func() { scratches = sync.Pool{New: func() any { return new(scratch) }} })
+	return s
+}
+
+// TestCheck_Wipes: of the authenticator's plaintext, which holds the subkey,
+// nothing is left, whether Check accepts or not.
+func TestCheck_Wipes(t *testing.T) {
+	const service = "HTTP/www.example.com"
+	for name, change := range map[string]func(*krbtest.APReq){
+		"accepted":  func(*krbtest.APReq) {},
+		"refused":   func(q *krbtest.APReq) { q.SetTime(q.Time().Add(-time.Hour)) },
+		"malformed": func(q *krbtest.APReq) { q.Authenticator.Cusec = 1_000_000 },
+		"long": func(q *krbtest.APReq) {
+			q.Extensions = append([]byte{0, 0, 0, 9, 0, 0, 0x40, 0}, make([]byte, 1<<14)...)
+		},
+	} {
+		s := watch(t)
+		s.plain = bytes.Repeat([]byte("old!"), 64)
+		r := krbtest.NewRealm("EXAMPLE.COM")
+		q := r.Ticket("alice", service).APReq()
+		change(q)
+		opened, err := ticket.Open(q.Bytes(), &ticket.Params{Keys: r.Service(service), Now: r.Now(), Skew: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Check(opened, &Params{Now: r.Now(), Skew: time.Minute})
+		if (err == nil) != (name == "accepted" || name == "long") {
+			t.Fatalf("%s: %v", name, err)
+		}
+		left := s.plain[:cap(s.plain)]
+		if len(s.plain) != 0 || len(left) < 64 || !bytes.Equal(left, make([]byte, len(left))) {
+			t.Errorf("%s: %d bytes, %x", name, len(left), left[:64])
+		}
+	}
+}
+
+// TestCheck_KeepsNoLongScratch: one oversized authenticator does not make every
+// later wipe a long one.
+func TestCheck_KeepsNoLongScratch(t *testing.T) {
+	for size, kept := range map[int]bool{maxKept: true, maxKept + 1: false} {
+		watch(t)
+		s := &scratch{plain: make([]byte, size)}
+		if cap(s.plain) != size {
+			t.Skipf("a slice of %d bytes has room for %d", size, cap(s.plain))
+		}
+		s.release()
+		found := false
+		for range 100 { // a pool may drop what it is given, but not make it up
+			found = found || scratches.Get() == any(s)
+		}
+		if found && !kept {
+			t.Errorf("a scratch of %d bytes was kept", size)
+		}
+	}
+}
