@@ -1,6 +1,7 @@
 """MIT's acceptor behind the protocol of wire.py: the control for initiator.py.
 
-Prints the port that it listens on, then serves connections until it is ended.
+Prints the port that it listens on, then serves connections until it is ended. Its
+argument, if there is one, is the application data of its channel bindings.
 """
 
 import json
@@ -14,6 +15,9 @@ from gssapi import raw
 import wire
 
 
+BINDINGS = raw.ChannelBindings(application_data=sys.argv[1].encode()) if len(sys.argv) > 1 else None
+
+
 def accept(sock):
     context = None
     while True:
@@ -21,7 +25,7 @@ def accept(sock):
         if op != "T":
             raise ValueError(op)
         try:
-            res = raw.accept_sec_context(token, None, context)
+            res = raw.accept_sec_context(token, None, context, BINDINGS)
         except gssapi.exceptions.GSSError as e:
             if getattr(e, "token", None):
                 wire.send(sock, "T", e.token)
@@ -42,9 +46,12 @@ def answer(sock, context, op, payload):
         res = raw.unwrap(context, payload)
         wire.send(sock, "W", raw.wrap(context, res.message, res.encrypted).message)
     elif op == "M":
-        mic, message = wire.unpack_mic(payload)
+        mic, message = wire.unpack(payload)
         raw.verify_mic(context, message, mic)
-        wire.send(sock, "M", wire.pack_mic(raw.get_mic(context, message), message))
+        wire.send(sock, "M", wire.pack(raw.get_mic(context, message), message))
+    elif op == "V":
+        lead, data, sealed = wire.open_iov(context, payload)
+        wire.send(sock, "V", wire.seal_iov(context, lead, data, sealed))
     elif op == "S":
         tokens = [raw.wrap(context, wire.message(100, i), True).message for i in range(3)]
         for i in (0, 0, 2, 1):

@@ -1,7 +1,7 @@
 """An initiator on Debian's python3-gssapi, which is MIT's library.
 
-Reads a plan as JSON on standard input, runs it, and writes what it saw as JSON on
-standard output. Only gssapi.raw is used: SecurityContext.step() puts errors off
+Reads a list of plans as JSON on standard input, runs them, and writes what it saw
+of each as JSON on standard output. Only gssapi.raw is used: SecurityContext.step() puts errors off
 to the next call, so that a refusal looks like success.
 """
 
@@ -53,7 +53,7 @@ class Initiator:
             self.establish()
             if self.seen["established"]:
                 for step in self.plan.get("steps", []):
-                    self.seen["steps"].append(getattr(self, step.pop("do"))(**step))
+                    self.seen["steps"].append(getattr(self, step["do"])(**{k: v for k, v in step.items() if k != "do"}))
         finally:
             self.sock.close()
         if self.plan.get("replay"):
@@ -104,6 +104,7 @@ class Initiator:
             op, payload = wire.receive(sock)
             seen = {"op": op}
             if op == "T":
+                seen["answer"] = payload.hex()
                 try:
                     self.init(self.init().context, payload)
                 except gssapi.exceptions.GSSError as e:
@@ -120,25 +121,37 @@ class Initiator:
         wire.send(self.sock, "W", res.message)
         op, payload = wire.receive(self.sock)
         if op != "W":
-            return {"size": size, "refused": payload.decode()}
+            return {"size": size, "sealed": conf, "refused": payload.decode()}
         back = raw.unwrap(self.context, payload)
         return {"size": size, "sealed": res.encrypted, "sealed_back": back.encrypted, "echo": back.message == message}
 
     def mic(self, size):
         message = wire.message(size)
-        wire.send(self.sock, "M", wire.pack_mic(raw.get_mic(self.context, message), message))
+        wire.send(self.sock, "M", wire.pack(raw.get_mic(self.context, message), message))
         op, payload = wire.receive(self.sock)
         if op != "M":
             return {"size": size, "refused": payload.decode()}
-        mic, echo = wire.unpack_mic(payload)
+        mic, echo = wire.unpack(payload)
         raw.verify_mic(self.context, message, mic)
         return {"size": size, "echo": echo == message}
 
-    def token(self, kind, seed):
-        message = wire.message(100, seed)
+    def iov(self, size, conf):
+        """A message in pieces, the first of which is signed and not sealed."""
+        lead, message = b"signed only", wire.message(size)
+        wire.send(self.sock, "V", wire.seal_iov(self.context, lead, message, conf))
+        op, payload = wire.receive(self.sock)
+        if op != "V":
+            return {"size": size, "refused": payload.decode()}
+        lead_back, back, sealed = wire.open_iov(self.context, payload)
+        return {"size": size, "sealed": conf, "sealed_back": sealed, "echo": (lead_back, back) == (lead, message)}
+
+    def token(self, kind, seed, size=100):
+        message = wire.message(size, seed)
         if kind == "wrap":
             return "W", raw.wrap(self.context, message, True).message
-        return "M", wire.pack_mic(raw.get_mic(self.context, message), message)
+        if kind == "sign":
+            return "W", raw.wrap(self.context, message, False).message
+        return "M", wire.pack(raw.get_mic(self.context, message), message)
 
     def sequence(self, kind):
         """A message twice, one skipped, and the late one."""
@@ -157,6 +170,8 @@ class Initiator:
         verdicts = []
         for _ in range(4):
             op, payload = wire.receive(self.sock)
+            if op == "E":
+                return {"refused": payload.decode()}
             try:
                 raw.unwrap(self.context, payload)
                 verdicts.append("OK")
@@ -164,15 +179,30 @@ class Initiator:
                 verdicts.append(wire.verdict(e))
         return {"verdicts": verdicts}
 
-    def tamper(self, kind, at):
-        """One bit of a token is changed; at counts from the end if negative."""
-        op, token = self.token(kind, 0)
-        token = bytearray(token)
-        token[at] ^= 0x01
-        wire.send(self.sock, op, bytes(token))
-        op, payload = wire.receive(self.sock)
-        return {"verdicts": [payload.decode() if op == "E" else "OK"]}
+    def flip(self, kind, size):
+        """Every bit of a token is changed, one at a time."""
+        op, token = self.token(kind, 0, size)
+        skip = 0 if op == "W" else 4  # the length in front of a signature
+        end = len(token) if op == "W" else 4 + len(wire.unpack(token)[0])
+        verdicts = []
+        for bit in range(8 * skip, 8 * end):
+            changed = bytearray(token)
+            changed[bit // 8] ^= 0x80 >> bit % 8
+            wire.send(self.sock, op, bytes(changed))
+            op_back, payload = wire.receive(self.sock)
+            verdicts.append(payload.decode() if op_back == "E" else "OK")
+        return {"verdicts": verdicts}
+
+    def cut(self, kind, size):
+        """Every beginning of a token that is not all of it."""
+        _, token = self.token(kind, 0, size)
+        verdicts = []
+        for n in range(len(token)):
+            wire.send(self.sock, "W", token[:n])
+            op, payload = wire.receive(self.sock)
+            verdicts.append(payload.decode() if op == "E" else "OK")
+        return {"verdicts": verdicts}
 
 
 if __name__ == "__main__":
-    json.dump(Initiator(json.load(sys.stdin)).run(), sys.stdout)
+    json.dump([Initiator(plan).run() for plan in json.load(sys.stdin)], sys.stdout)

@@ -2,11 +2,14 @@
 
 A frame is op(1) | length(4, big-endian) | payload. Ops: T a context token; C, A
 and R what became of it (continue, accepted, refused; JSON); W a wrap token, M a
-signature with its message, E the verdict on one that was refused; S a wish for
-messages out of order.
+signature with its message, V the buffers of an IOV (header, signed only, data), E
+the verdict on one that was refused; S a wish for messages out of order.
 """
 
 import struct
+
+from gssapi import raw
+from gssapi.raw import IOVBufferType
 
 LIMIT = 1 << 21
 
@@ -33,18 +36,38 @@ def receive(sock):
     return head[:1].decode(), read(sock, n)
 
 
-def pack_mic(mic, message):
-    return struct.pack(">I", len(mic)) + mic + message
+def pack(*parts):
+    """Each part with its length in front."""
+    return b"".join(struct.pack(">I", len(p)) + p for p in parts)
 
 
-def unpack_mic(payload):
-    (n,) = struct.unpack(">I", payload[:4])
-    return payload[4:4 + n], payload[4 + n:]
+def unpack(payload):
+    parts = []
+    while payload:
+        (n,) = struct.unpack(">I", payload[:4])
+        parts.append(payload[4:4 + n])
+        payload = payload[4 + n:]
+    return parts
 
 
 def message(size, seed=0):
     """A message in which every byte tells its place."""
     return bytes((i * 7 + i // 251 + seed) & 0xFF for i in range(size))
+
+
+def seal_iov(context, lead, data, conf):
+    """A message in the shape of an SSPI caller: a header, and the data in place."""
+    iov = raw.IOV(IOVBufferType.header, (IOVBufferType.sign_only, lead), data, std_layout=False)
+    raw.wrap_iov(context, iov, conf)
+    return pack(iov[0].value, lead, iov[2].value)
+
+
+def open_iov(context, payload):
+    """The message, and whether it was sealed."""
+    header, lead, data = unpack(payload)
+    iov = raw.IOV((IOVBufferType.header, False, header), (IOVBufferType.sign_only, lead), data, std_layout=False)
+    res = raw.unwrap_iov(context, iov)
+    return lead, iov[2].value, res.encrypted
 
 
 SUPPLEMENTARY = {1 << 1: "DUPLICATE", 1 << 2: "OLD", 1 << 3: "UNSEQ", 1 << 4: "GAP"}
@@ -57,4 +80,6 @@ def verdict(error):
     routine = (error.maj_code >> 16) & 0xFF
     if routine:
         words.append(ROUTINE.get(routine, str(routine)))
+    if error.maj_code >> 24:
+        words.append("CALL")
     return "|".join(words) or "OK"
