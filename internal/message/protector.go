@@ -101,7 +101,7 @@ func (p *Protector) usage(slot **etype.Usage, number uint32) (*etype.Usage, erro
 	}
 	k, err := etype.New(p.profile.ID, p.key[:p.profile.KeyLen])
 	if err != nil {
-		return nil, err
+		return nil, err // unreachable: Init looked at type and length
 	}
 	defer k.Wipe()
 	*slot, err = k.Usage(number)

@@ -102,10 +102,7 @@ func (p *Protector) openSegments(s *scratch, u *etype.Usage, h header, token []b
 		return errAltered()
 	}
 	plain, tail, mac, confounder := layout.split(token)
-	if err := u.Open(s.sealed(confounder, segs, tail), mac); err != nil {
-		return errAltered()
-	}
-	if !sameHeader(plain, tail[layout.filler:]) {
+	if u.Open(s.sealed(confounder, segs, tail), mac) != nil || !sameHeader(plain, tail[layout.filler:]) {
 		return errAltered()
 	}
 	return p.window.check(h.number)

@@ -186,6 +186,18 @@ func TestSegments_Opens(t *testing.T) {
 	})
 }
 
+// TestMSG_12_ShortDetached: a token that has no whole header, before any data.
+func TestMSG_12_ShortDetached(t *testing.T) {
+	styles(t, func(t *testing.T, p *peer, sealed bool) {
+		token := p.detached(shape(text), sealed)
+		for n := range 16 {
+			if _, err := p.OpenSegments(token[:n], shape(text)); status.ReasonOf(err) != status.ReasonMalformedToken {
+				t.Errorf("%d bytes: %v", n, err)
+			}
+		}
+	})
+}
+
 // TestSegments_WrongLayout: a token that was cut elsewhere, or that is rotated so
 // that it cannot lie before the data, is refused, and the data zeroed if it was
 // sealed.

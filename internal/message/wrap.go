@@ -109,10 +109,7 @@ func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []by
 	text.read(message, etype.ConfounderLen)
 
 	segs := append(s.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}, etype.Segment{B: tail})
-	if err := u.Open(segs, mac); err != nil {
-		return nil, errAltered() // Open has zeroed it
-	}
-	if !sameHeader(plain, tail) {
+	if u.Open(segs, mac) != nil || !sameHeader(plain, tail) {
 		clear(message)
 		return nil, errAltered()
 	}
