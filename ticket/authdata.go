@@ -47,7 +47,7 @@ func findPAC(authData []byte) ([]byte, error) {
 			if found != nil {
 				return nil, &status.Error{Reason: status.ReasonPACBad, Detail: "the ticket has more than one PAC"}
 			}
-			found = e.Data[:len(e.Data):len(e.Data)]
+			found = e.Data
 		}
 	}
 }
