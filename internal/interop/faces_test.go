@@ -49,7 +49,7 @@ func describe(c *sspi.Context) acceptorPeer {
 	return out
 }
 
-func (f *goFace) open(token []byte) ([]byte, bool, error) { return f.c.Unwrap(nil, token) }
+func (f *goFace) open(token []byte) ([]byte, bool, error)        { return f.c.Unwrap(nil, token) }
 func (f *goFace) seal(message []byte, conf bool) ([]byte, error) { return f.c.Wrap(nil, message, conf) }
 
 func (f *goFace) verify(message, mic []byte) error    { return f.c.VerifyMIC(message, mic) }
