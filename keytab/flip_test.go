@@ -115,7 +115,7 @@ var outcomes = map[string]string{
 
 // Every single bit: no panic, no other entry changed or lost, no key in any text,
 // and for each field the expected result.
-func TestKEY9BitFlips(t *testing.T) {
+func TestKEY_9_BitFlips(t *testing.T) {
 	for _, path := range []string{mitFile, mitFileV1, heimdalFile} {
 		whole := fixture(t, path)
 		base, err := Parse(whole)

@@ -14,7 +14,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-func TestKEY3(t *testing.T) {
+func TestKEY_3(t *testing.T) {
 	lengths := map[EType]int{17: 16, 18: 32, 19: 16, 20: 32}
 	for e := EType(-1); e < 40; e++ {
 		for n := range 65 {
@@ -174,7 +174,7 @@ func TestKeyEncrypt(t *testing.T) {
 }
 
 // Nothing that holds a key prints it, whatever the verb and however deep it is.
-func TestKEY10(t *testing.T) {
+func TestKEY_10(t *testing.T) {
 	table, err := Parse(fixture(t, mitFile))
 	if err != nil {
 		t.Fatal(err)

@@ -166,7 +166,7 @@ var (
 
 func v2() *file { return newFile(2, binary.BigEndian) }
 
-func TestKEY9(t *testing.T) {
+func TestKEY_9(t *testing.T) {
 	whole := "host/a@R 7 17 1000 " + hex.EncodeToString(key16)
 	good := func(f *file) *file { return f.entry("R", names, 7, a128, key16) }
 	b := func(n int) []byte { return make([]byte, n) }
@@ -262,7 +262,7 @@ var cleanError = regexp.MustCompile(`^kerberos: no-credentials \([^)]*\): not a 
 
 // A file cut exactly between two entries is a shorter file; cut anywhere else it
 // is an error, and no error has anything of the file in it.
-func TestKEY9Truncation(t *testing.T) {
+func TestKEY_9_Truncation(t *testing.T) {
 	for _, path := range []string{mitFile, mitFileV1, heimdalFile, labFile} {
 		whole := fixture(t, path)
 		all, err := Parse(whole)

@@ -11,7 +11,7 @@ import (
 
 // The rows of MIT's t_sname_match.c, against the function that decides. Some
 // have empty parts, which a Principal cannot.
-func TestAPREQ2SnameMatch(t *testing.T) {
+func TestAPREQ_2_SnameMatch(t *testing.T) {
 	rows := vectors.Load(t).SnameMatch
 	if len(rows) != 22 {
 		t.Errorf("%d rows", len(rows))

@@ -16,7 +16,7 @@ import (
 )
 
 // What MIT's library parses and prints; it takes empty parts, which are refused here.
-func TestNAME1AgainstMIT(t *testing.T) {
+func TestNAME_1_AgainstMIT(t *testing.T) {
 	b, err := os.ReadFile("testdata/names.tsv")
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestNAME1AgainstMIT(t *testing.T) {
 	}
 }
 
-func TestNAME1RoundTrip(t *testing.T) {
+func TestNAME_1_RoundTrip(t *testing.T) {
 	alphabet := []rune("ab/@\\\n\t\b\x00ntb0$é名 ")
 	random := rand.New(rand.NewPCG(1, 2))
 	part := func() string {
@@ -91,7 +91,7 @@ func TestNAME1RoundTrip(t *testing.T) {
 	}
 }
 
-func TestNAME1Printed(t *testing.T) {
+func TestNAME_1_Printed(t *testing.T) {
 	p, err := NewPrincipal("R/@\\", "a/b", "c@d", "e\\f", "\n\t\b\x00")
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestNAME1Printed(t *testing.T) {
 	}
 }
 
-func TestNAME6Refused(t *testing.T) {
+func TestNAME_6_Refused(t *testing.T) {
 	long := strings.Repeat("x", 1025)
 	for name, parts := range map[string][]string{
 		"no components":   {"R"},
@@ -154,7 +154,7 @@ func TestNAME6Refused(t *testing.T) {
 	}
 }
 
-func TestNAME6Zero(t *testing.T) {
+func TestNAME_6_Zero(t *testing.T) {
 	var p Principal
 	if !p.IsZero() || p.String() != "" || p.Realm() != "" || p.Name() != "" || len(slices.Collect(p.Components())) != 0 || p.first() != "" {
 		t.Error("the zero Principal has something")
@@ -174,7 +174,7 @@ func TestNAME6Zero(t *testing.T) {
 	}
 }
 
-func TestNAME2User(t *testing.T) {
+func TestNAME_2_User(t *testing.T) {
 	realms := []string{"A.EXAMPLE", "B.EXAMPLE"}
 	for text, want := range map[string]string{
 		"alice@A.EXAMPLE":             "alice",

@@ -50,7 +50,7 @@ func tried(table *Table, admitted []Principal, service string, e EType, kvno uin
 }
 
 // The version only orders; with 8 bits in the table, they are what is compared.
-func TestKEY6Order(t *testing.T) {
+func TestKEY_6_Order(t *testing.T) {
 	table := spelled(t,
 		"h/1 3 17 1", "h/1 5 17 2", "h/1 4 17 3", "h/1 4 18 4", "h/1 4 17 5",
 		"h/2 4 17 6", "h/2 3 17 7", "h/2 300 17 8", "krbtgt/R 4 17 9", "kadmin/x 4 17 10", "krbtgt 4 17 11",
@@ -99,7 +99,7 @@ func TestKEY6Order(t *testing.T) {
 
 // A key that many names share, as in Active Directory, is one trial, and does
 // not crowd out the others.
-func TestKEY8(t *testing.T) {
+func TestKEY_8(t *testing.T) {
 	var lines []string
 	for i := range 40 {
 		lines = append(lines, fmt.Sprintf("HTTP/%d 2 18 7", i))

@@ -1,0 +1,94 @@
+//go:build unix
+
+package keytab
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestKEY_13_ReadableByOthers: whoever may read the file beside its owner is
+// reported, and the keys are used.
+func TestKEY_13_ReadableByOthers(t *testing.T) {
+	for mode, warns := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true, 0o620: false} {
+		path := filepath.Join(t.TempDir(), "keytab")
+		if err := os.WriteFile(path, generation(t, 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		var warned []error
+		f, err := FileConfig{Path: path, Warn: func(err error) { warned = append(warned, err) }}.Open()
+		if err != nil {
+			t.Fatalf("mode %o: %v", mode, err)
+		}
+		if got := len(warned) == 1; got != warns || len(warned) > 1 {
+			t.Errorf("mode %o: warned of %v", mode, warned)
+		}
+		if f.Err() != nil {
+			t.Errorf("mode %o: %v", mode, f.Err())
+		}
+	}
+}
+
+// TestKEY_13_RequireOwner: another user's file, or another user's link to ours, is
+// refused when that is asked for.
+func TestKEY_13_RequireOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir := t.TempDir()
+	mine, theirs := filepath.Join(dir, "mine"), filepath.Join(dir, "theirs")
+	for _, path := range []string{mine, theirs} {
+		if err := os.WriteFile(path, generation(t, 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link, theirLink := filepath.Join(dir, "link"), filepath.Join(dir, "their-link")
+	for _, path := range []string{link, theirLink} {
+		if err := os.Symlink(mine, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{theirs, theirLink} {
+		if err := os.Lchown(path, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]bool{mine: true, link: true, theirs: false, theirLink: false} {
+		if _, err := OpenFile(path); err != nil {
+			t.Errorf("%s, whoever owns it: %v", filepath.Base(path), err)
+		}
+		_, err := FileConfig{Path: path, RequireOwner: true}.Open()
+		if (err == nil) != want || err != nil && status.ReasonOf(err) != status.ReasonNoCredentials {
+			t.Errorf("%s: %v", filepath.Base(path), err)
+		}
+	}
+}
+
+// TestKEY_12_Pipe: a pipe in place of the file is refused, and nobody waits for
+// somebody to write to it.
+func TestKEY_12_Pipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip("no pipes here:", err)
+	}
+	if _, err := OpenFile(path); status.ReasonOf(err) != status.ReasonNoCredentials {
+		t.Error(err)
+	}
+	f := follow(t, generation(t, 1))
+	remove(t, f.path)
+	if err := syscall.Mkfifo(f.path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.advance(checkEvery)
+	if table, err := f.Table(context.Background()); err != nil || kvnosOf(table) != "1" || f.Err() == nil {
+		t.Errorf("%v, Err %v", err, f.Err())
+	}
+}
