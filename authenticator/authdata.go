@@ -90,7 +90,9 @@ func (ad *authData) walk(seq []byte, p *Params, client, relevant bool) error {
 func (ad *authData) clientElement(e krb5.AuthDataEntry, p *Params, relevant bool) error {
 	switch e.Type {
 	case adETypeNegotiation:
-		ad.readOffer(e.Data, p.ETypes)
+		if ad.offered == 0 {
+			ad.readOffer(e.Data, p.ETypes)
+		}
 	case adAPOptions:
 		if len(e.Data) != 4 || ad.seenAPOptions {
 			return &status.Error{Reason: status.ReasonAuthorizationData, Detail: "AD-AP-OPTIONS is malformed or there twice"}
@@ -129,7 +131,6 @@ func (ad *authData) readOffer(b []byte, permitted []keytab.EType) {
 	if !input.ReadASN1(&list, asn1.SEQUENCE) || !input.Empty() {
 		return
 	}
-	ad.offered = 0
 	for n := 0; !list.Empty() && n < maxNegotiatedInAList && ad.offered < maxOffer; n++ {
 		var e int32
 		if !list.ReadASN1Integer(&e) {

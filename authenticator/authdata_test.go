@@ -182,6 +182,21 @@ func TestAD_2_ETypeList(t *testing.T) {
 	}
 }
 
+// TestAD_2_ETypeListTwice: the first that is a list counts, as with targets.
+func TestAD_2_ETypeListTwice(t *testing.T) {
+	d := newDesk(t)
+	const of17, of18, broken = "\x30\x03\x02\x01\x11", "\x30\x03\x02\x01\x12", "\x30\x06\x02\x01\x14\x04\x01\x00"
+	for _, lists := range [][]string{{of17, of18}, {broken, of17, of18}, {of17, broken}, {"", of17, ""}} {
+		var entries []types.AuthorizationDataEntry
+		for _, list := range lists {
+			entries = append(entries, entry(129, list))
+		}
+		if got := d.accepts("lists", withAD(d, false, entries...)).ETypes(); !slices.Equal(got, []keytab.EType{17}) {
+			t.Errorf("%x: %v", lists, got)
+		}
+	}
+}
+
 // TestAD_2_Target: what is not text is no name.
 func TestAD_2_Target(t *testing.T) {
 	utf16 := func(units ...uint16) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -278,4 +279,20 @@ func forwardsBytes(d *desk, change func([]byte) []byte) *krbtest.APReq {
 	q := forwards(d, unchanged)
 	q.Cred = change(q.Cred)
 	return q
+}
+
+// TestDELEG_3_Label: a KRB-CRED that is labelled with another type than the
+// key's does not open, and type 0 is no way round encryption.
+func TestDELEG_3_Label(t *testing.T) {
+	for _, label := range []int32{0, 17, 19, 20, 23, -1} {
+		d := newDelegating(t)
+		d.refuses("another label", forwardsBytes(d, func(b []byte) []byte {
+			var m krb5.KRBCred
+			if err := m.Parse(b); err != nil {
+				t.Fatal(err)
+			}
+			m.EncPart.EType = label
+			return m.Append(nil)
+		}), status.ReasonBadDelegation)
+	}
 }

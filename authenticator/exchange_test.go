@@ -224,3 +224,24 @@ func TestAPREQ_5_Label(t *testing.T) {
 	}
 	d.refuses("a key of another type", d.request(func(q *krbtest.APReq) { q.Key = d.realm.NewKey(17) }), status.ReasonWrongKey)
 }
+
+// TestKEY_5_ETypes: the session key seals the reply; what the client would use
+// by itself is its subkey, if it sent one.
+func TestKEY_5_ETypes(t *testing.T) {
+	for _, row := range []struct{ session, subkey, want keytab.EType }{
+		{17, 0, 17}, {20, 0, 20}, {18, 17, 17}, {17, 20, 20}, {19, 19, 19},
+	} {
+		d := newDesk(t)
+		k := d.realm.Ticket("alice", service)
+		k.Part.Key = d.realm.NewKey(row.session)
+		q := k.APReq()
+		q.Authenticator.SubKey.KeyType, q.Authenticator.SubKey.KeyValue = 0, nil
+		if row.subkey != 0 {
+			q.Authenticator.SubKey = d.realm.NewKey(row.subkey)
+		}
+		c := d.accepts("a client", q)
+		if c.SessionEType() != row.session || c.KeyEType() != row.want {
+			t.Errorf("%v: session %v, key %v", row, c.SessionEType(), c.KeyEType())
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package authenticator
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// Lists of a ticket were read once when it was opened. Were that left out one
+// day, broken ones must still refuse here, and never count as empty.
+
+var broken = [][]byte{{}, {0x30}, {0x30, 0x80}, {0x30, 0x02, 0x30, 0x00}, {0x31, 0x00}, {0x30, 0x00, 0x00}, []byte("junk")}
+
+func TestAPREQ_9_BrokenList(t *testing.T) {
+	peer := netip.MustParseAddr("192.0.2.7")
+	for _, b := range broken {
+		if err := checkAddresses(b, peer); status.ReasonOf(err) != status.ReasonMalformedToken {
+			t.Errorf("%x: %v", b, err)
+		}
+	}
+	// A list of no addresses, which RFC 4120, Section 5.2.5 advises against, is
+	// as none.
+	if err := checkAddresses([]byte{0x30, 0x00}, peer); err != nil {
+		t.Errorf("an empty list: %v", err)
+	}
+}
+
+func TestAD_2_BrokenList(t *testing.T) {
+	for _, b := range broken {
+		for _, client := range []bool{false, true} {
+			var ad authData
+			if err := ad.walk(b, &Params{}, client, false); status.ReasonOf(err) != status.ReasonMalformedToken {
+				t.Errorf("%x: %v", b, err)
+			}
+			if err := ad.walk(b, &Params{}, client, true); err != nil {
+				t.Errorf("%x in AD-IF-RELEVANT: %v", b, err)
+			}
+		}
+	}
+}
