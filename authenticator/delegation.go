@@ -63,7 +63,7 @@ func readDelegation(sum *checksum, sub subkey, c *ticket.Content, p *Params) (*D
 		return nil, badCred("it does not describe each of its tickets", nil)
 	}
 	if part.Timestamp.Set {
-		stamp := time.Unix(part.Timestamp.Unix, 0)
+		stamp := time.Unix(part.Timestamp.Unix, 0) // microseconds are optional: a second of grace for them
 		if stamp.Before(p.Now.Add(-p.Skew-time.Second)) || stamp.After(p.Now.Add(p.Skew)) {
 			return nil, badCred("its time stamp is not recent", nil)
 		}

@@ -48,6 +48,33 @@ func TestAPREQ_8_TransitedMalformed(t *testing.T) {
 	}
 }
 
+// TestAPREQ_8_TransitedBounds: a field of 4096 bytes and 128 realms, and no more,
+// also where they lie in a gap.
+func TestAPREQ_8_TransitedBounds(t *testing.T) {
+	deep := strings.Repeat("A.", maxTransitedRealms+1) + "B" // 128 realms between it and B
+	for _, row := range []struct {
+		name, contents, client, server string
+		realms                         int // -1: refused
+	}{
+		{"nothing", "", "X.Y", "Z.Y", 0},
+		{"4096 bytes", strings.Repeat("A", maxTransited), "X", "Y", 1},
+		{"4097 bytes", strings.Repeat("A", maxTransited+1), "X", "Y", -1},
+		{"128 realms", strings.Repeat("A,", maxTransitedRealms-1) + "A", "X", "Y", maxTransitedRealms},
+		{"129 realms", strings.Repeat("A,", maxTransitedRealms) + "A", "X", "Y", -1},
+		{"128 in a gap", ",", deep, "B", maxTransitedRealms},
+		{"129 in a gap", ",", "A." + deep, "B", -1},
+		{"127 in a gap and one", ",B", strings.TrimPrefix(deep, "A."), "Y", maxTransitedRealms},
+		{"128 in a gap and one", ",B", deep, "Y", -1},
+		{"a gap between strangers", "A.B,,C.D", "X", "Y", -1},
+		{"a gap from a stranger", ",A.B", "C.D", "Y", -1},
+	} {
+		got, ok := expandTransited(row.contents, row.client, row.server)
+		if ok != (row.realms >= 0) || ok && len(got) != row.realms {
+			t.Errorf("%s: %d realms, %v", row.name, len(got), ok)
+		}
+	}
+}
+
 func TestAPREQ_8_TransitedPolicy(t *testing.T) {
 	const checked = flags.TicketTransitedPolicyChecked
 	for _, row := range []struct {
