@@ -18,6 +18,10 @@ var world struct {
 	buildOnce sync.Once
 	server    string // the path of our gss-server
 	buildErr  error
+
+	heimdalOnce sync.Once
+	heimdal     string // the path of testdata/heimdal.c's program
+	heimdalErr  error
 }
 
 func TestMain(m *testing.M) {

@@ -10,18 +10,18 @@ import (
 
 // packages says which Debian package brings a program or a library.
 var packages = map[string]string{
-	"krb5kdc":       "krb5-kdc",
-	"kdb5_util":     "krb5-kdc",
-	"kadmin.local":  "krb5-admin-server",
-	"kinit":         "krb5-user",
-	"kvno":          "krb5-user",
-	"gss-client":    "krb5-gss-samples",
-	"gss-server":    "krb5-gss-samples",
-	"faketime":      "faketime",
-	"gcc":           "gcc",
-	pythonGSSAPI:    "python3-gssapi",
-	heimdalGSSAPI:   "heimdal-multidev",
-	"heimdal's lib": "libgssapi3-heimdal",
+	"krb5kdc":      "krb5-kdc",
+	"kdb5_util":    "krb5-kdc",
+	"kadmin.local": "krb5-admin-server",
+	"kinit":        "krb5-user",
+	"kvno":         "krb5-user",
+	"gss-client":   "krb5-gss-samples",
+	"gss-server":   "krb5-gss-samples",
+	"faketime":     "faketime",
+	"gcc":          "gcc",
+	pythonGSSAPI:   "python3-gssapi",
+	heimdalGSSAPI:  "heimdal-multidev",
+	heimdalLib:     "libgssapi3-heimdal",
 }
 
 // Things that are no program: they are there if these files are. The python that
@@ -30,6 +30,7 @@ const (
 	python        = "/usr/bin/python3"
 	pythonGSSAPI  = "/usr/lib/python3/dist-packages/gssapi/__init__.py"
 	heimdalGSSAPI = "/usr/include/heimdal/gssapi/gssapi.h"
+	heimdalLib    = "/usr/share/doc/libgssapi3-heimdal" // the library's own path has the processor in it
 )
 
 // forRealm are the programs that every test needs.

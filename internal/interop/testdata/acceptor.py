@@ -78,4 +78,5 @@ if __name__ == "__main__":
         while True:
             conn, _ = listener.accept()
             conn.settimeout(25)
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=serve, args=(conn,), daemon=True).start()

@@ -40,7 +40,9 @@ class Initiator:
             self.bindings = raw.ChannelBindings(application_data=plan["bindings"].encode())
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.plan["port"]), timeout=25)
+        sock = socket.create_connection(("127.0.0.1", self.plan["port"]), timeout=25)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
     def init(self, context=None, token=None):
         return raw.init_sec_context(

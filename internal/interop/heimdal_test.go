@@ -1,0 +1,188 @@
+package interop
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// heimdalProgram compiles testdata/heimdal.c, once.
+func heimdalProgram(t testing.TB) string {
+	t.Helper()
+	world.heimdalOnce.Do(func() {
+		path := filepath.Join(world.dir, "heimdal")
+		p, err := start([]string{"TMPDIR=" + world.dir}, nil, "gcc", "-Wall", "-Werror", "-O1", "-I/usr/include/heimdal",
+			"-o", path, filepath.Join("testdata", "heimdal.c"), "-l:libgssapi.so.3")
+		if err == nil {
+			var code int
+			if code, err = p.exit(); code != 0 {
+				err = fmt.Errorf("gcc: exit %d\n%s", code, p.out)
+			}
+		}
+		world.heimdal, world.heimdalErr = path, err
+	})
+	if world.heimdalErr != nil {
+		t.Fatal(world.heimdalErr)
+	}
+	return world.heimdal
+}
+
+// heimdalRealm is the realm, if Heimdal's library and the tools for it are there.
+func heimdalRealm(t *testing.T, more ...string) *realm {
+	t.Helper()
+	return theRealm(t, append([]string{"gcc", heimdalGSSAPI, heimdalLib}, more...)...)
+}
+
+// heimdalSeen is what testdata/heimdal.c printed.
+type heimdalSeen struct {
+	result
+	flags, tokens int      // 0, 0: not established
+	verdicts      []string // of the acceptor, on each token
+	echoes        int
+	server        acceptorPeer
+	reason        string
+}
+
+var (
+	heimdalEstablished = regexp.MustCompile(`(?m)^established: flags (0x[0-9a-f]+), (\d+) tokens$`)
+	heimdalVerdict     = regexp.MustCompile(`(?m)^acceptor: ([CAR]) (.*)$`)
+)
+
+// heimdal runs Heimdal's initiator. The ticket is there already: MIT's tool knows
+// how to ask for every encryption type.
+func (s *session) heimdal(t testing.TB, port int, svc *service, gss int, bindings ...string) heimdalSeen {
+	t.Helper()
+	args := append([]string{strconv.Itoa(port), svc.hostBased(), strconv.Itoa(gss)}, bindings...)
+	out := heimdalSeen{result: run(t, s.env(), "", heimdalProgram(t), args...)}
+	if m := heimdalEstablished.FindStringSubmatch(out.out); m != nil {
+		flags, _ := strconv.ParseInt(m[1], 0, 0)
+		out.flags = int(flags)
+		out.tokens, _ = strconv.Atoi(m[2])
+	}
+	for _, m := range heimdalVerdict.FindAllStringSubmatch(out.out, -1) {
+		out.verdicts = append(out.verdicts, m[1])
+		var said struct {
+			acceptorPeer
+			Reason string `json:"reason"`
+		}
+		if err := json.Unmarshal([]byte(m[2]), &said); err != nil {
+			t.Fatalf("%v\n%s", err, out.out)
+		}
+		out.server, out.reason = said.acceptorPeer, said.Reason
+	}
+	out.echoes = strings.Count(out.out, "echo: ")
+	return out
+}
+
+// heimdalEchoes is how many messages heimdal.c sends.
+const heimdalEchoes = 8 * 3
+
+// check holds what both sides saw of an established context against the flags
+// that were asked for. Heimdal adds CONF and INTEG, as MIT does.
+func (out *heimdalSeen) check(t *testing.T, d *door, gss, tokens int) {
+	t.Helper()
+	gss |= gssProtect
+	if out.tokens != tokens || out.flags&^gssTrans != gss {
+		t.Errorf("%#x: %d tokens, flags %#x; want %d, %#x\n%s", gss, out.tokens, out.flags, tokens, gss, out.out)
+	}
+	if out.server.Client != user+"@"+realmName || !d.mit() && out.server.ASC != ascFlags(gss) {
+		t.Errorf("%#x: the acceptor saw %+v, want flags %#x", gss, out.server, ascFlags(gss))
+	}
+	// gss_wrap of Heimdal's in DCE style has 15 bytes of EC, which MIT's acceptor
+	// does not take.
+	if d.mit() && gss&gssDCE != 0 {
+		return
+	}
+	if out.code != 0 || out.echoes != heimdalEchoes {
+		t.Errorf("%#x: exit %d, %d echoes of %d\n%s", gss, out.code, out.echoes, heimdalEchoes, out.out)
+	}
+}
+
+// TestInteropHeimdal: one leg, two and three, with every encryption type, and
+// messages both ways. Heimdal rotates its tokens, which MIT does not.
+func TestInteropHeimdal(t *testing.T) {
+	r := heimdalRealm(t, pythonGSSAPI)
+	t.Parallel()
+	forDoors(t, r, func(t *testing.T, d *door, login *session, svc *service) {
+		login.fetch(t, svc)
+		for _, gss := range []int{0, gssReplay | gssSequence, gssMutual, gssMutual | gssReplay | gssSequence, gssMutual | gssReplay | gssSequence | gssDCE} {
+			out := login.heimdal(t, d.port, svc, gss)
+			out.check(t, d, gss, legs(gss))
+		}
+	})
+}
+
+// TestInteropHeimdal_ClockRecovery: the client's clock is 20 minutes off. Our
+// KRB-ERROR asks it to come again with the time that it is told (MS-KILE, Section
+// 2.2.2), and it does, in the same exchange; then it remembers, with the ticket.
+// A client of one leg is told nothing and is refused, and so is everybody by
+// MIT's acceptor, which ends the exchange.
+func TestInteropHeimdal_ClockRecovery(t *testing.T) {
+	r := heimdalRealm(t, "faketime", pythonGSSAPI)
+	t.Parallel()
+	for _, gss := range []int{gssMutual, gssMutual | gssReplay | gssSequence, gssMutual | gssDCE, 0} {
+		t.Run(fmt.Sprintf("%#x", gss), func(t *testing.T) {
+			t.Parallel()
+			doors, svc := openDoors(t, r, 18, 18)
+			for _, d := range doors {
+				t.Run(d.name, func(t *testing.T) {
+					login := r.login(t)
+					login.fetch(t, svc)
+					login.extra = clock("+20m")
+					out := login.heimdal(t, d.port, svc, gss)
+					verdicts := strings.Join(out.verdicts, "")
+					if d.mit() || legs(gss) == 1 {
+						if out.code == 0 || out.tokens != 0 || verdicts != "R" {
+							t.Errorf("verdicts %s, exit %d, want a refusal\n%s", verdicts, out.code, out.out)
+						}
+						if want := status.ReasonClockSkew.String(); !d.mit() && out.reason != want {
+							t.Errorf("reason %q, want %q", out.reason, want)
+						}
+						return
+					}
+					out.check(t, &d, gss, 2+legs(gss)) // the refused token, and the time
+					if want := strings.Repeat("C", legs(gss)-1) + "A"; verdicts != want {
+						t.Errorf("verdicts %s, want %s", verdicts, want)
+					}
+					// The offset is kept in the ticket's cache.
+					again := login.heimdal(t, d.port, svc, gss)
+					again.check(t, &d, gss, legs(gss))
+				})
+			}
+		})
+	}
+}
+
+// TestInteropHeimdal_Bindings: Heimdal's are hashed as ours are.
+func TestInteropHeimdal_Bindings(t *testing.T) {
+	r := heimdalRealm(t)
+	t.Parallel()
+	svc := r.service(t, unique("bound"), 18, 18)
+	file, login := filepath.Join(t.TempDir(), "keytab"), r.login(t)
+	svc.keytab(t, file)
+	login.fetch(t, svc)
+	for _, windows := range []bool{false, true} {
+		o := ours{windows: windows}
+		o.config.ChannelBindings = []sspi.ChannelBindings{{ApplicationData: []byte("tls-exporter:x")}}
+		port := startOurAcceptor(t, o, file)
+		if out := login.heimdal(t, port, svc, gssMutual, "tls-exporter:x"); out.code != 0 || out.server.Binding != sspi.BindingMatched {
+			t.Errorf("the same: %+v\n%s", out.server, out.out)
+		}
+		for data, want := range map[string]status.Reason{"tls-exporter:y": status.ReasonBindingMismatch, "": status.ReasonBindingMissing} {
+			var bindings []string
+			if data != "" {
+				bindings = []string{data}
+			}
+			if out := login.heimdal(t, port, svc, gssMutual, bindings...); out.code == 0 || out.tokens != 0 || out.reason != want.String() {
+				t.Errorf("%q: reason %q, want %v\n%s", data, out.reason, want, out.out)
+			}
+		}
+	}
+}
