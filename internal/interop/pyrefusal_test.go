@@ -54,7 +54,7 @@ func TestInteropPython_Delegation(t *testing.T) {
 			svc := r.service(t, unique("deleg"), etype, etype)
 			file := filepath.Join(t.TempDir(), "keytab")
 			svc.keytab(t, file)
-			login := r.login(t)
+			login := r.login(t, "-f")
 			for _, name := range acceptors[1:] {
 				for _, wanted := range []bool{false, true} {
 					o := ours{windows: name == "Windows"}

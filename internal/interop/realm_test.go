@@ -191,11 +191,12 @@ type session struct {
 	extra []string // environment of its programs
 }
 
-// login makes a ticket cache with a ticket-granting ticket that can be forwarded.
-func (r *realm) login(t testing.TB) *session {
+// login makes a ticket cache with a ticket-granting ticket. More arguments are
+// kinit's.
+func (r *realm) login(t testing.TB, more ...string) *session {
 	t.Helper()
 	s := &session{realm: r, cache: filepath.Join(t.TempDir(), "ccache")}
-	if res := run(t, s.env(), password+"\n", "kinit", "-f", user); res.code != 0 {
+	if res := run(t, s.env(), password+"\n", "kinit", append(more, user)...); res.code != 0 {
 		t.Fatalf("kinit: exit %d\n%s", res.code, res.out)
 	}
 	return s
