@@ -121,7 +121,7 @@ func (c *clientCase) check(t *testing.T, srv server, login *session, svc *servic
 func TestInteropControl_MITServer(t *testing.T) {
 	r := theRealm(t, "gss-client", "gss-server")
 	t.Parallel()
-	svc := r.service(t, "control", 18, 18)
+	svc := r.service(t, unique("control"), 18, 18)
 	keytab := t.TempDir() + "/keytab"
 	svc.keytab(t, keytab)
 	srv, login := startMIT(t, r, keytab, svc), r.login(t)

@@ -115,6 +115,7 @@ func TestInteropHeimdal(t *testing.T) {
 		for _, gss := range []int{0, gssReplay | gssSequence, gssMutual, gssMutual | gssReplay | gssSequence, gssMutual | gssReplay | gssSequence | gssDCE} {
 			out := login.heimdal(t, d.port, svc, gss)
 			out.check(t, d, gss, legs(gss))
+			d.checkETypes(t, out.server, svc.etype, gss)
 		}
 	})
 }
