@@ -167,7 +167,7 @@ func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *i
 	if v.Flags()&flags.GSS_C_MUTUAL_FLAG != 0 {
 		var err error
 		if token, err = answer.Append(out.dst, v, in.mechanism); err != nil {
-			return nil, err
+			return nil, err // unreachable: it was drawn, and v is verified
 		}
 	}
 	next := stateEstablished

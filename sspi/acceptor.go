@@ -141,7 +141,7 @@ func (a *Acceptor) admit(table *keytab.Table) ([]keytab.Principal, error) {
 	}
 	services, err := table.Match(a.cfg.Services...)
 	if err != nil {
-		return nil, err
+		return nil, err // unreachable: NewAcceptor looked at the patterns
 	}
 	if len(services) == 0 { // an empty list would admit every principal
 		return nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key for " + strings.Join(a.cfg.Services, ", ")}

@@ -242,9 +242,6 @@ type output struct {
 // replyBuffer finds where the reply goes. ASC_REQ_ALLOCATE_MEMORY wins over
 // memory that the caller supplied.
 func replyBuffer(d *SecBufferDesc, req flags.ASC_REQ) (output, outlet) {
-	if d.check() != status.SEC_E_OK {
-		return output{}, outlet{absent: true}
-	}
 	b := d.find(SECBUFFER_TOKEN)
 	if b == nil {
 		return output{}, outlet{absent: true}

@@ -21,7 +21,7 @@ func findPAC(authData []byte) ([]byte, error) {
 	}
 	outer, err := krb5.ReadAuthorizationData(authData)
 	if err != nil {
-		return nil, err
+		return nil, err // unreachable: EncTicketPart.Parse has read it
 	}
 	var found []byte
 	for {

@@ -184,3 +184,15 @@ func TestOpen_AllFields(t *testing.T) {
 		}
 	}
 }
+
+// TestAPREQ_11_AbsentTimes: a ticket without start time starts with its
+// authentication, and one that cannot be renewed has no time for that.
+func TestAPREQ_11_AbsentTimes(t *testing.T) {
+	r := krbtest.NewRealm("EXAMPLE.COM")
+	tkt := r.Ticket("alice", service)
+	tkt.Part.StartTime = time.Time{}
+	got := mustOpen(t, "no start", tkt.APReq().Bytes(), params(r))
+	if !got.StartTime.Equal(got.AuthTime) || got.AuthTime.IsZero() || !got.RenewTill.IsZero() {
+		t.Errorf("authenticated %v, from %v, renewable until %v", got.AuthTime, got.StartTime, got.RenewTill)
+	}
+}

@@ -131,7 +131,7 @@ func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) (
 	var err error
 	s.sealed, err = v.Ticket().SessionKey.Encrypt(s, s.sealed[:0], s.plain, usageAPRep)
 	if err != nil {
-		return nil, err
+		return nil, err // unreachable: all it could lack is there
 	}
 	dst = slices.Grow(dst, r.Len(mechanism))
 	message := krb5.APRep{EncPart: krb5.EncryptedData{EType: int32(r.sealEType), Cipher: s.sealed}}
