@@ -67,3 +67,34 @@ func TestAPREQ_8_EveryRealmCounts(t *testing.T) {
 		d.wants(contents, k.APReq(), want)
 	}
 }
+
+// TestAPREQ_8_UpAndDown: the way leads up from the client's realm to the first
+// that contains both, and down to ours; nothing beside it or beyond its ends.
+func TestAPREQ_8_UpAndDown(t *testing.T) {
+	good, bad := status.ReasonNone, status.ReasonTransited
+	for _, row := range []struct {
+		client, server, between string
+		want                    status.Reason
+	}{
+		{"A.B.ORG", "C.D.ORG", "B.ORG,ORG,D.ORG", good},
+		{"A.B.ORG", "C.D.ORG", "B.ORG", good},
+		{"A.B.ORG", "C.D.ORG", "D.ORG", good},
+		{"A.B.ORG", "C.D.ORG", "E.ORG", bad},
+		{"A.B.ORG", "C.D.ORG", "E.B.ORG", bad},
+		{"A.B.ORG", "C.D.ORG", "E.D.ORG", bad},
+		{"A.B.ORG", "C.D.ORG", "E.A.B.ORG", bad},
+		{"A.B.ORG", "C.D.ORG", "E.C.D.ORG", bad},
+		{"ORG", "C.D.ORG", "D.ORG", good},
+		{"C.D.ORG", "ORG", "D.ORG", good},
+		{"D.ORG", "C.D.ORG", "ORG", bad}, // above both
+		{"A.B.ORG", "A.C.ORG", "XB.ORG", bad},
+		{"A.B.ORG", "A.C.ORG", "RG", bad},
+		{"A.B.ORG", "A.C.COM", "B.ORG", bad}, // no realm contains both
+	} {
+		d := deskOf(t, krbtest.NewRealm(row.server))
+		k := d.realm.Ticket("alice@"+row.client, service)
+		k.Part.Flags = krbtest.TicketFlags(0)
+		k.Part.Transited.Contents = []byte(row.between)
+		d.wants(row.client+" to "+row.server+" through "+row.between, k.APReq(), row.want)
+	}
+}
