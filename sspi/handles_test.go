@@ -1,6 +1,7 @@
 package sspi_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -232,4 +233,19 @@ func TestHandles_Nil(t *testing.T) {
 	var established sspi.CtxtHandle
 	in := tokenIn(s.request(oneWay).Token())
 	wantCode(t, "accept the least", sspi.AcceptSecurityContext(&s.cred, nil, in, 0, 0, &established, nil, nil, nil), status.SEC_E_OK)
+}
+
+// TestHandles_Printed: a handle says no more than whether it is one.
+func TestHandles_Printed(t *testing.T) {
+	h, _ := newSite(t).establish(t)
+	for got, want := range map[string]string{
+		fmt.Sprint(sspi.CredHandle{}): "sspi.CredHandle{}",
+		fmt.Sprint(sspi.CtxtHandle{}): "sspi.CtxtHandle{}",
+		fmt.Sprint(newSite(t).cred):   "sspi.CredHandle{...}",
+		fmt.Sprintf("%v %#v", h, h):   "sspi.CtxtHandle{...} sspi.CtxtHandle{...}",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

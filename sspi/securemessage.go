@@ -290,7 +290,7 @@ func (b *SecPkgContext_Sizes) query(c *Context) status.Code {
 func (b *SecPkgContext_KeyInfo) query(c *Context) status.Code {
 	profile, ok := etype.Lookup(etype.ID(c.peer.ContextEType))
 	if !ok {
-		return status.SEC_E_INTERNAL_ERROR
+		return status.SEC_E_INTERNAL_ERROR // unreachable: a context has a key
 	}
 	*b = SecPkgContext_KeyInfo{
 		SignatureAlgorithmName: checksumName(profile.ChecksumType), EncryptAlgorithmName: c.peer.ContextEType.String(),

@@ -40,6 +40,9 @@ func TestThirdLeg_Checks(t *testing.T) {
 		{"cut", nil, func(b []byte) []byte { return b[:len(b)-1] }, malformed, status.ReasonMalformedToken},
 		{"a byte more", nil, func(b []byte) []byte { return append(b, 0) }, malformed, status.ReasonMalformedToken},
 		{"a changed byte", nil, func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, refused, status.ReasonThirdLeg},
+		{"called one of another type", nil, func(b []byte) []byte {
+			return bytes.Replace(b, []byte{0xa0, 3, 2, 1, 18}, []byte{0xa0, 3, 2, 1, 17}, 1)
+		}, refused, status.ReasonThirdLeg},
 		{"framed", nil, func(b []byte) []byte { return krbtest.Frame(krbtest.OIDKerberos, krbtest.TokAPRep, b) }, malformed, status.ReasonMalformedToken},
 		{"empty", nil, func(b []byte) []byte { return nil }, malformed, status.ReasonMalformedToken},
 		{"too long", nil, func(b []byte) []byte { return make([]byte, 70000) }, malformed, status.ReasonTokenTooLong},
@@ -69,6 +72,25 @@ func TestThirdLeg_Checks(t *testing.T) {
 				wantCode(t, "the right one then", s.second(half.handle, half.due).call(), status.SEC_E_INVALID_HANDLE)
 			}
 		})
+	}
+}
+
+// TestThirdLeg_SealedJunk: what opens and is no EncAPRepPart.
+func TestThirdLeg_SealedJunk(t *testing.T) {
+	for _, junk := range []string{"", "x", "ten bytes.", "\x7b\x02\x30\x00"} {
+		s := newSite(t)
+		half := inState["third leg"](t, s)
+		cipher := krbtest.Encrypt(s.realm, half.client.Request.Key, 12, []byte(junk))
+		wrap := func(tag byte, b ...[]byte) []byte {
+			content := bytes.Join(b, nil)
+			return append([]byte{tag, byte(len(content))}, content...)
+		}
+		token := wrap(0x6f, wrap(0x30, []byte{0xa0, 3, 2, 1, 5, 0xa1, 3, 2, 1, 15}, wrap(0xa2, wrap(0x30, []byte{0xa0, 3, 2, 1, 18}, wrap(0xa2, wrap(0x04, cipher))))))
+		l := s.second(half.handle, token)
+		wantCode(t, "third leg", l.call(), status.SEC_E_INVALID_TOKEN)
+		if got := status.ReasonOf(l.handle.Err()); got != status.ReasonMalformedToken {
+			t.Errorf("%q: %v", junk, l.handle.Err())
+		}
 	}
 }
 

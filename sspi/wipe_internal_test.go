@@ -64,6 +64,19 @@ func TestCTX_9_ThirdLegLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestCTX_4_NothingRevivesAClosedContext: a third leg that was found right while the
+// context was closed beside it establishes nothing.
+func TestCTX_4_NothingRevivesAClosedContext(t *testing.T) {
+	c, _ := begin(t, flags.GSS_C_DCE_STYLE)
+	c.Close()
+	if err := c.finish(); status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Error(err)
+	}
+	if c.at() != stateClosed || c.Peer() != nil {
+		t.Errorf("state %d, peer %v", c.at(), c.Peer())
+	}
+}
+
 // begin makes a context and sends it the client's AP-REQ.
 func begin(t *testing.T, also flags.GSS) (*Context, *krbtest.Initiator) {
 	t.Helper()
