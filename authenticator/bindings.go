@@ -27,8 +27,8 @@ type ChannelBindings struct {
 type BindingPolicy uint8
 
 const (
-	BindingDefault      BindingPolicy = iota // BindingRequired
-	BindingRequired                          // refused
+	BindingDefault      BindingPolicy = iota // BindingRequired where the acceptor gave some; else nothing is checked
+	BindingRequired                          // refused, and where the acceptor gave none, everybody is
 	BindingAllowMissing                      // accepted (ASC_REQ_ALLOW_MISSING_BINDINGS)
 	BindingProxied                           // the acceptor has none, its proxy has: the client must send some (ASC_REQ_PROXY_BINDINGS)
 )
@@ -157,6 +157,8 @@ func (b *ChannelBindings) matches(bnd [16]byte) bool {
 func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
 	sent := c.bindings != [16]byte{}
 	switch {
+	case len(p.Bindings) == 0 && p.Policy == BindingRequired:
+		return 0, &status.Error{Reason: status.ReasonBindingMissing, Detail: "BindingRequired was asked for, and the server gave no channel bindings of its own"}
 	case len(p.Bindings) == 0 && p.Policy != BindingProxied:
 		return BindingUnchecked, nil
 	case len(p.Bindings) == 0 && sent:

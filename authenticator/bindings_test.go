@@ -162,6 +162,15 @@ func TestBIND_3_Aware(t *testing.T) {
 	}
 }
 
+// TestBIND_2_RequiredWithoutOwn: to require bindings and give none to compare is a
+// mistake that must not look like success.
+func TestBIND_2_RequiredWithoutOwn(t *testing.T) {
+	d := newDesk(t)
+	d.params.Policy = authenticator.BindingRequired
+	d.refuses("none sent", d.request(), status.ReasonBindingMissing)
+	d.refuses("some sent", d.request(func(q *krbtest.APReq) { q.Bnd = krbtest.Bindings(0, []byte("data")) }), status.ReasonBindingMissing)
+}
+
 // keyed replaces the GSS checksum by one of the session key over nothing, of
 // another type if that is not 0.
 func keyed(sumType int32, options *flags.AP) func(*krbtest.APReq) {

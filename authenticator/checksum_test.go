@@ -82,7 +82,7 @@ func TestBIND_1_Vectors(t *testing.T) {
 		if status.CodeOf(err) != want || err == nil && (got == BindingMatched) != (row.Result == "yes") {
 			t.Errorf("%+v: %v, %v", row, got, err)
 		}
-		p.Policy = BindingRequired
+		p.Policy = BindingDefault
 		_, err = decideBinding(&c, row.ClientAware, p)
 		refuse := row.Result == "BAD_BINDINGS" || row.Result == "no" && row.Acceptor != "-"
 		if (err != nil) != refuse {

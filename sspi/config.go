@@ -99,7 +99,8 @@ type ContextConfig struct {
 	ChannelBindings []ChannelBindings
 
 	// BindingPolicy is about clients that send no bindings. The default refuses
-	// them if there are ChannelBindings.
+	// them if there are ChannelBindings. BindingRequired without any
+	// ChannelBindings refuses everybody.
 	BindingPolicy BindingPolicy
 
 	// Require are attributes that the client must have asked for, all of them.

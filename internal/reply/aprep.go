@@ -73,7 +73,7 @@ func subkeyEType(c *authenticator.Checked, permitted []keytab.EType) keytab.ETyp
 	current := c.KeyEType()
 	var stronger keytab.EType
 	switch current {
-	case keytab.AES128_CTS_HMAC_SHA1_96, keytab.RC4_HMAC:
+	case keytab.AES128_CTS_HMAC_SHA1_96:
 		stronger = keytab.AES256_CTS_HMAC_SHA1_96
 	case keytab.AES128_CTS_HMAC_SHA256_128:
 		stronger = keytab.AES256_CTS_HMAC_SHA384_192
