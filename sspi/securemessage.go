@@ -230,50 +230,48 @@ func (b *SecBuffer) holds(n int) bool {
 	return len(b.Buffer) >= n
 }
 
-// signedParts are the DATA buffers of a signature, in order.
+// eachData calls add for the DATA buffers that are part of the message, in order:
+// those marked READONLY are not. It reports whether there is any DATA at all.
+func (d *SecBufferDesc) eachData(add func(b *SecBuffer)) (found bool) {
+	for i := range d.Buffers {
+		b := &d.Buffers[i]
+		if !b.is(SECBUFFER_DATA) {
+			continue
+		}
+		found = true
+		if b.BufferType&SECBUFFER_READONLY == 0 {
+			add(b)
+		}
+	}
+	return found
+}
+
+// signedParts are the parts of a message that is signed by itself.
 type signedParts struct {
 	parts [maxBuffers][]byte
 	n     int
 }
 
 func (p *signedParts) collect(d *SecBufferDesc) bool {
-	found := false
-	for i := range d.Buffers {
-		b := &d.Buffers[i]
-		if !b.is(SECBUFFER_DATA) {
-			continue
-		}
-		found = true
-		if b.BufferType&SECBUFFER_READONLY == 0 {
-			p.parts[p.n] = b.Buffer
-			p.n++
-		}
-	}
-	return found
+	return d.eachData(func(b *SecBuffer) {
+		p.parts[p.n] = b.Buffer
+		p.n++
+	})
 }
 
 func (p *signedParts) list() [][]byte { return p.parts[:p.n] }
 
-// sealedParts are the DATA buffers of a sealed message, in order.
+// sealedParts are the parts of a wrapped message.
 type sealedParts struct {
 	segs [maxBuffers]etype.Segment
 	n    int
 }
 
 func (p *sealedParts) collect(d *SecBufferDesc) bool {
-	found := false
-	for i := range d.Buffers {
-		b := &d.Buffers[i]
-		if !b.is(SECBUFFER_DATA) {
-			continue
-		}
-		found = true
-		if b.BufferType&SECBUFFER_READONLY == 0 {
-			p.segs[p.n] = etype.Segment{B: b.Buffer, SignOnly: b.BufferType&SECBUFFER_READONLY_WITH_CHECKSUM != 0}
-			p.n++
-		}
-	}
-	return found
+	return d.eachData(func(b *SecBuffer) {
+		p.segs[p.n] = etype.Segment{B: b.Buffer, SignOnly: b.BufferType&SECBUFFER_READONLY_WITH_CHECKSUM != 0}
+		p.n++
+	})
 }
 
 func (p *sealedParts) list() []etype.Segment { return p.segs[:p.n] }
