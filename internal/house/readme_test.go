@@ -2,6 +2,7 @@ package house
 
 import (
 	"encoding/json"
+	"go/format"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,46 +11,78 @@ import (
 	"testing"
 )
 
-// TestReadme_ExampleCompiles builds the server of the README as it stands there.
-func TestReadme_ExampleCompiles(t *testing.T) {
+// TestReadme_ExamplesCompile builds the server of the README, of the two blocks that
+// it stands in, and runs the test beside it.
+func TestReadme_ExamplesCompile(t *testing.T) {
+	buildExample(t, map[string]string{
+		"main.go": block(t, "server") + "\n" + block(t, "loop"),
+		"main_test.go": `package main
+
+import (
+	"testing"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+` + block(t, "test"),
+	})
+}
+
+// block is an example of the README.
+func block(t *testing.T, name string) string {
+	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(readme), "<!-- example:server -->\n```go\n")
-	program, _, closed := strings.Cut(rest, "\n```\n")
+	_, rest, ok := strings.Cut(string(readme), "<!-- example:"+name+" -->\n```go\n")
+	text, _, closed := strings.Cut(rest, "\n```\n")
 	if !ok || !closed {
-		t.Fatal("README.md has no example:server")
+		t.Fatalf("README.md has no example:%s", name)
 	}
-	buildExample(t, program+"\n")
+	return text + "\n"
 }
 
-// buildExample compiles a program as a package of this module without writing
-// into it.
-func buildExample(t *testing.T, program string) {
+// buildExample compiles files as a package of this module, and runs its tests,
+// without writing into it.
+func buildExample(t *testing.T, files map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
-	file := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	abs, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inTree := filepath.Join(abs, "examples", "readme", "main.go")
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {inTree: file}})
+	replace := make(map[string]string)
+	for name, content := range files {
+		if b, err := format.Source([]byte(content)); err != nil || string(b) != content {
+			t.Errorf("the README's %s is not as gofmt writes it: %v", name, err)
+		}
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		replace[filepath.Join(abs, "examples", "readme", name)] = file
+	}
+	list, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlayFile := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
+	overlay := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(overlay, list, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-overlay", overlayFile, "-o", filepath.Join(dir, "server"), "./examples/readme")
-	cmd.Dir = abs
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("the README's server does not compile: %v\n%s", err, out)
+	server, tests := filepath.Join(dir, "server"), filepath.Join(dir, "server.test")
+	for _, args := range [][]string{
+		{"go", "build", "-buildvcs=false", "-overlay", overlay, "-o", server, "./examples/readme"},
+		{"go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", tests, "./examples/readme"},
+		{tests},
+	} {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Dir = abs
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("the README's server: %v: %v\n%s", args, err, out)
+		}
 	}
 }
 
