@@ -191,7 +191,11 @@ func TestKEY_10(t *testing.T) {
 		any      any
 	}
 	things := []any{
-		k, &k, []Key{k}, map[string]Key{"k": k}, holder{k, k, k}, &holder{k, k, &k},
+		k, &k,
+		[]Key{k},
+		map[string]Key{"k": k},
+		holder{k, k, k},
+		&holder{k, k, &k},
 		entries[0], &entries[0], entries, table, *table, f, any(k),
 	}
 	check := func(how, s string) {
