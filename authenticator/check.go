@@ -147,18 +147,32 @@ func checkSkew(a *krb5.Authenticator, now time.Time, skew time.Duration) error {
 	return nil
 }
 
-// subkey is the initiator's, kept by value until somebody asks for a key.
+// subkey is the initiator's, kept as bytes until somebody asks for a key. They lie
+// behind two pointers, where package fmt, which may follow one past any Format
+// method, does not find them.
 type subkey struct {
 	etype keytab.EType
-	bytes [32]byte
+	bytes **[maxKeyLen]byte
 	n     int8
+}
+
+const maxKeyLen = 32
+
+// hide copies the secret, with one allocation.
+func (k *subkey) hide(secret []byte) {
+	v := &struct {
+		direct *[maxKeyLen]byte
+		hidden [maxKeyLen]byte
+	}{}
+	v.direct = &v.hidden
+	k.bytes, k.n = &v.direct, int8(copy(v.hidden[:], secret))
 }
 
 func (k *subkey) key() keytab.Key {
 	if k.n == 0 {
 		return keytab.Key{}
 	}
-	key, err := keytab.NewKey(k.etype, k.bytes[:k.n])
+	key, err := keytab.NewKey(k.etype, (*k.bytes)[:k.n])
 	if err != nil {
 		return keytab.Key{} // unreachable: readSubkey checked type and length
 	}
@@ -173,11 +187,11 @@ func readSubkey(a *krb5.Authenticator, permitted []keytab.EType) (k subkey, err 
 	if !known || !etype.Permitted(permitted, a.Subkey.EType) {
 		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey is of " + etype.ID(a.Subkey.EType).String()}
 	}
-	if len(a.Subkey.Value) != profile.KeyLen || profile.KeyLen > len(k.bytes) {
+	if len(a.Subkey.Value) != profile.KeyLen || profile.KeyLen > maxKeyLen {
 		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey has the wrong length for " + etype.ID(a.Subkey.EType).String()}
 	}
-	k.etype, k.n = keytab.EType(a.Subkey.EType), int8(profile.KeyLen)
-	copy(k.bytes[:], a.Subkey.Value)
+	k.etype = keytab.EType(a.Subkey.EType)
+	k.hide(a.Subkey.Value)
 	return k, nil
 }
 

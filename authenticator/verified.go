@@ -126,7 +126,7 @@ func (c *Checked) record() Record {
 func storeError(err error) error {
 	var known *status.Error
 	switch {
-	case errors.As(err, &known):
+	case errors.As(err, &known) && known != nil:
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &status.Error{Reason: status.ReasonCanceled, Detail: "while asking the replay cache", Err: err}
