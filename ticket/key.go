@@ -51,13 +51,9 @@ func (s *scratch) decrypt(key keytab.Key, cipher []byte) error {
 // the ways in which no key opened a ticket. MIT's acceptor draws the same lines.
 func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) error {
 	sealed := &req.Ticket.EncPart
-	var admitted, named, exact bool
+	var named, exact bool
 	for entry := range p.Keys.All() {
-		if !admits(p, &entry) {
-			continue
-		}
-		admitted = true
-		if entry.Principal != wanted {
+		if entry.Principal != wanted || !named && !admits(p, &entry) {
 			continue
 		}
 		named = true
@@ -67,7 +63,7 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 	}
 	what := "the ticket is for " + krb5.Quote(name) + ", kvno " + strconv.FormatUint(uint64(sealed.Kvno), 10) + ", " + keytab.EType(sealed.EType).String()
 	switch {
-	case !admitted:
+	case !named && !anyAdmitted(p):
 		return &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key under the acceptor's name"}
 	case !named:
 		return &status.Error{Reason: status.ReasonWrongService, Detail: what}
@@ -75,6 +71,26 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 		return &status.Error{Reason: status.ReasonUnknownKeyVersion, Detail: what + "; " + held(p.Keys, wanted)}
 	}
 	return &status.Error{Reason: status.ReasonWrongKey, Detail: what + "; the keytab has that key version, with another key"}
+}
+
+// anyAdmitted reports whether there is any key that may open tickets. A stranger
+// can ask for it with every token: it goes through the services once, or through
+// the keytab, and not through both for each other.
+func anyAdmitted(p *Params) bool {
+	for _, service := range p.Services {
+		if !p.Keys.Principal([]byte(service.String())).IsZero() {
+			return true
+		}
+	}
+	if len(p.Services) > 0 {
+		return false
+	}
+	for entry := range p.Keys.All() {
+		if admits(p, &entry) {
+			return true
+		}
+	}
+	return false
 }
 
 // admits reports whether the entry may open tickets. That is decided in keytab,
