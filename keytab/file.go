@@ -94,7 +94,7 @@ func openFile(cfg FileConfig, now func() time.Time) (*File, error) {
 // with the keys there are. ctx is not used: there is no way to give up on a
 // file system.
 func (f *File) Table(context.Context) (*Table, error) {
-	t := f.table.Load()
+	t := f.current()
 	if t == nil {
 		return nil, errNotOpened()
 	}
@@ -112,7 +112,7 @@ func (f *File) Table(context.Context) (*Table, error) {
 // and returns what is then current: old itself if the file did not change. A
 // call costs one stat, and a reading only after a change. See [Refresher].
 func (f *File) Refresh(_ context.Context, old *Table) (*Table, error) {
-	t := f.table.Load()
+	t := f.current()
 	switch {
 	case t == nil:
 		return nil, errNotOpened()
@@ -130,7 +130,7 @@ func (f *File) Refresh(_ context.Context, old *Table) (*Table, error) {
 // Reload reads the file now, changed or not. On an error, which Err then
 // returns too, the keys that were read last stay in use.
 func (f *File) Reload() error {
-	if f.table.Load() == nil {
+	if f.current() == nil {
 		return errNotOpened()
 	}
 	f.mu.Lock()
@@ -143,10 +143,22 @@ func (f *File) Reload() error {
 // Err returns why the file could not be read when that was last tried, nil if it
 // could. A service's health check should ask.
 func (f *File) Err() error {
+	if f == nil {
+		return errNotOpened()
+	}
 	if err := f.err.Load(); err != nil {
 		return *err
 	}
 	return nil
+}
+
+// current is the keys that were read last; nil for a nil File too, which is what a
+// program has that did not look at the error of OpenFile.
+func (f *File) current() *Table {
+	if f == nil {
+		return nil
+	}
+	return f.table.Load()
 }
 
 func errNotOpened() error {

@@ -18,7 +18,7 @@ import (
 type inbound struct {
 	message   []byte    // AP-REQ or AP-REP
 	mechanism []byte    // of the frame; nil: bare
-	now       time.Time // one reading of the clock for the whole call
+	now       time.Time // read once the keys are there
 }
 
 // accept is Accept for both faces; out is where the reply goes.
@@ -52,7 +52,7 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 }
 
 func (c *Context) acceptAPReq(ctx context.Context, token []byte, out outlet) ([]byte, error) {
-	in := inbound{now: c.acceptor.cfg.Time()}
+	var in inbound
 	err := c.unframe(token, &in)
 	if err != nil {
 		return c.conclude(ctx, &in, nil, out, err)
@@ -67,12 +67,17 @@ func (c *Context) acceptAPReq(ctx context.Context, token []byte, out outlet) ([]
 func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]byte, error) {
 	cfg := &c.acceptor.cfg
 	table, services, err := c.acceptor.keys(ctx)
+	// Not before: a source may take its time, and what was recent when the token
+	// came need not be when the replay cache is asked, which forgets.
+	in.now = cfg.Time()
 	if err != nil {
 		return nil, err
 	}
 	opening := ticket.Params{Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes}
 	tkt, err := ticket.Open(in.message, &opening)
 	if err != nil && c.acceptor.newerKeys(ctx, err, &opening) {
+		in.now = cfg.Time()
+		opening.Now = in.now
 		tkt, err = ticket.Open(in.message, &opening)
 	}
 	if err != nil {
@@ -121,7 +126,7 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 		return &status.Error{Reason: status.ReasonRequirementNotMet, Detail: "the client did not ask for " + missing.String()}
 	}
 	if len(c.cfg.Targets) > 0 {
-		if target, _ := checked.Target(); !slices.Contains(c.cfg.Targets, target) {
+		if target, _ := checked.Target(); target == "" || !slices.Contains(c.cfg.Targets, target) {
 			return &status.Error{Reason: status.ReasonTargetNotAllowed}
 		}
 	}

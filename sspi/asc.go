@@ -2,6 +2,7 @@ package sspi
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
@@ -180,21 +181,24 @@ func (k *call) accept(ctx context.Context, out outlet) ([]byte, error) {
 // errLateBindings: to go on would look as if they had been checked.
 var errLateBindings = &status.Error{Reason: status.ReasonArgument, Detail: "channel bindings must be given with the AP-REQ or before"}
 
-// request takes over what a call asks for. The caller holds accepting.
+// request takes over what a call asks for. It adds to what the Go face asked for
+// when it made the context, and takes nothing away that refuses clients. The caller
+// holds accepting.
 func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	c.cfg.NoErrorTokens = req&flags.ASC_REQ_EXTENDED_ERROR == 0
 	c.cfg.AcceptDelegation = req&flags.ASC_REQ_DELEGATE != 0
-	c.cfg.ChannelBindings = append(c.cfg.ChannelBindings, bindings...)
+	// Clipped: the list may be one that other contexts have too.
+	c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), bindings...)
 	switch {
 	case req&flags.ASC_REQ_PROXY_BINDINGS != 0:
 		c.cfg.BindingPolicy = authenticator.BindingProxied
 	case req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0:
 		c.cfg.BindingPolicy = authenticator.BindingAllowMissing
-	default:
+	case c.cfg.BindingPolicy == authenticator.BindingAllowMissing:
 		c.cfg.BindingPolicy = authenticator.BindingDefault
 	}
 	if c.acceptor.cfg.EnforceContextReq {
-		c.cfg.Require = required(req)
+		c.cfg.Require |= required(req)
 	}
 }
 

@@ -140,7 +140,7 @@ func (c *Context) report(ctx context.Context, e Event) {
 // asStatus finds the *status.Error that every error of an exchange wraps.
 func asStatus(err error) *status.Error {
 	var e *status.Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		return e
 	}
 	return &status.Error{Reason: status.ReasonInternal, Err: err}
