@@ -103,7 +103,7 @@ func (c *Checked) Time() time.Time { return time.Unix(c.ctime, int64(c.cusec)*10
 //
 // A nil cache is refused: there is no way to leave the replay cache out.
 func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error) {
-	if c.content == nil || cache == nil {
+	if c == nil || c.content == nil || cache == nil {
 		return Verified{}, &status.Error{Reason: status.ReasonArgument, Detail: "Claim needs a Checked from Check and a replay cache"}
 	}
 	fresh, err := cache.Store(ctx, c.record())

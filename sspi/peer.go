@@ -14,7 +14,11 @@ type Peer struct {
 	// Client is the client's principal. Compare it whole: a name without its
 	// realm is not an identity.
 	Client keytab.Principal
-	// Service is the principal of the key that opened the ticket.
+	// Service is the principal of the key that opened the ticket. Where several have
+	// that key, as the SPNs of an account in Active Directory do, it is the one of
+	// them that the client named, and nothing protects that name: a ticket for any
+	// of them passes for one for this. Do not decide by it between services that
+	// share a key.
 	Service keytab.Principal
 	// ClientNameType is the name-type of Client (RFC 4120, Section 6.2).
 	ClientNameType int32

@@ -44,9 +44,10 @@ type Ticket struct {
 type Content struct {
 	// Client is the client's principal, as the KDC wrote it.
 	Client keytab.Principal
-	// Service is the principal of the key that opened the ticket, never the
-	// name that the AP-REQ shows in clear. It is the zero Principal when the
-	// session key of a user-to-user exchange opened it.
+	// Service is the principal of the key that opened the ticket. Where several
+	// have that key, it is the one of them that the AP-REQ names in clear, which
+	// nothing protects: between those it proves nothing. It is the zero Principal
+	// when the session key of a user-to-user exchange opened it.
 	Service keytab.Principal
 	// ClientNameType is the name-type of Client (RFC 4120, Section 6.2).
 	ClientNameType int32
@@ -85,10 +86,11 @@ func (t *Ticket) Service() keytab.Principal { return t.content.Service }
 func (t *Ticket) Options() flags.AP { return t.options }
 
 // Unproven is what the ticket says, before anything is known about who sent it.
-// Most callers want authenticator.Verified.Ticket. It is nil for a zero Ticket.
+// Most callers want authenticator.Verified.Ticket. It is nil for a nil or zero
+// Ticket.
 // The Content belongs to the Ticket and must not be modified.
 func (t *Ticket) Unproven() *Content {
-	if !t.opened {
+	if t == nil || !t.opened {
 		return nil
 	}
 	return &t.content
