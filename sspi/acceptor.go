@@ -109,9 +109,10 @@ func (cfg *Config) check() error {
 func (a *Acceptor) NewContext(cc ContextConfig) *Context {
 	c := &struct { // one allocation
 		Context
-		own body
+		own     body
+		secrets vault
 	}{own: body{acceptor: a, cfg: cc}}
-	c.Context.body = &c.own
+	c.Context.body, c.own.vault = &c.own, &c.secrets
 	return &c.Context
 }
 

@@ -32,7 +32,8 @@ const (
 // zero Context.
 type Context struct {
 	// What prints a struct may follow a pointer, past any Format method, but not
-	// two of them. So a Context holds no key itself.
+	// two of them. So neither a Context nor its body holds a key itself, and a
+	// copy of a Context shows none either.
 	*body
 }
 
@@ -49,17 +50,23 @@ type body struct {
 	mu    sync.Mutex // guards each step from state to state, and what follows
 	state atomic.Uint32
 	err   error
-	key   contextKey
-	third thirdLeg
+	*vault
 
-	// Written by commit, before the state says that they may be read.
-	peer      Peer
-	delegated *authenticator.Delegated
-	protector message.Protector
+	// Written by commit, before the state says that it may be read.
+	peer Peer
 
 	// proven points to peer from the moment the client is proven. It outlives
 	// Close.
 	proven atomic.Pointer[Peer]
+}
+
+// vault is what of a body must not be seen. body.mu guards it as it does the rest;
+// delegated and protector are written by commit.
+type vault struct {
+	key       contextKey
+	third     thirdLeg
+	delegated *authenticator.Delegated
+	protector message.Protector
 }
 
 // contextKey is the context's key: of the acceptor's subkey, else of the

@@ -145,7 +145,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	}
 	cfg := sspi.Config{Keys: s.keys}
 	for name, v := range map[string]any{
-		"Context": c, "Context half-way": half.handle.Context(), "CtxtHandle": l.handle, "*CtxtHandle": &l.handle,
+		"Context": c, "Context copied": *c, "Context half-way": half.handle.Context(), "CtxtHandle": l.handle, "*CtxtHandle": &l.handle,
 		"CredHandle": s.cred, "*CredHandle": &s.cred, "Acceptor": s.acceptor, "Config": cfg, "*Config": &cfg,
 		"ContextConfig": sspi.ContextConfig{}, "Peer": c.Peer(), "Peer value": *c.Peer(), "Event": events[0],
 	} {
