@@ -40,6 +40,11 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 	if !c.acceptor.made() {
 		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was not made by an Acceptor from NewAcceptor"}
 	}
+	if p := c.cfg.Package; p != "" && p != Kerberos {
+		if _, ok := lookupPackage(p); !ok {
+			return nil, &status.Error{Reason: status.ReasonArgument, Detail: "ContextConfig.Package names a package that is not here"}
+		}
+	}
 	switch c.at() {
 	case stateStart:
 		return c.acceptAPReq(ctx, token, out)

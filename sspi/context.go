@@ -96,8 +96,8 @@ var ErrContinue error = errContinue{}
 // the context is established. ErrContinue asks for another token. Any other
 // error ends the exchange and is what Err returns from then on, unless it says
 // that the call did not fit the state of the context (ReasonContextState,
-// ReasonInvalidHandle) or was made without a ctx (ReasonArgument), which changes
-// nothing. Errors are, or wrap, *status.Error.
+// ReasonInvalidHandle), or was made without a ctx or for a package that is not here
+// (ReasonArgument), which changes nothing. Errors are, or wrap, *status.Error.
 //
 // token is neither kept nor modified; reply belongs to the caller. ctx bounds
 // the wait for keys and for the replay cache.

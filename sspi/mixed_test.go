@@ -132,3 +132,19 @@ func TestConfig_NilFile(t *testing.T) {
 		t.Error("a nil File says that all is well")
 	}
 }
+
+// TestContextConfig_Package: a package that this library does not have is not
+// taken for Kerberos.
+func TestContextConfig_Package(t *testing.T) {
+	for name, want := range map[sspi.Package]status.Reason{
+		"": status.ReasonNone, "Kerberos": status.ReasonNone, "KERBEROS": status.ReasonNone,
+		"Negotiate": status.ReasonArgument, "NTLM": status.ReasonArgument, "Kerbero": status.ReasonArgument,
+	} {
+		s := newSite(t)
+		c := s.acceptor.NewContext(sspi.ContextConfig{Package: name})
+		_, peer, err := c.Accept(context.Background(), s.request().Token())
+		if status.ReasonOf(err) != want || (peer != nil) != (want == status.ReasonNone) {
+			t.Errorf("%q: %v, %v, want the Reason %v", name, peer, err, want)
+		}
+	}
+}
