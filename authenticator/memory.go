@@ -2,7 +2,9 @@ package authenticator
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
+	"io"
 	"math"
 	"sync"
 	"time"
@@ -41,8 +43,8 @@ const (
 type MemoryCache struct {
 	seed   maphash.Seed
 	rule   StartRule
-	start  int64   // Unix microseconds
-	shards []shard // a power of two
+	start  int64    // Unix microseconds
+	shards []*shard // a power of two; pointers, which package fmt does not follow here
 }
 
 // shard is a part of the cache. A tag belongs to one shard, for good.
@@ -83,9 +85,10 @@ func NewMemoryCacheAt(max int, rule StartRule, start time.Time) *MemoryCache {
 	for n < maxShards && max/(2*n) >= minShardRecords {
 		n *= 2
 	}
-	c := &MemoryCache{seed: maphash.MakeSeed(), rule: rule, start: start.UnixMicro(), shards: make([]shard, n)}
+	c := &MemoryCache{seed: maphash.MakeSeed(), rule: rule, start: start.UnixMicro(), shards: make([]*shard, n)}
 	for i := range c.shards {
-		s := &c.shards[i]
+		s := new(shard)
+		c.shards[i] = s
 		s.seen = make(map[[24]byte]int64)
 		s.max = max / n
 		s.horizon = math.MinInt64
@@ -124,13 +127,19 @@ func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 	return c.shard(&r.Tag).store(&r.Tag, stamp, now, until)
 }
 
+// Format writes no record, whatever the verb: they are MACs, there may be millions,
+// and a map must not be read while it is written to.
+func (c *MemoryCache) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "authenticator.MemoryCache{...}")
+}
+
 // shard chooses by a seeded hash, so that a client, who can make authenticators
 // by the thousand, cannot choose tags that all fill one shard.
 func (c *MemoryCache) shard(tag *[24]byte) *shard {
 	if len(c.shards) == 1 {
-		return &c.shards[0]
+		return c.shards[0]
 	}
-	return &c.shards[maphash.Bytes(c.seed, tag[:])&uint64(len(c.shards)-1)]
+	return c.shards[maphash.Bytes(c.seed, tag[:])&uint64(len(c.shards)-1)]
 }
 
 func (s *shard) store(tag *[24]byte, stamp, now, until int64) (bool, error) {

@@ -75,7 +75,7 @@ func heap() int64 {
 func TestShrinkKeepsTheRest(t *testing.T) {
 	start := time.Unix(1e9, 0)
 	c := NewMemoryCacheAt(2000, RefuseOlder, start)
-	s := &c.shards[0]
+	s := c.shards[0]
 	var kept []Record
 	for i := range uint64(2000) {
 		r := Record{Time: start, Now: start, Until: start.Add(5 * time.Minute)}

@@ -2,6 +2,7 @@ package authenticator_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krbtest"
 )
@@ -45,6 +47,29 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 					t.Errorf("%s under %s shows the %s", name, how, secret)
 				}
 			}
+		}
+	}
+}
+
+// TestSEC_2_MemoryCachePrintsNoRecord: a cache may be printed while it is used.
+// Records are MACs.
+func TestSEC_2_MemoryCachePrintsNoRecord(t *testing.T) {
+	d := newDesk(t)
+	q := d.request()
+	b := q.Bytes()
+	cache := authenticator.NewMemoryCache(0, authenticator.AcceptOlder)
+	c, err := authenticator.Check(d.open(b), &d.params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Claim(context.Background(), cache); err != nil {
+		t.Fatal(err)
+	}
+	_, sealed := d.open(b).Authenticator()
+	mac := sealed[len(sealed)-12:] // aes256-cts-hmac-sha1-96: RFC 3962, Section 6
+	for how, text := range printed(cache) {
+		if shows(text, mac) {
+			t.Errorf("under %s it shows a record", how)
 		}
 	}
 }
