@@ -87,6 +87,15 @@ func theirName(n types.PrincipalName) string { return fmt.Sprintf("%d %q", n.Nam
 
 func theirKey(k types.EncryptionKey) string { return fmt.Sprintf("%d %x", k.KeyType, k.KeyValue) }
 
+// ourTime takes the first second of the year 1 for no time: gokrb5 cannot tell the
+// two apart.
+func ourTime(unix int64) int64 {
+	if unix == (time.Time{}).Unix() {
+		return 0
+	}
+	return unix
+}
+
 func theirTime(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -117,17 +126,17 @@ func rendered(m message) string {
 		return ourTicket(m)
 	case *krb5.EncTicketPart:
 		return fmt.Sprintf("%v %v %q %q %d %x %v %v %v %v %v %v", uint32(m.Flags), ourKey(m.Key), m.ClientRealm, ourName(m.Client),
-			m.TransitedType, m.Transited, m.AuthTime.Unix, m.StartTime.Unix, m.EndTime.Unix, m.RenewTill.Unix,
+			m.TransitedType, m.Transited, ourTime(m.AuthTime.Unix), ourTime(m.StartTime.Unix), ourTime(m.EndTime.Unix), ourTime(m.RenewTill.Unix),
 			ourAddresses(m.Addresses), ourAuthData(m.AuthorizationData))
 	case *krb5.Authenticator:
 		return fmt.Sprintf("%q %q %d %x %d %v %v %d %v", m.ClientRealm, ourName(m.Client), m.Checksum.Type, m.Checksum.Sum, m.Cusec,
-			m.Ctime, ourKey(m.Subkey), m.SequenceNumber, ourAuthData(m.AuthorizationData))
+			ourTime(m.Ctime), ourKey(m.Subkey), m.SequenceNumber, ourAuthData(m.AuthorizationData))
 	case *krb5.APRep:
 		return ourSealed(m.EncPart)
 	case *krb5.EncAPRepPart:
-		return fmt.Sprint(m.Ctime, m.Cusec, ourKey(m.Subkey), m.SequenceNumber)
+		return fmt.Sprint(ourTime(m.Ctime), m.Cusec, ourKey(m.Subkey), m.SequenceNumber)
 	case *krb5.KRBError:
-		return fmt.Sprintf("%v %d %v %d %d %q %q %q %q %q %x", m.Ctime.Unix, m.Cusec, m.Stime, m.Susec, m.Code,
+		return fmt.Sprintf("%v %d %v %d %d %q %q %q %q %q %x", ourTime(m.Ctime.Unix), m.Cusec, ourTime(m.Stime), m.Susec, m.Code,
 			m.ClientRealm, ourName(m.Client), m.Realm, ourName(m.Service), m.EText, m.EData)
 	case *krb5.KRBCred:
 		s := ""
