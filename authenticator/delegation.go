@@ -1,6 +1,8 @@
 package authenticator
 
 import (
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/gosspi/kerberos/flags"
@@ -33,10 +35,21 @@ type DelegatedTicket struct {
 }
 
 // String does not print tickets.
-func (d *Delegated) String() string { return "Delegated{" + d.Client.String() + "}" }
+func (d Delegated) String() string { return "Delegated{" + d.Client.String() + "}" }
 
 // GoString does not print tickets.
-func (d *Delegated) GoString() string { return d.String() }
+func (d Delegated) GoString() string { return d.String() }
+
+// Format writes [Delegated.String], whatever the verb.
+func (d Delegated) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
+
+// String does not print the ticket.
+func (t DelegatedTicket) String() string {
+	return "DelegatedTicket{" + t.Client.String() + " to " + t.Service.String() + "}"
+}
+
+// Format writes [DelegatedTicket.String], whatever the verb.
+func (t DelegatedTicket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // readDelegation opens the KRB-CRED in the checksum (RFC 4120, Section 5.8; RFC
 // 4121, Section 4.1.1.1). If the caller did not ask for it, it is skipped

@@ -35,8 +35,9 @@ func checkTransited(c *ticket.Content, allowed []string) error {
 	if !ok {
 		return &status.Error{Reason: status.ReasonTransited, Detail: "the ticket's path does not parse"}
 	}
+	common, related := commonDomain(from, to)
 	for _, r := range realms {
-		if !slices.Contains(allowed, r) && !onPath(r, from, to) {
+		if !slices.Contains(allowed, r) && !(related && onPath(r, from, to, common)) {
 			return &status.Error{Reason: status.ReasonTransited, Detail: "the client came through " + krb5.Quote([]byte(r)) + ", which is not on the way and not allowed, and the KDC did not check the path"}
 		}
 	}
@@ -160,23 +161,25 @@ func betweenRealms(a, b string) (realms []string, ok bool) {
 	return realms, true
 }
 
-// onPath reports whether realm lies on the way up from one domain-style realm
-// to the nearest that contains both, and down to the other.
-func onPath(realm, from, to string) bool {
-	common := from
-	for !isWithin(to, common) {
-		parent, ok := parentDomain(common)
-		if !ok {
-			return false // nothing contains both, so nothing lies between
-		}
-		common = parent
+// commonDomain returns the nearest domain-style realm that contains both. Where
+// none does, nothing lies between the two.
+func commonDomain(from, to string) (common string, ok bool) {
+	for common, ok = from, true; ok && !isWithin(to, common); {
+		common, ok = parentDomain(common)
 	}
+	return common, ok
+}
+
+// onPath reports whether realm lies on the way up from one domain-style realm
+// to common, and down to the other.
+func onPath(realm, from, to, common string) bool {
 	return isWithin(realm, common) && (isWithin(from, realm) || isWithin(to, realm))
 }
 
 // isWithin reports whether realm is domain or below it.
 func isWithin(realm, domain string) bool {
-	return realm == domain || strings.HasSuffix(realm, "."+domain)
+	above, ok := strings.CutSuffix(realm, domain)
+	return ok && (above == "" || strings.HasSuffix(above, "."))
 }
 
 func parentDomain(r string) (string, bool) {
