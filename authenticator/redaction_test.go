@@ -51,6 +51,26 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	}
 }
 
+// TestKEY_10_DelegatedPrintsNoTicket: nor does it print what a key is good for.
+func TestKEY_10_DelegatedPrintsNoTicket(t *testing.T) {
+	d := newDesk(t)
+	d.params.Delegate = true
+	q := d.request(func(q *krbtest.APReq) { q.Flags |= flags.GSS_C_DELEG_FLAG })
+	q.Cred = q.Forward().Bytes()
+	delegated := d.verified("Claim", q).Delegated()
+	for name, v := range map[string]any{
+		"Delegated": delegated, "Delegated value": *delegated,
+		"DelegatedTicket": delegated.Tickets[0], "*DelegatedTicket": &delegated.Tickets[0],
+	} {
+		for how, text := range printed(v) {
+			// encoding/json and an unexported field do not ask the type.
+			if how != "JSON" && how != "slog" && !strings.HasPrefix(how, "unexported") && shows(text, delegated.Tickets[0].Ticket) {
+				t.Errorf("%s under %s shows the ticket", name, how)
+			}
+		}
+	}
+}
+
 // TestSEC_2_MemoryCachePrintsNoRecord: a cache may be printed while it is used.
 // Records are MACs.
 func TestSEC_2_MemoryCachePrintsNoRecord(t *testing.T) {
