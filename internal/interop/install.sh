@@ -4,13 +4,17 @@
 # skip, or fail with KERBEROS_REQUIRE_INTEROP=1.
 set -euo pipefail
 
-# The initiators are MIT's and Heimdal's libraries; gss-client and python3-gssapi
-# drive the first, a few lines of C the second. faketime is for a client whose
-# clock is wrong.
+# The initiators are MIT's, Heimdal's and Java's; gss-client, python3-gssapi and the
+# programs that people use drive the first, a few lines of C the second. faketime is
+# for a client whose clock is wrong, gss-ntlmssp for one that offers NTLM.
 packages=(
 	krb5-kdc krb5-admin-server krb5-user krb5-gss-samples
-	python3-gssapi faketime
+	python3-gssapi faketime gss-ntlmssp
 	libgssapi3-heimdal heimdal-multidev gcc libc6-dev
+	curl chromium openjdk-17-jdk-headless
+	openssh-client
+	ldap-utils libsasl2-modules-gssapi-mit
+	postgresql-client
 )
 
 missing=()

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -41,7 +42,20 @@ func runAll(m *testing.M) int {
 			world.realm.close()
 		}
 	}()
-	return m.Run()
+	code := m.Run()
+	if code == 0 && wholeRun() {
+		if err := checkMatrix(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// wholeRun: every test ran, and none was skipped for want of a program.
+func wholeRun() bool {
+	chosen := flag.Lookup("test.run").Value.String() + flag.Lookup("test.skip").Value.String()
+	return chosen == "" && (os.Getenv("KERBEROS_REQUIRE_INTEROP") == "1" || *update)
 }
 
 // theRealm is the realm that tests share. What a test changes in it, it made.

@@ -22,6 +22,17 @@ var packages = map[string]string{
 	pythonGSSAPI:   "python3-gssapi",
 	heimdalGSSAPI:  "heimdal-multidev",
 	heimdalLib:     "libgssapi3-heimdal",
+	gssNTLMSSP:     "gss-ntlmssp",
+	"curl":         "curl",
+	"chromium":     "chromium",
+	"java":         "openjdk-17-jdk-headless",
+	"javac":        "openjdk-17-jdk-headless",
+	"ssh":          "openssh-client",
+	"ssh-keygen":   "openssh-client",
+	"ldapsearch":   "ldap-utils",
+	"ldapwhoami":   "ldap-utils",
+	saslGSSAPI:     "libsasl2-modules-gssapi-mit",
+	"psql":         "postgresql-client",
 }
 
 // Things that are no program: they are there if these files are. The python that
@@ -31,6 +42,8 @@ const (
 	pythonGSSAPI  = "/usr/lib/python3/dist-packages/gssapi/__init__.py"
 	heimdalGSSAPI = "/usr/include/heimdal/gssapi/gssapi.h"
 	heimdalLib    = "/usr/share/doc/libgssapi3-heimdal" // the library's own path has the processor in it
+	saslGSSAPI    = "/usr/share/doc/libsasl2-modules-gssapi-mit"
+	gssNTLMSSP    = "/usr/share/doc/gss-ntlmssp"
 )
 
 // forRealm are the programs that every test needs.

@@ -1,0 +1,97 @@
+package interop
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// update writes the table of clients in the README anew.
+var update = flag.Bool("update", false, "write the README's table of clients from what passed")
+
+// login is a row of the README's table: what was seen to work.
+type login struct {
+	server    string // the example that was logged in to: "httpd"
+	client    string // the program: "curl"
+	mechanism string // "SPNEGO", "Kerberos", "GS2-KRB5"
+	result    string // what was seen: "mutual, delegation, https"
+}
+
+// logins are the rows of this run.
+var logins struct {
+	mu  sync.Mutex
+	all []login
+}
+
+// worked records what a client was seen to do, once the test that watched it has
+// passed: call it where everything else is set up, not at the end. Rows of one
+// server, client and mechanism become one.
+func worked(t *testing.T, server, client, mechanism, result string) {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() || t.Skipped() {
+			return
+		}
+		logins.mu.Lock()
+		defer logins.mu.Unlock()
+		logins.all = append(logins.all, login{server, client, mechanism, result})
+	})
+}
+
+const (
+	readme      = "../../README.md"
+	matrixBegin = "<!-- clients: written by go test ./internal/interop -update -->\n"
+	matrixEnd   = "<!-- clients end -->\n"
+)
+
+// matrix is the table of what was seen.
+func matrix() string {
+	logins.mu.Lock()
+	defer logins.mu.Unlock()
+	rows := map[[3]string][]string{}
+	var keys [][3]string
+	for _, l := range logins.all {
+		k := [3]string{l.server, l.client, l.mechanism}
+		if rows[k] == nil {
+			keys = append(keys, k)
+		}
+		if !slices.Contains(rows[k], l.result) {
+			rows[k] = append(rows[k], l.result)
+		}
+	}
+	slices.SortFunc(keys, func(a, b [3]string) int { return slices.Compare(a[:], b[:]) })
+	var b strings.Builder
+	b.WriteString("| server | client | mechanism | seen to work |\n|---|---|---|---|\n")
+	for _, k := range keys {
+		slices.Sort(rows[k])
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", k[0], k[1], k[2], strings.Join(rows[k], "; "))
+	}
+	return b.String()
+}
+
+// checkMatrix holds the README's table against what a whole run has seen, or
+// writes it.
+func checkMatrix() error {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		return err
+	}
+	begin, end := bytes.Index(text, []byte(matrixBegin)), bytes.Index(text, []byte(matrixEnd))
+	if begin < 0 || end < begin {
+		return fmt.Errorf("the README has no place for the table of clients")
+	}
+	begin += len(matrixBegin)
+	now := matrix()
+	switch {
+	case string(text[begin:end]) == now:
+		return nil
+	case !*update:
+		return fmt.Errorf("the README's table of clients is not what was seen; go test ./internal/interop -update writes it:\n%s", now)
+	}
+	return os.WriteFile(readme, slices.Concat(text[:begin:begin], []byte(now), text[end:]), 0o644)
+}
