@@ -31,6 +31,9 @@ type Initiator struct {
 	// Heimdal do so, MIT does not.
 	RetrySkew bool
 
+	// SetTime prepares the Request for that; nil: it is Request.SetTime.
+	SetTime func(time.Time)
+
 	// Reply is the AP-REP as it was decrypted; zero until there is one.
 	Reply messages.EncAPRepPart
 
@@ -231,7 +234,11 @@ func (i *Initiator) refused(b []byte) ([]byte, error) {
 	}
 	if i.RetrySkew && !i.retried && e.Recoverable() {
 		i.retried = true
-		i.Request.SetTime(e.Time())
+		if i.SetTime != nil {
+			i.SetTime(e.Time())
+		} else {
+			i.Request.SetTime(e.Time())
+		}
 		return i.Request.Token(), nil
 	}
 	return nil, e

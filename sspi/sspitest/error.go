@@ -26,9 +26,16 @@ func (e *Error) Error() string {
 	return "sspitest: the acceptor answered with the KRB-ERROR " + errorcode.Lookup(e.Code)
 }
 
-// ParseError reads a token that holds a KRB-ERROR, for tests that speak to an
-// acceptor without an [Initiator].
+// ParseError reads a token that holds a KRB-ERROR, be it in SPNEGO or not, for
+// tests that speak to an acceptor without an [Initiator].
 func ParseError(token []byte) (*Error, error) {
+	if len(token) > 0 && token[0] == 0xa1 { // NegTokenResp
+		t, err := krbtest.ParseNegTokenResp(token)
+		if err != nil {
+			return nil, public(err)
+		}
+		token = t.Token
+	}
 	id, inner, err := krbtest.Unframe(token, krbtest.OIDKerberos)
 	if err != nil {
 		return nil, public(err)

@@ -27,8 +27,8 @@ type Initiator struct {
 // exchange is what an Initiator hides.
 type exchange struct {
 	request *krbtest.APReq
-	run     *krbtest.Initiator // nil: not begun
-	retried bool
+	run     *krbtest.Initiator                 // nil: not begun
+	next    func([]byte) ([]byte, bool, error) // run's, or that of SPNEGO around it
 	done    bool
 }
 
@@ -37,7 +37,7 @@ type exchange struct {
 // call. done: the client expects nothing more of the acceptor, and messages may be
 // exchanged as soon as the token has been sent.
 //
-// The error is an [*Error] if the acceptor refuses the client; that, and an answer
+// The error is an [*Error] if the acceptor refuses the client and says why; that, and an answer
 // that is not right, end the exchange. A call that comes too late changes nothing.
 // An acceptor that refuses without a word is for the caller to notice: its own
 // error says why.
@@ -59,30 +59,35 @@ func (i *Initiator) Next(reply []byte) (token []byte, done bool, err error) {
 func (i *Initiator) next(x *exchange, reply []byte) ([]byte, bool, error) {
 	switch {
 	case x.run == nil && len(reply) == 0:
-		x.start(i.realm.Now().Add(i.options.ClockOffset))
-		return x.run.Next(nil)
-	case x.run == nil, x.done:
-		return nil, x.done, krbtest.ErrState
-	case len(reply) == 0:
+		x.start(i.realm.Now(), &i.options)
+		return x.next(nil)
+	case x.run == nil:
+		return nil, false, krbtest.ErrState
+	case len(reply) == 0 && !x.done:
 		return nil, false, argument("the client waits for an answer; if there is none, the acceptor's error says why")
+	case x.done: // in SPNEGO, the acceptor may still say that it is too
+		_, _, err := x.next(reply)
+		return nil, err == nil || err == krbtest.ErrState, err
 	}
-	token, done, err := x.run.Next(reply)
-	refusal, ok := err.(*krbtest.Error)
-	if ok && refusal.Recoverable() && i.options.RetrySkew && !x.retried {
-		x.retried = true
-		x.start(refusal.Time())
-		return x.run.Next(nil)
-	}
-	return token, done, err
+	return x.next(reply)
 }
 
 // start makes everything that has a time in it.
-func (x *exchange) start(at time.Time) {
+func (x *exchange) start(now time.Time, o *Options) {
+	x.setTime(now.Add(o.ClockOffset))
+	x.run = x.request.Start()
+	x.run.RetrySkew, x.run.SetTime = o.RetrySkew, x.setTime
+	x.next = x.run.Next
+	if o.SPNEGO {
+		x.next = x.run.Negotiate().Next
+	}
+}
+
+func (x *exchange) setTime(at time.Time) {
 	x.request.SetTime(at)
 	if x.request.Flags&flags.GSS_C_DELEG_FLAG != 0 {
 		x.request.Cred = x.request.Forward().Bytes()
 	}
-	x.run = x.request.Start()
 }
 
 // Facts are what a client knows of an established context.

@@ -21,12 +21,17 @@ type Options struct {
 	// at all, set GSS_C_MUTUAL_FLAG and OneWay.
 	Flags flags.GSS
 
+	// SPNEGO wraps the client's tokens in SPNEGO (RFC 4178), as browsers and curl
+	// do: it offers Kerberos, with the AP-REQ in the first token.
+	SPNEGO bool
+
 	// OneWay takes GSS_C_MUTUAL_FLAG away: the client does not wait for an
-	// answer, and gets none, not even a refusal.
+	// answer, and gets none, not even a refusal. In SPNEGO it waits for one, which
+	// does not prove that it is the service's.
 	OneWay bool
 
 	// DCEStyle adds GSS_C_DCE_STYLE: three legs, without GSS framing, as in DCE
-	// RPC.
+	// RPC; in SPNEGO there is a fourth.
 	DCEStyle bool
 
 	// Delegate adds GSS_C_DELEG_FLAG and forwards a ticket-granting ticket of
