@@ -1,0 +1,38 @@
+// Package sspisasl is the server's side of SASL with Kerberos: GSSAPI (RFC 4752),
+// GSS-SPNEGO and GS2-KRB5 (RFC 5801), as clients of LDAP, IMAP, SMTP, XMPP and
+// others speak them, with the security layer that may follow.
+//
+// It carries nothing: the protocol's responses go into [Server.Next], and what
+// comes out goes to the client. A [Server] is a Server of emersion/go-sasl in
+// shape, so that whatever serves one of those serves this.
+//
+//	cfg := sspisasl.Config{Acceptor: acceptor, Authorize: mayActAs}
+//	<offer cfg.Mechanisms() to the client>
+//	server, err := cfg.NewServer(sspisasl.Mechanism(<the client's choice>))
+//	defer server.Close()
+//	for done := false; !done; {
+//		challenge, done, err = server.Next(<the client's response>)
+//		<refuse the client if err is not nil>
+//		<send challenge>
+//	}
+//	conn = server.Conn(conn)
+//
+// # Who the client is, and what it may do
+//
+// [Server.Peer] is the client. [Server.AuthorizationID] is whom it asks to act
+// as, and Config.Authorize decides about that, before the client is told of
+// success. Without Authorize nobody acts as anybody else. Compare principals
+// whole: a name without its realm is not an identity.
+//
+// # The security layer
+//
+// With GSSAPI the server offers layers, and the client chooses. With GSS-SPNEGO
+// what it asked of the context is what it does. GS2 has none. Config.Layers says
+// what is permitted; its zero value demands a layer, because a connection that is
+// neither in a layer nor in TLS belongs, after the login, to whoever sits between.
+// What follows the login must then go through [Server.Conn].
+//
+// A server on TLS sets NoLayer, and, against relays, channel bindings. With
+// GS2-KRB5-PLUS the client says that it uses them. With the others those of
+// Kerberos itself count, as Active Directory has it.
+package sspisasl
