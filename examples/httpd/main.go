@@ -1,0 +1,146 @@
+// Command httpd is a web server that knows who you are: it logs browsers, curl and
+// others in by Kerberos (HTTP's Negotiate), and shows them what it knows of them.
+//
+//	httpd -addr www.example.com:8080 -keytab /etc/http.keytab
+//	curl --negotiate -u : http://www.example.com:8080/
+//
+// With -cert and -key it speaks HTTPS, and clients may bind their login to the
+// certificate. It has these pages:
+//
+//	GET /         who you are, for a browser
+//	GET /whoami   the same in one line of text
+//	POST /        the number of bytes that came
+//	GET /healthz  for load balancers; needs no login
+//
+// It writes "listening on" and its address to its standard output, and one line for
+// each login and each refusal to its standard error. SIGTERM or an interrupt ends it
+// when the requests that run are done, after five seconds at most.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitls"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "httpd:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command's flags.
+type options struct {
+	addr, keytab, service, cert, key, realm string
+	delegate, requireBinding                bool
+}
+
+func parse(args []string, stderr io.Writer) (o options, err error) {
+	fs := flag.NewFlagSet("httpd", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on; port 0: any")
+	fs.StringVar(&o.keytab, "keytab", "", "keytab `file`; if empty, KRB5_KTNAME or /etc/krb5.keytab")
+	fs.StringVar(&o.service, "service", "HTTP/", "the `principal` of the keytab that may be asked for; HTTP/ is any host's")
+	fs.StringVar(&o.cert, "cert", "", "certificate `file` in PEM: HTTPS")
+	fs.StringVar(&o.key, "key", "", "key `file` of the certificate")
+	fs.StringVar(&o.realm, "realm", "", "let in the users of this `realm` only; if empty, of trusted realms too")
+	fs.BoolVar(&o.delegate, "delegate", false, "accept forwarded credentials")
+	fs.BoolVar(&o.requireBinding, "require-binding", false, "refuse clients that are not bound to the TLS connection")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unknown argument %q", fs.Arg(0))
+	}
+	if (o.cert == "") != (o.key == "") {
+		return o, errors.New("-cert and -key go together")
+	}
+	return o, nil
+}
+
+// run is the whole program, until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	acceptor, err := newAcceptor(&o)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	srv, err := newServer(&o, acceptor, logger)
+	if err != nil {
+		return err
+	}
+	if o.cert != "" {
+		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+		if err != nil {
+			return err
+		}
+		srv.TLSConfig = sspitls.Record(&tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	}
+	l, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "listening on", l.Addr())
+	return serve(ctx, srv, l)
+}
+
+func newAcceptor(o *options) (*sspi.Acceptor, error) {
+	open := keytab.Default
+	if o.keytab != "" {
+		open = func() (*keytab.File, error) { return keytab.OpenFile(o.keytab) }
+	}
+	keys, err := open()
+	if err != nil {
+		return nil, err
+	}
+	cfg := sspi.Config{Keys: keys}
+	if o.service != "" {
+		cfg.Services = []string{o.service}
+	}
+	return sspi.NewAcceptor(cfg)
+}
+
+// serve returns when ctx has ended and the requests that ran then are done.
+func serve(ctx context.Context, srv *http.Server, l net.Listener) error {
+	ended := make(chan error, 1)
+	go func() {
+		if srv.TLSConfig != nil {
+			ended <- srv.ServeTLS(l, "", "")
+		} else {
+			ended <- srv.Serve(l)
+		}
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		return srv.Close()
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspihttp"
+	"github.com/gosspi/kerberos/status"
+)
+
+const (
+	maxHeader = 256 << 10 // a token of the longest kind is 87 KiB in base64
+	maxBody   = 64 << 20
+)
+
+// newServer makes the server: who may see what, and the log of it.
+func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.Server, error) {
+	cfg := sspihttp.Config{
+		Acceptor: acceptor,
+		Context:  sspi.ContextConfig{AcceptDelegation: o.delegate},
+		Page:     refusalPage,
+		OnResult: func(r *http.Request, res sspihttp.Result) { logResult(logger, r, res) },
+	}
+	if o.requireBinding {
+		cfg.Context.BindingPolicy = sspi.BindingRequired
+	}
+	if o.realm != "" {
+		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
+			_, err := p.Client.User(o.realm)
+			return err
+		}
+	}
+	m, err := sspihttp.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	members := http.NewServeMux()
+	members.HandleFunc("GET /{$}", whoPage)
+	members.HandleFunc("GET /whoami", whoami)
+	members.HandleFunc("POST /", count)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.Handle("/", m.Wrap(members))
+	return &http.Server{
+		Handler:           mux,
+		ConnContext:       m.ConnContext,
+		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}, nil
+}
+
+// logResult writes one line for each login and each refusal. What a request without
+// credentials gets is no event: every login begins with one.
+func logResult(logger *slog.Logger, r *http.Request, res sspihttp.Result) {
+	from := slog.String("from", r.RemoteAddr)
+	switch res.Outcome {
+	case sspihttp.Accepted:
+		logger.Info("login", "client", res.Peer.Client, "service", res.Peer.Service, "flags", res.Peer.Flags,
+			"binding", bindingName(res.Peer.Binding), "method", r.Method, "path", r.URL.Path, "proto", r.Proto, from)
+	case sspihttp.Forbidden:
+		logger.Warn("forbidden", "client", res.Peer.Client, "err", res.Err, from)
+	case sspihttp.Refused:
+		logger.Warn("refused", "reason", status.ReasonOf(res.Err), "err", res.Err, from)
+	}
+}
+
+// whoami is who the client is, for scripts.
+func whoami(w http.ResponseWriter, r *http.Request) {
+	if peer, ok := sspihttp.Peer(r.Context()); ok {
+		fmt.Fprintln(w, peer.Client)
+	}
+}
+
+// count reads the body and says how long it was.
+func count(w http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "the body did not come whole", http.StatusBadRequest)
+		return
+	}
+	fmt.Fprintf(w, "%d bytes\n", n)
+}

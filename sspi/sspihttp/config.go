@@ -1,0 +1,116 @@
+package sspihttp
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitls"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Config is a middleware: who may pass, and what is answered to the others. What it
+// points to must not be modified afterwards, and its functions must be safe for
+// concurrent use.
+type Config struct {
+	// Acceptor has the service's keys. Required.
+	Acceptor *sspi.Acceptor
+
+	// Context is how each exchange is begun. Of BindingPolicy, the zero value means
+	// sspi.BindingAllowMissing here, because most HTTP clients send no channel
+	// bindings.
+	Context sspi.ContextConfig
+
+	// Bindings are the channel bindings of a request, besides those of Context. If
+	// nil, those of the certificate that sspitls.Record saw presented on the
+	// request's connection, if it is TLS and ConnContext is installed; else none.
+	Bindings func(r *http.Request) []sspi.ChannelBindings
+
+	// Authorize says whether a client that is authenticated may send this request:
+	// its realm, a list of names. It is asked for each request that has a Peer. An
+	// error answers 403; one that is or wraps ErrFallback leads to Fallback. If nil,
+	// every client that the KDC vouches for may, those of trusted realms too.
+	Authorize func(r *http.Request, p *sspi.Peer) error
+
+	// Fallback answers the requests that Authorize sends there: with a login of
+	// another kind, for instance. They have no Peer. If nil, they get 403.
+	Fallback http.Handler
+
+	// Page writes the page of a request that does not pass. It must call
+	// WriteHeader with the code, 401, 403, 500 or 503; WWW-Authenticate is in the
+	// header already. Browsers show the page of a 401 where they cannot or may not
+	// log in, so that it is the place for help, and for a login form. [Refusal] of the
+	// request's context says why. If nil, the page says no more than the code.
+	Page func(w http.ResponseWriter, r *http.Request, code int)
+
+	// Optional lets requests pass that have no credentials for Negotiate. They have
+	// no Peer. Credentials that are wrong are refused.
+	Optional bool
+
+	// PerConnection: what is sent on an HTTP/1 connection after a login, without
+	// credentials, is of the same Peer. Set it only where no proxy is in front of this
+	// server, which could send requests of one client on the connection of another.
+	// It needs ConnContext.
+	PerConnection bool
+
+	// Sessions keeps clients logged in. If nil, each request is authenticated.
+	Sessions Sessions
+
+	// OnResult is told what came of each request with credentials, and of each that
+	// Authorize turned away, before it is answered. If nil, nobody is. Exchanges are
+	// told to sspi.Config.OnEvent and Logger too; what is wrong with a header before
+	// there is a token, and what Authorize says, are told here alone.
+	OnResult func(r *http.Request, res Result)
+}
+
+// Sessions is a program's own session store: the way to log in once and not with
+// each request. It must be safe for concurrent use.
+//
+// Keep the Peer on the server's side, under a random identifier in a cookie (Secure,
+// HttpOnly, SameSite), and for no longer than Peer.EndTime. Authorize is asked for
+// the requests of a session as for any other.
+type Sessions interface {
+	// Load is the peer of the session that r belongs to; nil if there is none. It is
+	// not asked for requests with credentials for Negotiate, which are authenticated
+	// by those. An error answers 500.
+	Load(r *http.Request) (*sspi.Peer, error)
+
+	// Save begins a new session for p, who has been authenticated and authorized
+	// with r. It may set cookies in the header of w, and writes nothing else. An error
+	// answers 500.
+	Save(w http.ResponseWriter, r *http.Request, p *sspi.Peer) error
+}
+
+// ErrFallback is for Config.Authorize: the client is to be served by Config.Fallback.
+var ErrFallback = errors.New("sspihttp: fall back")
+
+// Middleware authenticates requests. It is safe for concurrent use.
+type Middleware struct{ cfg Config }
+
+// New checks cfg and makes a Middleware.
+func New(cfg Config) (*Middleware, error) {
+	if cfg.Acceptor == nil {
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: Config.Acceptor is nil"}
+	}
+	if cfg.Context.BindingPolicy == sspi.BindingDefault {
+		cfg.Context.BindingPolicy = sspi.BindingAllowMissing
+	}
+	if cfg.Bindings == nil {
+		cfg.Bindings = recorded
+	}
+	if cfg.Page == nil {
+		cfg.Page = plainPage
+	}
+	return &Middleware{cfg}, nil
+}
+
+func recorded(r *http.Request) []sspi.ChannelBindings {
+	if r.TLS == nil {
+		return nil
+	}
+	return sspitls.Recorded(r.Context())
+}
+
+func plainPage(w http.ResponseWriter, _ *http.Request, code int) {
+	http.Error(w, http.StatusText(code), code)
+}

@@ -1,0 +1,39 @@
+// Package sspihttp is HTTP's Negotiate authentication (RFC 4559), as middleware for
+// net/http, [New] and [Middleware.Wrap], and as the function of one header that it
+// is made of, [Step], for other servers.
+//
+//	m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor})
+//	server := &http.Server{
+//		Handler:     m.Wrap(handler),
+//		ConnContext: m.ConnContext,
+//		TLSConfig:   sspitls.Record(config), // over TLS
+//	}
+//
+// The handler finds the client with [Peer]. Who is not authenticated does not get
+// there, unless Config.Optional is set.
+//
+// # Requests and connections
+//
+// Each request is authenticated by itself. A connection says nothing about who
+// sends the next request on it: a proxy in front may use it for several clients. Only
+// an exchange that needs more than one request is tied to its connection while it
+// lasts; its place is the value that [Middleware.ConnContext] puts into the
+// connection's context. Most exchanges need one request, and those work without it.
+// Those that need more do not work over HTTP/2, where requests of one connection
+// are not in order, and are refused there.
+//
+// A login costs one Kerberos exchange. Where that is too much for every request,
+// begin a session of your own at the first: Config.Sessions. Config.PerConnection is
+// the other way, for servers that no proxy is in front of.
+//
+// An unfinished exchange lives no longer than its connection, so that the timeouts
+// of http.Server bound it: set ReadHeaderTimeout and IdleTimeout.
+//
+// # Channel bindings
+//
+// Over TLS, a client may bind itself to the server's certificate, which stops those
+// who relay its token. sspitls.Record makes the certificate known. A client that binds
+// itself to another one is refused; one that does not bind itself, as many do not,
+// is accepted, unless Config.Context.BindingPolicy is sspi.BindingRequired. What
+// came of it is in Peer.Binding.
+package sspihttp

@@ -1,0 +1,185 @@
+package sspihttp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Wrap returns a handler that authenticates each request and lets next have those
+// that pass. next gets the ResponseWriter as it is, and the request with a context
+// that [Peer] and [SecurityContext] read; its body has not been touched.
+func (m *Middleware) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &request{m: m, w: w, r: r, next: next}
+		x.serve()
+	})
+}
+
+// request is one request on its way through a Middleware.
+type request struct {
+	m    *Middleware
+	w    http.ResponseWriter
+	r    *http.Request
+	next http.Handler
+}
+
+func (x *request) serve() {
+	field, err := authorization(x.r)
+	connection := connectionOf(x.r)
+	c, before := connection.take(x.m)
+	if c == nil {
+		c = x.m.cfg.Acceptor.NewContext(x.m.contextConfig(x.r))
+	}
+	var res Result
+	if err != nil {
+		res = refused(nil, err)
+	} else {
+		res = Step(x.r.Context(), c, field)
+	}
+	if res.Outcome == Continued && connection != nil {
+		connection.put(x.m, c, nil)
+		x.refuse(res)
+		return
+	}
+	defer c.Close()
+	switch res.Outcome {
+	case Accepted:
+		x.accepted(connection, c, res)
+	case Challenged:
+		x.anonymous(connection, before, res)
+	case Continued:
+		x.refuse(refused(nil, x.noConnection()))
+	default:
+		x.refuse(res)
+	}
+}
+
+// contextConfig is how the exchange of a request is begun.
+func (m *Middleware) contextConfig(r *http.Request) sspi.ContextConfig {
+	cc := m.cfg.Context
+	n := len(cc.ChannelBindings)
+	cc.ChannelBindings = append(cc.ChannelBindings[:n:n], m.cfg.Bindings(r)...)
+	return cc
+}
+
+// authorization is the value of the one Authorization field that a request may have
+// (RFC 9110, Sections 5.3 and 11.6.2).
+func authorization(r *http.Request) (string, error) {
+	switch fields := r.Header["Authorization"]; len(fields) {
+	case 0:
+		return "", nil
+	case 1:
+		return fields[0], nil
+	}
+	return "", &status.Error{Reason: status.ReasonMalformedToken, Detail: "the request has more than one Authorization field"}
+}
+
+// noConnection is why an exchange cannot go on.
+func (x *request) noConnection() error {
+	detail := "the exchange needs more than one request, and ConnContext is not installed in http.Server"
+	if x.r.ProtoMajor != 1 {
+		detail = "the exchange needs more than one request, and over HTTP/2 they are in no order; the client must use HTTP/1.1"
+	}
+	return &status.Error{Reason: status.ReasonUnsupported, Detail: detail}
+}
+
+// anonymous serves a request without credentials.
+func (x *request) anonymous(connection *connection, before *sspi.Peer, res Result) {
+	peer := before
+	if sessions := x.m.cfg.Sessions; peer == nil && sessions != nil {
+		var err error
+		if peer, err = sessions.Load(x.r); err != nil {
+			x.refuse(refused(nil, internal("Sessions.Load", err)))
+			return
+		}
+	}
+	switch {
+	case peer != nil:
+		if before != nil {
+			connection.put(x.m, nil, before)
+		}
+		if x.authorized(peer) {
+			x.pass(known{peer: peer})
+		}
+	case x.m.cfg.Optional:
+		x.pass(known{})
+	default:
+		x.page(res)
+	}
+}
+
+// accepted serves a request that has proven its client.
+func (x *request) accepted(connection *connection, c *sspi.Context, res Result) {
+	x.header(res)
+	if !x.authorized(res.Peer) {
+		return
+	}
+	if sessions := x.m.cfg.Sessions; sessions != nil {
+		if err := sessions.Save(x.w, x.r, res.Peer); err != nil {
+			x.refuse(refused(nil, internal("Sessions.Save", err)))
+			return
+		}
+	}
+	if x.m.cfg.PerConnection && connection != nil {
+		connection.put(x.m, nil, res.Peer)
+	}
+	x.tell(res)
+	x.pass(known{peer: res.Peer, context: c})
+}
+
+// authorized asks Authorize, and answers whom it turns away.
+func (x *request) authorized(p *sspi.Peer) bool {
+	if x.m.cfg.Authorize == nil {
+		return true
+	}
+	err := x.m.cfg.Authorize(x.r, p)
+	if err == nil {
+		return true
+	}
+	res := Result{Outcome: Forbidden, Peer: p, Err: err}
+	if fallback := x.m.cfg.Fallback; fallback != nil && errors.Is(err, ErrFallback) {
+		x.tell(res)
+		fallback.ServeHTTP(x.w, x.with(known{refusal: err}))
+		return false
+	}
+	x.refuse(res)
+	return false
+}
+
+// refuse answers a request that does not pass.
+func (x *request) refuse(res Result) {
+	x.tell(res)
+	x.page(res)
+}
+
+func (x *request) tell(res Result) {
+	if x.m.cfg.OnResult != nil {
+		x.m.cfg.OnResult(x.r, res)
+	}
+}
+
+func (x *request) page(res Result) {
+	x.header(res)
+	x.m.cfg.Page(x.w, x.with(known{refusal: res.Err}), res.StatusCode())
+}
+
+func (x *request) header(res Result) {
+	if res.Header != "" {
+		x.w.Header().Add("WWW-Authenticate", res.Header)
+	}
+}
+
+func (x *request) pass(k known) { x.next.ServeHTTP(x.w, x.with(k)) }
+
+// with is the request with what is known of it in its context.
+func (x *request) with(k known) *http.Request {
+	return x.r.WithContext(context.WithValue(x.r.Context(), knownKey{}, k))
+}
+
+func internal(what string, err error) error {
+	return &status.Error{Reason: status.ReasonInternal, Detail: "sspihttp: " + what, Err: err}
+}

@@ -1,0 +1,86 @@
+package sspitls
+
+import (
+	"crypto"
+	"encoding/asn1"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+var oidPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+
+// signatureOIDs are signature algorithms that crypto/x509 has no number for, and
+// their hash functions.
+var signatureOIDs = []struct {
+	oid  asn1.ObjectIdentifier
+	hash crypto.Hash
+}{
+	{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 14}, crypto.SHA224},    // sha224WithRSAEncryption
+	{asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 1}, crypto.SHA224},      // ecdsa-with-SHA224
+	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 1}, crypto.SHA224}, // dsa-with-sha224
+	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 3}, crypto.SHA384}, // dsa-with-sha384
+	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 4}, crypto.SHA512}, // dsa-with-sha512
+}
+
+// hashOIDs are the hash functions in the parameters of RSASSA-PSS. SHA-1 stands for
+// SHA-256 here.
+var hashOIDs = []struct {
+	oid  asn1.ObjectIdentifier
+	hash crypto.Hash
+}{
+	{asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, crypto.SHA256},
+	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 4}, crypto.SHA224},
+	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, crypto.SHA256},
+	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}, crypto.SHA384},
+	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}, crypto.SHA512},
+}
+
+// otherHash is the hash function of a signature that crypto/x509 does not know:
+// it takes RSASSA-PSS only with the parameters that TLS uses.
+func otherHash(certificate []byte) (crypto.Hash, bool) {
+	var inner, algorithm, params cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	s := cryptobyte.String(certificate)
+	if !s.ReadASN1(&inner, der.SEQUENCE) ||
+		!inner.SkipASN1(der.SEQUENCE) || // tbsCertificate
+		!inner.ReadASN1(&algorithm, der.SEQUENCE) || // signatureAlgorithm
+		!algorithm.ReadASN1ObjectIdentifier(&oid) {
+		return 0, false
+	}
+	if oid.Equal(oidPSS) {
+		if !algorithm.ReadASN1(&params, der.SEQUENCE) {
+			return 0, false
+		}
+		return pssHash(params)
+	}
+	for _, s := range signatureOIDs {
+		if oid.Equal(s.oid) {
+			return s.hash, true
+		}
+	}
+	return 0, false
+}
+
+// pssHash is the hashAlgorithm of RSASSA-PSS-params (RFC 4055, Section 3.1), SHA-1
+// if it is absent.
+func pssHash(params cryptobyte.String) (crypto.Hash, bool) {
+	var field, algorithm cryptobyte.String
+	var present bool
+	var oid asn1.ObjectIdentifier
+	if !params.ReadOptionalASN1(&field, &present, der.Tag(0).ContextSpecific().Constructed()) {
+		return 0, false
+	}
+	if !present {
+		return crypto.SHA256, true
+	}
+	if !field.ReadASN1(&algorithm, der.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) {
+		return 0, false
+	}
+	for _, h := range hashOIDs {
+		if oid.Equal(h.oid) {
+			return h.hash, true
+		}
+	}
+	return 0, false
+}
