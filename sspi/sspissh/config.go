@@ -1,0 +1,60 @@
+package sspissh
+
+import (
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gosspi/kerberos/sspi"
+)
+
+// defaultBackendTimeout is that of sspi.Config.
+const defaultBackendTimeout = 5 * time.Second
+
+// Config is how an SSH server logs in users by Kerberos. It is for any number of
+// connections, at once too, and must not be modified while it is in use.
+type Config struct {
+	// Acceptor has the server's keys, most often those of host/NAME. Required.
+	Acceptor *sspi.Acceptor
+
+	// Context is what is wanted of each login; its PeerAddr is for a Config that
+	// serves one connection. Package is Kerberos, and integrity is always required.
+	// AcceptDelegation lets clients forward their credentials: see [Delegated].
+	Context sspi.ContextConfig
+
+	// Authorize decides whether the proven peer may log in as conn.User(), which
+	// is the client's mere claim, and with which permissions; nil ones will do. It
+	// is called once for each login whose MIC was right, and its error refuses.
+	// Required; [SameUser] makes one.
+	Authorize func(conn ssh.ConnMetadata, peer *sspi.Peer) (*ssh.Permissions, error)
+
+	// BackendTimeout bounds the wait for the acceptor's keys and replay cache,
+	// since x/crypto hands no context.Context on. If 0, 5 seconds.
+	BackendTimeout time.Duration
+}
+
+// ServerConfig returns a copy of base for one connection, on which clients may
+// log in with gssapi-with-mic. Other methods stay as they are in base.
+//
+// All copies share what base holds, its host keys among them: call AddHostKey on
+// base, before the first copy is made, and never on a copy.
+func (c *Config) ServerConfig(base *ssh.ServerConfig) *ssh.ServerConfig {
+	config := *base
+	server := c.NewServer()
+	config.GSSAPIWithMICConfig = &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.AllowLogin}
+	return &config
+}
+
+// NewServer makes the server's side of gssapi-with-mic for one connection, for
+// those who make a ssh.GSSAPIWithMICConfig themselves. Both fields must come from
+// the same Server:
+//
+//	server := config.NewServer()
+//	gss := &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.AllowLogin}
+func (c *Config) NewServer() *Server {
+	s := &Server{cfg: *c}
+	if s.cfg.BackendTimeout == 0 {
+		s.cfg.BackendTimeout = defaultBackendTimeout
+	}
+	return s
+}

@@ -1,0 +1,218 @@
+package sspissh_test
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspissh"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+const (
+	realmName = "EXAMPLE.COM"
+	service   = "host/localhost"
+)
+
+// site is an SSH server in a realm.
+type site struct {
+	t     testing.TB
+	realm *sspitest.Realm
+	cfg   *sspissh.Config
+	base  *ssh.ServerConfig
+	addr  string
+
+	// config makes the configuration of a connection; cfg.ServerConfig if nil.
+	config func() *ssh.ServerConfig
+	// ended gets what became of each connection.
+	ended chan outcome
+	wg    sync.WaitGroup
+}
+
+// outcome is a connection on which login is over.
+type outcome struct {
+	conn *ssh.ServerConn
+	errs []error // why each attempt was refused; nil at the end: the last was not
+	err  error   // of NewServerConn
+}
+
+// attempt is the error of the last attempt.
+func (o outcome) attempt() error {
+	if len(o.errs) == 0 {
+		return errors.New("no attempt was made")
+	}
+	return o.errs[len(o.errs)-1]
+}
+
+// signer is a host key; of every server, since it is for tests.
+func signer() ssh.Signer {
+	s, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func newSite(t testing.TB) *site {
+	t.Helper()
+	realm := sspitest.NewRealm(realmName)
+	acceptor, err := realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{
+		t: t, realm: realm, base: new(ssh.ServerConfig), ended: make(chan outcome, 2000),
+		cfg: &sspissh.Config{Acceptor: acceptor, Authorize: sspissh.SameUser(realmName)},
+	}
+	s.base.KeyExchanges = []string{ssh.KeyExchangeCurve25519} // quick
+	s.base.AddHostKey(signer())
+	return s
+}
+
+// start serves until the test ends.
+func (s *site) start() {
+	s.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.addr = l.Addr().String()
+	s.wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.wg.Go(func() { s.serve(conn) })
+		}
+	})
+	s.t.Cleanup(func() {
+		l.Close()
+		s.wg.Wait()
+	})
+}
+
+func (s *site) serve(tcp net.Conn) {
+	defer tcp.Close()
+	config := s.config
+	if config == nil {
+		config = func() *ssh.ServerConfig { return s.cfg.ServerConfig(s.base) }
+	}
+	own := *config()
+	var o outcome
+	own.AuthLogCallback = func(_ ssh.ConnMetadata, method string, err error) {
+		if method != "none" {
+			o.errs = append(o.errs, err)
+		}
+	}
+	conn, channels, requests, err := ssh.NewServerConn(tcp, &own)
+	o.conn, o.err = conn, err
+	s.ended <- o
+	if err != nil {
+		return
+	}
+	go ssh.DiscardRequests(requests)
+	for c := range channels {
+		_ = c.Reject(ssh.Prohibited, "") // an error ends the range
+	}
+}
+
+// client is a ssh.GSSAPIClient. Its hooks, if set, stand between it and the wire.
+type client struct {
+	*sspitest.Initiator
+	token func(token []byte) []byte                  // changes what is sent
+	reply func(reply []byte)                         // sees what came
+	mic   func(field []byte) (mic []byte, err error) // makes the MIC
+}
+
+// InitSecContext implements ssh.GSSAPIClient.
+func (c *client) InitSecContext(_ string, reply []byte, _ bool) (token []byte, more bool, err error) {
+	if c.reply != nil && reply != nil {
+		c.reply(reply)
+	}
+	if c.Initiator == nil { // a client that knows no Kerberos
+		return c.token(nil), true, nil
+	}
+	token, done, err := c.Next(reply)
+	if c.token != nil && token != nil {
+		token = c.token(token)
+	}
+	return token, !done, err
+}
+
+// GetMIC implements ssh.GSSAPIClient.
+func (c *client) GetMIC(field []byte) ([]byte, error) {
+	if c.mic != nil {
+		return c.mic(field)
+	}
+	return c.Initiator.GetMIC(field)
+}
+
+// DeleteSecContext implements ssh.GSSAPIClient.
+func (c *client) DeleteSecContext() error { return nil }
+
+// initiate is a client with a ticket.
+func (s *site) initiate(user string, o sspitest.Options) *client {
+	s.t.Helper()
+	i, err := s.realm.User(user).Initiate(service, o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &client{Initiator: i}
+}
+
+// dial logs in as a user.
+func (s *site) dial(as string, methods ...ssh.AuthMethod) error {
+	config := &ssh.ClientConfig{User: as, Auth: methods, HostKeyCallback: ssh.InsecureIgnoreHostKey()}
+	conn, err := ssh.Dial("tcp", s.addr, config)
+	if err == nil {
+		conn.Close()
+	}
+	return err
+}
+
+func with(c ssh.GSSAPIClient) ssh.AuthMethod { return ssh.GSSAPIWithMICAuthMethod(c, "localhost") }
+
+// login logs in, and returns what the server says of it.
+func (s *site) login(as string, c *client) outcome {
+	s.t.Helper()
+	err := s.dial(as, with(c))
+	o := <-s.ended
+	if (err == nil) != (o.err == nil) {
+		s.t.Errorf("the client says %v, the server %v", err, o.err)
+	}
+	return o
+}
+
+// good: alice gets in.
+func (s *site) good() outcome {
+	s.t.Helper()
+	o := s.login("alice", s.initiate("alice", sspitest.Options{}))
+	if o.err != nil {
+		s.t.Fatal(o.err)
+	}
+	if got := sspissh.Peer(o.conn); got == nil || got.Client.String() != "alice@"+realmName {
+		s.t.Fatalf("it is %v", got)
+	}
+	return o
+}
+
+// acceptorWith is an acceptor of the realm with a change.
+func (s *site) acceptorWith(change func(*sspi.Config)) *sspi.Acceptor {
+	s.t.Helper()
+	cfg, err := s.realm.Config(service)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	change(&cfg)
+	a, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
