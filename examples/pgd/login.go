@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+const maxToken = 1 << 16 // of the exchange: as much as the package takes
+
+// client is one connection until somebody is logged in on it.
+type client struct {
+	server *server
+	base   *timed   // the connection itself, for its deadlines
+	conn   net.Conn // base, or the encryption over it
+
+	askedGSS, encrypted bool
+	user, database      string // what the client wants to be, and where
+	backend             *pgproto3.Backend
+	context             *sspi.Context
+	peer                *sspi.Peer // who it is
+}
+
+// login is the whole of it, in order.
+func (c *client) login(ctx context.Context) error {
+	if err := c.start(ctx); err != nil {
+		return err
+	}
+	c.backend = pgproto3.NewBackend(c.conn, c.conn)
+	if !c.encrypted { // otherwise it is known already who this is
+		if err := c.authenticate(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.authorise(); err != nil {
+		return err
+	}
+	return c.admit()
+}
+
+// authenticate is the exchange of tokens inside the protocol. Whether the server has
+// to prove itself is for the client to say, so nothing is required.
+func (c *client) authenticate(ctx context.Context) error {
+	c.backend.SetMaxBodyLen(maxToken)
+	if err := c.backend.SetAuthType(pgproto3.AuthTypeGSS); err != nil {
+		return err
+	}
+	if err := send(c.conn, &pgproto3.AuthenticationGSS{}); err != nil {
+		return err
+	}
+	receive := func() ([]byte, error) {
+		msg, err := c.backend.Receive()
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		response, ok := msg.(*pgproto3.GSSResponse)
+		if !ok {
+			return nil, protocolError("expected a GSSAPI response")
+		}
+		return response.Data, nil
+	}
+	reply := func(token []byte) error { return send(c.conn, &pgproto3.AuthenticationGSSContinue{Data: token}) }
+	return c.exchange(ctx, sspi.ContextConfig{Package: sspi.Kerberos}, receive, reply)
+}
+
+// exchange is the loop around Accept, for both ways in which tokens travel.
+func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive func() ([]byte, error), send func([]byte) error) error {
+	c.context = c.server.acceptor.NewContext(cfg)
+	for {
+		token, err := receive()
+		if err != nil {
+			return err
+		}
+		reply, peer, err := c.context.Accept(ctx, token)
+		if len(reply) > 0 { // also beside an error: it tells the client why
+			if err := send(reply); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == nil:
+			c.peer = peer
+			return nil
+		case err != sspi.ErrContinue:
+			return c.failed(err)
+		}
+	}
+}
+
+// authorise decides whether the client may be the database user that it names: an
+// ordinary user of the server's own realm may be the one of that name, and nobody
+// may be anybody else. A server with users of several realms, or with a table of who
+// may be whom, has it here.
+func (c *client) authorise() error {
+	name, err := c.peer.Client.User(c.peer.Service.Realm())
+	if err != nil {
+		return c.failed(err)
+	}
+	if name != c.user {
+		return c.failed(errors.New("the principal is not that of this database user"))
+	}
+	return nil
+}
+
+// failed is the refusal of a client. It is told no more than that.
+func (c *client) failed(err error) error {
+	text := "GSSAPI authentication failed"
+	if c.user != "" {
+		text += fmt.Sprintf(" for user %q", c.user)
+	}
+	return &fatal{"28000", text, err}
+}
+
+// admit takes a place among the sessions and logs the login.
+func (c *client) admit() error {
+	select {
+	case c.server.sessions <- struct{}{}:
+	default:
+		return &fatal{"53300", "sorry, too many clients already", nil}
+	}
+	c.server.log.Info("login", "peer", c.base.RemoteAddr().String(), "principal", c.peer.Client.String(),
+		"user", c.user, "database", c.database, "encrypted", c.encrypted, "flags", c.peer.Flags.String())
+	return nil
+}
+
+// refuse tells the client that it does not get in, as far as it is to know, and the
+// log why.
+func (c *client) refuse(err error) {
+	if f, ok := errors.AsType[*fatal](err); ok {
+		_ = send(c.conn, f.response()) // it may be gone
+	}
+	if err == errNobody || err == errCancel {
+		return
+	}
+	attrs := []any{"peer", c.base.RemoteAddr().String()}
+	if c.peer != nil {
+		attrs = append(attrs, "principal", c.peer.Client.String())
+	}
+	if c.user != "" {
+		attrs = append(attrs, "user", c.user)
+	}
+	if reason := status.ReasonOf(err); reason != status.ReasonNone {
+		attrs = append(attrs, "reason", reason.String())
+	}
+	c.server.log.Warn("refused", append(attrs, "encrypted", c.encrypted, "err", err)...)
+}
+
+// fatal ends a connection with an ErrorResponse: code and text are for the client, err
+// is for the log.
+type fatal struct {
+	code, text string
+	err        error
+}
+
+func (f *fatal) Error() string {
+	if f.err != nil {
+		return f.text + ": " + f.err.Error()
+	}
+	return f.text
+}
+
+func (f *fatal) Unwrap() error { return f.err }
+
+func (f *fatal) response() *pgproto3.ErrorResponse {
+	return &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: f.code, Message: f.text}
+}
+
+func protocolError(text string) error { return &fatal{"08P01", text, nil} }
+
+// unreadable tells what is no message from what did not come.
+func unreadable(err error) error {
+	var network net.Error
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) {
+		return err
+	}
+	return &fatal{"08P01", "invalid message", err}
+}
+
+// send writes messages in one piece.
+func send(w io.Writer, messages ...pgproto3.BackendMessage) error {
+	var b []byte
+	for _, m := range messages {
+		var err error
+		if b, err = m.Encode(b); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(b)
+	return err
+}

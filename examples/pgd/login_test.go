@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+func TestLogin_GSS(t *testing.T) {
+	w := serve(t, allowEncryption)
+	p := w.dial()
+	p.ask(&pgproto3.SSLRequest{}, 'N')
+	p.startup("alice")
+	p.gss(w.initiate("alice", sspitest.Options{}))
+	p.in()
+	if row, _ := p.query("select current_user"); len(row) != 1 || row[0] != "alice" {
+		t.Errorf("current_user is %q", row)
+	}
+	if row, _ := p.query("SELECT * FROM pg_stat_gssapi;"); strings.Join(row, " ") != "t alice@EXAMPLE.COM f" {
+		t.Errorf("pg_stat_gssapi is %q", row)
+	}
+	w.log.await(t, "msg=login", "principal=alice@EXAMPLE.COM", "user=alice", "database=db", "encrypted=false", "MUTUAL_AUTH")
+	p.send(&pgproto3.Terminate{})
+	p.closed()
+}
+
+// TestLogin_OneWay: a client that does not want the server's proof gets none.
+func TestLogin_OneWay(t *testing.T) {
+	w := serve(t, noEncryption)
+	p := w.dial()
+	p.startup("alice")
+	p.gss(w.initiate("alice", sspitest.Options{OneWay: true}))
+	p.in()
+}
+
+func TestLogin_Encrypted(t *testing.T) {
+	for _, encrypt := range []encryption{allowEncryption, requireEncryption} {
+		w := serve(t, encrypt)
+		p := w.dial()
+		p.encrypt(w.initiate("alice", sspitest.Options{}))
+		p.startup("alice")
+		p.in() // without a second exchange
+		if row, _ := p.query("select * from pg_stat_gssapi"); strings.Join(row, " ") != "t alice@EXAMPLE.COM t" {
+			t.Errorf("%s: pg_stat_gssapi is %q", encrypt, row)
+		}
+		w.log.await(t, "msg=login", "principal=alice@EXAMPLE.COM", "encrypted=true", "CONFIDENTIALITY")
+	}
+}
+
+// TestLogin_PGX: a client of somebody else, with our tokens.
+func TestLogin_PGX(t *testing.T) {
+	w := serve(t, allowEncryption)
+	pgconn.RegisterGSSProvider(func() (pgconn.GSS, error) { return &provider{w: w}, nil })
+	host, port, err := net.SplitHostPort(w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	dsn := "host=" + host + " port=" + port + " database=db sslmode=prefer user="
+	conn, err := pgconn.Connect(ctx, dsn+"alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	results, err := conn.Exec(ctx, "select current_user").ReadAll()
+	if err != nil || len(results) != 1 || string(results[0].Rows[0][0]) != "alice" {
+		t.Errorf("%v, %v", results, err)
+	}
+	// The extended protocol fails and does not hang, and leaves the session usable.
+	if _, err := conn.ExecParams(ctx, "select $1", [][]byte{[]byte("1")}, nil, nil, nil).Close(); !isError(err, "0A000") {
+		t.Errorf("ExecParams: %v", err)
+	}
+	if _, err := conn.Prepare(ctx, "p", "select current_user", nil); !isError(err, "0A000") {
+		t.Errorf("Prepare: %v", err)
+	}
+	if _, err := conn.Exec(ctx, "select session_user").ReadAll(); err != nil {
+		t.Error(err)
+	}
+	if _, err := pgconn.Connect(ctx, dsn+"bob"); !isError(err, "28000") {
+		t.Errorf("alice as bob: %v", err)
+	}
+}
+
+func isError(err error, code string) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == code
+}
+
+// provider is alice's GSS for pgx, whatever she is asked for.
+type provider struct {
+	w *world
+	i *sspitest.Initiator
+}
+
+func (p *provider) GetInitToken(_, _ string) ([]byte, error) { return p.GetInitTokenFromSPN("") }
+
+func (p *provider) GetInitTokenFromSPN(string) (token []byte, err error) {
+	if p.i, err = p.w.realm.User("alice").Initiate(service, sspitest.Options{}); err != nil {
+		return nil, err
+	}
+	token, _, err = p.i.Next(nil)
+	return token, err
+}
+
+func (p *provider) Continue(in []byte) (done bool, out []byte, err error) {
+	out, done, err = p.i.Next(in)
+	return done, out, err
+}
+
+// TestLogin_WrongUser: only alice@EXAMPLE.COM is alice.
+func TestLogin_WrongUser(t *testing.T) {
+	w := serve(t, allowEncryption)
+	for principal, users := range map[string][]string{
+		"alice":               {"bob", "Alice", "alice@EXAMPLE.COM", "alice\nbob", "postgres"},
+		"alice@OTHER.EXAMPLE": {"alice"},
+		"alice/admin":         {"alice", "alice/admin"},
+	} {
+		for _, user := range users {
+			p := w.dial()
+			p.startup(user)
+			p.gss(w.initiate(principal, sspitest.Options{}))
+			p.refused("28000", "GSSAPI authentication failed for user")
+
+			p = w.dial()
+			p.encrypt(w.initiate(principal, sspitest.Options{}))
+			p.startup(user)
+			p.refused("28000", "GSSAPI authentication failed for user")
+		}
+	}
+	w.log.await(t, "msg=refused", "principal=alice@OTHER.EXAMPLE", "user=alice ")
+	if text := w.log.String(); strings.Contains(text, "msg=login") {
+		t.Errorf("somebody got in:\n%s", text)
+	}
+	w.login("alice")
+}
+
+// TestLogin_Refused: tokens that prove nothing. Each is tried in both ways.
+func TestLogin_Refused(t *testing.T) {
+	w := serve(t, allowEncryption)
+	now := w.realm.Now()
+	ntlm := append([]byte("NTLMSSP\x00\x01\x00\x00\x00"), make([]byte, 20)...)
+	for name, row := range map[string]struct {
+		token  []byte
+		reason string
+		told   bool // by a KRB-ERROR
+	}{
+		"none":    {nil, "malformed-token", false},
+		"NTLM":    {ntlm, "ntlm", false},
+		"rubbish": {[]byte("rubbish"), "malformed-token", false},
+		"zeros":   {make([]byte, maxToken-100), "malformed-token", false},
+		"SPNEGO":  {w.token("alice", sspitest.Options{SPNEGO: true}), "spnego", false},
+		"expired": {w.token("alice", sspitest.Options{EndTime: now.Add(-1e12)}), "ticket-expired", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.dial()
+			p.startup("alice")
+			expect[*pgproto3.AuthenticationGSS](p)
+			p.send(&pgproto3.GSSResponse{Data: row.token})
+			if row.told {
+				if _, err := sspitest.ParseError(expect[*pgproto3.AuthenticationGSSContinue](p).Data); err != nil {
+					t.Error(err)
+				}
+			}
+			p.refused("28000", `GSSAPI authentication failed for user "alice"`)
+			w.log.await(t, "msg=refused", "user=alice", "reason="+row.reason, "encrypted=false")
+
+			p = w.dial()
+			p.ask(&pgproto3.GSSEncRequest{}, 'G')
+			p.write(packet(row.token))
+			if row.told {
+				if _, err := sspitest.ParseError(p.packet()); err != nil {
+					t.Error(err)
+				}
+				p.closed()
+			} else {
+				p.text("EGSSAPI authentication failed\x00")
+			}
+		})
+	}
+	w.login("alice")
+}
+
+// text reads everything to the end.
+func (p *peer) text(want string) {
+	p.t.Helper()
+	var b bytes.Buffer
+	_, _ = b.ReadFrom(p.conn) // a reset may follow
+	if b.String() != want {
+		p.t.Errorf("the server says %q, want %q", b.String(), want)
+	}
+}
+
+// TestLogin_Replay: a token is good once, on one connection.
+func TestLogin_Replay(t *testing.T) {
+	w := serve(t, allowEncryption)
+	token := w.token("alice", sspitest.Options{})
+	for try := range 2 {
+		p := w.dial()
+		p.startup("alice")
+		expect[*pgproto3.AuthenticationGSS](p)
+		p.send(&pgproto3.GSSResponse{Data: token})
+		answer := expect[*pgproto3.AuthenticationGSSContinue](p).Data
+		if try == 0 {
+			p.in()
+			continue
+		}
+		if e, err := sspitest.ParseError(answer); err != nil || e.Code != 34 {
+			t.Errorf("a replay is answered with %v, %v", e, err)
+		}
+		p.refused("28000", "GSSAPI")
+	}
+	p := w.dial()
+	p.ask(&pgproto3.GSSEncRequest{}, 'G')
+	p.write(packet(token))
+	if e, err := sspitest.ParseError(p.packet()); err != nil || e.Code != 34 {
+		t.Errorf("a replay for encryption is answered with %v, %v", e, err)
+	}
+	p.closed()
+	w.log.await(t, "msg=refused", "reason=replay", "encrypted=false")
+}
+
+// TestLogin_EncryptionNeeds: what the encryption rests on must have been asked for.
+func TestLogin_EncryptionNeeds(t *testing.T) {
+	w := serve(t, requireEncryption)
+	for _, missing := range []flags.GSS{
+		flags.GSS_C_REPLAY_FLAG, flags.GSS_C_SEQUENCE_FLAG, flags.GSS_C_CONF_FLAG, flags.GSS_C_INTEG_FLAG,
+	} {
+		p := w.dial()
+		p.ask(&pgproto3.GSSEncRequest{}, 'G')
+		p.write(packet(w.token("alice", sspitest.Options{Flags: sspitest.DefaultFlags &^ missing})))
+		if e, err := sspitest.ParseError(p.packet()); err != nil || e.Code != 60 {
+			t.Errorf("without %v: %v, %v", missing, e, err)
+		}
+		p.closed()
+	}
+	p := w.dial()
+	p.ask(&pgproto3.GSSEncRequest{}, 'G')
+	p.write(packet(w.token("alice", sspitest.Options{OneWay: true})))
+	p.text("EGSSAPI authentication failed\x00")
+	w.log.await(t, "msg=refused", "reason=requirement-not-met")
+}
+
+// TestLogin_Policy: what the server thinks of encryption.
+func TestLogin_Policy(t *testing.T) {
+	w := serve(t, requireEncryption)
+	p := w.dial()
+	p.ask(&pgproto3.SSLRequest{}, 'N')
+	p.startup("alice")
+	p.refused("28000", "GSSAPI encryption")
+
+	w = serve(t, noEncryption)
+	p = w.dial()
+	p.ask(&pgproto3.GSSEncRequest{}, 'N')
+	p.ask(&pgproto3.SSLRequest{}, 'N')
+	p.startup("alice")
+	p.gss(w.initiate("alice", sspitest.Options{}))
+	p.in()
+}

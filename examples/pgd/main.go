@@ -1,0 +1,93 @@
+// Command pgd speaks the wire protocol of PostgreSQL, so that psql, pgx and whatever
+// else is built on libpq can log in by Kerberos, and encrypt by it (GSSENC), without
+// TLS:
+//
+//	pgd -addr localhost:5432 -keytab postgres.keytab
+//	psql "host=localhost user=alice dbname=any gssencmode=require" -c "select current_user"
+//
+// It is no database: it knows who you are, and answers the few queries of query.go.
+// What is here for a server that is one is the rest: the startup of a connection, the
+// encryption as a net.Conn, the exchange of tokens, and the step from the principal
+// that is proven to the database user that is asked for.
+//
+// It logs one line for each login. SIGTERM or an interrupt ends it: it tells those
+// that are connected, and exits with 0.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "pgd:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("pgd", flag.ExitOnError)
+	addr := fs.String("addr", "localhost:5432", "`host:port` to listen on; port 0 is any")
+	file := fs.String("keytab", "", "keytab `file`; if empty, KRB5_KTNAME or /etc/krb5.keytab")
+	service := fs.String("service", "postgres/", "principal that clients ask for; \"postgres/\" is one of any host. psql calls the first part krbsrvname")
+	encrypt := requireEncryption
+	fs.Var(&encrypt, "encrypt", "GSSAPI encryption: require, allow (the client decides) or off")
+	_ = fs.Parse(args) // ends the program on an error
+	if fs.NArg() > 0 {
+		return fmt.Errorf("flags only, not %q", fs.Args())
+	}
+	keys, err := openKeys(*file)
+	if err != nil {
+		return err
+	}
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{*service}})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening on %s\n", l.Addr())
+	return newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(os.Stderr, nil))).serve(ctx, l)
+}
+
+func openKeys(file string) (*keytab.File, error) {
+	if file == "" {
+		return keytab.Default()
+	}
+	return keytab.OpenFile(file)
+}
+
+// encryption is what the server thinks of GSSENC.
+type encryption string
+
+const (
+	requireEncryption encryption = "require"
+	allowEncryption   encryption = "allow"
+	noEncryption      encryption = "off"
+)
+
+// Set and String make encryption a flag.Value.
+func (e *encryption) Set(s string) error {
+	switch v := encryption(s); v {
+	case requireEncryption, allowEncryption, noEncryption:
+		*e = v
+		return nil
+	}
+	return fmt.Errorf("it is require, allow or off")
+}
+
+func (e *encryption) String() string { return string(*e) }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// dataType is a type of PostgreSQL, as a RowDescription names it.
+type dataType struct {
+	oid  uint32
+	size int16
+}
+
+var (
+	typeBool = dataType{16, 1}
+	typeName = dataType{19, 64}
+	typeInt4 = dataType{23, 4}
+	typeText = dataType{25, -1}
+)
+
+type column struct {
+	name string
+	typ  dataType
+}
+
+const maxResult = 1 << 20 // bytes of one value
+
+// statements are all the SQL that there is.
+var statements = []struct {
+	pattern *regexp.Regexp
+	answer  func(s *session, args []string)
+}{
+	{
+		regexp.MustCompile(`(?i)^select\s+(current_user|session_user|user)$`),
+		func(s *session, args []string) {
+			s.rows([]column{{strings.ToLower(args[0]), typeName}}, []string{s.user})
+		},
+	},
+	{
+		regexp.MustCompile(`(?i)^select\s+current_database\(\)$`),
+		func(s *session, _ []string) { s.rows([]column{{"current_database", typeName}}, []string{s.database}) },
+	},
+	{
+		// Of PostgreSQL's view, the columns that do not depend on a process.
+		regexp.MustCompile(`(?i)^select\s+\*\s+from\s+pg_stat_gssapi$`),
+		func(s *session, _ []string) {
+			s.rows([]column{{"gss_authenticated", typeBool}, {"principal", typeText}, {"encrypted", typeBool}},
+				[]string{"t", s.principal, sqlBool(s.encrypted)})
+		},
+	},
+	{
+		regexp.MustCompile(`(?i)^show\s+(\w+)$`),
+		(*session).show,
+	},
+	{
+		regexp.MustCompile(`(?i)^select\s+repeat\('([^']*)',\s*(\d{1,9})\)$`),
+		(*session).repeat,
+	},
+	{
+		regexp.MustCompile(`(?i)^select\s+length\('([^']*)'\)$`),
+		func(s *session, args []string) {
+			s.rows([]column{{"length", typeInt4}}, []string{strconv.Itoa(utf8.RuneCountInString(args[0]))})
+		},
+	},
+}
+
+// query answers a simple query.
+func (s *session) query(text string) {
+	text = strings.TrimSpace(strings.TrimRight(strings.TrimSpace(text), ";"))
+	if text == "" {
+		s.backend.Send(&pgproto3.EmptyQueryResponse{})
+		return
+	}
+	for _, st := range statements {
+		if args := st.pattern.FindStringSubmatch(text); args != nil {
+			st.answer(s, args[1:])
+			return
+		}
+	}
+	s.unsupported("this is no database: it knows current_user, session_user, current_database(), pg_stat_gssapi, repeat, length and SHOW")
+}
+
+func (s *session) show(args []string) {
+	for _, p := range s.parameters() {
+		if strings.EqualFold(p[0], args[0]) {
+			s.rows([]column{{p[0], typeText}}, []string{p[1]})
+			return
+		}
+	}
+	s.fail("42704", "unrecognized configuration parameter")
+}
+
+func (s *session) repeat(args []string) {
+	n, err := strconv.Atoi(args[1])
+	if err != nil || len(args[0]) > 0 && n > maxResult/len(args[0]) {
+		s.fail("54000", "the result is too long")
+		return
+	}
+	s.rows([]column{{"repeat", typeText}}, []string{strings.Repeat(args[0], n)})
+}
+
+func sqlBool(b bool) string {
+	if b {
+		return "t"
+	}
+	return "f"
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gosspi/kerberos/sspi"
+)
+
+const (
+	maxHandshakes = 128              // connections that nobody has logged in on, at once
+	maxSessions   = 100              // those that somebody has
+	loginTime     = 60 * time.Second // from the first byte to the login, as PostgreSQL has it
+	idleTime      = 10 * time.Minute // for the next message of a session
+	replyTime     = 60 * time.Second // for the client to take an answer
+	grace         = 5 * time.Second  // for what runs when the server is told to end
+)
+
+// server accepts connections and serves each in a goroutine of its own.
+type server struct {
+	acceptor  *sspi.Acceptor
+	encrypt   encryption
+	log       *slog.Logger
+	loginTime time.Duration
+	lobby     lobby
+	sessions  chan struct{} // a place is taken by sending
+	wg        sync.WaitGroup
+}
+
+func newServer(acceptor *sspi.Acceptor, encrypt encryption, log *slog.Logger) *server {
+	return &server{
+		acceptor: acceptor, encrypt: encrypt, log: log, loginTime: loginTime,
+		lobby: lobby{places: maxHandshakes}, sessions: make(chan struct{}, maxSessions),
+	}
+}
+
+// serve returns when ctx has ended and every connection has. It closes l.
+func (s *server) serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.wg.Wait()
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	defer l.Close()
+	for {
+		conn, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case err != nil:
+			return err
+		}
+		t := &timed{Conn: conn}
+		s.lobby.enter(t) // here, so that no more goroutines run than have a place
+		s.wg.Go(func() { s.handle(ctx, t) })
+	}
+}
+
+// handle serves one connection, and logs whether somebody logged in.
+func (s *server) handle(ctx context.Context, conn *timed) {
+	defer conn.Close()
+	defer s.lobby.leave(conn)
+	stop := context.AfterFunc(ctx, conn.end)
+	defer stop()
+	conn.within(s.loginTime)
+	c := &client{server: s, base: conn, conn: conn}
+	defer func() { c.context.Close() }() // nil is closed
+	if err := c.login(ctx); err != nil {
+		c.refuse(err)
+		return
+	}
+	defer func() { <-s.sessions }()
+	s.lobby.leave(conn)
+	c.session().run(ctx)
+}
+
+// lobby are the connections that nobody has logged in on. They cost nothing to make,
+// so that anybody can fill it: then whoever is there for longest goes. A client that
+// means it needs its place for as long as its network takes for a few packets.
+type lobby struct {
+	places int
+
+	mu     sync.Mutex
+	guests []*timed // in the order in which they came
+}
+
+func (l *lobby) enter(c *timed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.guests) >= l.places {
+		l.guests[0].Close()
+		l.guests = l.guests[1:]
+	}
+	l.guests = append(l.guests, c)
+}
+
+// leave may be called again.
+func (l *lobby) leave(c *timed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, guest := range l.guests {
+		if guest == c {
+			l.guests = append(l.guests[:i], l.guests[i+1:]...)
+			return
+		}
+	}
+}
+
+// timed is a connection with a time for each step, which ends with the server.
+type timed struct {
+	net.Conn
+	mu     sync.Mutex
+	ending bool
+}
+
+// within gives reading and writing d from now.
+func (t *timed) within(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ending {
+		_ = t.SetDeadline(time.Now().Add(d)) // fails on a closed connection, which needs none
+	}
+}
+
+// end lets nothing more be read, and what is being written be finished within grace.
+func (t *timed) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ending = true
+	_ = t.SetReadDeadline(time.Now())
+	_ = t.SetWriteDeadline(time.Now().Add(grace))
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// TestServer_HalfOpen: a thousand clients that stop on their way in, at every place
+// where one can, keep nobody out and do not pile up.
+func TestServer_HalfOpen(t *testing.T) {
+	w := serve(t, allowEncryption)
+	token := w.token("alice", sspitest.Options{})
+	for n := range 1000 {
+		p := w.dial()
+		switch n % 5 {
+		case 0: // nothing
+		case 1:
+			p.write([]byte{0, 0})
+		case 2:
+			p.ask(&pgproto3.GSSEncRequest{}, 'G')
+		case 3:
+			p.ask(&pgproto3.GSSEncRequest{}, 'G')
+			p.write(packet(token)[:len(token)/2])
+		case 4:
+			p.startup("alice")
+			expect[*pgproto3.AuthenticationGSS](p)
+		}
+	}
+	w.login("alice")
+	w.server.lobby.mu.Lock()
+	defer w.server.lobby.mu.Unlock()
+	if n := len(w.server.lobby.guests); n > maxHandshakes {
+		t.Errorf("%d connections wait to be logged in, at most %d should", n, maxHandshakes)
+	}
+}
+
+// TestServer_Gone: clients that leave on their way in.
+func TestServer_Gone(t *testing.T) {
+	w := serve(t, allowEncryption)
+	token := w.token("alice", sspitest.Options{})
+	for n := range 10 {
+		p := w.dial()
+		switch n % 5 {
+		case 1:
+			p.write([]byte{0, 0})
+		case 2:
+			p.ask(&pgproto3.GSSEncRequest{}, 'G')
+		case 3:
+			p.ask(&pgproto3.GSSEncRequest{}, 'G')
+			p.write(packet(token)[:len(token)/2])
+		case 4:
+			p.startup("alice")
+			expect[*pgproto3.AuthenticationGSS](p)
+		}
+		p.conn.Close()
+	}
+	w.login("alice")
+	w.stop()
+	if n := len(w.server.lobby.guests); n != 0 {
+		t.Errorf("%d places are taken by clients that left", n)
+	}
+}
+
+// TestServer_LoginTime: who does not log in is hung up on.
+func TestServer_LoginTime(t *testing.T) {
+	w := serve(t, allowEncryption, func(s *server) { s.loginTime = 50 * time.Millisecond })
+	silent, asked := w.dial(), w.dial()
+	asked.startup("alice")
+	expect[*pgproto3.AuthenticationGSS](asked)
+	silent.closed()
+	asked.closed()
+}
+
+// TestServer_LoginTimeEnds: a session outlives the time for the login.
+func TestServer_LoginTimeEnds(t *testing.T) {
+	const short = 500 * time.Millisecond
+	w := serve(t, allowEncryption, func(s *server) { s.loginTime = short })
+	begin := time.Now()
+	p := w.login("alice")
+	silent := w.dial() // the server hangs up on it after the time for the login
+	silent.closed()
+	if time.Since(begin) < short {
+		t.Fatal("it did not take the time")
+	}
+	if row, _ := p.query("select current_user"); len(row) != 1 {
+		t.Error("the session ended with the time for the login")
+	}
+}
+
+func TestServer_TooManySessions(t *testing.T) {
+	w := serve(t, allowEncryption, func(s *server) { s.sessions = make(chan struct{}, 1) })
+	first := w.login("alice")
+	p := w.dial()
+	p.startup("alice")
+	p.gss(w.initiate("alice", sspitest.Options{}))
+	p.refused("53300", "too many clients")
+	first.send(&pgproto3.Terminate{})
+	first.closed()
+	w.sessionsLeft()
+	w.login("alice")
+}
+
+// sessionsLeft waits until no place is taken: a client may see the end of its session
+// before the server has counted it.
+func (w *world) sessionsLeft() {
+	for end := time.Now().Add(patience); len(w.server.sessions) > 0; {
+		if time.Now().After(end) {
+			w.t.Fatal("a session that ended keeps its place")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestServer_Stop: at the end sessions are told, and nothing is left.
+func TestServer_Stop(t *testing.T) {
+	w := serve(t, allowEncryption)
+	clear, halfway := w.login("alice"), w.dial()
+	sealed := w.dial()
+	sealed.encrypt(w.initiate("alice", sspitest.Options{}))
+	sealed.startup("alice")
+	sealed.in()
+	halfway.startup("alice")
+	expect[*pgproto3.AuthenticationGSS](halfway)
+	w.stop() // waits for every goroutine
+	clear.refused("57P01", "administrator")
+	sealed.refused("57P01", "administrator")
+	halfway.closed()
+	if conn, err := net.Dial("tcp", w.addr); err == nil {
+		conn.Close()
+		t.Error("the server still listens")
+	}
+}
+
+// TestServer_StopUnread: a client that does not take its answer does not keep the
+// server from ending.
+func TestServer_StopUnread(t *testing.T) {
+	w := serve(t, allowEncryption)
+	p := w.login("alice")
+	for range 64 { // more than the buffers between us hold
+		p.Send(&pgproto3.Query{String: "select repeat('x', 1000000)"})
+	}
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+}
+
+func TestServer_ManyAtOnce(t *testing.T) {
+	w := serve(t, requireEncryption)
+	var wg sync.WaitGroup
+	for range 20 {
+		p, i := w.dial(), w.initiate("alice", sspitest.Options{})
+		wg.Go(func() {
+			if err := hurry(p, i); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// hurry is a login and a query that fails with an error, for goroutines.
+func hurry(p *peer, i *sspitest.Initiator) error {
+	if _, err := p.conn.Write([]byte{0, 0, 0, 8, 4, 0xd2, 0x16, 0x30}); err != nil {
+		return err
+	}
+	if _, err := readN(p.conn, 1); err != nil {
+		return err
+	}
+	token, _, err := i.Next(nil)
+	if err != nil {
+		return err
+	}
+	if _, err := p.conn.Write(packet(token)); err != nil {
+		return err
+	}
+	answer, err := readPacket(p.conn, make([]byte, maxToken), "the test")
+	if err != nil {
+		return err
+	}
+	if _, _, err := i.Next(answer); err != nil {
+		return err
+	}
+	conn := &clientConn{Conn: p.conn, i: i}
+	f := pgproto3.NewFrontend(conn, conn)
+	f.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "alice"}})
+	if err := f.Flush(); err != nil {
+		return err
+	}
+	for {
+		msg, err := f.Receive()
+		if err != nil {
+			return err
+		}
+		if _, ok := msg.(*pgproto3.ReadyForQuery); ok {
+			return nil
+		}
+	}
+}
+
+func readN(c net.Conn, n int) ([]byte, error) {
+	b := make([]byte, n)
+	_, err := c.Read(b)
+	return b, err
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+func TestQuery_All(t *testing.T) {
+	p := serve(t, allowEncryption).login("alice")
+	for _, row := range []struct{ sql, want, code string }{
+		{sql: "select current_user", want: "alice"},
+		{sql: " SELECT\n session_user ;; ", want: "alice"},
+		{sql: "select current_database()", want: "db"},
+		{sql: "select * from pg_stat_gssapi", want: "t alice@EXAMPLE.COM f"},
+		{sql: "show server_version", want: "15.0"},
+		{sql: "show datestyle", want: "ISO, MDY"},
+		{sql: "show no_such_thing", code: "42704"},
+		{sql: "select repeat('ab', 3)", want: "ababab"},
+		{sql: "select repeat('', 999999999)", want: ""},
+		{sql: "select repeat('ab', 999999999)", code: "54000"},
+		{sql: "select repeat('ab', 9999999999999999999999)", code: "0A000"},
+		{sql: "select length('äöü')", want: "3"},
+		{sql: ""},
+		{sql: " ; "},
+		{sql: "select current_user; select 1", code: "0A000"},
+		{sql: "drop table students", code: "0A000"},
+	} {
+		got, code := p.query(row.sql)
+		if strings.Join(got, " ") != row.want || code != row.code {
+			t.Errorf("%q: %q, %q; want %q, %q", row.sql, got, code, row.want, row.code)
+		}
+	}
+}
+
+// TestSession_Extended: each message is answered up to the Sync, and the session goes
+// on.
+func TestSession_Extended(t *testing.T) {
+	p := serve(t, allowEncryption).login("alice")
+	p.send(&pgproto3.Parse{Query: "select $1"}, &pgproto3.Flush{})
+	if e := expect[*pgproto3.ErrorResponse](p); e.Code != "0A000" || e.Severity != "ERROR" {
+		t.Errorf("%+v", e)
+	}
+	p.send(&pgproto3.Bind{}, &pgproto3.Describe{ObjectType: 'S'}, &pgproto3.Execute{}, &pgproto3.Close{ObjectType: 'S'},
+		&pgproto3.Query{String: "select current_user"}, &pgproto3.Sync{})
+	if rest := p.untilReady(); len(rest) != 0 {
+		t.Errorf("%T behind the error", rest[0])
+	}
+	p.send(&pgproto3.FunctionCall{})
+	if got := p.untilReady(); len(got) != 1 {
+		t.Errorf("a function call: %v", got)
+	}
+	p.send(&pgproto3.CopyDone{}, &pgproto3.Sync{})
+	if got := p.untilReady(); len(got) != 0 {
+		t.Errorf("CopyDone: %v", got)
+	}
+	if row, _ := p.query("select current_user"); len(row) != 1 {
+		t.Error("the session is lost")
+	}
+}
+
+func TestSession_ProtocolErrors(t *testing.T) {
+	w := serve(t, allowEncryption)
+	for name, b := range map[string]string{
+		"a password":   "p\x00\x00\x00\x05\x00",
+		"too long":     "Q\x00\x10\x00\x00",
+		"4 GiB":        "Q\xff\xff\xff\xff",
+		"unknown type": "!\x00\x00\x00\x04",
+		"no end":       "Q\x00\x00\x00\x05x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.login("alice")
+			p.t = t
+			p.write([]byte(b))
+			p.refused("08P01", "")
+		})
+	}
+}
+
+// TestGSSConn_Long: more than a packet holds, both ways, in any piece.
+func TestGSSConn_Long(t *testing.T) {
+	w := serve(t, requireEncryption)
+	p := w.dial()
+	p.encrypt(w.initiate("alice", sspitest.Options{}))
+	p.startup("alice")
+	p.in()
+	for _, n := range []int{0, 1, 16000, maxPacket - 64, maxPacket, 100_000, maxResult} {
+		row, code := p.query("select repeat('x', " + strconv.Itoa(n) + ")")
+		if code != "" || len(row) != 1 || row[0] != strings.Repeat("x", n) {
+			t.Errorf("a result of %d bytes does not come, %s", n, code)
+		}
+		if n > maxMessage/2 {
+			continue
+		}
+		row, code = p.query("select length('" + strings.Repeat("x", n) + "')")
+		if code != "" || len(row) != 1 || row[0] != strconv.Itoa(n) {
+			t.Errorf("a query of %d bytes: %q, %s", n, row, code)
+		}
+	}
+	longest := p.conn.(*clientConn).longest
+	if longest > maxPacket || longest < maxPacket-32 { // full, for a cipher that pads to nothing
+		t.Errorf("the longest packet has %d bytes", longest)
+	}
+}
+
+// TestGSSConn_Refused: packets that are not what was agreed on end the connection.
+func TestGSSConn_Refused(t *testing.T) {
+	w := serve(t, requireEncryption)
+	wrap := func(i *sspitest.Initiator, sealed bool) []byte {
+		token, err := i.Wrap([]byte("Q\x00\x00\x00\x18select current_user\x00"), sealed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	for name, row := range map[string]struct {
+		send func(i *sspitest.Initiator) []byte
+		log  string // "": it is taken
+	}{
+		"sealed":     {func(i *sspitest.Initiator) []byte { return packet(wrap(i, true)) }, ""},
+		"clear":      {func(i *sspitest.Initiator) []byte { return packet(wrap(i, false)) }, "signed but not sealed"},
+		"empty":      {func(*sspitest.Initiator) []byte { return packet(nil) }, "malformed-token"},
+		"1 MiB":      {func(*sspitest.Initiator) []byte { return []byte{0, 0x10, 0, 0} }, "a packet of 1048576 bytes"},
+		"16381":      {func(*sspitest.Initiator) []byte { return []byte{0, 0, 0x3f, 0xfd} }, "a packet of 16381 bytes"},
+		"not sealed": {func(*sspitest.Initiator) []byte { return []byte("Q\x00\x00\x00\x18select current_user\x00") }, "a packet of 1358954496 bytes"},
+		"changed": {func(i *sspitest.Initiator) []byte {
+			b := wrap(i, true)
+			b[len(b)-1] ^= 1
+			return packet(b)
+		}, "message-altered"},
+		"one lost": {func(i *sspitest.Initiator) []byte {
+			wrap(i, true)
+			return packet(wrap(i, true))
+		}, "message-out-of-sequence"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.dial()
+			p.t = t
+			i := w.initiate("alice", sspitest.Options{})
+			raw := p.conn
+			p.encrypt(i)
+			p.startup("alice")
+			p.in()
+			if _, err := raw.Write(row.send(i)); err != nil {
+				t.Fatal(err)
+			}
+			if row.log == "" {
+				p.untilReady()
+				return
+			}
+			p.refused("08P01", "invalid message") // sealed
+			w.log.await(t, "msg=session", "principal=alice@EXAMPLE.COM", row.log)
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// TestStartup_Malformed: what is no startup packet is hung up on.
+func TestStartup_Malformed(t *testing.T) {
+	w := serve(t, allowEncryption)
+	// A length of 0 is the right one.
+	code := func(n, code uint32, body string) []byte {
+		if n == 0 {
+			n = 8 + uint32(len(body))
+		}
+		return append(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, n), code), body...)
+	}
+	const v3 = pgproto3.ProtocolVersion30
+	for name, b := range map[string][]byte{
+		"HTTP":     []byte("GET / HTTP/1.1\r\n\r\n"),
+		"short":    code(7, codeSSL, ""),
+		"1 MiB":    code(1<<20, pgproto3.ProtocolVersion30, ""),
+		"4 GiB":    code(1<<32-1, pgproto3.ProtocolVersion30, ""),
+		"negative": code(1<<31, codeGSSEnc, ""),
+	} {
+		p := w.dial()
+		p.write(b)
+		p.closed()
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	for name, row := range map[string]struct {
+		packet     []byte
+		code, text string
+	}{
+		"version 2":       {code(0, 2<<16, "\x00"), "0A000", "unsupported frontend protocol 2.0"},
+		"rubbish version": {code(0, 1234<<16|5555, "\x00"), "0A000", "1234.5555"},
+		"no value":        {code(0, v3, "user\x00"), "08P01", "malformed"},
+		"no end":          {code(0, v3, "user\x00alice\x00"), "08P01", "malformed"},
+		"nothing":         {code(0, v3, ""), "08P01", "malformed"},
+		"empty":           {code(0, v3, "\x00"), "08P01", "malformed"},
+		"no user":         {code(0, v3, "database\x00db\x00\x00"), "28000", "no PostgreSQL user name"},
+		"user is empty":   {code(0, v3, "user\x00\x00\x00"), "28000", "no PostgreSQL user name"},
+		"replication":     {code(0, v3, "user\x00alice\x00replication\x00true\x00\x00"), "0A000", "replicate"},
+	} {
+		p := w.dial()
+		p.write(row.packet)
+		p.refused(row.code, row.text)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	w.login("alice")
+}
+
+func TestStartup_Order(t *testing.T) {
+	w := serve(t, allowEncryption)
+	p := w.dial()
+	p.ask(&pgproto3.SSLRequest{}, 'N')
+	p.send(&pgproto3.SSLRequest{})
+	p.refused("08P01", "SSLRequest")
+
+	p = w.dial()
+	p.encrypt(w.initiate("alice", sspitest.Options{}))
+	p.send(&pgproto3.SSLRequest{})
+	p.refused("08P01", "SSLRequest")
+
+	p = w.dial()
+	p.encrypt(w.initiate("alice", sspitest.Options{}))
+	p.send(&pgproto3.GSSEncRequest{})
+	p.refused("08P01", "GSSENCRequest")
+
+	p = w.dial()
+	p.startup("alice")
+	expect[*pgproto3.AuthenticationGSS](p)
+	p.send(&pgproto3.Query{String: "select current_user"})
+	p.refused("08P01", "GSSAPI response")
+	w.log.await(t, "msg=refused", "user=alice")
+
+	p = w.dial()
+	p.send(&pgproto3.CancelRequest{ProcessID: 1, SecretKey: []byte{0, 0, 0, 2}})
+	p.closed()
+}
+
+// TestStartup_InjectedBeforeEncryption: what somebody puts behind a GSSENCRequest, in
+// the clear, is not taken for the client's.
+func TestStartup_InjectedBeforeEncryption(t *testing.T) {
+	w := serve(t, allowEncryption)
+	p := w.dial()
+	p.Send(&pgproto3.GSSEncRequest{})
+	p.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "alice"}})
+	p.send(&pgproto3.Query{String: "select current_user"})
+	p.text("GEGSSAPI authentication failed\x00") // as a token, the StartupMessage is rubbish
+}
+
+// TestStartup_Negotiate: a client of a newer version is told which one is spoken.
+func TestStartup_Negotiate(t *testing.T) {
+	w := serve(t, allowEncryption)
+	p := w.dial()
+	p.send(&pgproto3.StartupMessage{
+		ProtocolVersion: pgproto3.ProtocolVersion32,
+		Parameters:      map[string]string{"user": "alice", "_pq_.new": "x"},
+	})
+	n := expect[*pgproto3.NegotiateProtocolVersion](p)
+	if n.NewestMinorProtocol != pgproto3.ProtocolVersion30 || strings.Join(n.UnrecognizedOptions, " ") != "_pq_.new" {
+		t.Errorf("%+v", n)
+	}
+	p.gss(w.initiate("alice", sspitest.Options{}))
+	p.in()
+}
