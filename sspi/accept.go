@@ -14,11 +14,16 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// inbound is a client's token, taken out of its frame. It dies with the call.
+// inbound is a client's token, taken out of its frames. It dies with the call.
 type inbound struct {
 	message   []byte    // AP-REQ or AP-REP
-	mechanism []byte    // of the frame; nil: bare
+	mechanism []byte    // of the GSS frame around it; nil: bare
 	now       time.Time // read once the keys are there
+
+	enclosed    bool        // the token is in SPNEGO, and so is the answer
+	negotiation negotiation // as this leg leaves it, if it succeeds
+	mic         []byte      // the client's, over the list of mechanisms; nil: none
+	final       bool        // the client expects no answer
 }
 
 // accept is Accept for both faces; out is where the reply goes.
@@ -40,30 +45,58 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 	if !c.acceptor.made() {
 		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was not made by an Acceptor from NewAcceptor"}
 	}
-	if p := c.cfg.Package; p != "" && p != Kerberos {
-		if _, ok := lookupPackage(p); !ok {
-			return nil, &status.Error{Reason: status.ReasonArgument, Detail: "ContextConfig.Package names a package that is not here"}
-		}
+	if c.pkg == "" {
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "ContextConfig.Package names a package that is not here"}
 	}
 	switch c.at() {
-	case stateStart:
-		return c.acceptAPReq(ctx, token, out)
-	case stateThirdLeg:
-		return c.acceptThirdLeg(ctx, token)
+	case stateStart, stateThirdLeg, stateMIC:
+		return c.exchange(ctx, token, out)
 	case stateEstablished:
 		return nil, &status.Error{Reason: status.ReasonContextState, Detail: "the context is established"}
 	}
 	return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context is closed or its exchange failed"}
 }
 
-func (c *Context) acceptAPReq(ctx context.Context, token []byte, out outlet) ([]byte, error) {
+// exchange takes one whole leg.
+func (c *Context) exchange(ctx context.Context, token []byte, out outlet) ([]byte, error) {
 	var in inbound
-	err := c.unframe(token, &in)
-	if err != nil {
+	token, whole, err := c.collect(token)
+	switch {
+	case err != nil:
 		return c.conclude(ctx, &in, nil, out, err)
+	case !whole:
+		c.fragments.Hold(token)
+		return nil, ErrContinue
 	}
-	answer, err := c.authenticate(ctx, &in, out)
+	answer, err := c.acceptLeg(ctx, token, &in, out)
+	if asShortage(err) == nil { // after one, the same token comes again
+		c.fragments.Drop()
+	}
 	return c.conclude(ctx, &in, answer, out, err)
+}
+
+// acceptLeg takes the token that the state of the context asks for, in SPNEGO or
+// as it is.
+func (c *Context) acceptLeg(ctx context.Context, token []byte, in *inbound, out outlet) ([]byte, error) {
+	if c.wantsHints(token) {
+		return c.sendHints(out)
+	}
+	token, err := c.open(token, in)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c.at() == stateMIC:
+		return c.acceptMIC(in, out)
+	case in.enclosed && token == nil:
+		return c.askForKerberos(in, out)
+	case c.at() == stateThirdLeg:
+		return c.acceptThirdLeg(token, in, out)
+	}
+	if err := unframe(token, in); err != nil {
+		return nil, err
+	}
+	return c.authenticate(ctx, in, out)
 }
 
 // authenticate is the whole protocol, in order: RFC 4120, Section 3.2.3, and
@@ -106,9 +139,9 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 		if err := answer.Draw(checked, cfg.ETypes, cfg.Rand); err != nil {
 			return nil, err
 		}
-		if err := out.fits(answer.Len(in.mechanism)); err != nil {
-			return nil, err
-		}
+	}
+	if err := c.makeRoom(checked, &answer, in, out); err != nil {
+		return nil, err
 	}
 	verified, err := checked.Claim(ctx, cfg.Replay)
 	if err != nil {
@@ -127,6 +160,9 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 	case !dce && bare && !c.cfg.AllowRawAPReq:
 		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the AP-REQ has no GSS framing; see AllowRawAPReq"}
 	}
+	if in.mic != nil && checked.Flags()&(flags.GSS_C_MUTUAL_FLAG|flags.GSS_C_DCE_STYLE) != 0 {
+		return &status.Error{Reason: status.ReasonMechListMIC, Detail: "the client's MIC comes before its key"}
+	}
 	if missing := c.cfg.Require &^ checked.Flags().ASC(); missing != 0 {
 		return &status.Error{Reason: status.ReasonRequirementNotMet, Detail: "the client did not ask for " + missing.String()}
 	}
@@ -140,11 +176,9 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 
 // unframe takes a token out of its GSS frame (RFC 4121, Section 4.1). A bare
 // AP-REQ is for DCE style, which is known only when it is open.
-func (c *Context) unframe(token []byte, in *inbound) error {
+func unframe(token []byte, in *inbound) error {
 	const tagAPReq = 0x6e
 	switch {
-	case len(token) > c.acceptor.cfg.MaxToken:
-		return &status.Error{Reason: status.ReasonTokenTooLong}
 	case len(token) == 0:
 		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the token is empty"}
 	case token[0] == tagAPReq:
@@ -171,12 +205,34 @@ func (c *Context) unframe(token []byte, in *inbound) error {
 	return nil
 }
 
+// makeRoom refuses an answer that has no place to go, before the client's
+// authenticator is spent.
+func (c *Context) makeRoom(checked *authenticator.Checked, answer *reply.APRep, in *inbound, out outlet) error {
+	mutual := checked.Flags()&flags.GSS_C_MUTUAL_FLAG != 0
+	n, key := -1, checked.KeyEType()
+	if mutual {
+		n, key = answer.Len(in.mechanism), answer.SubkeyEType()
+	}
+	if in.enclosed {
+		over := checked.Flags()&flags.GSS_C_DCE_STYLE == 0
+		return out.fits(in.negotiation.responseLen(n, over, key, in.mic != nil))
+	}
+	if !mutual {
+		return nil
+	}
+	return out.fits(n)
+}
+
 // establish commits the context. Only here does an exchange write to it.
 func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *inbound, out outlet) ([]byte, error) {
 	var token []byte
 	if v.Flags()&flags.GSS_C_MUTUAL_FLAG != 0 {
+		dst := out.dst
+		if in.enclosed {
+			dst = nil
+		}
 		var err error
-		if token, err = answer.Append(out.dst, v, in.mechanism); err != nil {
+		if token, err = answer.Append(dst, v, in.mechanism); err != nil {
 			return nil, err // unreachable: it was drawn, and v is verified
 		}
 	}
@@ -187,26 +243,38 @@ func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *i
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at() == stateClosed {
-		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was closed during Accept"}
+		return nil, errClosedMeanwhile()
 	}
 	c.commitKey(v, answer)
-	c.commitPeer(v)
-	c.delegated = v.Delegated()
-	c.enter(next)
 	if next == stateThirdLeg {
 		c.third = thirdLeg{session: v.Ticket().SessionKey, sequenceNumber: answer.SequenceNumber()}
-		return token, ErrContinue
 	}
-	return token, nil
+	if in.enclosed {
+		var err error
+		if token, next, err = c.settle(in, token, next, out); err != nil {
+			return nil, err
+		}
+	}
+	c.commitPeer(v)
+	c.delegated = v.Delegated()
+	return token, c.enter(next)
 }
 
-// enter takes the step to a state that the client has earned. The caller holds
-// mu.
-func (c *Context) enter(s state) {
-	if s == stateEstablished {
-		c.proven.Store(&c.peer)
+func errClosedMeanwhile() error {
+	return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was closed during Accept"}
+}
+
+// enter takes the step to a state that the client has earned, and is ErrContinue if
+// another token is due in it. The caller holds mu.
+func (c *Context) enter(s state) error {
+	if s != stateEstablished {
+		c.state.Store(uint32(s))
+		return ErrContinue
 	}
+	c.third, c.negotiation = thirdLeg{}, nil
+	c.proven.Store(&c.peer)
 	c.state.Store(uint32(s))
+	return nil
 }
 
 func (c *Context) commitPeer(v authenticator.Verified) {

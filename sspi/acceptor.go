@@ -111,7 +111,7 @@ func (a *Acceptor) NewContext(cc ContextConfig) *Context {
 		Context
 		own     body
 		secrets vault
-	}{own: body{acceptor: a, cfg: cc}}
+	}{own: body{acceptor: a, cfg: cc, pkg: packageOf(cc.Package)}}
 	c.Context.body, c.own.vault = &c.own, &c.secrets
 	return &c.Context
 }

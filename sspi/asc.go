@@ -24,7 +24,9 @@ const (
 // the same context on later ones; it may be the same pointer, and must not be
 // nil.
 //
-// pInput holds the client's token in a SECBUFFER_TOKEN, and possibly channel
+// pInput holds the client's token in a SECBUFFER_TOKEN; the first call of package
+// Negotiate may go without, or with an empty one, and then the server speaks first.
+// It may hold channel
 // bindings in SECBUFFER_CHANNEL_BINDINGS buffers, of which any one may match.
 // Bindings count from the call they are given with and cannot be withdrawn.
 // Other buffers are passed over.
@@ -124,6 +126,10 @@ func newCall(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferD
 	if req&flags.ASC_REQ_DATAGRAM != 0 {
 		return none, status.SEC_E_UNSUPPORTED_FUNCTION
 	}
+	speaksFirst := phContext == nil && c.pkg == Negotiate // without a token of the client's
+	if speaksFirst && pInput == nil {
+		pInput = &SecBufferDesc{}
+	}
 	if code := pInput.check(); code != status.SEC_E_OK {
 		return none, code
 	}
@@ -132,7 +138,10 @@ func newCall(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferD
 	}
 	token := pInput.find(SECBUFFER_TOKEN)
 	if token == nil {
-		return none, status.SEC_E_INVALID_TOKEN
+		if !speaksFirst {
+			return none, status.SEC_E_INVALID_TOKEN
+		}
+		token = &SecBuffer{}
 	}
 	bindings, code := inputBindings(pInput)
 	if code != status.SEC_E_OK {

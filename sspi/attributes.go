@@ -180,13 +180,21 @@ func (SecPkgContext_SessionKey) Format(f fmt.State, _ rune) { _, _ = io.WriteStr
 func (SecPkgContext_SessionKey) MarshalText() ([]byte, error) { return []byte(redactedKey), nil }
 
 func (b *SecPkgContext_PackageInfo) query(c *Context) status.Code {
-	info, _ := lookupPackage(Kerberos)
+	info, _ := lookupPackage(c.chosen())
 	b.PackageInfo = &info
 	return status.SEC_E_OK
 }
 
+// chosen is the package that the exchange came to: Kerberos, once it is over.
+func (c *Context) chosen() Package {
+	if c.at() == stateEstablished {
+		return Kerberos
+	}
+	return c.pkg
+}
+
 func (b *SecPkgContext_NegotiationInfo) query(c *Context) status.Code {
-	info, _ := lookupPackage(Kerberos)
+	info, _ := lookupPackage(c.chosen())
 	b.PackageInfo, b.NegotiationState = &info, SECPKG_NEGOTIATION_COMPLETE
 	if c.at() != stateEstablished {
 		b.NegotiationState = SECPKG_NEGOTIATION_IN_PROGRESS

@@ -59,25 +59,53 @@ func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out 
 	case err == ErrContinue, asShortage(err) != nil:
 		return answer, err
 	}
-	token := c.errorToken(in, out, err)
-	if c.mayRetry(err, token) {
-		c.retried = true
-		c.report(ctx, Event{Err: asStatus(err), Retry: true})
-		return token, ErrContinue
+	token, again := c.errorToken(in, err)
+	if out.fits(len(token)) != nil {
+		token, again = nil, false
 	}
-	c.fail(err)
-	c.report(ctx, Event{Err: asStatus(err)})
-	return token, err
+	e := Event{Err: asStatus(err), Retry: again}
+	if again {
+		c.retried = true
+		if in.enclosed {
+			c.keep(in)
+		}
+		err = ErrContinue
+	} else {
+		c.fail(err)
+	}
+	c.report(ctx, e)
+	if len(token) == 0 {
+		return nil, err
+	}
+	return append(out.dst, token...), err
 }
 
-// errorToken is the KRB-ERROR that answers a refusal; empty where the client
-// does not wait, where the caller does not want one, and where it does not fit:
-// a verdict is never replaced by a complaint about room.
-func (c *Context) errorToken(in *inbound, out outlet, err error) []byte {
-	if c.cfg.NoErrorTokens || in.message == nil {
+// errorToken is what answers a refusal: a KRB-ERROR, in SPNEGO if the client's
+// token was. It is empty where the client does not wait, and where the caller does
+// not want one. If it does not fit it is dropped: a verdict is never replaced by a
+// complaint about room.
+//
+// again: a client whose clock is wrong is told the time and gets exactly one more
+// try on the same context, with all checks again (MS-KILE, Section 3.4.5).
+func (c *Context) errorToken(in *inbound, err error) (token []byte, again bool) {
+	if c.cfg.NoErrorTokens {
+		return nil, false
+	}
+	again = isClockTrouble(err) && !c.retried
+	token = c.krbError(in, err, again)
+	again = again && len(token) > 0
+	if in.enclosed {
+		token = in.refusal(token, again)
+	}
+	return token, again
+}
+
+// krbError is empty for a token in which there is no AP-REQ.
+func (c *Context) krbError(in *inbound, err error, again bool) []byte {
+	if in.message == nil {
 		return nil
 	}
-	e := reply.Error{Err: err, Now: in.now, Retry: isClockTrouble(err) && !c.retried}
+	e := reply.Error{Err: err, Now: in.now, Retry: again, Always: in.enclosed}
 	var refused *authenticator.Refused
 	if errors.As(err, &refused) {
 		e.Asked = refused.Flags
@@ -86,17 +114,7 @@ func (c *Context) errorToken(in *inbound, out outlet, err error) []byte {
 	if mechanism == nil {
 		mechanism = krb5.OIDKerberos
 	}
-	token := e.Append(nil, in.message, mechanism)
-	if len(token) == 0 || out.fits(len(token)) != nil {
-		return nil
-	}
-	return append(out.dst, token...)
-}
-
-// mayRetry: a client whose clock is wrong is told the time and gets exactly one
-// more try on the same context, with all checks again (MS-KILE, Section 3.4.5).
-func (c *Context) mayRetry(err error, token []byte) bool {
-	return isClockTrouble(err) && len(token) > 0 && !c.retried
+	return e.Append(nil, in.message, mechanism)
 }
 
 func isClockTrouble(err error) bool {

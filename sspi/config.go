@@ -87,11 +87,15 @@ type Config struct {
 	Rand io.Reader
 }
 
-// ContextConfig is one exchange. The zero value accepts Kerberos with nothing
-// required. Slices are not copied: leave them alone while the context lives.
+// ContextConfig is one exchange. The zero value accepts Kerberos, in SPNEGO or as it
+// is, with nothing required. Slices are not copied: leave them alone while the context lives.
 type ContextConfig struct {
-	// Package is the security package. If "", Kerberos.
+	// Package is the security package. If "", Negotiate.
 	Package Package
+
+	// RequireSPNEGO makes Negotiate refuse clients that send Kerberos tokens as they
+	// are.
+	RequireSPNEGO bool
 
 	// ChannelBindings are the channels this exchange may be bound to; any one
 	// may match, so that a certificate can be rotated. If empty, bindings are
@@ -130,8 +134,14 @@ type ContextConfig struct {
 // Package is the name of a security package; case does not count in ASCII.
 type Package string
 
-// Kerberos is the package of this library: RFC 4121 tokens.
-const Kerberos Package = "Kerberos"
+// The packages of this library.
+const (
+	// Kerberos takes the tokens of RFC 4121, and no SPNEGO.
+	Kerberos Package = "Kerberos"
+	// Negotiate takes SPNEGO (RFC 4178), and in it Kerberos; it also takes Kerberos
+	// tokens as they are, and then answers with such.
+	Negotiate Package = "Negotiate"
+)
 
 // So that a caller with channel bindings needs no import but this one.
 type (

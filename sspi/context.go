@@ -9,6 +9,7 @@ import (
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/message"
+	"github.com/gosspi/kerberos/internal/spnego"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
@@ -20,6 +21,7 @@ type state uint32
 const (
 	stateStart       state = iota // an AP-REQ
 	stateThirdLeg                 // DCE style: the client's AP-REP
+	stateMIC                      // SPNEGO: the client's MIC over its list of mechanisms
 	stateEstablished              // messages
 	stateFailed                   // nothing; Err says why
 	stateClosed                   // nothing; the keys are wiped
@@ -41,9 +43,14 @@ type Context struct {
 type body struct {
 	acceptor *Acceptor
 	cfg      ContextConfig
+	pkg      Package // as Windows spells it; "": none that is here
 
-	accepting  sync.Mutex    // held by the one Accept that runs
-	retried    bool          // the client had its second try; of accepting
+	accepting   sync.Mutex       // held by the one Accept that runs, as is what follows
+	retried     bool             // the client had its second try
+	hinted      bool             // the client was told the mechanisms
+	fragments   spnego.Fragments // of a token
+	negotiation *negotiation     // nil: the client's tokens are not in SPNEGO, or none came yet
+
 	deleted    atomic.Bool   // by DeleteSecurityContext
 	attributes atomic.Uint32 // flags.ASC_RET, as AcceptSecurityContext returned them
 

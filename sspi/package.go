@@ -10,7 +10,7 @@ import (
 type SecPkgInfo struct {
 	Capabilities uint32 // SECPKG_FLAG_*
 	Version      uint16
-	RPCID        uint16 // SECPKG's number in RPC: 16 is Kerberos
+	RPCID        uint16 // its number in RPC: 9 is Negotiate, 16 Kerberos
 	MaxToken     uint32 // bytes a caller's token buffer should have
 	Name         Package
 	Comment      string
@@ -37,6 +37,10 @@ const cbMaxToken = 48000
 
 // packages are what this library accepts.
 var packages = [...]SecPkgInfo{{
+	Capabilities: SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_CONNECTION | SECPKG_FLAG_MULTI_REQUIRED |
+		SECPKG_FLAG_EXTENDED_ERROR | SECPKG_FLAG_NEGOTIABLE | SECPKG_FLAG_GSS_COMPATIBLE,
+	Version: 1, RPCID: 9, MaxToken: cbMaxToken, Name: Negotiate, Comment: "SPNEGO acceptor in Go",
+}, {
 	Capabilities: SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_TOKEN_ONLY | SECPKG_FLAG_CONNECTION |
 		SECPKG_FLAG_MULTI_REQUIRED | SECPKG_FLAG_EXTENDED_ERROR | SECPKG_FLAG_NEGOTIABLE | SECPKG_FLAG_GSS_COMPATIBLE |
 		SECPKG_FLAG_MUTUAL_AUTH | SECPKG_FLAG_DELEGATION | SECPKG_FLAG_READONLY_WITH_CHECKSUM,
@@ -51,6 +55,15 @@ func lookupPackage(name Package) (SecPkgInfo, bool) {
 		}
 	}
 	return SecPkgInfo{}, false
+}
+
+// packageOf is the package of a ContextConfig; "" if it is not here.
+func packageOf(name Package) Package {
+	if name == "" {
+		return Negotiate
+	}
+	info, _ := lookupPackage(name)
+	return info.Name
 }
 
 // EnumerateSecurityPackages lists the packages of this library. The list

@@ -1,8 +1,6 @@
 package sspi
 
 import (
-	"context"
-
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -21,22 +19,40 @@ type thirdLeg struct {
 // acceptThirdLeg takes the client's AP-REP (MS-KILE, Section 3.4.5.1): it
 // proves that the client opened ours. It holds the client's own time, which is
 // not compared with anything.
-func (c *Context) acceptThirdLeg(ctx context.Context, token []byte) ([]byte, error) {
-	in := inbound{now: c.acceptor.cfg.Time()}
+func (c *Context) acceptThirdLeg(token []byte, in *inbound, out outlet) ([]byte, error) {
+	in.now = c.acceptor.cfg.Time()
 	c.mu.Lock()
-	due := c.third
+	due, key := c.third, c.key.etype
 	c.mu.Unlock()
-	err := due.check(token, c.acceptor.cfg.MaxToken)
-	if err == nil {
-		err = c.finish()
+	if err := due.check(token); err != nil {
+		return nil, err
 	}
-	return c.conclude(ctx, &in, nil, outlet{}, err)
+	if in.enclosed {
+		if err := out.fits(in.negotiation.responseLen(-1, true, key, in.mic != nil)); err != nil {
+			return nil, err
+		}
+	}
+	return c.finish(in, out)
 }
 
-func (t *thirdLeg) check(token []byte, maxToken int) error {
-	if len(token) > maxToken {
-		return &status.Error{Reason: status.ReasonTokenTooLong}
+// finish ends an exchange that was committed with the second leg.
+func (c *Context) finish(in *inbound, out outlet) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at() != stateThirdLeg {
+		return nil, errClosedMeanwhile()
 	}
+	if !in.enclosed {
+		return nil, c.enter(stateEstablished)
+	}
+	answer, next, err := c.settle(in, nil, stateEstablished, out)
+	if err != nil {
+		return nil, err
+	}
+	return answer, c.enter(next)
+}
+
+func (t *thirdLeg) check(token []byte) error {
 	var rep krb5.APRep
 	if err := rep.Parse(token); err != nil {
 		return err
@@ -59,17 +75,5 @@ func (t *thirdLeg) check(token []byte, maxToken int) error {
 	case part.Subkey.Value != nil:
 		return bad("it has a subkey")
 	}
-	return nil
-}
-
-// finish establishes a context that was committed with the second leg.
-func (c *Context) finish() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.third = thirdLeg{}
-	if c.at() != stateThirdLeg {
-		return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context was closed during Accept"}
-	}
-	c.enter(stateEstablished)
 	return nil
 }

@@ -69,7 +69,7 @@ func TestCTX_9_ThirdLegLeavesNothing(t *testing.T) {
 func TestCTX_4_NothingRevivesAClosedContext(t *testing.T) {
 	c, _ := begin(t, flags.GSS_C_DCE_STYLE)
 	c.Close()
-	if err := c.finish(); status.ReasonOf(err) != status.ReasonInvalidHandle {
+	if _, err := c.finish(&inbound{}, outlet{}); status.ReasonOf(err) != status.ReasonInvalidHandle {
 		t.Error(err)
 	}
 	if c.at() != stateClosed || c.Peer() != nil {

@@ -101,6 +101,13 @@ func lengthSize(n int) int {
 // elementSize is the size of an element with n bytes of content.
 func elementSize(n int) int { return 1 + lengthSize(n) + n }
 
+// ElementSize is the size of a DER element with n bytes of content.
+func ElementSize(n int) int { return elementSize(n) }
+
+// AppendHeader appends the tag and the length of a DER element with n bytes of
+// content.
+func AppendHeader(dst []byte, tag byte, n int) []byte { return appendLength(append(dst, tag), n) }
+
 // fieldSize is the size of an explicitly tagged element with n bytes of content.
 func fieldSize(n int) int { return elementSize(elementSize(n)) }
 

@@ -128,6 +128,16 @@ func (c *counter) take() (uint64, error) {
 // MICLen is the length of a signature.
 func (p *Protector) MICLen() int { return headerLen + p.checksumLen() }
 
+// MICLen is the length of a signature under a key of type e; 0 if there is no such
+// type.
+func MICLen(e etype.ID) int {
+	profile, ok := etype.Lookup(e)
+	if !ok {
+		return 0
+	}
+	return headerLen + profile.ChecksumLen
+}
+
 // TrailerLen is the length of the token of [Protector.SealSegments].
 func (p *Protector) TrailerLen(conf bool) int {
 	if !conf {

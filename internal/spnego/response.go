@@ -1,0 +1,134 @@
+package spnego
+
+import (
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/gosspi/kerberos/internal/krb5"
+)
+
+// State is how far a side's negotiation is (RFC 4178, Section 4.2.2).
+type State uint8
+
+// The values are those of RFC 4178, one up: the zero State is an absent one.
+const (
+	StateAbsent State = iota
+	AcceptCompleted
+	AcceptIncomplete
+	Reject
+	RequestMIC
+)
+
+// Response is every token but the first (NegTokenResp: RFC 4178, Section 4.2.2).
+type Response struct {
+	State     State
+	Mechanism []byte // content of the OBJECT IDENTIFIER; nil: none
+	Token     []byte // nil: none
+	MIC       []byte // nil: none
+}
+
+const tagResponse = 0xa1
+
+// ParseResponse reads a token, which has no GSS frame.
+func ParseResponse(token []byte) (Response, error) {
+	in := cryptobyte.String(token)
+	var r Response
+	var choice, fields cryptobyte.String
+	if !in.ReadASN1(&choice, tagResponse) || !in.Empty() ||
+		!choice.ReadASN1(&fields, asn1.SEQUENCE) || !choice.Empty() ||
+		!r.parse(fields) {
+		return Response{}, malformed("NegTokenResp")
+	}
+	return r, nil
+}
+
+func (r *Response) parse(in cryptobyte.String) bool {
+	return r.parseState(&in) && r.parseMechanism(&in) &&
+		readOctets(&in, 2, &r.Token) && readOctets(&in, 3, &r.MIC) && skip(in, 4)
+}
+
+func (r *Response) parseState(in *cryptobyte.String) bool {
+	var field, value cryptobyte.String
+	var present bool
+	if !in.ReadOptionalASN1(&field, &present, context(0)) {
+		return false
+	}
+	if !present {
+		return true
+	}
+	if !field.ReadASN1(&value, asn1.ENUM) || !field.Empty() || len(value) != 1 || value[0] > 3 {
+		return false
+	}
+	r.State = State(value[0]) + 1
+	return true
+}
+
+func (r *Response) parseMechanism(in *cryptobyte.String) bool {
+	var field, oid cryptobyte.String
+	var present bool
+	if !in.ReadOptionalASN1(&field, &present, context(1)) {
+		return false
+	}
+	if !present {
+		return true
+	}
+	if !field.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) || !field.Empty() || !krb5.ValidOID(oid) {
+		return false
+	}
+	r.Mechanism = oid
+	return true
+}
+
+// stateSize is the size of the state's field.
+const stateSize = 5
+
+// size is that of an optional field that holds an element of n bytes.
+func size(present bool, n int) int {
+	if !present {
+		return 0
+	}
+	return krb5.ElementSize(krb5.ElementSize(n))
+}
+
+// ResponseLen is the length of a Response with a State, whose token and MIC have
+// these lengths, negative if they are absent.
+func ResponseLen(mechanism []byte, token, mic int) int {
+	return krb5.ElementSize(krb5.ElementSize(fieldsLen(mechanism, token, mic)))
+}
+
+func fieldsLen(mechanism []byte, token, mic int) int {
+	return stateSize + size(mechanism != nil, len(mechanism)) + size(token >= 0, token) + size(mic >= 0, mic)
+}
+
+// lengthOf is what ResponseLen takes.
+func lengthOf(b []byte) int {
+	if b == nil {
+		return -1
+	}
+	return len(b)
+}
+
+// Append appends the token. State must not be absent.
+func (r *Response) Append(dst []byte) []byte {
+	fields := fieldsLen(r.Mechanism, lengthOf(r.Token), lengthOf(r.MIC))
+	dst = krb5.AppendHeader(dst, tagResponse, krb5.ElementSize(fields))
+	dst = krb5.AppendHeader(dst, byte(asn1.SEQUENCE), fields)
+	dst = append(dst, byte(context(0)), 3, byte(asn1.ENUM), 1, byte(r.State-1))
+	dst = appendField(dst, 1, asn1.OBJECT_IDENTIFIER, r.Mechanism)
+	dst = appendField(dst, 2, asn1.OCTET_STRING, r.Token)
+	return appendField(dst, 3, asn1.OCTET_STRING, r.MIC)
+}
+
+// appendField appends an optional field; nil: none.
+func appendField(dst []byte, n uint8, tag asn1.Tag, content []byte) []byte {
+	if content == nil {
+		return dst
+	}
+	dst = krb5.AppendHeader(dst, byte(context(n)), krb5.ElementSize(len(content)))
+	return appendElement(dst, byte(tag), content)
+}
+
+// Len is the length of what Append appends.
+func (r *Response) Len() int {
+	return ResponseLen(r.Mechanism, lengthOf(r.Token), lengthOf(r.MIC))
+}

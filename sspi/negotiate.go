@@ -1,0 +1,252 @@
+package sspi
+
+import (
+	"bytes"
+
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/message"
+	"github.com/gosspi/kerberos/internal/spnego"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// negotiation is how far a client's SPNEGO is (RFC 4178, Section 5).
+type negotiation struct {
+	mechTypes []byte // the client's list as it came: what the MICs are over
+	mechanism []byte // what was chosen of it, by the name that the client gave it
+	told      bool   // our first answer is out, and with it the mechanism
+	micDue    bool   // both sides must show that they saw the same list
+	micSent   bool   // ours is out
+}
+
+// collect puts the fragments of a token together. Whatever its form, a token has a
+// greatest length.
+func (c *Context) collect(token []byte) (joined []byte, whole bool, err error) {
+	if c.pkg == Negotiate && len(token) > 0 {
+		return c.fragments.Join(token, c.acceptor.cfg.MaxToken)
+	}
+	if len(token) > c.acceptor.cfg.MaxToken {
+		return nil, false, &status.Error{Reason: status.ReasonTokenTooLong}
+	}
+	return token, true, nil
+}
+
+// wantsHints: a client that begins with nothing lets the server speak first
+// (MS-SPNG, Section 3.2.5.2).
+func (c *Context) wantsHints(token []byte) bool {
+	return len(token) == 0 && c.pkg == Negotiate && c.begins() && !c.hinted && c.fragments.Len() == 0
+}
+
+// begins reports whether no token has been answered yet.
+func (c *Context) begins() bool {
+	return c.at() == stateStart && c.negotiation == nil && !c.retried
+}
+
+func (c *Context) sendHints(out outlet) ([]byte, error) {
+	var room [128]byte
+	hints := spnego.AppendHints(room[:0], krb5.OIDMSKerberos, krb5.OIDKerberos)
+	if err := out.fits(len(hints)); err != nil {
+		return nil, err
+	}
+	c.hinted = true
+	return append(out.dst, hints...), ErrContinue
+}
+
+// open takes the client's token out of SPNEGO, if it is in it. The result is nil if
+// there is none in it for the mechanism that was chosen.
+func (c *Context) open(token []byte, in *inbound) ([]byte, error) {
+	switch {
+	case c.negotiation != nil:
+		return c.openResponse(token, in)
+	case c.pkg != Negotiate || !c.begins():
+		return token, nil
+	case spnego.IsInit(token):
+		return openInit(token, in)
+	case c.cfg.RequireSPNEGO:
+		return nil, nameToken(token, &status.Error{Reason: status.ReasonUnsupportedMechanism, Detail: "the token is not in SPNEGO, which RequireSPNEGO demands"})
+	}
+	return token, nil
+}
+
+func openInit(token []byte, in *inbound) ([]byte, error) {
+	init, err := spnego.ParseInit(token)
+	if err != nil {
+		return nil, err
+	}
+	in.enclosed = true
+	mechanism, first := init.Choose(krb5.OIDKerberos, krb5.OIDMSKerberos)
+	if mechanism == nil {
+		return nil, &status.Error{Reason: listReason(&init), Detail: "Kerberos is not among the mechanisms that the client offers"}
+	}
+	in.negotiation = negotiation{mechTypes: init.MechTypes, mechanism: mechanism, micDue: !first}
+	if !first {
+		return nil, nil // the token, and its MIC, are another mechanism's
+	}
+	in.mic = init.MIC
+	return init.Token, nil
+}
+
+// listReason names the first mechanism of a list without Kerberos that an operator
+// may know. A client that offers NTLM alone most often found no ticket.
+func listReason(init *spnego.Init) status.Reason {
+	reason := status.ReasonUnsupportedMechanism
+	for oid := range init.Mechanisms() {
+		switch r := mechanismReason(oid); {
+		case r == status.ReasonNTLM:
+			return r
+		case reason == status.ReasonUnsupportedMechanism && r != status.ReasonSPNEGO:
+			reason = r
+		}
+	}
+	return reason
+}
+
+func (c *Context) openResponse(token []byte, in *inbound) ([]byte, error) {
+	r, err := spnego.ParseResponse(token)
+	if err != nil {
+		return nil, err
+	}
+	in.enclosed, in.negotiation, in.mic = true, *c.negotiation, r.MIC
+	in.final = r.State == spnego.AcceptCompleted
+	in.negotiation.micDue = in.negotiation.micDue || r.State == spnego.RequestMIC
+	due := c.at() != stateMIC
+	switch {
+	case r.State == spnego.Reject:
+		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client broke the negotiation off"}
+	case due && len(r.Token) == 0:
+		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client's token holds none of Kerberos's"}
+	case !due && len(r.Token) > 0:
+		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client goes on when the context is complete"}
+	}
+	return r.Token, nil
+}
+
+// askForKerberos answers a list of mechanisms without a token for the one that was
+// chosen.
+func (c *Context) askForKerberos(in *inbound, out outlet) ([]byte, error) {
+	r := spnego.Response{State: spnego.AcceptIncomplete}
+	if in.negotiation.micDue {
+		r.State = spnego.RequestMIC
+	}
+	answer, err := c.enclose(in, r, true, out)
+	if err != nil {
+		return nil, err
+	}
+	return answer, ErrContinue
+}
+
+// keep carries the negotiation over to the next leg, away from the token.
+func (c *Context) keep(in *inbound) {
+	n := in.negotiation
+	n.told = true
+	n.mechTypes = bytes.Clone(n.mechTypes)
+	c.negotiation = &n
+}
+
+// responseLen is the length of the answer, with an AP-REP of n bytes, or none if
+// that is negative. over: Kerberos is done with it, and its keys are of etype key.
+func (n *negotiation) responseLen(token int, over bool, key keytab.EType, gotMIC bool) int {
+	mic := -1
+	if over && n.answersMIC(gotMIC) {
+		mic = message.MICLen(etype.ID(key))
+	}
+	return spnego.ResponseLen(n.introduction(), token, mic)
+}
+
+// answersMIC: a MIC is sent once, if it is due or the client sent one (MS-SPNG,
+// Section 3.1.5.1).
+func (n *negotiation) answersMIC(gotMIC bool) bool { return (n.micDue || gotMIC) && !n.micSent }
+
+// introduction is the mechanism, in the first answer and in no other.
+func (n *negotiation) introduction() []byte {
+	if n.told {
+		return nil
+	}
+	return n.mechanism
+}
+
+// enclose makes an answer of r. more: another leg follows, for which the negotiation
+// is kept. The answer may be written over the token, so it comes last.
+func (c *Context) enclose(in *inbound, r spnego.Response, more bool, out outlet) ([]byte, error) {
+	r.Mechanism = in.negotiation.introduction()
+	if err := out.fits(r.Len()); err != nil {
+		return nil, err
+	}
+	if more {
+		c.keep(in)
+	}
+	return r.Append(out.dst), nil
+}
+
+// refusal is the answer to a refused client, with a KRB-ERROR if there is one;
+// again invites it to try once more.
+func (in *inbound) refusal(krbError []byte, again bool) []byte {
+	r := spnego.Response{State: spnego.Reject}
+	if again {
+		r.State, r.Mechanism = spnego.AcceptIncomplete, in.negotiation.introduction()
+	}
+	if len(krbError) > 0 {
+		r.Token = krbError
+	}
+	return r.Append(nil)
+}
+
+// settle takes a leg that Kerberos has accepted to the end of SPNEGO: it checks the
+// client's MIC and makes ours. token is Kerberos's answer, next the state that it
+// leads to. The caller holds mu, and has the key of the context in place.
+func (c *Context) settle(in *inbound, token []byte, next state, out outlet) ([]byte, state, error) {
+	n := &in.negotiation
+	r := spnego.Response{State: spnego.AcceptCompleted, Token: token}
+	switch {
+	case next == stateThirdLeg:
+		r.State = spnego.AcceptIncomplete
+		answer, err := c.enclose(in, r, true, out)
+		return answer, next, err
+	case in.mic != nil:
+		if err := c.verifyMechListMIC(in); err != nil {
+			return nil, next, err
+		}
+	case n.micDue:
+		r.State, next = spnego.AcceptIncomplete, stateMIC
+	}
+	if n.answersMIC(in.mic != nil) {
+		var err error
+		if r.MIC, err = c.protector.GetMIC(nil, n.mechTypes); err != nil {
+			return nil, next, err
+		}
+		n.micSent = true
+	}
+	answer, err := c.enclose(in, r, next == stateMIC, out)
+	return answer, next, err
+}
+
+func (c *Context) verifyMechListMIC(in *inbound) error {
+	if err := c.protector.VerifyMIC(in.mic, in.negotiation.mechTypes); err != nil {
+		return &status.Error{Reason: status.ReasonMechListMIC, Err: err}
+	}
+	return nil
+}
+
+// acceptMIC takes the client's MIC, when nothing else is missing.
+func (c *Context) acceptMIC(in *inbound, out outlet) ([]byte, error) {
+	if in.mic == nil {
+		return nil, &status.Error{Reason: status.ReasonMechListMICMissing}
+	}
+	var answer []byte
+	if !in.final {
+		var err error // before the MIC is used up
+		if answer, err = c.enclose(in, spnego.Response{State: spnego.AcceptCompleted}, false, out); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at() != stateMIC {
+		return nil, errClosedMeanwhile()
+	}
+	if err := c.verifyMechListMIC(in); err != nil {
+		return nil, err
+	}
+	return answer, c.enter(stateEstablished)
+}
