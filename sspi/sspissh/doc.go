@@ -57,5 +57,5 @@
 //
 // How many connections there may be, and how long a login may take, is the
 // server's to limit, as with any method of SSH: set a deadline on the net.Conn. A
-// login that is under way costs a few kilobytes and no goroutine.
+// login that is under way costs about a kilobyte here, and no goroutine.
 package sspissh

@@ -1,0 +1,64 @@
+package sspissh_test
+
+import (
+	"fmt"
+	"log"
+	"net"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gosspi/kerberos/sspi/sspissh"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// An SSH server that lets in the users of one realm. The realm and its clients are
+// of sspitest here; a server has keytab.OpenFile and sspi.NewAcceptor.
+func Example() {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("host/localhost")
+	if err != nil {
+		log.Fatal(err)
+	}
+	kerberos := &sspissh.Config{Acceptor: acceptor, Authorize: sspissh.SameUser("EXAMPLE.COM")}
+	base := new(ssh.ServerConfig)
+	base.AddHostKey(signer())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer listener.Close()
+	go clients(listener.Addr().String(), realm, "alice", "root")
+	for range 2 {
+		tcp, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		conn, _, _, err := ssh.NewServerConn(tcp, kerberos.ServerConfig(base)) // a copy for each
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Printf("%s is %v\n", conn.User(), sspissh.Peer(conn).Client)
+		conn.Close()
+	}
+	// Output:
+	// alice is alice@EXAMPLE.COM
+	// [ssh: no auth passed yet, sspissh: alice@EXAMPLE.COM may not log in as "root"]
+}
+
+// clients are alice, who asks to log in as each of users.
+func clients(addr string, realm *sspitest.Realm, users ...string) {
+	for _, user := range users {
+		alice, err := realm.User("alice").Initiate("host/localhost", sspitest.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		conn, err := ssh.Dial("tcp", addr, &ssh.ClientConfig{
+			User: user, Auth: []ssh.AuthMethod{with(&client{Initiator: alice})},
+			HostKeyCallback: ssh.FixedHostKey(signer().PublicKey()),
+		})
+		if err == nil {
+			conn.Close()
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package sspissh_test
+
+import (
+	"errors"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+var errGone = errors.New("the client is gone")
+
+// TestHalfOpen: a thousand clients stop in the middle of a login. The next one gets
+// in while they stand, and when they have gone nothing of this library is left.
+func TestHalfOpen(t *testing.T) {
+	const many = 1000
+	s := newSite(t)
+	s.start()
+	standing, release := make(chan struct{}, many), make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	defer free()
+	var wg sync.WaitGroup
+	places := make(chan struct{}, 50) // the listener's queue is not what is tested
+	for range many {
+		// A clock that is wrong makes the server wait for a second token.
+		c := s.initiate("alice", sspitest.Options{ClockOffset: 20 * time.Minute})
+		c.reply = func([]byte) {
+			standing <- struct{}{}
+			<-places
+			<-release
+		}
+		places <- struct{}{}
+		wg.Go(func() {
+			if s.dial("alice", with(c)) == nil {
+				t.Error("a client that stopped got in")
+			}
+		})
+	}
+	for range many {
+		<-standing
+	}
+	s.good()
+	free()
+	wg.Wait()
+	for range many {
+		if o := <-s.ended; o.err == nil {
+			t.Error("the server let one in that stopped")
+		}
+	}
+	s.good()
+	stack := make([]byte, 1<<24)
+	stack = stack[:runtime.Stack(stack, true)]
+	for _, g := range strings.Split(string(stack), "\n\n") {
+		if strings.Contains(g, "sspissh.(*") || strings.Contains(g, "kerberos/sspi.(*") {
+			t.Errorf("a goroutine is left:\n%s", g)
+		}
+	}
+}
+
+// TestHalfOpen_Memory: what a login that waits for its next token costs, besides
+// the SSH library.
+func TestHalfOpen_Memory(t *testing.T) {
+	const many, most = 1000, 3 << 10
+	s := newSite(t)
+	token, _, err := s.initiate("alice", sspitest.Options{ClockOffset: 20 * time.Minute}).Next(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	configs := make([]*ssh.ServerConfig, many)
+	goroutines, before := runtime.NumGoroutine(), heap()
+	for i := range configs {
+		configs[i] = s.cfg.ServerConfig(s.base)
+		if _, _, more, err := configs[i].GSSAPIWithMICConfig.Server.AcceptSecContext(token); err != nil || !more {
+			t.Fatal(more, err)
+		}
+	}
+	each := (int64(heap()) - int64(before)) / many
+	t.Logf("%d bytes each", each)
+	if each > most {
+		t.Errorf("%d bytes each, want at most %d", each, most)
+	}
+	if got := runtime.NumGoroutine(); got > goroutines {
+		t.Errorf("%d goroutines, before %d", got, goroutines)
+	}
+	runtime.KeepAlive(configs)
+}
+
+// heap is what is alive.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestGone: the client goes at each point of a login; the server's side ends, and
+// the next client gets in.
+func TestGone(t *testing.T) {
+	for name, leave := range map[string]func(*client, net.Conn){
+		"before its token": func(c *client, conn net.Conn) {
+			c.token = func(token []byte) []byte { conn.Close(); return token }
+		},
+		"after the answer": func(c *client, conn net.Conn) {
+			c.reply = func([]byte) { conn.Close() }
+		},
+		"instead of the MIC": func(c *client, conn net.Conn) {
+			c.mic = func([]byte) ([]byte, error) { conn.Close(); return nil, errGone }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			servers := make(chan ssh.GSSAPIServer, 2)
+			s.config = func() *ssh.ServerConfig {
+				config := s.cfg.ServerConfig(s.base)
+				servers <- config.GSSAPIWithMICConfig.Server
+				return config
+			}
+			s.start()
+			conn, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := s.initiate("alice", sspitest.Options{})
+			leave(c, conn)
+			config := &ssh.ClientConfig{User: "alice", Auth: []ssh.AuthMethod{with(c)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()}
+			if _, _, _, err := ssh.NewClientConn(conn, s.addr, config); err == nil {
+				t.Error("the client is gone and got in")
+			}
+			if o := <-s.ended; o.err == nil {
+				t.Error("the server let it in")
+			}
+			// x/crypto has ended the attempt: nothing is left to be proven.
+			wantReason(t, "a MIC after the end", (<-servers).VerifyMIC(one.field(), nil), status.ReasonContextState, "")
+			s.good()
+		})
+	}
+}

@@ -1,0 +1,405 @@
+package sspissh_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspissh"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// metadata is a connection as AllowLogin sees it.
+type metadata struct{ session, user string }
+
+func (m metadata) User() string          { return m.user }
+func (m metadata) SessionID() []byte     { return []byte(m.session) }
+func (m metadata) ClientVersion() []byte { return nil }
+func (m metadata) ServerVersion() []byte { return nil }
+func (m metadata) RemoteAddr() net.Addr  { return nil }
+func (m metadata) LocalAddr() net.Addr   { return nil }
+
+// field is what x/crypto makes a MIC over for the connection.
+func (m metadata) field() []byte {
+	return ssh.Marshal(struct {
+		Session               string
+		Kind                  byte
+		User, Service, Method string
+	}{m.session, 50, m.user, "ssh-connection", "gssapi-with-mic"})
+}
+
+var one, two = metadata{"session one", "alice"}, metadata{"session two", "bob"}
+
+// accepted is a client whose tokens the server has accepted.
+func (s *site) accepted(server *sspissh.Server, user string) *client {
+	s.t.Helper()
+	c := s.initiate(user, sspitest.Options{Flags: openSSH})
+	token, _, err := c.Next(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	reply, name, more, err := server.AcceptSecContext(token)
+	if err != nil || more || name != user+"@"+realmName {
+		s.t.Fatalf("%q, %v, %v", name, more, err)
+	}
+	if _, _, err := c.Next(reply); err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+// sign is the client's MIC for a connection.
+func (s *site) sign(c *client, m metadata) []byte {
+	s.t.Helper()
+	mic, err := c.Initiator.GetMIC(m.field())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return mic
+}
+
+func wantReason(t *testing.T, what string, err error, want status.Reason, text string) {
+	t.Helper()
+	if err == nil || status.ReasonOf(err) != want || !strings.Contains(err.Error(), text) {
+		t.Errorf("%s: %v, want %v: %s", what, err, want, text)
+	}
+}
+
+// wantEnded: the server has noticed that it is shared, and is of no use to
+// anybody.
+func wantEnded(t *testing.T, s *site, server *sspissh.Server) {
+	t.Helper()
+	const text = "two connections"
+	if err := server.DeleteSecContext(); err != nil {
+		t.Error(err)
+	}
+	token, _, err := s.initiate("alice", sspitest.Options{}).Next(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, _, err = server.AcceptSecContext(token)
+	wantReason(t, "AcceptSecContext", err, status.ReasonContextState, text)
+	wantReason(t, "VerifyMIC", server.VerifyMIC(one.field(), nil), status.ReasonContextState, text)
+	_, err = server.AllowLogin(one, "alice@"+realmName)
+	wantReason(t, "AllowLogin", err, status.ReasonContextState, text)
+}
+
+// TestServer_Shared: what can only come of two connections is refused, with what
+// was under way, and so is everything after it.
+func TestServer_Shared(t *testing.T) {
+	const text = "two connections"
+	for name, misuse := range map[string]func(s *site, server *sspissh.Server) error{
+		"a token after the last": func(s *site, server *sspissh.Server) error {
+			s.accepted(server, "alice")
+			token, _, _ := s.initiate("bob", sspitest.Options{}).Next(nil)
+			_, _, _, err := server.AcceptSecContext(token)
+			return err
+		},
+		"the MIC of another session": func(s *site, server *sspissh.Server) error {
+			alice := s.accepted(server, "alice")
+			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
+				return err
+			}
+			if _, err := server.AllowLogin(one, "alice@"+realmName); err != nil {
+				return err
+			}
+			_ = server.DeleteSecContext()
+			bob := s.accepted(server, "bob")
+			return server.VerifyMIC(two.field(), s.sign(bob, two))
+		},
+		"a second MIC": func(s *site, server *sspissh.Server) error {
+			alice := s.accepted(server, "alice")
+			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
+				return err
+			}
+			return server.VerifyMIC(one.field(), s.sign(alice, one))
+		},
+		"the login of another session": func(s *site, server *sspissh.Server) error {
+			alice := s.accepted(server, "alice")
+			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
+				return err
+			}
+			_, err := server.AllowLogin(metadata{two.session, one.user}, "alice@"+realmName)
+			return err
+		},
+		"the login of another user's name": func(s *site, server *sspissh.Server) error {
+			alice := s.accepted(server, "alice")
+			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
+				return err
+			}
+			_, err := server.AllowLogin(metadata{one.session, two.user}, "alice@"+realmName)
+			return err
+		},
+		"the login of another principal": func(s *site, server *sspissh.Server) error {
+			alice := s.accepted(server, "alice")
+			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
+				return err
+			}
+			_, err := server.AllowLogin(one, "bob@"+realmName)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			server := s.cfg.NewServer()
+			wantReason(t, name, misuse(s, server), status.ReasonContextState, text)
+			wantEnded(t, s, server)
+		})
+	}
+}
+
+// TestServer_Order: calls out of x/crypto's order get nobody in, and the attempt
+// after them stands.
+func TestServer_Order(t *testing.T) {
+	s := newSite(t)
+	server := s.cfg.NewServer()
+	wantReason(t, "a MIC before a token", server.VerifyMIC(one.field(), nil), status.ReasonContextState, "before the last token")
+	_, err := server.AllowLogin(one, "alice@"+realmName)
+	wantReason(t, "AllowLogin before a MIC", err, status.ReasonContextState, "before a MIC")
+	if err := server.DeleteSecContext(); err != nil {
+		t.Error(err)
+	}
+
+	alice := s.accepted(server, "alice")
+	_, err = server.AllowLogin(one, "alice@"+realmName)
+	wantReason(t, "AllowLogin before the MIC", err, status.ReasonContextState, "before a MIC")
+	wantReason(t, "the MIC after that", server.VerifyMIC(one.field(), s.sign(alice, one)), status.ReasonContextState, "before the last token")
+
+	alice = s.accepted(server, "alice")
+	if err := server.VerifyMIC(one.field(), []byte("rubbish")); err == nil {
+		t.Error("rubbish is a MIC")
+	}
+	wantReason(t, "a good MIC after a bad one", server.VerifyMIC(one.field(), s.sign(alice, one)), status.ReasonContextState, "before the last token")
+
+	alice = s.accepted(server, "alice")
+	if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.DeleteSecContext(); err != nil {
+		t.Error(err)
+	}
+	_, err = server.AllowLogin(one, "alice@"+realmName)
+	wantReason(t, "AllowLogin after the end", err, status.ReasonContextState, "before a MIC")
+
+	alice = s.accepted(server, "alice")
+	if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.AllowLogin(one, "alice@"+realmName); err != nil {
+		t.Error(err)
+	}
+	_, err = server.AllowLogin(one, "alice@"+realmName)
+	wantReason(t, "AllowLogin twice", err, status.ReasonContextState, "before a MIC")
+}
+
+// TestServer_Field: a MIC over something else than a login's field proves nothing
+// about a login, however good it is.
+func TestServer_Field(t *testing.T) {
+	s := newSite(t)
+	good := one.field()
+	for name, field := range map[string][]byte{
+		"nothing":                 nil,
+		"cut":                     good[:len(good)-1],
+		"with something behind":   append(good[:len(good):len(good)], 0),
+		"without a session":       metadata{"", "alice"}.field(),
+		"of another message":      replaceOnce(good, "\x32\x00\x00\x00\x05alice", "\x33\x00\x00\x00\x05alice"),
+		"of another service":      replaceOnce(good, "ssh-connection", "ssh-connectiom"),
+		"of the other GSS method": replaceOnce(good, "\x0fgssapi-with-mic", "\x0cgssapi-keyex"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := s.cfg.NewServer()
+			alice := s.accepted(server, "alice")
+			mic, err := alice.Initiator.GetMIC(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantReason(t, name, server.VerifyMIC(field, mic), status.ReasonArgument, "RFC 4462")
+			wantReason(t, "the right one after it", server.VerifyMIC(good, s.sign(alice, one)), status.ReasonContextState, "")
+		})
+	}
+}
+
+func replaceOnce(b []byte, old, with string) []byte {
+	return []byte(strings.Replace(string(b), old, with, 1))
+}
+
+// TestServer_SharedOverTheWire: two connections with one ServerConfig, as x/crypto
+// by itself has it. The second comes while the first is between its token and its
+// MIC.
+func TestServer_SharedOverTheWire(t *testing.T) {
+	s := newSite(t)
+	config := s.cfg.ServerConfig(s.base)
+	s.config = func() *ssh.ServerConfig { return config }
+	s.start()
+	alice, bob := s.initiate("alice", sspitest.Options{}), s.initiate("bob", sspitest.Options{})
+	second := make(chan error, 1)
+	alice.mic = func(field []byte) ([]byte, error) {
+		second <- s.dial("bob", with(bob))
+		return alice.Initiator.GetMIC(field)
+	}
+	first := s.dial("alice", with(alice))
+	if err := <-second; first == nil || err == nil {
+		t.Errorf("the first: %v; the second: %v", first, err)
+	}
+	for range 2 {
+		o := <-s.ended
+		wantReason(t, "over the wire", o.attempt(), status.ReasonContextState, "two connections")
+	}
+	if s.dial("alice", with(s.initiate("alice", sspitest.Options{}))) == nil {
+		t.Error("it is forgotten that the server was shared")
+	}
+}
+
+// TestServer_SharedOneAfterTheOther: the second connection of one ServerConfig is
+// noticed by its session.
+func TestServer_SharedOneAfterTheOther(t *testing.T) {
+	s := newSite(t)
+	config := s.cfg.ServerConfig(s.base)
+	s.config = func() *ssh.ServerConfig { return config }
+	s.start()
+	s.good()
+	o := s.login("bob", s.initiate("bob", sspitest.Options{}))
+	wantReason(t, "the second", o.attempt(), status.ReasonContextState, "two connections")
+}
+
+// TestConfig_Misuse: what is missing or wrong in a Config lets nobody in.
+func TestConfig_Misuse(t *testing.T) {
+	for name, change := range map[string]func(*sspissh.Config){
+		"Acceptor":       func(c *sspissh.Config) { c.Acceptor = nil },
+		"Authorize":      func(c *sspissh.Config) { c.Authorize = nil },
+		"Package":        func(c *sspissh.Config) { c.Context.Package = "Negotiate" },
+		"BackendTimeout": func(c *sspissh.Config) { c.BackendTimeout = -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			change(s.cfg)
+			s.start()
+			o := s.login("alice", s.initiate("alice", sspitest.Options{}))
+			wantReason(t, name, o.attempt(), status.ReasonArgument, "Config."+strings.Replace(name, "Package", "Context.Package", 1))
+			server := s.cfg.NewServer()
+			wantReason(t, name, server.VerifyMIC(nil, nil), status.ReasonArgument, "Config.")
+			_, err := server.AllowLogin(one, "alice@"+realmName)
+			wantReason(t, name, err, status.ReasonArgument, "Config.")
+		})
+	}
+	t.Run("the zero Server", func(t *testing.T) {
+		_, _, _, err := new(sspissh.Server).AcceptSecContext(nil)
+		wantReason(t, "the zero Server", err, status.ReasonArgument, "Acceptor")
+	})
+}
+
+// TestConfig_Kerberos: the package may be named, in any case of its letters.
+func TestConfig_Kerberos(t *testing.T) {
+	s := newSite(t)
+	s.cfg.Context.Package = "kerberos"
+	s.start()
+	s.good()
+}
+
+// TestConfig_ServerConfig: base is left as it was, and what it has stays.
+func TestConfig_ServerConfig(t *testing.T) {
+	s := newSite(t)
+	s.base.MaxAuthTries = 3
+	a, b := s.cfg.ServerConfig(s.base), s.cfg.ServerConfig(s.base)
+	if s.base.GSSAPIWithMICConfig != nil || a.MaxAuthTries != 3 {
+		t.Errorf("%+v", s.base)
+	}
+	if a.GSSAPIWithMICConfig == b.GSSAPIWithMICConfig || a.GSSAPIWithMICConfig.Server == b.GSSAPIWithMICConfig.Server {
+		t.Error("two connections have one server")
+	}
+}
+
+func TestSameUser(t *testing.T) {
+	rule := sspissh.SameUser(realmName, "OTHER.EXAMPLE")
+	for _, c := range []struct {
+		principal, user string
+		anonymous, want bool
+	}{
+		{principal: "alice@EXAMPLE.COM", user: "alice", want: true},
+		{principal: "alice@OTHER.EXAMPLE", user: "alice", want: true},
+		{principal: "alice@EXAMPLE.COM", user: "bob"},
+		{principal: "alice@EXAMPLE.COM", user: "Alice"},
+		{principal: "alice@EXAMPLE.COM", user: "root"},
+		{principal: "alice@EXAMPLE.COM", user: ""},
+		{principal: "alice@EXAMPLE.COM", user: "alice@EXAMPLE.COM"},
+		{principal: "alice@THIRD.EXAMPLE", user: "alice"},
+		{principal: "alice@example.com", user: "alice"},
+		{principal: "alice@EXAMPLE.COM", user: "alice", anonymous: true},
+		{principal: "root@EXAMPLE.COM", user: "root"},
+		{principal: "alice/admin@EXAMPLE.COM", user: "alice"},
+		{principal: "alice/admin@EXAMPLE.COM", user: "alice/admin"},
+		{principal: "host/localhost@EXAMPLE.COM", user: "host"},
+		{principal: "server$@EXAMPLE.COM", user: "server$"},
+		{principal: "server$@EXAMPLE.COM", user: "server"},
+		{principal: `alice\@evil.example@EXAMPLE.COM`, user: "alice"},
+	} {
+		peer := &sspi.Peer{Client: keytab.MustParsePrincipal(c.principal), Anonymous: c.anonymous}
+		perms, err := rule(metadata{"s", c.user}, peer)
+		if (err == nil) != c.want || perms != nil {
+			t.Errorf("%s as %q: %v, %v", c.principal, c.user, perms, err)
+		}
+	}
+	alice := &sspi.Peer{Client: keytab.MustParsePrincipal("alice@EXAMPLE.COM")}
+	if _, err := sspissh.SameUser()(metadata{"s", "alice"}, alice); err == nil {
+		t.Error("no realm is any realm")
+	}
+	if _, err := rule(metadata{"s", "alice"}, new(sspi.Peer)); err == nil {
+		t.Error("the zero Principal is somebody")
+	}
+	_, err := rule(metadata{"s", strings.Repeat("\x1b", 1<<16)}, alice)
+	if err == nil || len(err.Error()) > 600 || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("the client's bytes in an error: %.100q", err)
+	}
+}
+
+// TestSameUser_Copies: the list of realms is that of the call.
+func TestSameUser_Copies(t *testing.T) {
+	realms := []string{"EXAMPLE.COM"}
+	rule := sspissh.SameUser(realms...)
+	realms[0] = "OTHER.EXAMPLE"
+	other := &sspi.Peer{Client: keytab.MustParsePrincipal("alice@OTHER.EXAMPLE")}
+	if _, err := rule(metadata{"s", "alice"}, other); err == nil {
+		t.Error("the caller's slice is used")
+	}
+}
+
+// TestServer_Redacted: neither a Server nor the permissions of a login print
+// anything secret.
+func TestServer_Redacted(t *testing.T) {
+	s := newSite(t)
+	s.cfg.Context.AcceptDelegation = true
+	server := s.cfg.NewServer()
+	c := s.initiate("alice", sspitest.Options{Delegate: true})
+	token, _, _ := c.Next(nil)
+	reply, _, _, err := server.AcceptSecContext(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Next(reply); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.VerifyMIC(one.field(), s.sign(c, one)); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		if got := fmt.Sprintf(verb, server); got != "sspissh.Server{...}" {
+			t.Errorf("%s: %s", verb, got)
+		}
+	}
+	perms, err := server.AllowLogin(one, "alice@"+realmName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		got := fmt.Sprintf(verb, perms)
+		if !strings.Contains(got, "sspissh.login{alice@EXAMPLE.COM}") || len(got) > 300 {
+			t.Errorf("%s: %s", verb, got)
+		}
+	}
+}
