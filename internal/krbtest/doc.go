@@ -13,6 +13,10 @@
 //	request.Flags |= flags.GSS_C_DELEG_FLAG
 //	token := request.Token()
 //
+// [APReq.Start] makes an [Initiator] of it, and [Initiator.Negotiate] a
+// [Negotiation], which is one in SPNEGO. They check what they are answered as
+// strictly as the standards allow, whatever they were made to say.
+//
 // The messages are made with gokrb5's types and cryptography and gofork's ASN.1
 // encoder, and with nothing of this module but its vocabulary, so that the two
 // ends of a test share no bug. What gokrb5 lacks (sealed wrap tokens, rotation,

@@ -412,6 +412,30 @@ func TestNegotiation_Retry(t *testing.T) {
 	}
 }
 
+// TestNegotiation_RetryOnce: the second refusal is final.
+func TestNegotiation_RetryOnce(t *testing.T) {
+	for _, f := range []flags.GSS{krbtest.DefaultFlags, oneWay, dce} {
+		_, q := newServer(t)
+		q.Flags = f
+		i := q.Start()
+		i.RetrySkew = true
+		n := i.Negotiate()
+		_, _, err := n.Next(nil)
+		r := &krbtest.NegTokenResp{State: krbtest.NegIncomplete, Mechanism: krbtest.OIDKerberos, Token: refusal(t)}
+		if err == nil {
+			_, _, err = n.Next(r.Bytes())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Mechanism = nil
+		token, done, err := n.Next(r.Bytes())
+		if e, ok := errors.AsType[*krbtest.Error](err); !ok || e.ErrorCode != 37 || done || token != nil {
+			t.Errorf("flags %v: done %v, %v", f, done, err)
+		}
+	}
+}
+
 // TestNegotiation_AfterTheEnd: a client whose last word is a MIC is done, and may
 // be told once that the server is too.
 func TestNegotiation_AfterTheEnd(t *testing.T) {

@@ -11,6 +11,16 @@
 // [Realm.Config]. A server behind a wire is spoken to with [Initiator.Next], one
 // token at a time. [Options] are what a client may want, and what it may get wrong.
 //
+// # SPNEGO
+//
+// With Options.SPNEGO the client speaks as browsers, curl and most others do:
+// SPNEGO (RFC 4178) around Kerberos. To a web server, its token goes into
+// "Authorization: Negotiate", in base64, and the answer comes back in
+// "WWW-Authenticate: Negotiate". Even a client that asks for no proof of the
+// server (Options.OneWay) then has to read the answer. The client offers Kerberos
+// and no other mechanism, so the exchange has no mechListMIC, unless the server
+// sends one.
+//
 // # No passwords
 //
 // A user here is a name. Nobody has to know a secret to be one: tickets are
@@ -28,13 +38,14 @@
 // # The other side
 //
 // The client is made with gokrb5, and shares no code with the acceptor that
-// could hide a bug in both. It is strict: it refuses an AP-REP that is not right
-// and a message that is altered or out of order.
+// could hide a bug in both. It is strict: it refuses an AP-REP that is not right,
+// a message that is altered or out of order, and a negotiation that is not as RFC
+// 4178 has it.
 //
 // # Errors
 //
 // What the acceptor answers to a client that it refuses is an [*Error] with the
-// number of RFC 4120. A mistake in the use of this package is a *status.Error
+// number of RFC 4120, if the answer has one. A mistake in the use of this package is a *status.Error
 // with ReasonArgument, or ReasonContextState for a call that comes too early, too
 // late or again. A bad name in [NewRealm] or [Realm.User] is reported by the next
 // call that returns an error.

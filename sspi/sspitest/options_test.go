@@ -32,7 +32,8 @@ func login(t *testing.T, o sspitest.Options, cc sspi.ContextConfig) (*sspi.Peer,
 	return peer, c, client, err
 }
 
-// TestOptions_Seen: each option is what an acceptor gets to see.
+// TestOptions_Seen: each option is what an acceptor gets to see, in SPNEGO as
+// without.
 func TestOptions_Seen(t *testing.T) {
 	const asked = flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT |
 		flags.ASC_RET_CONFIDENTIALITY | flags.ASC_RET_INTEGRITY
@@ -98,27 +99,33 @@ func TestOptions_Seen(t *testing.T) {
 		{"a slow clock, corrected, with delegation", sspitest.Options{ClockOffset: -time.Hour, RetrySkew: true, Delegate: true}, sspi.ContextConfig{AcceptDelegation: true}, status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Flags, asked | flags.ASC_RET_DELEGATE }},
 		{"a ticket that is not valid at the second try either", sspitest.Options{StartTime: now.Add(time.Hour), RetrySkew: true}, sspi.ContextConfig{}, status.ReasonTicketNotYetValid, nil},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			peer, c, client, err := login(t, row.client, row.server)
-			if got := status.ReasonOf(err); got != row.refuse {
-				t.Fatalf("%v, want %v", err, row.refuse)
+		for _, spnego := range []bool{false, true} {
+			name := row.name
+			if row.client.SPNEGO = spnego; spnego {
+				name += ", SPNEGO"
 			}
-			if row.refuse != status.ReasonNone {
-				if peer != nil {
-					t.Error("a refused client has an identity")
+			t.Run(name, func(t *testing.T) {
+				peer, c, client, err := login(t, row.client, row.server)
+				if got := status.ReasonOf(err); got != row.refuse {
+					t.Fatalf("%v, want %v", err, row.refuse)
 				}
-				return
-			}
-			if peer.Client.String() != "alice@EXAMPLE.COM" || peer.Service.String() != service+"@EXAMPLE.COM" {
-				t.Errorf("%v at %v", peer.Client, peer.Service)
-			}
-			if row.see != nil {
-				if got, want := row.see(peer); !reflect.DeepEqual(got, want) {
-					t.Errorf("the acceptor sees %v, want %v", got, want)
+				if row.refuse != status.ReasonNone {
+					if peer != nil {
+						t.Error("a refused client has an identity")
+					}
+					return
 				}
-			}
-			sameContext(t, c, client, peer)
-		})
+				if peer.Client.String() != "alice@EXAMPLE.COM" || peer.Service.String() != service+"@EXAMPLE.COM" {
+					t.Errorf("%v at %v", peer.Client, peer.Service)
+				}
+				if row.see != nil {
+					if got, want := row.see(peer); !reflect.DeepEqual(got, want) {
+						t.Errorf("the acceptor sees %v, want %v", got, want)
+					}
+				}
+				sameContext(t, c, client, peer)
+			})
+		}
 	}
 }
 
