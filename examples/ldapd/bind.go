@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspisasl"
+	"github.com/gosspi/kerberos/status"
+)
+
+const ldapVersion = 3
+
+// Choices of AuthenticationChoice (RFC 4511, Section 4.2).
+const (
+	authSimple ber.Tag = 0
+	authSASL   ber.Tag = 3
+)
+
+// toDecide bounds the wait for keys and for the replay cache.
+const toDecide = 5 * time.Second
+
+// bindRequest is a BindRequest.
+type bindRequest struct {
+	version     int64
+	name        string
+	method      ber.Tag
+	password    string // of authSimple
+	mechanism   string // of authSASL
+	credentials []byte // of authSASL; nil: none, which is not the same as empty
+}
+
+func parseBind(p *ber.Packet) (bindRequest, error) {
+	var b bindRequest
+	c := p.Children
+	if len(c) != 3 || !isString(c[1]) || c[2].ClassType != ber.ClassContext {
+		return b, malformed("a bad bind")
+	}
+	var ok bool
+	if b.version, ok = integer(c[0], ber.TagInteger); !ok {
+		return b, malformed("a bad bind")
+	}
+	b.name, b.method = text(c[1]), c[2].Tag
+	switch b.method {
+	case authSimple:
+		if c[2].TagType != ber.TypePrimitive {
+			return b, malformed("a bad bind")
+		}
+		b.password = text(c[2])
+	case authSASL:
+		sasl := c[2].Children
+		if c[2].TagType != ber.TypeConstructed || len(sasl) < 1 || len(sasl) > 2 || !isString(sasl[0]) ||
+			len(sasl) == 2 && !isString(sasl[1]) {
+			return b, malformed("a bad bind")
+		}
+		b.mechanism = text(sasl[0])
+		if len(sasl) == 2 {
+			b.credentials = append([]byte{}, text(sasl[1])...)
+		}
+	}
+	return b, nil
+}
+
+// bind answers a BindRequest. Whatever comes of it, who was logged in is nobody
+// from here on (RFC 4511, Section 4.2.1).
+func (s *session) bind(m message) error {
+	b, err := parseBind(m.op)
+	if err != nil {
+		return err
+	}
+	s.becomeNobody()
+	if b.method != authSASL || b.mechanism != s.mechanism {
+		s.abort()
+	}
+	switch {
+	case b.version != ldapVersion:
+		s.abort()
+		return s.answer(m, result{protocolError, "this is version 3"})
+	case b.method == authSASL:
+		return s.sasl(m, b)
+	case b.method == authSimple && b.name == "" && b.password == "":
+		return s.answer(m, result{})
+	case b.method == authSimple && b.password == "": // RFC 4513, Section 5.1.2
+		return s.answer(m, result{unwillingToPerform, "a name without a password proves nothing"})
+	}
+	return s.answer(m, result{authMethodNotSupported, "use SASL: this server takes no passwords"})
+}
+
+func (s *session) becomeNobody() {
+	if s.who == nil {
+		return
+	}
+	s.who = nil
+	s.until = time.Now().Add(toLogIn)
+	s.srv.door.back(s.raw)
+}
+
+// abort ends a SASL exchange that is not over.
+func (s *session) abort() {
+	if s.exchange != nil {
+		s.exchange.Close()
+	}
+	s.exchange, s.mechanism = nil, ""
+}
+
+// sasl takes one step of a SASL bind (RFC 4513, Section 5.2.1).
+func (s *session) sasl(m message, b bindRequest) error {
+	if s.layer != nil { // one layer is all that this server has use for
+		return s.answer(m, result{unwillingToPerform, "a security layer is in effect: connect anew to bind again"})
+	}
+	if s.exchange == nil {
+		policy := s.policy()
+		exchange, err := policy.NewServer(sspisasl.Mechanism(b.mechanism))
+		if err != nil {
+			return s.refuse(m, b, nil, err)
+		}
+		s.exchange, s.mechanism = exchange, b.mechanism
+	} else if b.credentials == nil { // LDAP may leave an empty response out
+		b.credentials = []byte{}
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, toDecide)
+	defer cancel()
+	challenge, done, err := s.exchange.NextContext(ctx, b.credentials)
+	switch {
+	case err != nil:
+		return s.refuse(m, b, challenge, err)
+	case !done:
+		return s.answer(m, result{saslBindInProgress, ""}, credentials(challenge)...)
+	}
+	return s.loggedIn(m, challenge)
+}
+
+// credentials is the field serverSaslCreds. An empty challenge is one; no
+// challenge is none.
+func credentials(challenge []byte) []*ber.Packet {
+	if challenge == nil {
+		return nil
+	}
+	return []*ber.Packet{tagged(responseSASLCredentials, string(challenge))}
+}
+
+// refuse answers a bind that failed. The client learns that it did, and, from the
+// challenge, what Kerberos says about it; why is for the log.
+func (s *session) refuse(m message, b bindRequest, challenge []byte, err error) error {
+	s.abort()
+	const longest = 32 // a client can name anything; SASL's names have 20 characters
+	name, reason := b.mechanism[:min(longest, len(b.mechanism))], status.ReasonOf(err)
+	s.srv.log.Warn("refused", "peer", s.raw.RemoteAddr().String(), "mechanism", name, "reason", reason.String(), "err", err)
+	if !slices.Contains(s.mechanisms(), b.mechanism) {
+		return s.answer(m, result{authMethodNotSupported, "the rootDSE has the mechanisms"})
+	}
+	return s.answer(m, result{invalidCredentials, ""}, credentials(challenge)...)
+}
+
+// loggedIn answers a bind that succeeded. The answer is the last message without
+// the new security layer (RFC 4513, Section 5.2.1.4).
+func (s *session) loggedIn(m message, challenge []byte) error {
+	exchange, mechanism := s.exchange, s.mechanism
+	s.exchange, s.mechanism = nil, ""
+	layer := exchange.Layer()
+	if layer == sspisasl.NoLayer {
+		exchange.Close()
+	} else {
+		s.layer = exchange
+	}
+	if !s.srv.door.admit(s.raw) {
+		return errors.Join(errors.New("the server is full"), s.answer(m, result{busy, "too many are logged in"}))
+	}
+	s.who = &identity{peer: exchange.Peer(), mechanism: mechanism, layer: layer.String()}
+	s.srv.log.Info("login", "peer", s.raw.RemoteAddr().String(), "client", s.who.peer.Client.String(),
+		"mechanism", mechanism, "layer", s.who.layer, "tls", s.secure, "authzid", exchange.AuthorizationID())
+	if err := s.answer(m, result{}, credentials(challenge)...); err != nil {
+		return err
+	}
+	if s.layer != nil {
+		s.conn = exchange.Conn(s.conn)
+	}
+	return nil
+}
+
+// policy is what a bind is accepted by.
+func (s *session) policy() sspisasl.Config {
+	c := sspisasl.Config{Acceptor: s.srv.acceptor, Layers: s.srv.layers, SuccessData: true, Authorize: authorize}
+	if s.secure {
+		c.Layers |= sspisasl.NoLayer // TLS protects what follows
+		c.Context.ChannelBindings = s.srv.bindings
+		c.Context.BindingPolicy = sspi.BindingAllowMissing // OpenLDAP's client sends none unless told to
+	}
+	return c
+}
+
+// authorize lets everybody in who is somebody, as what they are. The identity that
+// a client asks for has the form of RFC 4513, Section 5.2.1.8.
+//
+// A server with something to protect asks here, or for each operation, what this
+// client may do.
+func authorize(peer *sspi.Peer, authzid string) error {
+	if peer.Anonymous {
+		return errors.New("anonymous clients need no login")
+	}
+	if authzid == "" || authzid == "u:"+peer.Client.String() {
+		return nil
+	}
+	if user, err := peer.Client.User(peer.Service.Realm()); err == nil && authzid == "u:"+user {
+		return nil
+	}
+	return errors.New("it asks to be somebody else")
+}
+
+func (s *session) mechanisms() []string {
+	policy := s.policy()
+	var names []string
+	for _, m := range policy.Mechanisms() {
+		names = append(names, string(m))
+	}
+	return names
+}

@@ -1,0 +1,431 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspisasl"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+const (
+	service   = "ldap/localhost"
+	allLayers = sspisasl.NoLayer | sspisasl.Integrity | sspisasl.Confidentiality
+	patience  = 30 * time.Second // of a client; for loaded machines
+)
+
+// world is a realm and a server in it.
+type world struct {
+	realm *sspitest.Realm
+	srv   *server
+	addr  string
+	log   *logs
+	end   func() // ends the server and waits until nothing of it runs
+}
+
+// logs is what the server has logged.
+type logs struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logs) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, *logs) {
+	t.Helper()
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := new(logs)
+	return realm, &server{acceptor: acceptor, layers: layers, log: slog.New(slog.NewTextHandler(out, nil))}, out
+}
+
+// start runs a server on a loopback address. At the end of the test it must end,
+// and with it whatever it has begun.
+func start(t *testing.T, layers sspisasl.Layer, configure ...func(*server)) *world {
+	t.Helper()
+	realm, srv, out := newServer(t, layers)
+	for _, c := range configure {
+		c(srv)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- srv.serve(ctx, l) }()
+	w := &world{realm: realm, srv: srv, addr: l.Addr().String(), log: out}
+	w.end = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Error("the server does not end")
+		}
+	})
+	t.Cleanup(w.end)
+	return w
+}
+
+// client is an LDAP client's side of a connection.
+type client struct {
+	t    *testing.T
+	conn net.Conn
+	id   int64
+}
+
+func (w *world) dial(t *testing.T) *client {
+	t.Helper()
+	conn, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &client{t: t, conn: conn}
+}
+
+// next is the bytes of the next request.
+func (c *client) next(op *ber.Packet) []byte {
+	c.id++
+	return envelope(c.id, op)
+}
+
+func (c *client) write(b []byte) {
+	c.t.Helper()
+	if _, err := c.conn.Write(b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// response is what the server says to a request.
+type response struct {
+	id   int64
+	op   ber.Tag
+	code int64
+	text string
+	more map[ber.Tag]string // context-specific fields
+	node *ber.Packet
+}
+
+func (c *client) read() (response, error) {
+	p, err := ber.ReadPacket(c.conn)
+	if err != nil {
+		return response{}, err
+	}
+	r := response{id: p.Children[0].Value.(int64), node: p.Children[1], op: p.Children[1].Tag, more: map[ber.Tag]string{}}
+	if r.op == opSearchResultEntry {
+		return r, nil
+	}
+	r.code, r.text = r.node.Children[0].Value.(int64), text(r.node.Children[2])
+	for _, m := range r.node.Children[3:] {
+		r.more[m.Tag] = text(m)
+	}
+	return r, nil
+}
+
+func (c *client) must(want ber.Tag) response {
+	c.t.Helper()
+	r, err := c.read()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if r.op != want || r.id != c.id {
+		c.t.Fatalf("the answer is %+v, want operation %d to message %d", r, want, c.id)
+	}
+	return r
+}
+
+// ended: the server has closed the connection, after what it sent last, if it did.
+func (c *client) ended() {
+	c.t.Helper()
+	if b, err := io.ReadAll(c.conn); len(b) > 0 || isTimeout(err) {
+		c.t.Fatalf("%x, %v; want the end of the connection", b, err)
+	}
+}
+
+func isTimeout(err error) bool {
+	e, ok := err.(net.Error)
+	return ok && e.Timeout()
+}
+
+// disconnected: the server says why it ends the session, and does.
+func (c *client) disconnected(code int64) {
+	c.t.Helper()
+	r, err := c.read()
+	if err != nil || r.id != 0 || r.op != opExtendedResponse || r.code != code || r.more[responseName] != oidDisconnection {
+		c.t.Fatalf("%+v, %v; want a notice of disconnection with %d", r, err, code)
+	}
+	c.ended()
+}
+
+func bindOp(version int, name string, auth *ber.Packet) *ber.Packet {
+	p := ber.Encode(ber.ClassApplication, ber.TypeConstructed, opBindRequest, nil, "")
+	p.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, version, ""))
+	p.AppendChild(octets(name))
+	p.AppendChild(auth)
+	return p
+}
+
+// saslOp is a bind with SASL; nil credentials are none.
+func saslOp(mechanism string, credentials []byte) *ber.Packet {
+	auth := choice(authSASL, octets(mechanism))
+	if credentials != nil {
+		auth.AppendChild(octets(string(credentials)))
+	}
+	return bindOp(ldapVersion, "", auth)
+}
+
+// simple binds without SASL.
+func (c *client) simple(name, password string) response {
+	c.t.Helper()
+	c.write(c.next(bindOp(ldapVersion, name, tagged(authSimple, password))))
+	return c.must(opBindResponse)
+}
+
+func (c *client) sasl(mechanism string, credentials []byte) response {
+	c.t.Helper()
+	c.write(c.next(saslOp(mechanism, credentials)))
+	return c.must(opBindResponse)
+}
+
+func extendedOp(oid string) *ber.Packet {
+	p := ber.Encode(ber.ClassApplication, ber.TypeConstructed, opExtendedRequest, nil, "")
+	p.AppendChild(tagged(0, oid))
+	return p
+}
+
+func (c *client) whoAmI() string {
+	c.t.Helper()
+	c.write(c.next(extendedOp(oidWhoAmI)))
+	r := c.must(opExtendedResponse)
+	if id, ok := r.more[responseValue]; ok && r.code == success {
+		return id
+	}
+	c.t.Fatalf("whoami: %+v", r)
+	return ""
+}
+
+func searchOp(base string, scope int, filter *ber.Packet, attributes ...string) *ber.Packet {
+	p := ber.Encode(ber.ClassApplication, ber.TypeConstructed, opSearchRequest, nil, "")
+	p.AppendChild(octets(base))
+	for _, n := range []struct {
+		tag   ber.Tag
+		value int
+	}{{ber.TagEnumerated, scope}, {ber.TagEnumerated, 0}, {ber.TagInteger, 0}, {ber.TagInteger, 0}} {
+		p.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, n.tag, n.value, ""))
+	}
+	p.AppendChild(ber.NewLDAPBoolean(ber.ClassUniversal, ber.TypePrimitive, ber.TagBoolean, false, ""))
+	p.AppendChild(filter)
+	list := ber.NewSequence("")
+	for _, a := range attributes {
+		list.AppendChild(octets(a))
+	}
+	p.AppendChild(list)
+	return p
+}
+
+// search returns the attributes of the entry that was found, nil if none was.
+func (c *client) search(base string, scope int, filter *ber.Packet, attributes ...string) (map[string][]string, response) {
+	c.t.Helper()
+	c.write(c.next(searchOp(base, scope, filter, attributes...)))
+	r, err := c.read()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if r.op == opSearchResultDone {
+		return nil, r
+	}
+	found := map[string][]string{}
+	for _, a := range r.node.Children[1].Children {
+		values := []string{}
+		for _, v := range a.Children[1].Children {
+			values = append(values, text(v))
+		}
+		found[text(a.Children[0])] = values
+	}
+	return found, c.must(opSearchResultDone)
+}
+
+// initiate begins alice's login.
+func (w *world) initiate(t *testing.T, o sspitest.Options) (*sspitest.Initiator, []byte) {
+	t.Helper()
+	i, err := w.realm.User("alice").Initiate(service, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := i.Next(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i, token
+}
+
+// layered puts a client's connection behind a security layer.
+type layered struct {
+	net.Conn
+	initiator *sspitest.Initiator
+	conf      bool
+	plain     bytes.Buffer
+}
+
+func (l *layered) Write(b []byte) (int, error) {
+	const part = 60000
+	for rest := b; len(rest) > 0; {
+		n := min(part, len(rest))
+		token, err := l.initiator.Wrap(rest[:n], l.conf)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := l.Conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(token))), token...)); err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+	}
+	return len(b), nil
+}
+
+func (l *layered) Read(b []byte) (int, error) {
+	for l.plain.Len() == 0 {
+		var head [4]byte
+		if _, err := io.ReadFull(l.Conn, head[:]); err != nil {
+			return 0, err
+		}
+		token := make([]byte, binary.BigEndian.Uint32(head[:]))
+		if _, err := io.ReadFull(l.Conn, token); err != nil {
+			return 0, err
+		}
+		message, _, err := l.initiator.Unwrap(token)
+		if err != nil {
+			return 0, err
+		}
+		l.plain.Write(message)
+	}
+	return l.plain.Read(b)
+}
+
+// gssapi goes through a whole bind with GSSAPI, and takes the layer up.
+func (c *client) gssapi(w *world, layer sspisasl.Layer, authzid string) response {
+	c.t.Helper()
+	i, token := w.initiate(c.t, sspitest.Options{})
+	r := c.sasl("GSSAPI", token)
+	if _, done, err := i.Next([]byte(r.more[responseSASLCredentials])); r.code != saslBindInProgress || err != nil || !done {
+		c.t.Fatalf("%+v, %t, %v", r, done, err)
+	}
+	r = c.sasl("GSSAPI", nil)
+	offer, _, err := i.Unwrap([]byte(r.more[responseSASLCredentials]))
+	if r.code != saslBindInProgress || err != nil || len(offer) != 4 {
+		c.t.Fatalf("%+v, offer %x, %v", r, offer, err)
+	}
+	answer, err := i.Wrap(append([]byte{byte(layer), 0xff, 0xff, 0xff}, authzid...), false)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if r = c.sasl("GSSAPI", answer); r.code == success && layer != sspisasl.NoLayer {
+		c.conn = &layered{Conn: c.conn, initiator: i, conf: layer == sspisasl.Confidentiality}
+	}
+	return r
+}
+
+// gs2 goes through a whole bind with GS2-KRB5.
+func (c *client) gs2(w *world, header string, o sspitest.Options, mechanism string) response {
+	c.t.Helper()
+	if o.ChannelBindings == nil {
+		o.ChannelBindings = &sspi.ChannelBindings{ApplicationData: []byte(header)}
+	}
+	i, token := w.initiate(c.t, o)
+	_, content, err := unframe(token)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r := c.sasl(mechanism, append([]byte(header), content...))
+	if r.code == success {
+		if _, done, err := i.Next([]byte(r.more[responseSASLCredentials])); err != nil || !done {
+			c.t.Fatalf("%+v, %t, %v", r, done, err)
+		}
+	}
+	return r
+}
+
+// unframe takes a token out of its GSS frame (RFC 2743, Section 3.1).
+func unframe(token []byte) (oid, content []byte, err error) {
+	inside, _, err := element(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	return element(inside)
+}
+
+// spnego goes through a whole bind with GSS-SPNEGO.
+func (c *client) spnego(w *world, o sspitest.Options) response {
+	c.t.Helper()
+	o.SPNEGO = true
+	i, token := w.initiate(c.t, o)
+	r := c.sasl("GSS-SPNEGO", token)
+	for r.code == saslBindInProgress || r.code == success {
+		token, done, err := i.Next([]byte(r.more[responseSASLCredentials]))
+		if err != nil {
+			c.t.Fatalf("%+v, %v", r, err)
+		}
+		if r.code == success {
+			if !done {
+				c.t.Fatal("the server is done and the client is not")
+			}
+			break
+		}
+		r = c.sasl("GSS-SPNEGO", token)
+	}
+	asked := o.Flags
+	if asked == 0 {
+		asked = sspitest.DefaultFlags
+	}
+	if conf, integ := asked&flags.GSS_C_CONF_FLAG != 0, asked&flags.GSS_C_INTEG_FLAG != 0; r.code == success && (conf || integ) {
+		c.conn = &layered{Conn: c.conn, initiator: i, conf: conf}
+	}
+	return r
+}
+
+// startTLS goes over to TLS.
+func (c *client) startTLS(config *tls.Config) {
+	c.t.Helper()
+	c.write(c.next(extendedOp(oidStartTLS)))
+	if r := c.must(opExtendedResponse); r.code != success || r.more[responseName] != oidStartTLS {
+		c.t.Fatalf("StartTLS: %+v", r)
+	}
+	conn := tls.Client(c.conn, config)
+	if err := conn.HandshakeContext(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
+	c.conn = conn
+}

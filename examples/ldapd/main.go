@@ -1,0 +1,124 @@
+// Command ldapd is a small LDAP server whose clients log in with Kerberos:
+// OpenLDAP's tools, or whatever speaks LDAP with SASL.
+//
+//	ldapd -addr 127.0.0.1:3389 -keytab /etc/ldap.keytab
+//	ldapwhoami -H ldap://server.example.com:3389 -Y GSSAPI
+//	ldapsearch -H ldap://server.example.com:3389 -Y GSSAPI -b cn=session
+//
+// The keytab has the key of ldap/server.example.com. The mechanisms are GSSAPI,
+// GSS-SPNEGO and, where messages may go unprotected, GS2-KRB5. The directory has
+// two entries: the root, which everybody may read, and cn=session, which tells the
+// client what the server knows about it.
+//
+// It logs one line for each login and each refusal. SIGTERM or an interrupt ends
+// it: the clients are told, and it exits with 0.
+//
+// It is an example, but an honest one: sizes, times and the number of connections
+// are bounded, and a client that does not log in cannot keep another from it.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspisasl"
+	"github.com/gosspi/kerberos/sspi/sspitls"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "ldapd:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("ldapd", flag.ExitOnError)
+	addr := fs.String("addr", "127.0.0.1:3389", "address to listen on")
+	file := fs.String("keytab", "", "keytab file; if empty, KRB5_KTNAME or /etc/krb5.keytab")
+	layers := fs.String("layers", "integrity,confidentiality", "security layers that clients may choose; \"none\" is always one of them after StartTLS")
+	cert := fs.String("cert", "", "certificate file, for StartTLS")
+	key := fs.String("key", "", "the certificate's key")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("no arguments but flags, not %q", fs.Args())
+	}
+	srv := &server{log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	var err error
+	if srv.layers, err = parseLayers(*layers); err != nil {
+		return err
+	}
+	if srv.acceptor, err = newAcceptor(*file); err != nil {
+		return err
+	}
+	if *cert != "" || *key != "" {
+		if err := srv.loadTLS(*cert, *key); err != nil {
+			return err
+		}
+	}
+	l, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	fmt.Println("listening on", l.Addr())
+	return srv.serve(ctx, l)
+}
+
+func newAcceptor(file string) (*sspi.Acceptor, error) {
+	open := func() (*keytab.File, error) { return keytab.OpenFile(file) }
+	if file == "" {
+		open = keytab.Default
+	}
+	keys, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"ldap/"}})
+}
+
+func parseLayers(s string) (sspisasl.Layer, error) {
+	var set sspisasl.Layer
+	for name := range strings.SplitSeq(s, ",") {
+		var found sspisasl.Layer
+		for _, l := range []sspisasl.Layer{sspisasl.NoLayer, sspisasl.Integrity, sspisasl.Confidentiality} {
+			if l.String() == name {
+				found = l
+			}
+		}
+		if found == 0 {
+			return 0, fmt.Errorf("-layers is a list of none, integrity and confidentiality; %q is none of them", name)
+		}
+		set |= found
+	}
+	return set, nil
+}
+
+func (srv *server) loadTLS(cert, key string) error {
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return err
+	}
+	srv.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
+	if srv.bindings, err = sspitls.EndPoints(srv.tls); err != nil {
+		return err
+	}
+	if len(srv.bindings) == 0 {
+		return errors.New("the certificate has no channel binding")
+	}
+	return nil
+}
