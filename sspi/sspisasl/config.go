@@ -136,7 +136,7 @@ func (c *Config) NewServer(m Mechanism) (*Server, error) {
 	case GSSAPI:
 		s.begin(sspi.Kerberos, full.Context)
 	case GSSSPNEGO:
-		s.begin(negotiate, full.Context)
+		s.begin(sspi.Negotiate, full.Context)
 	case GS2KRB5, GS2KRB5Plus: // the context begins with the header
 		if err := full.checkGS2(m); err != nil {
 			return nil, err
@@ -146,9 +146,6 @@ func (c *Config) NewServer(m Mechanism) (*Server, error) {
 	}
 	return s, nil
 }
-
-// negotiate is the package that takes SPNEGO.
-const negotiate sspi.Package = "Negotiate"
 
 // complete is c with what its zero values stand for.
 func (c *Config) complete() Config {

@@ -145,6 +145,8 @@ func (s *Server) token(ctx context.Context, token []byte) ([]byte, error) {
 	}
 	reply, peer, err := s.context.Load().Accept(ctx, token)
 	switch {
+	case err == sspi.ErrContinue && reply == nil: // a fragment of SPNEGO's
+		return []byte{}, nil
 	case err == sspi.ErrContinue:
 		return reply, nil
 	case err != nil:

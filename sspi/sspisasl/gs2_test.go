@@ -1,0 +1,199 @@
+package sspisasl_test
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspisasl"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+func endPoint(data string) sspi.ChannelBindings {
+	return sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:" + data)}
+}
+
+// gs2 is a client's first message, whose token is bound to bound; "" binds it to
+// nothing.
+func (s *site) gs2(header, bound string) []byte {
+	s.t.Helper()
+	message, _ := s.gs2As(header, bound, 0)
+	return message
+}
+
+func (s *site) gs2As(header, bound string, f flags.GSS) ([]byte, *sspitest.Initiator) {
+	s.t.Helper()
+	o := sspitest.Options{Flags: f}
+	if bound != "" {
+		o.ChannelBindings = &sspi.ChannelBindings{ApplicationData: []byte(bound)}
+	}
+	client := s.client(o)
+	return unframed(s.t, header, say(s.t, client, nil)), client
+}
+
+// unframed is a first message: the token without its GSS frame.
+func unframed(t testing.TB, header string, token []byte) []byte {
+	t.Helper()
+	f, err := krb5.CutFrame(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(binary.BigEndian.AppendUint16([]byte(header), f.TokID), f.Inner...)
+}
+
+// TestGS2_AsCyrus: one message in each direction and an empty one, or one and the
+// word of success.
+func TestGS2_AsCyrus(t *testing.T) {
+	for _, successData := range []bool{false, true} {
+		site := newSite(t)
+		cfg := site.config()
+		cfg.SuccessData = successData
+		s := newServer(t, cfg, sspisasl.GS2KRB5)
+		message, client := site.gs2As("n,,", "n,,", plain)
+		challenge, done := next(t, s, message)
+		if done != successData {
+			t.Fatalf("done is %v", done)
+		}
+		if _, finished, err := client.Next(challenge); err != nil || !finished {
+			t.Fatalf("the client: %v, %v", finished, err)
+		}
+		if !successData {
+			if s.Peer() != nil || s.Layer() != 0 {
+				t.Error("an identity before the end")
+			}
+			if challenge, done := next(t, s, nil); !done || challenge != nil {
+				t.Fatalf("%x, %v", challenge, done)
+			}
+		}
+		if s.Peer().Client.String() != "alice@EXAMPLE.COM" || s.Layer() != sspisasl.NoLayer || s.Peer().Binding != sspi.BindingUnchecked {
+			t.Errorf("%v, %v, %v", s.Peer().Client, s.Layer(), s.Peer().Binding)
+		}
+		over(t, s)
+	}
+}
+
+// TestGS2_Bindings is RFC 5801, Section 5, and what the caller demands.
+func TestGS2_Bindings(t *testing.T) {
+	const base, plus = sspisasl.GS2KRB5, sspisasl.GS2KRB5Plus
+	const header = "p=tls-server-end-point,,"
+	old, current := endPoint("old"), endPoint("new")
+	exporter := sspi.ChannelBindings{ApplicationData: []byte("tls-exporter:secret")}
+	untyped := sspi.ChannelBindings{ApplicationData: []byte("something")}
+	type channels = []sspi.ChannelBindings
+	for _, c := range []struct {
+		name      string
+		mechanism sspisasl.Mechanism
+		channels  channels
+		policy    sspi.BindingPolicy
+		header    string
+		bound     string // what the token is bound to
+		reason    status.Reason
+		binding   sspi.Binding
+	}{
+		{"n", base, nil, 0, "n,,", "n,,", 0, sspi.BindingUnchecked},
+		{"y", base, nil, 0, "y,,", "y,,", 0, sspi.BindingUnchecked},
+		{"the token is not bound", base, nil, 0, "n,,", "", status.ReasonBindingMissing, 0},
+		{"the flag was changed", base, nil, 0, "n,,", "y,,", status.ReasonBindingMismatch, 0},
+		{"the identity was added", base, nil, 0, "n,a=alice,", "n,,", status.ReasonBindingMismatch, 0},
+		{"the identity was taken away", base, nil, 0, "n,,", "n,a=alice,", status.ReasonBindingMismatch, 0},
+		{"missing allowed, the token is not bound", base, nil, sspi.BindingAllowMissing, "n,,", "", status.ReasonBindingMissing, 0},
+		{"required, none here", base, nil, sspi.BindingRequired, "n,,", "n,,", status.ReasonBindingMissing, 0},
+
+		{"n where bindings are", base, channels{current}, 0, "n,,", "n,,", status.ReasonBindingMissing, 0},
+		{"n where bindings may miss", base, channels{current}, sspi.BindingAllowMissing, "n,,", "n,,", 0, sspi.BindingMissing},
+		{"y where PLUS is served", base, channels{current}, sspi.BindingAllowMissing, "y,,", "y,,", status.ReasonBindingMissing, 0},
+		{"y where PLUS cannot be", base, channels{untyped}, sspi.BindingAllowMissing, "y,,", "y,,", 0, sspi.BindingMissing},
+		{"p without PLUS", base, channels{current}, 0, header, header + "new", status.ReasonMalformedToken, 0},
+		{"p without bindings", base, nil, 0, header, header, status.ReasonMalformedToken, 0},
+
+		{"p", plus, channels{current}, 0, header, header + "new", 0, sspi.BindingMatched},
+		{"p, the second", plus, channels{exporter, old, current}, 0, header, header + "new", 0, sspi.BindingMatched},
+		{"p, another type", plus, channels{old, exporter}, 0, "p=tls-exporter,,", "p=tls-exporter,,secret", 0, sspi.BindingMatched},
+		{"p, data of another type", plus, channels{old, exporter}, 0, "p=tls-exporter,,", "p=tls-exporter,,old", status.ReasonBindingMismatch, 0},
+		{"p, an unknown type", plus, channels{current}, 0, "p=tls-unique,,", "p=tls-unique,,new", status.ReasonBindingMismatch, 0},
+		{"p, another channel", plus, channels{current}, 0, header, header + "other", status.ReasonBindingMismatch, 0},
+		{"p, no data", plus, channels{current}, 0, header, header, status.ReasonBindingMismatch, 0},
+		{"p, with the prefix", plus, channels{current}, 0, header, header + "tls-server-end-point:new", status.ReasonBindingMismatch, 0},
+		{"p, not bound", plus, channels{current}, sspi.BindingAllowMissing, header, "", status.ReasonBindingMissing, 0},
+		{"PLUS with n", plus, channels{current}, sspi.BindingAllowMissing, "n,,", "n,,", status.ReasonBindingMissing, 0},
+		{"PLUS with y", plus, channels{current}, 0, "y,,", "y,,", status.ReasonBindingMissing, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			site := newSite(t)
+			cfg := site.config()
+			cfg.SuccessData = true
+			cfg.Context.ChannelBindings, cfg.Context.BindingPolicy = c.channels, c.policy
+			s := newServer(t, cfg, c.mechanism)
+			message := site.gs2(c.header, c.bound)
+			if c.reason != 0 {
+				refused(t, s, message, c.reason, "")
+				return
+			}
+			if _, done := next(t, s, message); !done || s.Peer().Binding != c.binding {
+				t.Errorf("%v, %v", done, s.Peer().Binding)
+			}
+		})
+	}
+}
+
+// TestGS2_Identity: the identity of the header is bound, unescaped and authorized.
+func TestGS2_Identity(t *testing.T) {
+	var asked string
+	for header, authzid := range map[string]string{
+		"n,a=alice,": "alice", "n,a==2C=3D=2C,": ",=,", "n,a=J=3DK,": "J=K", "n,a=\u00fc\u4e16\U0001f600,": "\u00fc\u4e16\U0001f600", "y,,": "",
+	} {
+		site := newSite(t)
+		cfg := site.config()
+		cfg.SuccessData = true
+		cfg.Authorize = func(_ *sspi.Peer, authzid string) error { asked = authzid; return nil }
+		s := newServer(t, cfg, sspisasl.GS2KRB5)
+		if _, done := next(t, s, site.gs2(header, header)); !done || s.AuthorizationID() != authzid || asked != authzid {
+			t.Errorf("%q: %v, %q, asked %q", header, done, s.AuthorizationID(), asked)
+		}
+	}
+}
+
+// TestGS2_FirstMessage: what is no first message.
+func TestGS2_FirstMessage(t *testing.T) {
+	site := newSite(t)
+	token := say(t, site.client(sspitest.Options{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("n,,")}}), nil)
+	for name, message := range map[string][]byte{
+		"framed":          append([]byte("n,,"), token...),
+		"no header":       token,
+		"header only":     []byte("n,,"),
+		"one byte behind": []byte("n,,\x01"),
+		"not Kerberos":    []byte("n,,NTLMSSP\x00\x01\x00\x00\x00"),
+		"F":               unframed(t, "F,n,,", token),
+		"AP-REP":          append([]byte("n,,\x02\x00"), token[17:]...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, site.config(), sspisasl.GS2KRB5)
+			_, done, err := s.Next(message)
+			switch status.ReasonOf(err) {
+			case status.ReasonMalformedToken, status.ReasonWrongMessageType:
+			default:
+				t.Errorf("%v, %v", done, err)
+			}
+			over(t, s)
+		})
+	}
+}
+
+// TestGS2_Mutual: a client must ask for the server's proof.
+func TestGS2_Mutual(t *testing.T) {
+	site := newSite(t)
+	client := site.client(sspitest.Options{OneWay: true, ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("n,,")}})
+	refused(t, newServer(t, site.config(), sspisasl.GS2KRB5), unframed(t, "n,,", say(t, client, nil)), status.ReasonRequirementNotMet, "MUTUAL")
+}
+
+// TestGS2_AckMustBeEmpty: the word of success is not had for a token.
+func TestGS2_AckMustBeEmpty(t *testing.T) {
+	site := newSite(t)
+	s := newServer(t, site.config(), sspisasl.GS2KRB5)
+	message := site.gs2("n,,", "n,,")
+	next(t, s, message)
+	refused(t, s, message, status.ReasonMalformedToken, "empty response")
+}
