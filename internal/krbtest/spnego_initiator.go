@@ -219,7 +219,7 @@ func (n *Negotiation) verifyMIC(mic []byte, more bool) error {
 	switch {
 	case mic == nil:
 		return nil
-	case more || !n.kerberosDone() || n.micReceived:
+	case more || !n.kerberosDone():
 		return errors.New("krbtest: a mechListMIC that is not due")
 	}
 	n.micReceived = true
@@ -237,7 +237,7 @@ func (n *Negotiation) conclude(theirs NegState, out []byte) ([]byte, error) {
 	switch more := out != nil || sign; {
 	case more && theirs == NegCompleted:
 		return nil, errors.New("krbtest: accept-completed, before the client's last token")
-	case !more && (theirs == NegIncomplete || theirs == NegRequestMIC):
+	case !more && theirs == NegIncomplete:
 		return nil, errors.New("krbtest: the acceptor waits for another token, of which there is none")
 	case !more:
 		n.state = stateDone

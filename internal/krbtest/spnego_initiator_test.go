@@ -304,16 +304,22 @@ func TestNegotiation_Strict(t *testing.T) {
 		"no MIC, one-way":                      {"left a mechListMIC out", oneWay, ntlmFirst, noMIC(1)},
 		"no MIC, DCE style":                    {"left a mechListMIC out", dce, ntlmFirst, noMIC(2)},
 		"no MIC, and the end":                  {"left a mechListMIC out", mutual, ntlmFirst, at(1, func(r *krbtest.NegTokenResp) { r.MIC, r.State = nil, krbtest.NegCompleted })},
-		"a wrong MIC":                          {"altered", mutual, ntlmFirst, wrongMIC(1)},
-		"a wrong MIC, one-way":                 {"altered", oneWay, ntlmFirst, wrongMIC(1)},
-		"an empty MIC":                         {"right kind", mutual, ntlmFirst, at(1, func(r *krbtest.NegTokenResp) { r.MIC = []byte{} })},
-		"a MIC over another list":              {"altered", mutual, ntlmFirst, signed(1, otherList)},
-		"a wrong MIC that nobody needs":        {"right kind", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
-		"a MIC before Kerberos":                {"not due", mutual, ntlmFirst, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
-		"a MIC before the third leg":           {"not due", dce, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
-		"a second MIC":                         {"more than accept-completed", mutual, ntlmFirst, signed(2, nil)},
-		"a MIC, and no wait for ours":          {"before the client's last", oneWay, kerberosOnly, signed(0, otherList)},
-		"an unknown field in the answer":       {"unknown fields", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.More = []byte{0xa4, 0x02, 0x05, 0x00} })},
+		"no MIC, though nobody asked for one": {"left a mechListMIC out", mutual, ntlmFirst, func(i int, r *krbtest.NegTokenResp, _ *server) {
+			if i == 0 {
+				r.State = krbtest.NegIncomplete
+			}
+			r.MIC = nil
+		}},
+		"a wrong MIC":                    {"altered", mutual, ntlmFirst, wrongMIC(1)},
+		"a wrong MIC, one-way":           {"altered", oneWay, ntlmFirst, wrongMIC(1)},
+		"an empty MIC":                   {"right kind", mutual, ntlmFirst, at(1, func(r *krbtest.NegTokenResp) { r.MIC = []byte{} })},
+		"a MIC over another list":        {"altered", mutual, ntlmFirst, signed(1, otherList)},
+		"a wrong MIC that nobody needs":  {"right kind", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
+		"a MIC before Kerberos":          {"not due", mutual, ntlmFirst, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
+		"a MIC before the third leg":     {"not due", dce, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
+		"a second MIC":                   {"more than accept-completed", mutual, ntlmFirst, signed(2, nil)},
+		"a MIC, and no wait for ours":    {"before the client's last", oneWay, kerberosOnly, signed(0, otherList)},
+		"an unknown field in the answer": {"unknown fields", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.More = []byte{0xa4, 0x02, 0x05, 0x00} })},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, q := newServer(t)
@@ -325,6 +331,20 @@ func TestNegotiation_Strict(t *testing.T) {
 				t.Errorf("%v, want %q", err, row.why)
 			}
 		})
+	}
+}
+
+// TestNegotiation_OwnMICUnanswered: who signs without need wants a signature too.
+func TestNegotiation_OwnMICUnanswered(t *testing.T) {
+	for _, f := range []flags.GSS{oneWay, dce} {
+		s, q := newServer(t)
+		q.Flags = f
+		n := q.Start().Negotiate()
+		n.SendMIC = true
+		err := negotiate(n, s, func(_ int, r *krbtest.NegTokenResp) { r.MIC = nil })
+		if err == nil || !strings.Contains(err.Error(), "left a mechListMIC out") {
+			t.Errorf("flags %v: %v", f, err)
+		}
 	}
 }
 
