@@ -86,7 +86,7 @@ func acquire(file, service string, logger *slog.Logger, verbose bool) (cred sspi
 			cfg.Logger = logger
 		}
 	}
-	code := sspi.AcquireCredentialsHandle(service, sspi.Kerberos, sspi.SECPKG_CRED_INBOUND, nil, cfg, nil, nil, &cred, nil)
+	code := sspi.AcquireCredentialsHandle(service, sspi.Negotiate, sspi.SECPKG_CRED_INBOUND, nil, cfg, nil, nil, &cred, nil)
 	if code != status.SEC_E_OK {
 		return cred, fmt.Errorf("AcquireCredentialsHandle: %v", code)
 	}

@@ -71,7 +71,11 @@ type windowsFace struct {
 }
 
 func newWindowsFace(o *ours) *windowsFace {
-	f := &windowsFace{cred: o.acceptor.CredHandle(sspi.Kerberos), config: o.config}
+	pkg := o.config.Package
+	if pkg == "" {
+		pkg = sspi.Negotiate
+	}
+	f := &windowsFace{cred: o.acceptor.CredHandle(pkg), config: o.config}
 	f.wishes = flags.ASC_REQ_ALLOCATE_MEMORY | flags.ASC_REQ_EXTENDED_ERROR
 	if o.config.BindingPolicy == sspi.BindingAllowMissing {
 		f.wishes |= flags.ASC_REQ_ALLOW_MISSING_BINDINGS

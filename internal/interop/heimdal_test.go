@@ -57,9 +57,9 @@ var (
 
 // heimdal runs Heimdal's initiator. The ticket is there already: MIT's tool knows
 // how to ask for every encryption type.
-func (s *session) heimdal(t testing.TB, port int, svc *service, gss int, bindings ...string) heimdalSeen {
+func (s *session) heimdal(t testing.TB, port int, svc *service, gss int, more ...string) heimdalSeen {
 	t.Helper()
-	args := append([]string{strconv.Itoa(port), svc.hostBased(), strconv.Itoa(gss)}, bindings...)
+	args := append([]string{strconv.Itoa(port), svc.hostBased(), strconv.Itoa(gss)}, more...)
 	out := heimdalSeen{result: run(t, s.env(), "", heimdalProgram(t), args...)}
 	if m := heimdalEstablished.FindStringSubmatch(out.out); m != nil {
 		flags, _ := strconv.ParseInt(m[1], 0, 0)

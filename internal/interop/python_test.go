@@ -17,6 +17,9 @@ type plan struct {
 	Bindings  string `json:"bindings,omitempty"`
 	Steps     []step `json:"steps,omitempty"`
 	Replay    bool   `json:"replay,omitempty"`
+
+	Mech  string   `json:"mech,omitempty"`  // "spnego"; "": raw Kerberos
+	Offer []string `json:"offer,omitempty"` // what SPNEGO offers: "krb5", "ntlm"; nil: what the library likes
 }
 
 type step map[string]any
@@ -28,6 +31,7 @@ type seen struct {
 	Legs        int       `json:"legs"`
 	First       string    `json:"first"`
 	Answer      string    `json:"answer"`
+	Tokens      []string  `json:"tokens"` // of both sides, in hexadecimal
 	Error       *gssError `json:"error"`
 	Server      struct {
 		acceptorPeer

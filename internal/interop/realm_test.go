@@ -119,9 +119,13 @@ func (r *realm) close() { r.kdc.stop() }
 
 func (r *realm) path(name string) string { return filepath.Join(r.dir, name) }
 
-// env is the whole environment of a program in this realm.
+// env is the whole environment of a program in this realm. It has no mechanisms but
+// those of the library, whatever the machine has installed.
 func (r *realm) env() []string {
-	return []string{"KRB5_CONFIG=" + r.path("krb5.conf"), "KRB5_KDC_PROFILE=" + r.path("kdc.conf"), "KRB5RCACHEDIR=" + r.dir}
+	return []string{
+		"KRB5_CONFIG=" + r.path("krb5.conf"), "KRB5_KDC_PROFILE=" + r.path("kdc.conf"), "KRB5RCACHEDIR=" + r.dir,
+		"GSS_MECH_CONFIG=/dev/null",
+	}
 }
 
 // kadmin changes the realm's database.

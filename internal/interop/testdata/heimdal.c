@@ -1,7 +1,9 @@
 /*
  * An initiator on Heimdal's library, for the protocol of wire.py.
  *
- *	heimdal PORT SERVICE@HOST FLAGS [BINDINGS]
+ *	heimdal PORT SERVICE@HOST FLAGS [BINDINGS [spnego]]
+ *
+ * Empty BINDINGS are none. The mechanism is raw Kerberos, or SPNEGO around it.
  *
  * It makes one context, sends messages and checks their echoes, and prints a line
  * for each thing that it saw. It ends with 0 if the context was established and
@@ -10,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <gssapi.h>
+#include <gssapi/gssapi_spnego.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,7 +81,7 @@ static char receive_op(void)
 }
 
 /* establish makes the context, and says what became of it. */
-static gss_ctx_id_t establish(char *target, OM_uint32 flags, gss_channel_bindings_t bindings)
+static gss_ctx_id_t establish(char *target, gss_OID mech, OM_uint32 flags, gss_channel_bindings_t bindings)
 {
 	gss_buffer_desc name_buf = {strlen(target), target}, token = {0, NULL}, out;
 	gss_ctx_id_t ctx = GSS_C_NO_CONTEXT;
@@ -90,7 +93,7 @@ static gss_ctx_id_t establish(char *target, OM_uint32 flags, gss_channel_binding
 	major = gss_import_name(&minor, &name_buf, GSS_C_NT_HOSTBASED_SERVICE, &name);
 	check("gss_import_name", major, minor);
 	for (;;) {
-		major = gss_init_sec_context(&minor, GSS_C_NO_CREDENTIAL, &ctx, name, GSS_KRB5_MECHANISM, flags,
+		major = gss_init_sec_context(&minor, GSS_C_NO_CREDENTIAL, &ctx, name, mech, flags,
 		    0, bindings, &token, NULL, &out, &granted, NULL);
 		check("gss_init_sec_context", major, minor);
 		if (out.length > 0) {
@@ -189,11 +192,12 @@ int main(int argc, char **argv)
 		die("connect");
 	setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	signal(SIGPIPE, SIG_IGN);
-	if (argc > 4) {
+	if (argc > 4 && *argv[4] != 0) {
 		bindings.application_data.value = argv[4];
 		bindings.application_data.length = strlen(argv[4]);
 	}
-	ctx = establish(argv[2], strtoul(argv[3], NULL, 0), argc > 4 ? &bindings : GSS_C_NO_CHANNEL_BINDINGS);
+	ctx = establish(argv[2], argc > 5 ? GSS_SPNEGO_MECHANISM : GSS_KRB5_MECHANISM, strtoul(argv[3], NULL, 0),
+	    bindings.application_data.length > 0 ? &bindings : GSS_C_NO_CHANNEL_BINDINGS);
 	for (i = 0; i < sizeof message; i++)
 		message[i] = i * 7;
 	for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {

@@ -15,6 +15,9 @@ from gssapi import raw
 import wire
 
 KRB5 = raw.OID.from_int_seq("1.2.840.113554.1.2.2")
+SPNEGO = raw.OID.from_int_seq("1.3.6.1.5.5.2")
+NTLMSSP = raw.OID.from_int_seq("1.3.6.1.4.1.311.2.2.10")  # of the package gss-ntlmssp
+MECHS = {"krb5": KRB5, "spnego": SPNEGO, "ntlm": NTLMSSP}
 NO_CI_FLAGS = raw.OID.from_int_seq("1.2.752.43.13.29")  # GSS_KRB5_CRED_NO_CI_FLAGS_X
 
 
@@ -28,13 +31,18 @@ class Flags(list):
 class Initiator:
     def __init__(self, plan):
         self.plan = plan
-        self.seen = {"established": False, "steps": [], "legs": 0}
+        self.seen = {"established": False, "steps": [], "legs": 0, "tokens": []}
         self.target = raw.import_name(plan["target"].encode(), raw.NameType.hostbased_service)
         self.flags = Flags(raw.RequirementFlag(f) for f in plan["flags"])
+        self.mech = MECHS[plan.get("mech", "krb5")]
         self.creds = None
         if plan.get("no_ci_flags"):
-            self.creds = raw.acquire_cred(None, usage="initiate", mechs=[KRB5]).creds
+            self.creds = raw.acquire_cred(None, usage="initiate", mechs=[self.mech]).creds
             raw.set_cred_option(NO_CI_FLAGS, self.creds)
+        if plan.get("offer"):  # what SPNEGO offers, in this order
+            offer = [MECHS[name] for name in plan["offer"]]
+            self.creds = raw.acquire_cred(None, usage="initiate", mechs=[self.mech] + offer).creds
+            raw.set_neg_mechs(self.creds, offer)
         self.bindings = None
         if plan.get("bindings"):
             self.bindings = raw.ChannelBindings(application_data=plan["bindings"].encode())
@@ -46,7 +54,7 @@ class Initiator:
 
     def init(self, context=None, token=None):
         return raw.init_sec_context(
-            self.target, self.creds, context, KRB5, self.flags,
+            self.target, self.creds, context, self.mech, self.flags,
             channel_bindings=self.bindings, input_token=token)
 
     def run(self):
@@ -66,7 +74,7 @@ class Initiator:
         """Tokens both ways until both sides are content."""
         context, token, more = None, None, True
         while True:
-            if more:
+            if more and (context is None or token is not None):
                 try:
                     res = self.init(context, token)
                 except gssapi.exceptions.GSSError as e:
@@ -78,12 +86,14 @@ class Initiator:
                 if res.token:
                     self.seen.setdefault("first", res.token.hex())
                     self.seen["legs"] += 1
+                    self.seen["tokens"].append(res.token.hex())
                     wire.send(self.sock, "T", res.token)
             token = None
             op, payload = wire.receive(self.sock)
             if op == "T":
                 self.seen.setdefault("answer", payload.hex())
                 self.seen["legs"] += 1
+                self.seen["tokens"].append(payload.hex())
                 token = payload
                 if not more:
                     raise ValueError("a token that nobody waits for")

@@ -1,0 +1,56 @@
+package interop
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// fetch runs Fetch.java, which makes the requests one after the other.
+func (s *session) fetchJava(t testing.TB, requests []string, propertiesAndArgs ...string) result {
+	t.Helper()
+	return s.java(t, strings.Join(requests, "\n")+"\n", "Fetch.java", propertiesAndArgs...)
+}
+
+// TestInteropJavaHTTP: Java's HttpURLConnection logs in with the ticket cache.
+func TestInteropJavaHTTP(t *testing.T) {
+	r := theRealm(t, "java", "javac")
+	t.Parallel()
+	worked(t, "httpd", "Java HttpURLConnection", "SPNEGO", "mutual; POST of 20 kB")
+	srv := ourWeb(t, r)
+	res := r.login(t).fetchJava(t, []string{"GET " + srv.url + " 0", "POST " + srv.url + " 20000"})
+	if res.code != 0 || strings.Count(res.out, "code 200\n") != 2 ||
+		!strings.Contains(res.out, user+"@"+realmName) || !strings.Contains(res.out, "20000 bytes\n") ||
+		strings.Count(res.out, "token Negotiate ") != 2 {
+		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+	}
+}
+
+// TestInteropJavaHTTP_Bindings: over TLS, told to, it binds itself to the server's
+// certificate.
+func TestInteropJavaHTTP_Bindings(t *testing.T) {
+	r := theRealm(t, "java", "javac")
+	t.Parallel()
+	worked(t, "httpd", "Java HttpURLConnection", "SPNEGO", "https with channel bindings")
+	cert, key := certificate(t)
+	srv := ourWeb(t, r, "-cert", cert, "-key", key)
+	for property, want := range map[string]string{"always": "matched", "never": "missing"} {
+		res := r.login(t).fetchJava(t, []string{"GET " + srv.url + " 0"}, "-Djdk.https.negotiate.cbt="+property, cert)
+		if res.code != 0 || !strings.Contains(res.out, "code 200\n") {
+			t.Errorf("%s: exit %d\n%s\n%s", property, res.code, res.out, srv.p.out)
+		}
+		srv.logged(t, user+"@"+realmName, "binding="+want)
+	}
+}
+
+// TestInteropJavaHTTP_Refused: a stale key at the server.
+func TestInteropJavaHTTP_Refused(t *testing.T) {
+	r := theRealm(t, "java", "javac")
+	t.Parallel()
+	srv := startWeb(t, r, staleKeytab(t, webService(t, r), 1))
+	res := r.login(t).fetchJava(t, []string{fmt.Sprintf("GET %s 0", srv.url)})
+	if strings.Contains(res.out, "code 200") || strings.Contains(res.out, user) {
+		t.Errorf("exit %d\n%s", res.code, res.out)
+	}
+	srv.logged(t, "reason=wrong-key")
+}
