@@ -61,7 +61,7 @@ func acceptorRandomness(t *testing.T, c vectors.ADCase, token []byte) []byte {
 	t.Helper()
 	key := ticketSessionKey(t, c)
 	var rep messages.APRep
-	if i := bytes.IndexByte(token[:24], 0x6f); i < 0 {
+	if i := bytes.IndexByte(token[:min(64, len(token))], 0x6f); i < 0 {
 		t.Fatal("no AP-REP in the captured token")
 	} else if err := rep.Unmarshal(token[i:]); err != nil {
 		t.Fatal(err)
@@ -194,6 +194,22 @@ func TestCaptured_DCEStyle(t *testing.T) {
 	checkCapturedPeer(t, c, peer)
 }
 
+// TestCaptured_SPNEGO: our answer is that of the other acceptor, to the last byte.
+func TestCaptured_SPNEGO(t *testing.T) {
+	c := vectors.ADCaseNamed(t, "alice-spnego")
+	x := newCaptured(t, c)
+	ctx := x.acceptor.NewContext(sspi.ContextConfig{RequireSPNEGO: true})
+	reply, peer, err := ctx.Accept(context.Background(), c.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(reply, x.apRep) {
+		t.Errorf("NegTokenResp\n got %x\nwant %x", reply, x.apRep)
+	}
+	checkCapturedPeer(t, c, peer)
+	openCapturedMessages(t, c, ctx)
+}
+
 // TestCaptured_Refused: what policy or package keep out, and why.
 func TestCaptured_Refused(t *testing.T) {
 	for _, row := range []struct {
@@ -202,7 +218,7 @@ func TestCaptured_Refused(t *testing.T) {
 	}{
 		{"rc4-only", status.ReasonETypeRefused},
 		{"alice-def", status.ReasonETypeRefused}, // an RC4 ticket with an AES session key
-		{"alice-spnego", status.ReasonSPNEGO},
+		{"alice-spnego", status.ReasonSPNEGO},    // in package Kerberos
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := vectors.ADCaseNamed(t, row.name)
@@ -214,7 +230,7 @@ func TestCaptured_Refused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, peer, err := acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), c.Token)
+			_, peer, err := acceptor.NewContext(sspi.ContextConfig{Package: sspi.Kerberos}).Accept(context.Background(), c.Token)
 			if peer != nil || status.ReasonOf(err) != row.want {
 				t.Errorf("peer %v, %v, want %v", peer, err, row.want)
 			}

@@ -138,7 +138,7 @@ func TestConfig_NilFile(t *testing.T) {
 func TestContextConfig_Package(t *testing.T) {
 	for name, want := range map[sspi.Package]status.Reason{
 		"": status.ReasonNone, "Kerberos": status.ReasonNone, "KERBEROS": status.ReasonNone,
-		"Negotiate": status.ReasonArgument, "NTLM": status.ReasonArgument, "Kerbero": status.ReasonArgument,
+		"Negotiate": status.ReasonNone, "negotiate": status.ReasonNone, "NTLM": status.ReasonArgument, "Kerbero": status.ReasonArgument,
 	} {
 		s := newSite(t)
 		c := s.acceptor.NewContext(sspi.ContextConfig{Package: name})

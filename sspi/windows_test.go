@@ -8,14 +8,15 @@ import (
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/internal/vectors"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestCaptured_Windows: the Kerberos tokens inside the SPNEGO tokens of Windows
-// clients are accepted at their time, and RC4 is refused.
+// TestCaptured_Windows: the SPNEGO tokens of Windows clients are accepted at their
+// time, by the name of Kerberos that only Windows has, and RC4 is refused.
 func TestCaptured_Windows(t *testing.T) {
 	accepted, refused := 0, 0
 	for _, row := range vectors.Load(t).SPNEGOAPReq {
@@ -28,7 +29,7 @@ func TestCaptured_Windows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			token := innerToken(t, vectors.Hex(t, row.Token))
+			token := vectors.Hex(t, row.Token)
 			a, err := sspi.NewAcceptor(sspi.Config{
 				Keys: windowsKeys(t, row), Time: func() time.Time { return now },
 				Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
@@ -51,8 +52,18 @@ func TestCaptured_Windows(t *testing.T) {
 			if !peer.EndTime.Equal(end) || peer.TicketEType != keytab.EType(row.EType) || peer.ContextEType == 0 {
 				t.Errorf("until %v under %v, want %v under %d", peer.EndTime, peer.TicketEType, end, row.EType)
 			}
-			if peer.Flags&flags.ASC_RET_MUTUAL_AUTH != 0 != (len(reply) > 0) {
-				t.Errorf("flags %v, a reply of %d bytes", peer.Flags, len(reply))
+			r, err := krbtest.ParseNegTokenResp(reply)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.State != krbtest.NegCompleted || !bytes.Equal(r.Mechanism, krbtest.OIDMSKerberos) || r.MIC != nil {
+				t.Errorf("answer %+v", r)
+			}
+			if peer.Flags&flags.ASC_RET_MUTUAL_AUTH != 0 != (r.Token != nil) {
+				t.Errorf("flags %v, an AP-REP of %d bytes", peer.Flags, len(r.Token))
+			}
+			if r.Token != nil && !bytes.Contains(r.Token[:20], krbtest.OIDKerberos) {
+				t.Errorf("PARSE-16: the AP-REP is not in the frame of RFC 4121: %x", r.Token[:20])
 			}
 			t.Logf("%v at %v, target %q, %v", peer.Client, peer.Service, peer.Target, peer.Flags)
 		})
@@ -81,16 +92,4 @@ func windowsKeys(t *testing.T, row vectors.SPNEGOAPReq) keytab.Source {
 		t.Fatal(err)
 	}
 	return table
-}
-
-// innerToken takes the Kerberos token out of a NegTokenInit: the last thing in it
-// that begins as a GSS frame of Kerberos.
-func innerToken(t *testing.T, spnego []byte) []byte {
-	t.Helper()
-	at := bytes.LastIndex(spnego, []byte("\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"))
-	if at < 4 || spnego[at-4] != 0x60 || spnego[at-3] != 0x82 {
-		t.Fatal("no Kerberos token in the SPNEGO token")
-	}
-	n := int(spnego[at-2])<<8 | int(spnego[at-1])
-	return spnego[at-4:][:4+n]
 }

@@ -26,9 +26,6 @@ const (
 	GS2KRB5Plus Mechanism = "GS2-KRB5-PLUS"
 )
 
-// gs2 reports whether the mechanism is of the GS2 family.
-func (m Mechanism) gs2() bool { return m == GS2KRB5 || m == GS2KRB5Plus }
-
 // Layer is a security layer, or a set of them, or-ed. The values are the bits of
 // RFC 4752, Section 3.3.
 type Layer uint8
