@@ -32,7 +32,7 @@ func (s *session) chromium(t testing.TB, url, picture string, args ...string) re
 	args = append([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir=" + profile, "--window-size=1000,700", "--screenshot=" + picture, "--dump-dom", "--timeout=20000",
+		"--user-data-dir=" + profile, "--window-size=1000,1250", "--screenshot=" + picture, "--dump-dom", "--timeout=20000",
 	}, args...)
 	res := run(t, browser.env(), "", "chromium", append(args, url)...)
 	if b, err := os.ReadFile(picture); err != nil || !strings.HasPrefix(string(b), "\x89PNG") {

@@ -73,8 +73,10 @@ func TestInteropCurl(t *testing.T) {
 	})
 	t.Run("delegation", func(t *testing.T) {
 		worked(t, "httpd", "curl", "SPNEGO", "delegation")
-		res := login.curl(t, "--negotiate", "--delegation", "always", srv.url)
-		res.shows(t, "a ticket of "+who+" for krbtgt/"+realmName)
+		for _, how := range []string{"always", "policy"} {
+			res := login.curl(t, "--negotiate", "--delegation", how, srv.url)
+			res.shows(t, "a ticket of "+who+" for krbtgt/"+realmName)
+		}
 	})
 	t.Run("POST", func(t *testing.T) {
 		worked(t, "httpd", "curl", "SPNEGO", "POST of 20 kB")
@@ -88,6 +90,13 @@ func TestInteropCurl(t *testing.T) {
 			res.shows(t, "20000 bytes\n")
 		}
 	})
+	t.Run("replayed", func(t *testing.T) {
+		_, rest, _ := strings.Cut(login.curl(t, "--negotiate", srv.url).talk, curlSent)
+		token, _, _ := strings.Cut(rest, "\r\n")
+		res := login.curl(t, "-H", "Authorization: Negotiate "+strings.TrimSpace(token), srv.url)
+		res.count(t, map[string]int{curlSent: 1, curlRefused: 1})
+		srv.logged(t, "reason=replay")
+	})
 	t.Run("two requests", func(t *testing.T) {
 		worked(t, "httpd", "curl", "SPNEGO", "two requests on one connection")
 		res := login.curl(t, "--negotiate", srv.url, srv.url)
@@ -100,13 +109,16 @@ func TestInteropCurl_TLS(t *testing.T) {
 	t.Parallel()
 	worked(t, "httpd", "curl", "SPNEGO", "https")
 	cert, key := certificate(t)
-	srv := ourWeb(t, r, "-cert", cert, "-key", key)
+	srv, login := ourWeb(t, r, "-cert", cert, "-key", key), r.login(t)
 	for version, proto := range map[string]string{"--http1.1": "HTTP/1.1", "--http2": "HTTP/2.0"} {
-		res := r.login(t).curl(t, "--negotiate", version, "--cacert", cert, srv.url)
+		res := login.curl(t, "--negotiate", version, "--cacert", cert, srv.url)
 		res.count(t, map[string]int{curlAccepted: 1})
 		res.shows(t, user+"@"+realmName)
 		srv.logged(t, "proto="+proto, "binding=missing")
 	}
+	strict := ourWeb(t, r, "-cert", cert, "-key", key, "-require-binding")
+	login.curl(t, "--negotiate", "--cacert", cert, strict.url).count(t, map[string]int{curlRefused: 1})
+	strict.logged(t, "reason=binding-missing")
 }
 
 // TestInteropCurl_Refused: who has no ticket, a ticket that the server has no key

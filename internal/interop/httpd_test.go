@@ -38,10 +38,15 @@ var web struct {
 	err       error
 }
 
-// webService is HTTP/localhost.
+// webService is HTTP/localhost. The KDC tells clients that it may be trusted with
+// their tickets.
 func webService(t testing.TB, r *realm) *service {
 	t.Helper()
-	web.once.Do(func() { web.svc = r.service(t, "HTTP", 18, 18) })
+	web.once.Do(func() {
+		svc := r.service(t, "HTTP", 18, 18)
+		r.admins(t, "modprinc", "+ok_as_delegate", svc.principal())
+		web.svc = svc
+	})
 	if web.svc == nil {
 		t.Fatal("another test failed to make the service")
 	}

@@ -213,3 +213,56 @@ func TestInteropJava_Bindings(t *testing.T) {
 		}
 	}
 }
+
+// TestInteropJava_Delegation: JGSS forwards the user's ticket when it is told to.
+func TestInteropJava_Delegation(t *testing.T) {
+	r := theRealm(t, "java", "javac")
+	t.Parallel()
+	svc, file := r.service(t, unique("deleg"), 18, 18), filepath.Join(t.TempDir(), "keytab")
+	svc.keytab(t, file)
+	var plans []javaPlan
+	for _, windows := range []bool{false, true} {
+		o := ours{windows: windows}
+		o.config.AcceptDelegation = true
+		port := startOurAcceptor(t, o, file)
+		for _, oid := range []string{oidKerberos, oidSPNEGO} {
+			for _, gss := range []int{gssDeleg, gssDeleg | gssMutual} {
+				plans = append(plans, javaPlan{port: port, target: svc, oid: oid, gss: gss})
+			}
+		}
+	}
+	for _, name := range mechanisms {
+		worked(t, "sspi", "Java JGSS", name, "delegation")
+	}
+	want := user + "@" + realmName + " for krbtgt/" + realmName + "@" + realmName
+	for i, out := range r.login(t, "-f").jgss(t, plans...) {
+		if p := plans[i]; !out.Established || out.Flags != p.gss || out.Server.Delegated != want {
+			t.Errorf("%s, %#x: %+v, want %q", mechanisms[p.oid], p.gss, out, want)
+		}
+	}
+}
+
+// TestInteropJava_Refused: a service whose key is another. JGSS cannot read a
+// KRB-ERROR, but it knows that it is not an AP-REP; a reject it knows.
+func TestInteropJava_Refused(t *testing.T) {
+	r := theRealm(t, "java", "javac", pythonGSSAPI)
+	t.Parallel()
+	file, login := filepath.Join(t.TempDir(), "keytab"), r.login(t)
+	_, asked := wrongKey(t, r, login, file)
+	doors := doorsTo(t, r, file)
+	var plans []javaPlan
+	for _, d := range doors {
+		for _, oid := range []string{oidKerberos, oidSPNEGO} {
+			plans = append(plans, javaPlan{port: d.port, target: asked, oid: oid, gss: gssMutual})
+		}
+	}
+	for i, out := range login.jgss(t, plans...) {
+		d, p := doors[i/2], plans[i]
+		if out.Established || out.Error == nil || out.Server.Client != "" || out.Server.Verdict != d.code("FAILURE") {
+			t.Errorf("%s, %s: %+v", d.name, mechanisms[p.oid], out)
+		}
+		if want := status.ReasonWrongKey.String(); !d.mit() && out.Server.Reason != want {
+			t.Errorf("%s, %s: reason %s, want %s", d.name, mechanisms[p.oid], out.Server.Reason, want)
+		}
+	}
+}

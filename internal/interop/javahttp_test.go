@@ -26,6 +26,19 @@ func TestInteropJavaHTTP(t *testing.T) {
 	}
 }
 
+// TestInteropJavaHTTP_Delegation: it forwards the user's ticket, unasked, where the
+// KDC says that the service may be trusted with it.
+func TestInteropJavaHTTP_Delegation(t *testing.T) {
+	r := theRealm(t, "java", "javac")
+	t.Parallel()
+	worked(t, "httpd", "Java HttpURLConnection", "SPNEGO", "delegation")
+	srv := ourWeb(t, r, "-delegate")
+	res := r.login(t, "-f").fetchJava(t, []string{"GET " + srv.url + " 0"})
+	if !strings.Contains(res.out, "a ticket of "+user+"@"+realmName+" for krbtgt/"+realmName) {
+		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+	}
+}
+
 // TestInteropJavaHTTP_Bindings: over TLS, told to, it binds itself to the server's
 // certificate.
 func TestInteropJavaHTTP_Bindings(t *testing.T) {
@@ -33,14 +46,18 @@ func TestInteropJavaHTTP_Bindings(t *testing.T) {
 	t.Parallel()
 	worked(t, "httpd", "Java HttpURLConnection", "SPNEGO", "https with channel bindings")
 	cert, key := certificate(t)
-	srv := ourWeb(t, r, "-cert", cert, "-key", key)
-	for property, want := range map[string]string{"always": "matched", "never": "missing"} {
-		res := r.login(t).fetchJava(t, []string{"GET " + srv.url + " 0"}, "-Djdk.https.negotiate.cbt="+property, cert)
-		if res.code != 0 || !strings.Contains(res.out, "code 200\n") {
-			t.Errorf("%s: exit %d\n%s\n%s", property, res.code, res.out, srv.p.out)
+	optional, required := ourWeb(t, r, "-cert", cert, "-key", key), ourWeb(t, r, "-cert", cert, "-key", key, "-require-binding")
+	requests := []string{"GET " + optional.url + " 0", "GET " + required.url + " 0"}
+	for property, accepted := range map[string]int{"always": 2, "never": 1} {
+		res := r.login(t).fetchJava(t, requests, "-Djdk.https.negotiate.cbt="+property, cert)
+		if res.code != 0 || strings.Count(res.out, "code 200\n") != accepted {
+			t.Errorf("%s: exit %d\n%s\n%s", property, res.code, res.out, required.p.out)
 		}
-		srv.logged(t, user+"@"+realmName, "binding="+want)
 	}
+	optional.logged(t, "client="+user+"@"+realmName, "binding=missing")
+	optional.logged(t, "client="+user+"@"+realmName, "binding=matched")
+	required.logged(t, "client="+user+"@"+realmName, "binding=matched")
+	required.logged(t, "reason=binding-missing")
 }
 
 // TestInteropJavaHTTP_Refused: a stale key at the server.

@@ -42,7 +42,7 @@ func (s *session) withNTLM(t testing.TB) *session {
 func TestInteropNTLMSSP_First(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI, gssNTLMSSP)
 	t.Parallel()
-	worked(t, "sspi", "MIT with gss-ntlmssp", "SPNEGO", "NTLM offered first, MIC of the list")
+	worked(t, "sspi", "python3-gssapi with gss-ntlmssp", "SPNEGO", "NTLM offered first, MIC of the list")
 	forDoors(t, r, func(t *testing.T, d *door, login *session, svc *service) {
 		login = login.withNTLM(t)
 		for _, gss := range []int{
@@ -95,7 +95,7 @@ func checkRequestMIC(t *testing.T, out seen, gss int) {
 func TestInteropNTLMSSP_Second(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI, gssNTLMSSP)
 	t.Parallel()
-	worked(t, "sspi", "MIT with gss-ntlmssp", "SPNEGO", "NTLM offered second")
+	worked(t, "sspi", "python3-gssapi with gss-ntlmssp", "SPNEGO", "NTLM offered second")
 	doors, svc := openDoors(t, r, 18, 18)
 	login := r.login(t).withNTLM(t)
 	for _, d := range doors {

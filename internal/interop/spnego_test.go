@@ -77,7 +77,7 @@ func (d *door) checkRejected(t *testing.T, answer string, gss, code int) {
 func TestInteropSPNEGO_Flags(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
-	worked(t, "sspi", "MIT", "SPNEGO", "mutual, one-way and DCE style, messages")
+	worked(t, "sspi", "python3-gssapi", "SPNEGO", "mutual, one-way and DCE style, messages")
 	doors, svc := openDoors(t, r, 18, 18)
 	login := r.login(t)
 	for _, d := range doors {
@@ -170,7 +170,7 @@ func TestInteropSPNEGO_Refusals(t *testing.T) {
 func TestInteropSPNEGO_Bindings(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
-	worked(t, "sspi", "MIT", "SPNEGO", "channel bindings")
+	worked(t, "sspi", "python3-gssapi", "SPNEGO", "channel bindings")
 	svc, file, login := r.service(t, unique("bound"), 18, 18), filepath.Join(t.TempDir(), "keytab"), r.login(t)
 	svc.keytab(t, file)
 	cases := []struct {
@@ -207,7 +207,7 @@ func TestInteropSPNEGO_Bindings(t *testing.T) {
 func TestInteropSPNEGO_Delegation(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
-	worked(t, "sspi", "MIT", "SPNEGO", "delegation")
+	worked(t, "sspi", "python3-gssapi", "SPNEGO", "delegation")
 	svc, file, login := r.service(t, unique("deleg"), 18, 18), filepath.Join(t.TempDir(), "keytab"), r.login(t, "-f")
 	svc.keytab(t, file)
 	for _, windows := range []bool{false, true} {
