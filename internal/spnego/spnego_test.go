@@ -1,0 +1,331 @@
+package spnego
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/jcmturner/gofork/encoding/asn1"
+
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/status"
+)
+
+func TestParseInit(t *testing.T) {
+	list := [][]byte{krbtest.OIDMSKerberos, krbtest.OIDKerberos, krbtest.OIDNTLM}
+	flags := asn1.BitString{Bytes: []byte{0x62}, BitLength: 7}
+	for name, in := range map[string]krbtest.NegTokenInit{
+		"a token":              {Token: []byte("token")},
+		"no token":             {},
+		"an empty token":       {Token: []byte{}},
+		"request flags":        {ReqFlags: &flags, Token: []byte("token")},
+		"a MIC":                {Token: []byte("token"), MIC: []byte("mic")},
+		"hints":                {Hints: []byte("hint"), Token: []byte("token")},
+		"hints and a MIC":      {Hints: []byte("hint"), MIC: []byte("mic")},
+		"fields of the future": {Token: []byte("token"), More: []byte("\xa5\x02\x05\x00\xa9\x00")},
+	} {
+		in.Mechanisms = list
+		got, err := ParseInit(in.Bytes())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !same(got.Token, in.Token) || !same(got.MIC, in.MIC) || !bytes.Equal(got.MechTypes, in.ListBytes()) {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if oids := slices.Collect(got.Mechanisms()); !slices.EqualFunc(oids, list, bytes.Equal) {
+			t.Errorf("%s: %x", name, oids)
+		}
+	}
+}
+
+// same tells absent from empty.
+func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
+
+// TestPARSE_5_Lists: the list of mechanisms has 1 to 32 object identifiers of at
+// most 64 arcs.
+func TestPARSE_5_Lists(t *testing.T) {
+	many := func(n int) [][]byte {
+		return slices.Repeat([][]byte{krbtest.OIDKerberos}, n)
+	}
+	arcs := func(n int) []byte { return append([]byte{0x2a}, bytes.Repeat([]byte{1}, n-2)...) }
+	for name, row := range map[string]struct {
+		in krbtest.NegTokenInit
+		ok bool
+	}{
+		"one":               {krbtest.NegTokenInit{Mechanisms: many(1)}, true},
+		"32":                {krbtest.NegTokenInit{Mechanisms: many(32)}, true},
+		"33":                {krbtest.NegTokenInit{Mechanisms: many(33)}, false},
+		"none":              {krbtest.NegTokenInit{List: []byte{0x30, 0}}, false},
+		"64 arcs":           {krbtest.NegTokenInit{Mechanisms: [][]byte{arcs(64)}}, true},
+		"65 arcs":           {krbtest.NegTokenInit{Mechanisms: [][]byte{arcs(65)}}, false},
+		"an arc of 1<<31":   {krbtest.NegTokenInit{Mechanisms: [][]byte{{0x2a, 0x88, 0x80, 0x80, 0x80, 0x00}}}, true},
+		"an arc above":      {krbtest.NegTokenInit{Mechanisms: [][]byte{{0x2a, 0x88, 0x80, 0x80, 0x80, 0x01}}}, false},
+		"a padded arc":      {krbtest.NegTokenInit{Mechanisms: [][]byte{{0x2a, 0x80, 0x01}}}, false},
+		"an empty OID":      {krbtest.NegTokenInit{List: []byte{0x30, 2, 6, 0}}, false},
+		"something else":    {krbtest.NegTokenInit{List: []byte{0x30, 3, 4, 1, 0}}, false},
+		"a SET":             {krbtest.NegTokenInit{List: []byte{0x31, 3, 6, 1, 0x2a}}, false},
+		"indefinite length": {krbtest.NegTokenInit{List: []byte{0x30, 0x80, 6, 1, 0x2a, 0, 0}}, false},
+		"a non-minimal one": {krbtest.NegTokenInit{List: []byte{0x30, 0x81, 3, 6, 1, 0x2a}}, false},
+		"an unfinished one": {krbtest.NegTokenInit{List: []byte{0x30, 4, 6, 1, 0x2a}}, false},
+		"none, and a token": {krbtest.NegTokenInit{List: []byte{0x30, 0}, Token: []byte{}}, false},
+	} {
+		_, err := ParseInit(row.in.Bytes())
+		if row.ok && err != nil || !row.ok && status.ReasonOf(err) != status.ReasonMalformedToken {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	token := krbtest.NegTokenInit{Mechanisms: many(1)}
+	b := token.Bytes()
+	if _, err := ParseInit(bytes.Replace(b, []byte{0xa0, 13, 0x30}, []byte{0xa2, 13, 0x30}, 1)); status.ReasonOf(err) != status.ReasonMalformedToken {
+		t.Errorf("no list: %v", err)
+	}
+}
+
+// TestPARSE_4_Tokens: only DER, and nothing behind it.
+func TestPARSE_4_Tokens(t *testing.T) {
+	init := krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Token: []byte("token")}
+	resp := krbtest.NegTokenResp{State: krbtest.NegIncomplete, Mechanism: krbtest.OIDKerberos, Token: []byte("token"), MIC: []byte("mic")}
+	for name, b := range map[string][]byte{"NegTokenInit": init.Bytes(), "NegTokenResp": resp.Bytes()} {
+		parse := func(b []byte) error {
+			if name == "NegTokenInit" {
+				_, err := ParseInit(b)
+				return err
+			}
+			_, err := ParseResponse(b)
+			return err
+		}
+		if err := parse(b); err != nil {
+			t.Fatal(err)
+		}
+		for n := range b {
+			if parse(b[:n]) == nil {
+				t.Errorf("%s: %d bytes of %d are read", name, n, len(b))
+			}
+		}
+		if parse(append(bytes.Clone(b), 0)) == nil {
+			t.Errorf("%s: a byte behind it", name)
+		}
+	}
+	for name, b := range map[string]string{
+		"a state of 4":           "\xa1\x07\x30\x05\xa0\x03\x0a\x01\x04",
+		"a negative state":       "\xa1\x07\x30\x05\xa0\x03\x0a\x01\xff",
+		"a state of two bytes":   "\xa1\x08\x30\x06\xa0\x04\x0a\x02\x00\x01",
+		"a state without value":  "\xa1\x06\x30\x04\xa0\x02\x0a\x00",
+		"an INTEGER for a state": "\xa1\x07\x30\x05\xa0\x03\x02\x01\x01",
+		"two states":             "\xa1\x0c\x30\x0a\xa0\x03\x0a\x01\x01\xa0\x03\x0a\x01\x01",
+		"out of order":           "\xa1\x0b\x30\x09\xa2\x02\x04\x00\xa0\x03\x0a\x01\x01",
+		"behind the state":       "\xa1\x09\x30\x07\xa0\x05\x0a\x01\x01\x05\x00",
+		"an unknown low field":   "\xa1\x06\x30\x04\xa4\x00\xa4\x00",
+		"a field that is no one": "\xa1\x04\x30\x02\x05\x00",
+		"no SEQUENCE":            "\xa1\x02\x31\x00",
+		"two SEQUENCEs":          "\xa1\x04\x30\x00\x30\x00",
+	} {
+		if r, err := ParseResponse([]byte(b)); status.ReasonOf(err) != status.ReasonMalformedToken {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}
+
+// TestPARSE_15_Responses: what may be missing, and what may be there.
+func TestPARSE_15_Responses(t *testing.T) {
+	for _, state := range []krbtest.NegState{krbtest.NegAbsent, krbtest.NegCompleted, krbtest.NegIncomplete, krbtest.NegReject, krbtest.NegRequestMIC} {
+		for _, mechanism := range [][]byte{nil, krbtest.OIDKerberos} {
+			for _, token := range [][]byte{nil, {}, []byte("token")} {
+				for _, mic := range [][]byte{nil, {}, []byte("mic")} {
+					for _, more := range [][]byte{nil, []byte("\xa4\x02\x05\x00\xa7\x00")} {
+						in := krbtest.NegTokenResp{State: state, Mechanism: mechanism, Token: token, MIC: mic, More: more}
+						r, err := ParseResponse(in.Bytes())
+						if err != nil || r.State != State(state+1) || !same(r.Mechanism, mechanism) || !same(r.Token, token) || !same(r.MIC, mic) {
+							t.Errorf("%+v: %+v, %v", in, r, err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestResponse_Append: what is written is what gofork writes, and as long as said.
+func TestResponse_Append(t *testing.T) {
+	for _, n := range []int{-1, 0, 1, 100, 127, 128, 255, 256, 65535, 65536} {
+		var token []byte
+		if n >= 0 {
+			token = bytes.Repeat([]byte{7}, n)
+		}
+		for _, mic := range [][]byte{nil, {}, make([]byte, 28)} {
+			for _, mechanism := range [][]byte{nil, krb5.OIDKerberos} {
+				r := Response{State: AcceptIncomplete, Mechanism: mechanism, Token: token, MIC: mic}
+				want := (&krbtest.NegTokenResp{State: krbtest.NegIncomplete, Mechanism: mechanism, Token: token, MIC: mic}).Bytes()
+				got := r.Append([]byte("before"))
+				if !bytes.Equal(got, append([]byte("before"), want...)) || r.Len() != len(want) {
+					t.Errorf("token of %d: %d bytes, Len %d, want %d", n, len(got)-6, r.Len(), len(want))
+				}
+			}
+		}
+	}
+}
+
+// TestAppendHints: the token that MS-SPNG shows in Section 4.1 has this form.
+func TestAppendHints(t *testing.T) {
+	for n := range 30 {
+		list := slices.Repeat([][]byte{krb5.OIDKerberos}, n+1)
+		want := (&krbtest.NegTokenInit{Mechanisms: list, Hints: []byte(hint)}).Bytes()
+		if got := AppendHints(nil, list...); !bytes.Equal(got, want) {
+			t.Errorf("%d mechanisms:\n got %x\nwant %x", n+1, got, want)
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	k, m, n, u := krb5.OIDKerberos, krb5.OIDMSKerberos, krb5.OIDNTLM, krb5.OIDUser2User
+	for _, row := range []struct {
+		offered [][]byte
+		want    []byte
+		first   bool
+	}{
+		{[][]byte{k}, k, true},
+		{[][]byte{m, k}, m, true},
+		{[][]byte{k, m}, k, true},
+		{[][]byte{n, m, k}, m, false},
+		{[][]byte{u, k}, k, false},
+		{[][]byte{n, u}, nil, false},
+		{[][]byte{k[:8]}, nil, false},
+	} {
+		init, err := ParseInit((&krbtest.NegTokenInit{Mechanisms: row.offered}).Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, first := init.Choose(k, m); !bytes.Equal(got, row.want) || first != row.first {
+			t.Errorf("%x: %x, %v", row.offered, got, first)
+		}
+	}
+}
+
+// TestFragments: a token in pieces of every size is put together, and nothing else
+// is held.
+func TestFragments(t *testing.T) {
+	init := krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Token: bytes.Repeat([]byte("t"), 300)}
+	resp := krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: bytes.Repeat([]byte("t"), 300)}
+	for _, token := range [][]byte{init.Bytes(), resp.Bytes()} {
+		for size := 1; size <= len(token); size++ {
+			var f Fragments
+			for rest := token; ; {
+				piece := rest[:min(size, len(rest))]
+				rest = rest[len(piece):]
+				for range 2 { // the same piece may come again before it is held
+					joined, whole, err := f.Join(bytes.Clone(piece), 1000)
+					if err != nil || whole != (len(rest) == 0) || !bytes.Equal(joined, token[:len(token)-len(rest)]) {
+						t.Fatalf("pieces of %d: %v, %v, %d bytes", size, whole, err, len(joined))
+					}
+				}
+				joined, whole, _ := f.Join(piece, 1000)
+				if whole {
+					break
+				}
+				f.Hold(joined)
+			}
+			if f.Drop(); f.Len() != 0 {
+				t.Fatal("something is still held")
+			}
+		}
+	}
+}
+
+// TestPARSE_2_Fragments: what will be too long is refused when it says so, and what
+// is held never exceeds the limit.
+func TestPARSE_2_Fragments(t *testing.T) {
+	const max = 1000
+	for name, token := range map[string][]byte{
+		"announced":             []byte("\x60\x82\x04\x00\x06\x06"),
+		"announced in 4 bytes":  []byte("\x60\x84\xff\xff\xff\xff\x06"),
+		"a response, announced": []byte("\xa1\x83\x01\x00\x00"),
+		"there":                 append([]byte("\x6e\x82\x03\xe5"), make([]byte, 997)...),
+	} {
+		var f Fragments
+		if _, _, err := f.Join(token, max); status.ReasonOf(err) != status.ReasonTokenTooLong {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var f Fragments
+	joined, _, _ := f.Join([]byte("\xa1\x82\x03\x00"), max)
+	f.Hold(joined)
+	if _, _, err := f.Join(make([]byte, max-3), max); status.ReasonOf(err) != status.ReasonTokenTooLong {
+		t.Errorf("more than announced: %v", err)
+	}
+}
+
+// TestFragments_OfOthers: a token that is not of this mechanism is never waited for.
+func TestFragments_OfOthers(t *testing.T) {
+	for name, token := range map[string]string{
+		"a cut Kerberos token":   "\x60\x82\x01\x00\x06\x09\x2a\x86",
+		"a cut AP-REQ":           "\x6e\x82\x01\x00\x30",
+		"NTLM":                   "NTLMSSP\x00",
+		"text":                   "GET /",
+		"an indefinite length":   "\x60\x80\x06\x06\x2b\x06",
+		"a length of 5 bytes":    "\x60\x85\x00\x00\x00\x00\x01",
+		"a response, indefinite": "\xa1\x80\x30\x00\x00\x00",
+	} {
+		var f Fragments
+		if _, whole, err := f.Join([]byte(token), 1000); !whole || err != nil {
+			t.Errorf("%s: whole %v, %v", name, whole, err)
+		}
+	}
+}
+
+func TestIsInit(t *testing.T) {
+	token := (&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}}).Bytes()
+	for n := range token {
+		if got := IsInit(token[:n]); got != (n >= 10) {
+			t.Errorf("%d bytes: %v", n, got)
+		}
+	}
+	for _, b := range []string{"", "\x60", "\x60\x80", "\x60\xff", "\xa1\x08\x06\x06\x2b\x06\x01\x05\x05\x02"} {
+		if IsInit([]byte(b)) {
+			t.Errorf("%x is taken for one", b)
+		}
+	}
+}
+
+// FuzzParse reads any bytes as each token: nothing panics, what is accepted is
+// written back and read the same, and holding pieces changes nothing.
+func FuzzParse(f *testing.F) {
+	f.Add((&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDNTLM, krbtest.OIDKerberos}, Token: []byte("token"), MIC: []byte("mic")}).Bytes(), uint8(7))
+	f.Add((&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Hints: []byte("h"), MIC: []byte("mic")}).Bytes(), uint8(1))
+	f.Add((&krbtest.NegTokenResp{State: krbtest.NegRequestMIC, Mechanism: krbtest.OIDKerberos, Token: []byte("token"), MIC: []byte("mic")}).Bytes(), uint8(3))
+	f.Add([]byte("\x60\x84\xff\xff\xff\xff\x06"), uint8(2))
+	f.Fuzz(func(t *testing.T, token []byte, size uint8) {
+		if init, err := ParseInit(token); err == nil {
+			n := 0
+			for oid := range init.Mechanisms() {
+				if n++; !krb5.ValidOID(oid) {
+					t.Fatalf("mechanism %x", oid)
+				}
+			}
+			if n == 0 || n > maxMechanisms || !IsInit(token) {
+				t.Fatalf("%d mechanisms", n)
+			}
+		}
+		if r, err := ParseResponse(token); err == nil && r.State != StateAbsent {
+			again, err := ParseResponse(r.Append(nil))
+			if err != nil || fmt.Sprint(again) != fmt.Sprint(r) || len(r.Append(nil)) != r.Len() {
+				t.Fatalf("%+v became %+v, %v", r, again, err)
+			}
+		}
+		var fragments Fragments
+		const max = 4096
+		for rest := token; len(rest) > 0; {
+			n := min(int(size)+1, len(rest))
+			joined, whole, err := fragments.Join(rest[:n:n], max)
+			if err != nil || whole {
+				return
+			}
+			fragments.Hold(joined)
+			if rest = rest[n:]; fragments.Len() != len(token)-len(rest) || fragments.Len() > max {
+				t.Fatalf("%d bytes are held of %d", fragments.Len(), len(token)-len(rest))
+			}
+		}
+	})
+}
