@@ -24,8 +24,8 @@ const (
 // AcquireCredentialsHandle makes a handle to a service's credentials.
 //
 // pszPrincipal restricts them to one service, as an entry of Config.Services,
-// which it replaces; "" leaves pAuthData as it is. pszPackage is Kerberos, case
-// ignored. fCredentialUse must include accepting. pAuthData is the service's
+// which it replaces; "" leaves pAuthData as it is. pszPackage is Kerberos or
+// Negotiate, case ignored. fCredentialUse must include accepting. pAuthData is the service's
 // keys and policy; nil stands for the process's keytab (keytab.Default) and the
 // defaults of Config. pvLogonID, pGetKeyFn and pvGetKeyArgument must be nil, as
 // documented for Kerberos. ptsExpiry, if not nil, receives the last TimeStamp

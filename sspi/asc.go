@@ -24,12 +24,11 @@ const (
 // the same context on later ones; it may be the same pointer, and must not be
 // nil.
 //
-// pInput holds the client's token in a SECBUFFER_TOKEN; the first call of package
-// Negotiate may go without, or with an empty one, and then the server speaks first.
-// It may hold channel
-// bindings in SECBUFFER_CHANNEL_BINDINGS buffers, of which any one may match.
-// Bindings count from the call they are given with and cannot be withdrawn.
-// Other buffers are passed over.
+// pInput holds the client's token in a SECBUFFER_TOKEN. The first call of package
+// Negotiate may go without it, or with an empty one: then the server speaks first.
+// pInput may also hold channel bindings in SECBUFFER_CHANNEL_BINDINGS buffers, of
+// which any one may match. Bindings count from the call they are given with and
+// cannot be withdrawn. Other buffers are passed over.
 //
 // fContextReq are the server's wishes; what the client asked for decides
 // (pfContextAttr), unless Config.EnforceContextReq is set. These act:

@@ -26,6 +26,20 @@
 // [EncryptMessage] and their siblings, with handles, buffers and status codes.
 // The two may be mixed: [CtxtHandle.Context] leads from one to the other.
 //
+// # Packages
+//
+// [Negotiate], the default, takes SPNEGO (RFC 4178, MS-SPNG) with Kerberos in it, as
+// browsers, curl and Windows send it, and Kerberos tokens as they are; it answers in
+// kind. [Kerberos] takes no SPNEGO. In SPNEGO a list of mechanisms that Kerberos does
+// not head costs two more legs, in which both sides sign that they saw the same list;
+// tokens may come in fragments; and a client that begins with an empty token is told
+// what there is. NTLM, NegoEx and IAKERB are recognised and refused, each with a
+// Reason of its own.
+//
+// Carriers are in the folders of this package: sspihttp for net/http, sspissh for
+// golang.org/x/crypto/ssh, sspisasl for LDAP and everything else that speaks SASL.
+// sspitls makes channel bindings.
+//
 // # What is checked
 //
 // Each accept runs the checks of RFC 4120, Section 3.2.3, and RFC 4121, Section
