@@ -44,9 +44,9 @@ func unframed(t testing.TB, header string, token []byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte(header), f.TokID), f.Inner...)
 }
 
-// TestGS2_AsCyrus: one message in each direction and an empty one, or one and the
+// TestGS2KRB5_AsCyrus: one message in each direction and an empty one, or one and the
 // word of success.
-func TestGS2_AsCyrus(t *testing.T) {
+func TestGS2KRB5_AsCyrus(t *testing.T) {
 	for _, successData := range []bool{false, true} {
 		site := newSite(t)
 		cfg := site.config()
@@ -75,8 +75,8 @@ func TestGS2_AsCyrus(t *testing.T) {
 	}
 }
 
-// TestGS2_Bindings is RFC 5801, Section 5, and what the caller demands.
-func TestGS2_Bindings(t *testing.T) {
+// TestGS2KRB5_Bindings is RFC 5801, Section 5, and what the caller demands.
+func TestGS2KRB5_Bindings(t *testing.T) {
 	const base, plus = sspisasl.GS2KRB5, sspisasl.GS2KRB5Plus
 	const header = "p=tls-server-end-point,,"
 	old, current := endPoint("old"), endPoint("new")
@@ -139,8 +139,8 @@ func TestGS2_Bindings(t *testing.T) {
 	}
 }
 
-// TestGS2_Identity: the identity of the header is bound, unescaped and authorized.
-func TestGS2_Identity(t *testing.T) {
+// TestGS2KRB5_Identity: the identity of the header is bound, unescaped and authorized.
+func TestGS2KRB5_Identity(t *testing.T) {
 	var asked string
 	for header, authzid := range map[string]string{
 		"n,a=alice,": "alice", "n,a==2C=3D=2C,": ",=,", "n,a=J=3DK,": "J=K", "n,a=\u00fc\u4e16\U0001f600,": "\u00fc\u4e16\U0001f600", "y,,": "",
@@ -156,8 +156,8 @@ func TestGS2_Identity(t *testing.T) {
 	}
 }
 
-// TestGS2_FirstMessage: what is no first message.
-func TestGS2_FirstMessage(t *testing.T) {
+// TestGS2KRB5_FirstMessage: what is no first message.
+func TestGS2KRB5_FirstMessage(t *testing.T) {
 	site := newSite(t)
 	token := say(t, site.client(sspitest.Options{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("n,,")}}), nil)
 	for name, message := range map[string][]byte{
@@ -182,15 +182,15 @@ func TestGS2_FirstMessage(t *testing.T) {
 	}
 }
 
-// TestGS2_Mutual: a client must ask for the server's proof.
-func TestGS2_Mutual(t *testing.T) {
+// TestGS2KRB5_Mutual: a client must ask for the server's proof.
+func TestGS2KRB5_Mutual(t *testing.T) {
 	site := newSite(t)
 	client := site.client(sspitest.Options{OneWay: true, ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("n,,")}})
 	refused(t, newServer(t, site.config(), sspisasl.GS2KRB5), unframed(t, "n,,", say(t, client, nil)), status.ReasonRequirementNotMet, "MUTUAL")
 }
 
-// TestGS2_AckMustBeEmpty: the word of success is not had for a token.
-func TestGS2_AckMustBeEmpty(t *testing.T) {
+// TestGS2KRB5_AckMustBeEmpty: the word of success is not had for a token.
+func TestGS2KRB5_AckMustBeEmpty(t *testing.T) {
 	site := newSite(t)
 	s := newServer(t, site.config(), sspisasl.GS2KRB5)
 	message := site.gs2("n,,", "n,,")
