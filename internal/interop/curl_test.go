@@ -124,10 +124,12 @@ func TestInteropCurl_TLS(t *testing.T) {
 // TestInteropCurl_Refused: who has no ticket, a ticket that the server has no key
 // for, or NTLM alone.
 func TestInteropCurl_Refused(t *testing.T) {
-	r := theRealm(t, "curl", gssNTLMSSP)
+	r := theRealm(t, "curl", "faketime", gssNTLMSSP)
 	t.Parallel()
 	login, nobody := r.login(t), &session{realm: r, cache: filepath.Join(t.TempDir(), "none")}
-	svc := webService(t, r)
+	svc, late := webService(t, r), r.login(t)
+	late.fetch(t, svc)
+	late.extra = clock("+20m")
 	good := ourWeb(t, r)
 	for _, c := range []struct {
 		name   string
@@ -140,6 +142,7 @@ func TestInteropCurl_Refused(t *testing.T) {
 		{"no ticket", nobody, good, "--negotiate", 0, ""},
 		{"wrong key", login, startWeb(t, r, staleKeytab(t, svc, 1)), "--negotiate", 1, "wrong-key"},
 		{"stale key", login, startWeb(t, r, staleKeytab(t, svc, 7)), "--negotiate", 1, "unknown-key-version"},
+		{"clock 20 minutes ahead", late, good, "--negotiate", 1, ""}, // it is told the time, and gives up
 		{"NTLM alone", login, good, "--ntlm", 0, "ntlm"},
 		{"no ticket, and NTLM to fall back to", nobody.withNTLM(t), ourWeb(t, r), "--negotiate", 1, "ntlm"},
 	} {

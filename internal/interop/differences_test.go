@@ -9,6 +9,8 @@ package interop
 //     leaving them out. MIT accepts it (bindingCases).
 //   - A client whose clock is wrong is asked once to come again: Heimdal's does, at
 //     once. MIT ends the exchange (TestInteropHeimdal_ClockRecovery).
+//   - A client of one leg that comes through SPNEGO waits for an answer, so ours says
+//     why it is rejected. MIT's reject is bare (checkRejected).
 //   - DELEGATE is reported if the server wants forwarded credentials. MIT always
 //     reads them (TestInteropPython_Delegation).
 //   - The Windows face seals only for clients that asked for CONFIDENTIALITY, and
