@@ -29,6 +29,11 @@ import (
 	})
 }
 
+// TestReadme_HTTPCompiles builds the HTTP server of the README.
+func TestReadme_HTTPCompiles(t *testing.T) {
+	buildExample(t, map[string]string{"main.go": block(t, "http"), "main_test.go": "package main\n"})
+}
+
 // block is an example of the README.
 func block(t *testing.T, name string) string {
 	t.Helper()
