@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// fetch runs Fetch.java, which makes the requests one after the other.
+// fetchJava runs Fetch.java, which makes the requests one after the other.
 func (s *session) fetchJava(t testing.TB, requests []string, propertiesAndArgs ...string) result {
 	t.Helper()
 	return s.java(t, strings.Join(requests, "\n")+"\n", "Fetch.java", propertiesAndArgs...)
