@@ -25,6 +25,7 @@ type server struct {
 	encrypt   encryption
 	log       *slog.Logger
 	loginTime time.Duration
+	grace     time.Duration
 	lobby     lobby
 	sessions  chan struct{} // a place is taken by sending
 	wg        sync.WaitGroup
@@ -32,7 +33,7 @@ type server struct {
 
 func newServer(acceptor *sspi.Acceptor, encrypt encryption, log *slog.Logger) *server {
 	return &server{
-		acceptor: acceptor, encrypt: encrypt, log: log, loginTime: loginTime,
+		acceptor: acceptor, encrypt: encrypt, log: log, loginTime: loginTime, grace: grace,
 		lobby: lobby{places: maxHandshakes}, sessions: make(chan struct{}, maxSessions),
 	}
 }
@@ -56,7 +57,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		case err != nil:
 			return err
 		}
-		t := &timed{Conn: conn}
+		t := &timed{Conn: conn, grace: s.grace}
 		s.lobby.enter(t) // here, so that no more goroutines run than have a place
 		s.wg.Go(func() { s.handle(ctx, t) })
 	}
@@ -115,6 +116,8 @@ func (l *lobby) leave(c *timed) {
 // timed is a connection with a time for each step, which ends with the server.
 type timed struct {
 	net.Conn
+	grace time.Duration
+
 	mu     sync.Mutex
 	ending bool
 }
@@ -134,5 +137,5 @@ func (t *timed) end() {
 	defer t.mu.Unlock()
 	t.ending = true
 	_ = t.SetReadDeadline(time.Now())
-	_ = t.SetWriteDeadline(time.Now().Add(grace))
+	_ = t.SetWriteDeadline(time.Now().Add(t.grace))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -137,18 +138,76 @@ func TestServer_Stop(t *testing.T) {
 	}
 }
 
+// pipes is a listener whose connections have no buffer: what nobody reads blocks.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
 // TestServer_StopUnread: a client that does not take its answer does not keep the
 // server from ending.
 func TestServer_StopUnread(t *testing.T) {
 	w := serve(t, allowEncryption)
-	p := w.login("alice")
-	for range 64 { // more than the buffers between us hold
-		p.Send(&pgproto3.Query{String: "select repeat('x', 1000000)"})
-	}
-	if err := p.Flush(); err != nil {
+	s := newServer(w.server.acceptor, allowEncryption, w.server.log)
+	s.grace = 50 * time.Millisecond
+	l := make(pipes, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.serve(ctx, &closeOnce{Listener: l}) }()
+	conn, other := net.Pipe()
+	l <- other
+	defer conn.Close()
+	p := &peer{t, conn, pgproto3.NewFrontend(conn, conn)}
+	p.startup("alice")
+	p.gss(w.initiate("alice", sspitest.Options{}))
+	p.in()
+	p.send(&pgproto3.Query{String: "select repeat('x', 1000000)"})
+	if _, err := p.conn.Read(make([]byte, 1)); err != nil { // the first byte of it
 		t.Fatal(err)
 	}
-	w.stop()
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("the server does not end")
+	}
+}
+
+// closeOnce is a listener that may be closed again, as those of net may.
+type closeOnce struct {
+	net.Listener
+	once sync.Once
+}
+
+func (c *closeOnce) Close() (err error) {
+	c.once.Do(func() { err = c.Listener.Close() })
+	return err
+}
+
+// TestServer_LobbyIsForLogins: who is logged in is not sent away to make room.
+func TestServer_LobbyIsForLogins(t *testing.T) {
+	w := serve(t, allowEncryption, func(s *server) { s.lobby.places = 1 })
+	alice := w.login("alice")
+	first := w.dial()
+	first.ask(&pgproto3.SSLRequest{}, 'N')
+	second := w.dial()
+	second.ask(&pgproto3.SSLRequest{}, 'N')
+	first.closed()
+	if row, _ := alice.query("select current_user"); len(row) != 1 {
+		t.Error("a session had to go")
+	}
 }
 
 func TestServer_ManyAtOnce(t *testing.T) {

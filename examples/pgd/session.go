@@ -35,24 +35,33 @@ func (c *client) session() *session {
 // run talks to the client until either side ends.
 func (s *session) run(ctx context.Context) {
 	s.backend.SetMaxBodyLen(maxMessage)
-	_ = s.backend.SetAuthType(pgproto3.AuthTypeOk) // a known type
 	s.base.within(replyTime)
 	s.greet()
-	err := s.backend.Flush()
-	for more := true; more && err == nil; {
-		s.base.within(idleTime)
-		var msg pgproto3.FrontendMessage
-		if msg, err = s.backend.Receive(); err != nil {
-			break
-		}
-		s.base.within(replyTime)
-		if more, err = s.answer(msg); err == nil {
-			err = s.backend.Flush()
-		}
-	}
-	if err != nil {
+	if err := s.talk(ctx); err != nil {
 		s.bye(ctx, err)
 	}
+}
+
+// talk answers messages until the client says that it is done.
+func (s *session) talk(ctx context.Context) error {
+	for more := true; more; {
+		if err := s.backend.Flush(); err != nil {
+			return err
+		}
+		if ctx.Err() != nil { // although more messages may be here already
+			return ctx.Err()
+		}
+		s.base.within(idleTime)
+		msg, err := s.backend.Receive()
+		if err != nil {
+			return err
+		}
+		s.base.within(replyTime)
+		if more, err = s.answer(msg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // greet says that the client is in. There is no BackendKeyData: nothing can be
@@ -105,7 +114,7 @@ func (s *session) answer(msg pgproto3.FrontendMessage) (more bool, err error) {
 		s.ready()
 	case *pgproto3.Flush: // all answers are sent at once
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail: // of a copy that failed, says the protocol
-	default:
+	default: // of the login, which is over
 		return false, protocolError("a message that is not due")
 	}
 	return true, nil
@@ -132,7 +141,7 @@ func (s *session) bye(ctx context.Context, err error) {
 	default:
 		s.log.Warn("session", "peer", s.base.RemoteAddr().String(), "principal", s.principal, "err", err)
 	}
-	s.base.within(grace)
+	s.base.within(s.base.grace)
 	s.backend.Send(why.response())
 	_ = s.backend.Flush()
 }

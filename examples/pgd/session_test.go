@@ -25,6 +25,7 @@ func TestQuery_All(t *testing.T) {
 		{sql: "select repeat('ab', 999999999)", code: "54000"},
 		{sql: "select repeat('ab', 9999999999999999999999)", code: "0A000"},
 		{sql: "select length('äöü')", want: "3"},
+		{sql: "select length('" + strings.Repeat("x", 200_000) + "')", want: "200000"},
 		{sql: ""},
 		{sql: " ; "},
 		{sql: "select current_user; select 1", code: "0A000"},
@@ -75,6 +76,14 @@ func TestSession_ProtocolErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := w.login("alice")
 			p.t = t
+			p.write([]byte(b))
+			p.refused("08P01", "")
+
+			p = w.dial()
+			p.t = t
+			p.encrypt(w.initiate("alice", sspitest.Options{}))
+			p.startup("alice")
+			p.in()
 			p.write([]byte(b))
 			p.refused("08P01", "")
 		})

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
+	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -113,4 +116,29 @@ func TestStartup_Negotiate(t *testing.T) {
 	}
 	p.gss(w.initiate("alice", sspitest.Options{}))
 	p.in()
+}
+
+// FuzzReadStartup: a packet is read whole, however it comes, and nothing behind it.
+func FuzzReadStartup(f *testing.F) {
+	startup, err := (&pgproto3.StartupMessage{
+		ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "alice"},
+	}).Encode(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(startup)
+	f.Add([]byte{0, 0, 0, 8, 4, 0xd2, 0x16, 0x30, 'x'})
+	f.Add([]byte{0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f})
+	f.Add([]byte{0, 0, 0, 16, 4, 0xd2, 0x16, 0x2e, 0, 0, 0, 1, 0, 0, 0, 2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bytes.NewReader(b)
+		msg, err := readStartup(r)
+		if read := len(b) - r.Len(); read > 4 && read > int(binary.BigEndian.Uint32(b)) {
+			t.Errorf("%d bytes are read of a packet of %d", read, binary.BigEndian.Uint32(b))
+		}
+		slow, slowErr := readStartup(iotest.OneByteReader(bytes.NewReader(b)))
+		if (err == nil) != (slowErr == nil) || !reflect.DeepEqual(msg, slow) {
+			t.Errorf("at once %+v, %v; byte by byte %+v, %v", msg, err, slow, slowErr)
+		}
+	})
 }

@@ -1,0 +1,384 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/status"
+)
+
+// pgd is the path of examples/pgd, which is a module of its own.
+var pgd = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(world.dir, "our-pgd")
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join("..", "..", "examples", "pgd"), "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build examples/pgd: %v\n%s", err, out)
+	}
+	return path, nil
+})
+
+// postgres is the service that psql asks for unless it is told otherwise. Nobody
+// changes it.
+var postgres struct {
+	once sync.Once
+	svc  *service
+}
+
+// pgService makes it.
+func (r *realm) pgService(t testing.TB) *service {
+	t.Helper()
+	postgres.once.Do(func() { postgres.svc = r.service(t, "postgres", 18, 18) })
+	if postgres.svc == nil {
+		t.Fatal("the service postgres could not be made")
+	}
+	return postgres.svc
+}
+
+// pgServer is examples/pgd.
+type pgServer struct {
+	*ourServer
+	svc *service
+}
+
+// startPGD starts it for a service, with the keytab as it is.
+func startPGD(t testing.TB, r *realm, svc *service, keytab string, args ...string) *pgServer {
+	t.Helper()
+	path, err := pgd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = append([]string{"-addr", "127.0.0.1:0", "-keytab", keytab, "-service", svc.name + "/"}, args...)
+	p, err := start(r.env(), nil, path, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.stop)
+	const says = "listening on 127.0.0.1:"
+	if err := p.await("its address", func(out string) bool {
+		_, rest, found := strings.Cut(out, says)
+		return found && strings.Contains(rest, "\n")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(p.out.String(), says)
+	port, _, _ = strings.Cut(port, "\n")
+	s := &pgServer{&ourServer{p: p}, svc}
+	if s.at, err = strconv.Atoi(port); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// servePGD starts it with the keytab of the service that psql asks for.
+func servePGD(t testing.TB, r *realm, args ...string) *pgServer {
+	t.Helper()
+	svc, keytab := r.pgService(t), filepath.Join(t.TempDir(), "keytab")
+	svc.keytab(t, keytab)
+	return startPGD(t, r, svc, keytab, args...)
+}
+
+// logged waits for the n-th line of a kind and returns it.
+func (s *pgServer) logged(t testing.TB, kind string, n int) map[string]string {
+	t.Helper()
+	if err := s.p.await(kind, func(out string) bool { return len(ourLines(out, kind)) >= n }); err != nil {
+		t.Fatal(err)
+	}
+	return ourLines(s.p.out.String(), kind)[n-1]
+}
+
+// psql runs a query as a database user.
+func (s *session) psql(t testing.TB, srv *pgServer, mode, as, sql string) result {
+	t.Helper()
+	return run(t, s.env(), sql, "psql", "-XAtw", "-v", "ON_ERROR_STOP=1", "-d", srv.dsn(mode, as))
+}
+
+// dsn is how psql finds the server. The number keeps it off IPv6, the name is the
+// principal's.
+func (s *pgServer) dsn(mode, as string) string {
+	dsn := fmt.Sprintf("host=localhost hostaddr=127.0.0.1 port=%d user=%s dbname=db gssencmode=%s sslmode=disable", s.port(), as, mode)
+	if s.svc.name != "postgres" {
+		dsn += " krbsrvname=" + s.svc.name
+	}
+	return dsn
+}
+
+// The flags that libpq asks for, with what MIT adds.
+const (
+	pgPlain = flags.ASC_RET_MUTUAL_AUTH | protect
+	pgEnc   = pgPlain | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT
+)
+
+// TestInteropPSQL_Modes: every way in which psql can mean encryption, with every way in
+// which the server can.
+func TestInteropPSQL_Modes(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	worked(t, "pgd", "psql", "Kerberos", "mutual")
+	worked(t, "pgd", "psql", "Kerberos", "GSSENC")
+	login := r.login(t)
+	for _, c := range []struct {
+		server, client string
+		encrypted      bool
+		text           string // of a client that is refused
+	}{
+		{server: "require", client: "disable", text: "FATAL:  this server wants GSSAPI encryption"},
+		{server: "require", client: "prefer", encrypted: true},
+		{server: "require", client: "require", encrypted: true},
+		{server: "allow", client: "disable"},
+		{server: "allow", client: "prefer", encrypted: true},
+		{server: "allow", client: "require", encrypted: true},
+		{server: "off", client: "disable"},
+		{server: "off", client: "prefer"},
+		{server: "off", client: "require", text: "server doesn't support GSSAPI encryption"},
+	} {
+		t.Run(c.server+","+c.client, func(t *testing.T) {
+			srv := servePGD(t, r, "-encrypt", c.server)
+			res := login.psql(t, srv, c.client, user, "select current_user; select * from pg_stat_gssapi;")
+			if c.text != "" {
+				refusedPSQL(t, srv, res, c.text)
+				return
+			}
+			sealed, want := "f", pgPlain
+			if c.encrypted {
+				sealed, want = "t", pgEnc
+			}
+			if res.code != 0 || res.out != user+"\nt|"+user+"@"+realmName+"|"+sealed+"\n" {
+				t.Errorf("exit %d\n%s", res.code, res.out)
+			}
+			line := srv.logged(t, "login", 1)
+			if line["principal"] != user+"@"+realmName || line["user"] != user || line["database"] != "db" ||
+				line["encrypted"] != strconv.FormatBool(c.encrypted) || flagsOf(line["flags"]) != want {
+				t.Errorf("the server logged %v; want encrypted %v, flags %v", line, c.encrypted, want)
+			}
+			if code := srv.terminate(t); code != 0 {
+				t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
+			}
+		})
+	}
+}
+
+// refusedPSQL: psql could not connect, and says why; nobody was logged in.
+func refusedPSQL(t *testing.T, srv *pgServer, res result, text string) {
+	t.Helper()
+	const badConnection = 2 // psql's exit code
+	if res.code != badConnection || !strings.Contains(res.out, text) {
+		t.Errorf("psql: exit %d, want %d with %q:\n%s", res.code, badConnection, text, res.out)
+	}
+	if in := ourLines(srv.p.out.String(), "login"); len(in) > 0 {
+		t.Errorf("the server logged in %v", in)
+	}
+}
+
+// TestInteropPSQL_Refusals: psql's user is told why, whichever way the tokens go, and
+// the log says more.
+func TestInteropPSQL_Refusals(t *testing.T) {
+	r := theRealm(t, "psql", "faketime")
+	t.Parallel()
+	for _, c := range refusals {
+		if c.replay {
+			continue // psql makes a new token each time
+		}
+		// A server without any key for the services it is for knows that it has none.
+		if c.reason == status.ReasonWrongService {
+			c.reason, c.text = status.ReasonNoKey, "Service key not available"
+		}
+		for _, mode := range []string{"disable", "prefer", "require"} {
+			t.Run(c.name+","+mode, func(t *testing.T) {
+				keytab, login := filepath.Join(t.TempDir(), "keytab"), r.login(t)
+				_, asked := c.prepare(t, r, login, keytab)
+				srv := startPGD(t, r, asked, keytab, "-encrypt", "allow")
+				if c.env != nil {
+					login.extra = c.env()
+				}
+				refusedPSQL(t, srv, login.psql(t, srv, mode, user, "select current_user;"), c.text)
+				line := srv.logged(t, "refused", 1)
+				if c.reason != status.ReasonNone && line["reason"] != c.reason.String() {
+					t.Errorf("the server logged %v; want the reason %v", line, c.reason)
+				}
+				t.Log(line)
+			})
+		}
+	}
+}
+
+// TestInteropPSQL_WrongUser: alice's ticket makes nobody but alice of her.
+func TestInteropPSQL_WrongUser(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	srv, login := servePGD(t, r, "-encrypt", "allow"), r.login(t)
+	for _, as := range []string{"bob", "postgres", "ALICE", user + "@" + realmName} {
+		for _, mode := range []string{"disable", "prefer", "require"} {
+			refusedPSQL(t, srv, login.psql(t, srv, mode, as, "select current_user;"),
+				fmt.Sprintf("FATAL:  GSSAPI authentication failed for user %q", as))
+		}
+	}
+	if line := srv.logged(t, "refused", 1); line["principal"] != user+"@"+realmName || line["user"] != "bob" {
+		t.Errorf("the server logged %v", line)
+	}
+	if res := login.psql(t, srv, "prefer", user, "select current_user;"); res.code != 0 {
+		t.Errorf("the next good client: exit %d\n%s", res.code, res.out)
+	}
+}
+
+// TestInteropPSQL_NoTicket: psql itself sees that it has none.
+func TestInteropPSQL_NoTicket(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	nobody := &session{realm: r, cache: filepath.Join(t.TempDir(), "none")}
+	for _, c := range []struct{ server, mode, text string }{
+		{"allow", "disable", "No Kerberos credentials available"},
+		{"allow", "prefer", "No Kerberos credentials available"},
+		{"allow", "require", "GSSAPI encryption required but was impossible"},
+		{"require", "prefer", "FATAL:  this server wants GSSAPI encryption"},
+	} {
+		srv := servePGD(t, r, "-encrypt", c.server)
+		refusedPSQL(t, srv, nobody.psql(t, srv, c.mode, user, "select current_user;"), c.text)
+	}
+}
+
+// TestInteropPSQL_ETypes: the encryption by each type; packets have other sizes.
+func TestInteropPSQL_ETypes(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	login := r.login(t)
+	for etype := range 4 {
+		etype += 17
+		t.Run(etypes[etype], func(t *testing.T) {
+			svc, keytab := r.service(t, unique("pg"), etype, etype), filepath.Join(t.TempDir(), "keytab")
+			svc.keytab(t, keytab)
+			srv := startPGD(t, r, svc, keytab)
+			longPSQL(t, login, srv, "require")
+		})
+	}
+}
+
+// TestInteropPSQL_Long: the same without encryption, as a control of the queries.
+func TestInteropPSQL_Long(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	longPSQL(t, r.login(t), servePGD(t, r, "-encrypt", "off"), "disable")
+}
+
+// longPSQL has queries and results that take many packets, and such as fill one to the
+// last byte.
+func longPSQL(t *testing.T, login *session, srv *pgServer, mode string) {
+	t.Helper()
+	var sql, want strings.Builder
+	for _, n := range []int{1, 8191, 16000, 16310, 16384, 50_000, 200_000} {
+		x := strings.Repeat("x", n)
+		fmt.Fprintf(&sql, "select length('%s');\nselect repeat('x', %d);\n", x, n)
+		fmt.Fprintf(&want, "%d\n%s\n", n, x)
+	}
+	res := login.psql(t, srv, mode, user, sql.String())
+	if res.code != 0 || res.out != want.String() {
+		t.Errorf("exit %d, %d bytes, want %d; begins with %.200q\n%s", res.code, len(res.out), want.Len(), res.out, srv.p.out)
+	}
+}
+
+// TestInteropPSQL_QueryFails: what is no query here is an error and not the end. \gdesc
+// is of the extended protocol.
+func TestInteropPSQL_QueryFails(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	srv, login := servePGD(t, r), r.login(t)
+	res := login.psql(t, srv, "require", user, `\set ON_ERROR_STOP 0
+drop table students;
+select current_user \gdesc
+select current_user;
+`)
+	simple, extended := "ERROR:  this is no database", "ERROR:  the extended query protocol is not supported here"
+	if res.code != 0 || !strings.Contains(res.out, simple) || !strings.Contains(res.out, extended) || !strings.HasSuffix(res.out, "\n"+user+"\n") {
+		t.Errorf("exit %d\n%s", res.code, res.out)
+	}
+}
+
+// TestInteropPSQL_Spoilt: a token that is none has no KRB-ERROR for an answer. psql
+// shows what it is told instead, which at that point is no ErrorResponse.
+func TestInteropPSQL_Spoilt(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	srv, login := servePGD(t, r), r.login(t)
+	direct := srv.at
+	srv.at = spoil(t, direct)
+	refusedPSQL(t, srv, login.psql(t, srv, "require", user, "select current_user;"), "failed: GSSAPI authentication failed\n")
+	if line := srv.logged(t, "refused", 1); line["reason"] != status.ReasonMalformedToken.String() {
+		t.Errorf("the server logged %v", line)
+	}
+}
+
+// spoil is the port of a relay of one connection, on which the first byte of the first
+// token is another one: it comes behind a GSSENCRequest and a length.
+func spoil(t *testing.T, to int) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		client, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer client.Close()
+		server, err := net.Dial("tcp", address(to))
+		if err != nil {
+			return
+		}
+		defer server.Close()
+		go func() {
+			const before = 8 + 4
+			head := make([]byte, before+1)
+			if n, err := io.ReadFull(client, head[:8]); err == nil {
+				_, _ = server.Write(head[:n])
+			}
+			if _, err := io.ReadFull(client, head[8:]); err != nil {
+				return
+			}
+			head[before]++
+			_, _ = server.Write(head[8:])
+			_, _ = io.Copy(server, client)
+		}()
+		_, _ = io.Copy(client, server)
+	}()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// TestInteropPSQL_Term: at SIGTERM a session that waits is told.
+func TestInteropPSQL_Term(t *testing.T) {
+	r := theRealm(t, "psql")
+	t.Parallel()
+	srv, login := servePGD(t, r), r.login(t)
+	stdin, typed, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer typed.Close()
+	p, err := start(login.env(), stdin, "psql", "-XAtw", "-d", srv.dsn("require", user))
+	stdin.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.stop)
+	srv.logged(t, "login", 1)
+	if code := srv.terminate(t); code != 0 {
+		t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
+	}
+	fmt.Fprintln(typed, "select current_user;") // psql looks at the connection when it has something to send
+	if code, err := p.exit(); code == 0 || err != nil || !strings.Contains(p.out.String(), "FATAL:  terminating connection due to administrator command") {
+		t.Errorf("exit %d, %v\n%s", code, err, p.out)
+	}
+}
