@@ -18,7 +18,8 @@ type Config struct {
 	Acceptor *sspi.Acceptor
 
 	// Context is what is wanted of each login; its PeerAddr is for a Config that
-	// serves one connection. Package is Kerberos, and integrity is always required.
+	// serves one connection. Package is Kerberos; integrity is always required, and
+	// NoErrorTokens always set, since SSH here has no place for them.
 	// AcceptDelegation lets clients forward their credentials: see [Delegated].
 	Context sspi.ContextConfig
 

@@ -48,14 +48,13 @@
 // the client is told nothing of them. That a token was good is reported by
 // sspi.Config.OnEvent and Logger; whether a login came of it, by AuthLogCallback.
 //
-// A client whose clock is wrong is told the time, and may try once more. MIT's
-// clients do not, and x/crypto then ends the connection, where otherwise the client
-// could go on to another method: ContextConfig.NoErrorTokens refuses such a client
-// at once.
+// A refused client may go on to its next attempt or method. OpenSSH tries
+// gssapi-with-mic once for each mechanism that it has, so a login that is refused
+// makes two errors or more, the last of them that only Kerberos is spoken here.
 //
 // # Limits
 //
 // How many connections there may be, and how long a login may take, is the
 // server's to limit, as with any method of SSH: set a deadline on the net.Conn. A
-// login that is under way costs about a kilobyte here, and no goroutine.
+// login that is under way costs about two kilobytes here, and no goroutine.
 package sspissh

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -29,13 +28,14 @@ func TestHalfOpen(t *testing.T) {
 	var wg sync.WaitGroup
 	places := make(chan struct{}, 50) // the listener's queue is not what is tested
 	for range many {
-		// A clock that is wrong makes the server wait for a second token.
-		c := s.initiate("alice", sspitest.Options{ClockOffset: 20 * time.Minute})
+		// In DCE style the server waits for a second token.
+		c := s.initiate("alice", sspitest.Options{DCEStyle: true})
 		c.reply = func([]byte) {
 			standing <- struct{}{}
 			<-places
 			<-release
 		}
+		c.mic = func([]byte) ([]byte, error) { return nil, errGone }
 		places <- struct{}{}
 		wg.Go(func() {
 			if s.dial("alice", with(c)) == nil {
@@ -67,17 +67,19 @@ func TestHalfOpen(t *testing.T) {
 // TestHalfOpen_Memory: what a login that waits for its next token costs, besides
 // the SSH library.
 func TestHalfOpen_Memory(t *testing.T) {
-	const many, most = 1000, 3 << 10
+	const many, most = 1000, 4 << 10
 	s := newSite(t)
-	token, _, err := s.initiate("alice", sspitest.Options{ClockOffset: 20 * time.Minute}).Next(nil)
-	if err != nil {
-		t.Fatal(err)
+	configs, tokens := make([]*ssh.ServerConfig, many), make([][]byte, many)
+	for i := range tokens {
+		var err error
+		if tokens[i], _, err = s.initiate("alice", sspitest.Options{DCEStyle: true}).Next(nil); err != nil {
+			t.Fatal(err)
+		}
 	}
-	configs := make([]*ssh.ServerConfig, many)
 	goroutines, before := runtime.NumGoroutine(), heap()
 	for i := range configs {
 		configs[i] = s.cfg.ServerConfig(s.base)
-		if _, _, more, err := configs[i].GSSAPIWithMICConfig.Server.AcceptSecContext(token); err != nil || !more {
+		if _, _, more, err := configs[i].GSSAPIWithMICConfig.Server.AcceptSecContext(tokens[i]); err != nil || !more {
 			t.Fatal(more, err)
 		}
 	}
@@ -90,6 +92,7 @@ func TestHalfOpen_Memory(t *testing.T) {
 		t.Errorf("%d goroutines, before %d", got, goroutines)
 	}
 	runtime.KeepAlive(configs)
+	runtime.KeepAlive(tokens)
 }
 
 // heap is what is alive.

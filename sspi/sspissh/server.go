@@ -147,6 +147,10 @@ func (s *Server) contextConfig() sspi.ContextConfig {
 	cc := s.cfg.Context
 	cc.Package = sspi.Kerberos
 	cc.Require |= flags.ASC_RET_INTEGRITY // RFC 4462, Section 3.4: else there is no MIC
+	// x/crypto carries no token of a refusal. The one that offers a client whose
+	// clock is wrong another try it would: OpenSSH goes on to its next method then,
+	// and x/crypto, which waits for a token, ends the connection.
+	cc.NoErrorTokens = true
 	return cc
 }
 

@@ -1,6 +1,7 @@
 package sspissh_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strings"
@@ -402,4 +403,19 @@ func TestServer_Redacted(t *testing.T) {
 			t.Errorf("%s: %s", verb, got)
 		}
 	}
+}
+
+// TestConfig_BackendTimeout: a source of keys that hangs does not hang the login.
+func TestConfig_BackendTimeout(t *testing.T) {
+	s := newSite(t)
+	s.cfg.BackendTimeout = 1 // a nanosecond
+	s.cfg.Acceptor = s.acceptorWith(func(c *sspi.Config) {
+		c.Keys = keytab.SourceFunc(func(ctx context.Context) (*keytab.Table, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+	})
+	s.start()
+	o := s.login("alice", s.initiate("alice", sspitest.Options{}))
+	wantReason(t, "a source that hangs", o.attempt(), status.ReasonCanceled, "keys")
 }

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// client is a ssh.GSSAPIClient with a ticket.
+type client struct{ *sspitest.Initiator }
+
+// InitSecContext implements ssh.GSSAPIClient.
+func (c client) InitSecContext(_ string, reply []byte, _ bool) (token []byte, more bool, err error) {
+	token, done, err := c.Next(reply)
+	return token, !done, err
+}
+
+// DeleteSecContext implements ssh.GSSAPIClient.
+func (c client) DeleteSecContext() error { return nil }
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+// start runs the server on a keytab file of the realm. end ends it as SIGTERM does,
+// and returns its log.
+func start(t *testing.T, realm *sspitest.Realm) (addr string, end func() string) {
+	t.Helper()
+	table, err := realm.Service("host/localhost", "HTTP/localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := table.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "keytab")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	kerberos, err := configure(ctx, file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := hostKey("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := new(ssh.ServerConfig)
+	base.AddHostKey(key)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log lines
+	srv := &server{kerberos: kerberos, base: base, log: slog.New(slog.NewTextHandler(&log, nil))}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.serve(ctx, l) }()
+	return l.Addr().String(), func() string {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		return log.b.String()
+	}
+}
+
+// dial logs in alice, with a ticket for service.
+func dial(t *testing.T, addr string, realm *sspitest.Realm, as, service string) (*ssh.Client, error) {
+	t.Helper()
+	i, err := realm.User("alice").Initiate(service, sspitest.Options{Delegate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ssh.Dial("tcp", addr, &ssh.ClientConfig{
+		User: as, Auth: []ssh.AuthMethod{ssh.GSSAPIWithMICAuthMethod(client{i}, "localhost")},
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+	})
+}
+
+func TestSSHD(t *testing.T) {
+	// The replay cache of the process refuses what is older than itself.
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	addr, end := start(t, realm)
+	alice, err := dial(t, addr, realm, "alice", "host/localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		command string
+		code    int
+		want    []string
+	}{
+		{"whoami", 0, []string{"alice\n"}},
+		{"id", 0, []string{"principal: alice@EXAMPLE.COM\n", "delegation: yes\n", "ticket ends: ", "ASC_RET_INTEGRITY"}},
+		{"rm -rf /", 127, []string{"only whoami and id"}},
+	} {
+		session, err := alice.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := session.CombinedOutput(c.command)
+		code := 0
+		if e, ok := err.(*ssh.ExitError); ok {
+			code, err = e.ExitStatus(), nil
+		}
+		if err != nil || code != c.code {
+			t.Errorf("%s: exit %d, %v", c.command, code, err)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(string(out), w) {
+				t.Errorf("%s: no %q in\n%s", c.command, w, out)
+			}
+		}
+	}
+	if out := shell(t, alice); !strings.HasPrefix(out, "Hello, alice.") || !strings.HasSuffix(out, "\r\n") {
+		t.Errorf("%q", out)
+	}
+	alice.Close()
+	if _, err := dial(t, addr, realm, "bob", "host/localhost"); err == nil {
+		t.Error("alice is bob")
+	}
+	if _, err := dial(t, addr, realm, "alice", "HTTP/localhost"); err == nil {
+		t.Error("a ticket for the web server gets in")
+	}
+	log := end()
+	for _, w := range []string{
+		"msg=login", "client=alice@EXAMPLE.COM", "delegated=true",
+		`msg=refused`, `may not log in as \"bob\""`, "reason=wrong-service",
+	} {
+		if !strings.Contains(log, w) {
+			t.Errorf("no %s in\n%s", w, log)
+		}
+	}
+	if n := strings.Count(log, "\n"); n != 3 {
+		t.Errorf("%d lines for three connections:\n%s", n, log)
+	}
+}
+
+// shell asks for a terminal and a shell, and returns what it says.
+func shell(t *testing.T, c *ssh.Client) string {
+	t.Helper()
+	session, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	session.Stdout = &out
+	if err := session.RequestPty("xterm", 24, 80, nil); err != nil {
+		t.Error(err)
+	}
+	if err := session.Shell(); err != nil {
+		t.Error(err)
+	}
+	if err := session.Wait(); err != nil {
+		t.Error(err)
+	}
+	return out.String()
+}
+
+// TestRun_Refused: what is wrong on the command line, or in a file, ends the
+// program before it listens.
+func TestRun_Refused(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, []byte{5, 2}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"-keytab", filepath.Join(t.TempDir(), "none")},
+		{"-keytab", empty},
+		{"-keytab", empty, "-realm", "R", "-hostkey", empty},
+		{"more"},
+	} {
+		if err := run(t.Context(), args); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
