@@ -172,7 +172,7 @@ func (s *session) loggedIn(m message, challenge []byte) error {
 	}
 	s.who = &identity{peer: exchange.Peer(), mechanism: mechanism, layer: layer.String()}
 	s.srv.log.Info("login", "peer", s.raw.RemoteAddr().String(), "client", s.who.peer.Client.String(),
-		"mechanism", mechanism, "layer", s.who.layer, "tls", s.secure, "authzid", exchange.AuthorizationID())
+		"mechanism", mechanism, "layer", s.who.layer, "tls", s.secure, "bound", s.who.peer.Binding == sspi.BindingMatched, "authzid", exchange.AuthorizationID())
 	if err := s.answer(m, result{}, credentials(challenge)...); err != nil {
 		return err
 	}
@@ -184,7 +184,10 @@ func (s *session) loggedIn(m message, challenge []byte) error {
 
 // policy is what a bind is accepted by.
 func (s *session) policy() sspisasl.Config {
-	c := sspisasl.Config{Acceptor: s.srv.acceptor, Layers: s.srv.layers, SuccessData: true, Authorize: authorize}
+	c := sspisasl.Config{
+		Acceptor: s.srv.acceptor, Layers: s.srv.layers, SuccessData: true, Authorize: authorize,
+		MaxBuffer: maxPDU + 1<<10, // OpenLDAP sends a PDU in one piece if it is not told otherwise, as with GSS-SPNEGO
+	}
 	if s.secure {
 		c.Layers |= sspisasl.NoLayer // TLS protects what follows
 		c.Context.ChannelBindings = s.srv.bindings

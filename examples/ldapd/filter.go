@@ -31,8 +31,8 @@ const (
 )
 
 // match says what the filter p says about e. What it compares by other rules than
-// equality is undefined, as are attributes that e has not; an entry is found if
-// the whole is true. How deep filters nest is bounded by walk.
+// equality is undefined; an entry is found if the whole is true. How deep filters
+// nest is bounded by walk.
 func match(p *ber.Packet, e entry) (truth, error) {
 	if p.ClassType != ber.ClassContext {
 		return isFalse, malformed("a bad filter")
@@ -115,7 +115,7 @@ func (e entry) find(name string) *attribute {
 func (e entry) has(name, value string) truth {
 	a := e.find(name)
 	if a == nil {
-		return isUndefined
+		return isFalse
 	}
 	for _, v := range a.values {
 		if strings.EqualFold(v, value) {

@@ -23,7 +23,7 @@ func assertion(kind ber.Tag, name, value string) *ber.Packet {
 func TestMatch(t *testing.T) {
 	e := entry{attributes: []attribute{{name: "objectClass", values: []string{"top", "person"}}, {name: "cn", values: []string{"Alice"}}}}
 	yes, no := present("CN"), present("sn")
-	unknown := assertion(filterEquality, "sn", "x")
+	unknown := assertion(filterGreater, "cn", "x")
 	for name, c := range map[string]struct {
 		filter *ber.Packet
 		want   truth
@@ -32,7 +32,7 @@ func TestMatch(t *testing.T) {
 		"absent":                {no, isFalse},
 		"equal":                 {assertion(filterEquality, "objectclass", "PERSON"), isTrue},
 		"not equal":             {assertion(filterEquality, "cn", "bob"), isFalse},
-		"equal, absent":         {unknown, isUndefined},
+		"equal, absent":         {assertion(filterEquality, "sn", "x"), isFalse},
 		"not":                   {choice(filterNot, yes), isFalse},
 		"not absent":            {choice(filterNot, no), isTrue},
 		"not unknown":           {choice(filterNot, unknown), isUndefined},
