@@ -92,20 +92,24 @@ func (c *Context) errorToken(in *inbound, err error) (token []byte, again bool) 
 		return nil, false
 	}
 	again = isClockTrouble(err) && !c.retried
-	token = c.krbError(in, err, again)
+	token = c.krbError(in, err, again, false)
 	again = again && len(token) > 0
 	if in.enclosed {
+		if len(token) == 0 { // in SPNEGO everybody waits, but not everybody could go on
+			token = c.krbError(in, err, false, true)
+		}
 		token = in.refusal(token, again)
 	}
 	return token, again
 }
 
-// krbError is empty for a token in which there is no AP-REQ.
-func (c *Context) krbError(in *inbound, err error, again bool) []byte {
+// krbError is empty for a token in which there is no AP-REQ, and unless always is
+// set for a client that does not wait for an AP-REP.
+func (c *Context) krbError(in *inbound, err error, again, always bool) []byte {
 	if in.message == nil {
 		return nil
 	}
-	e := reply.Error{Err: err, Now: in.now, Retry: again, Always: in.enclosed}
+	e := reply.Error{Err: err, Now: in.now, Retry: again, Always: always}
 	var refused *authenticator.Refused
 	if errors.As(err, &refused) {
 		e.Asked = refused.Flags

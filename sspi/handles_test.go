@@ -11,7 +11,7 @@ import (
 )
 
 func TestCTX_4_AfterDelete(t *testing.T) {
-	for _, state := range []string{"new", "retry", "third leg", "established", "failed first", "failed later", "closed"} {
+	for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC", "established", "failed first", "failed later", "closed"} {
 		t.Run(state, func(t *testing.T) {
 			s := newSite(t)
 			x := inState[state](t, s)
@@ -186,7 +186,7 @@ func TestHandles_NoExchange(t *testing.T) {
 			if l.attr != 0 || l.stamp != untouchedStamp {
 				t.Errorf("outputs %v %v", l.attr, l.stamp)
 			}
-			for _, state := range []string{"retry", "third leg"} {
+			for _, state := range []string{"retry", "third leg", "negotiating", "MIC"} {
 				x := inState[state](t, s)
 				l := s.second(x.handle, x.due)
 				row.change(l)

@@ -283,7 +283,9 @@ func TestPARSE_9_NegTokenRespFirst(t *testing.T) {
 		"raw Kerberos":          func(n *krbtest.Negotiation) []byte { return s.request().Token() },
 		"a bare AP-REQ":         func(n *krbtest.Negotiation) []byte { return s.request(dce).Token() },
 		"nothing":               func(n *krbtest.Negotiation) []byte { return nil },
-		"an empty response":     func(n *krbtest.Negotiation) []byte { return (&krbtest.NegTokenResp{State: krbtest.NegIncomplete}).Bytes() },
+		"an empty response": func(n *krbtest.Negotiation) []byte {
+			return (&krbtest.NegTokenResp{State: krbtest.NegIncomplete}).Bytes()
+		},
 		"a rejection": func(n *krbtest.Negotiation) []byte {
 			return (&krbtest.NegTokenResp{State: krbtest.NegReject, Token: s.request().Token()}).Bytes()
 		},
@@ -363,6 +365,18 @@ func TestNegotiate_Skew(t *testing.T) {
 		if status.ReasonOf(err) != status.ReasonClockSkew || parseErr != nil || r.State != krbtest.NegReject || r.Mechanism != nil {
 			t.Errorf("the second: %v, %+v", err, r)
 		}
+	}
+}
+
+// TestNegotiate_SkewOneWay: a client that does not wait for an AP-REP could not go on,
+// and is told the time in a rejection.
+func TestNegotiate_SkewOneWay(t *testing.T) {
+	s := newSite(t)
+	c := s.acceptor.NewContext(sspi.ContextConfig{})
+	_, err := negotiate(s.client(onlyKerberos, late, oneWay), c)
+	var told *krbtest.Error
+	if status.ReasonOf(err) != status.ReasonClockSkew || !errors.As(err, &told) || told.ErrorCode != 37 || len(told.EData) > 0 {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestQuery_EveryNumber(t *testing.T) {
 // answer is the rule: the handle first, then the attribute, then the buffer.
 func answer(state string, known int, right bool) status.Code {
 	switch state {
-	case "new", "retry", "third leg", "established":
+	case "new", "retry", "third leg", "negotiating", "MIC", "established":
 	default:
 		return status.SEC_E_INVALID_HANDLE
 	}
@@ -153,7 +153,7 @@ func TestQuery_StartTime(t *testing.T) {
 }
 
 func TestQuery_NegotiationInProgress(t *testing.T) {
-	for _, state := range []string{"new", "retry", "third leg"} {
+	for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC"} {
 		x := inState[state](t, newSite(t))
 		got := query[sspi.SecPkgContext_NegotiationInfo](t, *x.handle, sspi.SECPKG_ATTR_NEGOTIATION_INFO)
 		if got.NegotiationState != sspi.SECPKG_NEGOTIATION_IN_PROGRESS {

@@ -98,7 +98,7 @@ func TestCTX_1_PeerOutlivesClose(t *testing.T) {
 
 // TestCTX_1_CloseBeforeSuccess: whatever token comes then.
 func TestCTX_1_CloseBeforeSuccess(t *testing.T) {
-	for _, state := range []string{"new", "retry", "third leg", "failed"} {
+	for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC", "failed"} {
 		t.Run(state, func(t *testing.T) {
 			c, x := contextIn(t, state)
 			failed := c.Err()

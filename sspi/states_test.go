@@ -45,6 +45,37 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 		}
 		return standing{&l.handle, client, third}
 	},
+	"negotiating": func(t *testing.T, s *site) standing { // SPNEGO: Kerberos was asked for
+		n := s.client(onlyKerberos)
+		n.NoToken = true
+		token, _, _ := n.Next(nil)
+		l := s.first(token)
+		h := s.acceptor.CredHandle(sspi.Negotiate)
+		l.cred = &h
+		wantCode(t, "a list", l.call(), status.SEC_I_CONTINUE_NEEDED)
+		token, _, err := n.Next(l.reply())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return standing{handle: &l.handle, due: token}
+	},
+	"MIC": func(t *testing.T, s *site) standing { // SPNEGO: only the client's MIC is missing
+		n := s.client(ntlmFirst)
+		h := s.acceptor.CredHandle(sspi.Negotiate)
+		token, _, _ := n.Next(nil)
+		l := s.first(token)
+		l.cred = &h
+		wantCode(t, "NTLM's token", l.call(), status.SEC_I_CONTINUE_NEEDED)
+		token, _, _ = n.Next(l.reply())
+		half := l.handle
+		l = s.second(&half, token)
+		wantCode(t, "the AP-REQ", l.call(), status.SEC_I_CONTINUE_NEEDED)
+		token, _, err := n.Next(l.reply())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return standing{&l.handle, n.Kerberos, token}
+	},
 	"established": func(t *testing.T, s *site) standing {
 		h, client := s.establish(t)
 		return standing{&h, client, s.request().Token()}
@@ -75,7 +106,7 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 }
 
 // stateNames are the columns of the tables below.
-var stateNames = []string{"nil", "zero", "new", "retry", "third leg", "established", "failed first", "failed later", "closed", "deleted"}
+var stateNames = []string{"nil", "zero", "new", "retry", "third leg", "negotiating", "MIC", "established", "failed first", "failed later", "closed", "deleted"}
 
 const (
 	good  = status.SEC_E_OK
@@ -88,7 +119,7 @@ const (
 var everyCall = []struct {
 	name string
 	call func(s *site, x standing) status.Code
-	want [10]status.Code
+	want [12]status.Code
 }{
 	{"AcceptSecurityContext", func(s *site, x standing) status.Code {
 		l := s.first(x.due)
@@ -96,13 +127,13 @@ var everyCall = []struct {
 			l.handle = *x.handle
 		}
 		return l.call()
-	}, [10]status.Code{good, bad, good, good, good, order, bad, bad, bad, bad}},
+	}, [12]status.Code{good, bad, good, good, good, good, good, order, bad, bad, bad, bad}},
 	{"CompleteAuthToken", func(s *site, x standing) status.Code {
 		return sspi.CompleteAuthToken(x.handle, room(100))
-	}, [10]status.Code{bad, bad, unsup, unsup, unsup, unsup, bad, bad, bad, bad}},
+	}, [12]status.Code{bad, bad, unsup, unsup, unsup, unsup, unsup, unsup, bad, bad, bad, bad}},
 	{"QueryContextAttributes of the package", func(s *site, x standing) status.Code {
 		return sspi.QueryContextAttributes(x.handle, sspi.SECPKG_ATTR_PACKAGE_INFO, new(sspi.SecPkgContext_PackageInfo))
-	}, [10]status.Code{bad, bad, good, good, good, good, bad, bad, bad, bad}},
+	}, [12]status.Code{bad, bad, good, good, good, good, good, good, bad, bad, bad, bad}},
 	{"QueryContextAttributes of the context", func(s *site, x standing) status.Code {
 		return sspi.QueryContextAttributes(x.handle, sspi.SECPKG_ATTR_NAMES, new(sspi.SecPkgContext_Names))
 	}, onlyEstablished},
@@ -120,10 +151,10 @@ var everyCall = []struct {
 	}, onlyEstablished},
 	{"DeleteSecurityContext", func(s *site, x standing) status.Code {
 		return sspi.DeleteSecurityContext(x.handle)
-	}, [10]status.Code{bad, bad, good, good, good, good, good, good, good, bad}},
+	}, [12]status.Code{bad, bad, good, good, good, good, good, good, good, good, good, bad}},
 }
 
-var onlyEstablished = [10]status.Code{bad, bad, bad, bad, bad, good, bad, bad, bad, bad}
+var onlyEstablished = [12]status.Code{bad, bad, bad, bad, bad, bad, bad, good, bad, bad, bad, bad}
 
 func (x standing) mic(text string) []byte {
 	if x.client == nil {
@@ -174,7 +205,7 @@ func TestCTX_1_ARefusedCallChangesNothing(t *testing.T) {
 		if row.name == "AcceptSecurityContext" || row.name == "DeleteSecurityContext" {
 			continue // the next states
 		}
-		for _, state := range []string{"new", "retry", "third leg"} {
+		for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC"} {
 			t.Run(row.name+"/"+state, func(t *testing.T) {
 				s := newSite(t)
 				x := inState[state](t, s)
@@ -187,7 +218,7 @@ func TestCTX_1_ARefusedCallChangesNothing(t *testing.T) {
 }
 
 func TestCTX_2_NothingBeforeSuccess(t *testing.T) {
-	for _, state := range []string{"new", "retry", "third leg", "failed first", "failed later"} {
+	for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC", "failed first", "failed later"} {
 		t.Run(state, func(t *testing.T) {
 			s := newSite(t)
 			x := inState[state](t, s)
