@@ -25,8 +25,8 @@
 // made with it uses that one. What accepts a login has to remember it from token
 // to token, so the logins of two connections would meet in it. Therefore
 // [Config.ServerConfig] makes a copy of the ServerConfig for each connection,
-// which is cheap. A [Server] that is used by two connections all the same notices,
-// lets neither in, and refuses everybody from then on.
+// which is cheap. A [Server] that is used by a second connection all the same notices,
+// ends what is under way, and refuses everybody from then on.
 //
 // # What is checked
 //
