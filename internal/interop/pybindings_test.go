@@ -33,6 +33,7 @@ var bindingCases = []bindingCase{
 }
 
 func TestInteropPython_Bindings(t *testing.T) {
+	worked(t, "sspi", "python3-gssapi", "Kerberos", "channel bindings")
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
 	svc := r.service(t, unique("bound"), 18, 18)
