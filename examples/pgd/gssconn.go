@@ -96,7 +96,6 @@ func (g *gssConn) Read(b []byte) (int, error) {
 		return 0, g.readErr
 	}
 	n := copy(b, g.opened)
-	clear(g.opened[:n])
 	g.opened = g.opened[n:]
 	return n, nil
 }

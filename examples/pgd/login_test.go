@@ -191,6 +191,22 @@ func TestLogin_Refused(t *testing.T) {
 	w.login("alice")
 }
 
+// TestLogin_TooLong: a length alone is enough to be refused.
+func TestLogin_TooLong(t *testing.T) {
+	w := serve(t, allowEncryption)
+	p := w.dial()
+	p.startup("alice")
+	expect[*pgproto3.AuthenticationGSS](p)
+	p.write([]byte{'p', 0, 0x10, 0, 0})
+	p.refused("08P01", "invalid message")
+
+	p = w.dial()
+	p.ask(&pgproto3.GSSEncRequest{}, 'G')
+	p.write([]byte{0, 0x10, 0, 0})
+	p.closed()
+	w.log.await(t, "msg=refused", "a packet of 1048576 bytes")
+}
+
 // text reads everything to the end.
 func (p *peer) text(want string) {
 	p.t.Helper()

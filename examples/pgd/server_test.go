@@ -155,34 +155,54 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // TestServer_StopUnread: a client that does not take its answer does not keep the
 // server from ending.
 func TestServer_StopUnread(t *testing.T) {
+	_, stop := stuck(t, 50*time.Millisecond, &pgproto3.Query{String: "select repeat('x', 1000000)"})
+	stop()
+}
+
+// TestServer_StopPipelined: the answer that is under way is finished, and what waits
+// behind it is not begun.
+func TestServer_StopPipelined(t *testing.T) {
+	query := &pgproto3.Query{String: "select repeat('x', 100000)"}
+	p, stop := stuck(t, patience, query, query)
+	if got := p.untilReady(); len(got) != 2 { // the first message of it was read
+		t.Errorf("%d messages", len(got))
+	}
+	p.refused("57P01", "administrator")
+	stop()
+}
+
+// stuck is a session in which the first answer is half written when the server is
+// told to end. stop waits for that end.
+func stuck(t *testing.T, grace time.Duration, messages ...pgproto3.FrontendMessage) (p *peer, stop func()) {
+	t.Helper()
 	w := serve(t, allowEncryption)
 	s := newServer(w.server.acceptor, allowEncryption, w.server.log)
-	s.grace = 50 * time.Millisecond
+	s.grace = grace
 	l := make(pipes, 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.serve(ctx, &closeOnce{Listener: l}) }()
+	stop = sync.OnceFunc(func() {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Error("the server does not end")
+		}
+	})
 	conn, other := net.Pipe()
 	l <- other
-	defer conn.Close()
-	p := &peer{t, conn, pgproto3.NewFrontend(conn, conn)}
+	t.Cleanup(func() { cancel(); conn.Close(); stop() })
+	p = &peer{t, conn, pgproto3.NewFrontend(conn, conn)}
 	p.startup("alice")
 	p.gss(w.initiate("alice", sspitest.Options{}))
 	p.in()
-	p.send(&pgproto3.Query{String: "select repeat('x', 1000000)"})
-	if _, err := p.conn.Read(make([]byte, 1)); err != nil { // the first byte of it
-		t.Fatal(err)
-	}
+	p.send(messages...)
+	expect[*pgproto3.RowDescription](p)
 	cancel()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(patience):
-		t.Error("the server does not end")
-	}
+	return p, stop
 }
 
 // closeOnce is a listener that may be closed again, as those of net may.

@@ -35,7 +35,6 @@ func (c *client) session() *session {
 // run talks to the client until either side ends.
 func (s *session) run(ctx context.Context) {
 	s.backend.SetMaxBodyLen(maxMessage)
-	s.base.within(replyTime)
 	s.greet()
 	if err := s.talk(ctx); err != nil {
 		s.bye(ctx, err)
