@@ -1,6 +1,9 @@
-// Package interop holds the tests against other people's Kerberos: MIT's KDC,
-// MIT's gss-client, Debian's python3-gssapi, Heimdal's library and gokrb5's
-// client, each as it comes from its distribution.
+// Package interop holds the tests against other people's Kerberos, each as it comes
+// from its distribution: MIT's KDC and gss-client, python3-gssapi with and without
+// gss-ntlmssp, Heimdal's library, Java's JGSS and HttpURLConnection, gokrb5's client;
+// and, against the examples of this repository, curl, Chromium, OpenSSH, OpenLDAP's
+// tools and psql. A run in which everything passed writes the README's table of
+// clients, with -update, or checks it.
 //
 // Each run makes realms of its own in temporary directories, on free ports of the
 // loopback interface, and reads no configuration, keytab or credentials of the
