@@ -85,7 +85,8 @@ func refusalCode(err error) int {
 // scheme, or none, leaves c as it is. NTLM and Kerberos as schemes are refused: they
 // were not offered.
 //
-// Of a token longer than the acceptor's MaxToken nothing is decoded.
+// A token comes in one piece: Negotiate's fragments, which other protocols need, are
+// refused. Of a token longer than the acceptor's MaxToken nothing is decoded.
 func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	token, err := tokenOf(authorization, c.MaxToken())
 	switch {
@@ -96,6 +97,8 @@ func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	}
 	reply, peer, err := c.Accept(ctx, token)
 	switch {
+	case err == sspi.ErrContinue && len(reply) == 0:
+		return refused(nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the token in the Authorization field is cut"})
 	case err == sspi.ErrContinue:
 		return Result{Outcome: Continued, Header: challenge(reply)}
 	case err != nil:

@@ -1,0 +1,195 @@
+package sspihttp_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspihttp"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// several are logins that need more than one request.
+var several = map[string]sspitest.Options{
+	"DCE style":           {DCEStyle: true},
+	"DCE style in SPNEGO": {DCEStyle: true, SPNEGO: true},
+	"wrong clock":         {ClockOffset: time.Hour, RetrySkew: true},
+}
+
+// TestConnection_SeveralLegs: an exchange goes on with the next request of its
+// connection.
+func TestConnection_SeveralLegs(t *testing.T) {
+	for name, o := range several {
+		s := open(t, nil)
+		c, i := s.dial(t), s.client(t, "alice", o)
+		a := c.get(t, next(t, i, ""))
+		a.check(t, name, 401, "")
+		if res := s.last(t); res.Outcome != sspihttp.Continued || res.Peer != nil || res.Err != nil {
+			t.Errorf("%s: told %+v", name, res)
+		}
+		c.get(t, next(t, i, a.token(t))).check(t, name, 200, "alice@EXAMPLE.COM, 0 bytes")
+		c.get(t).check(t, name+", afterwards", 401, "")
+	}
+}
+
+// TestConnection_SecondLegElsewhere: the second leg on another connection is refused,
+// and does not disturb the exchange on its own.
+func TestConnection_SecondLegElsewhere(t *testing.T) {
+	for _, name := range []string{"DCE style", "DCE style in SPNEGO"} {
+		s := open(t, nil)
+		c, i := s.dial(t), s.client(t, "alice", several[name])
+		second := next(t, i, c.get(t, next(t, i, "")).token(t))
+		s.get(t, second).check(t, name+", elsewhere", 401, "")
+		if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) == status.ReasonNone {
+			t.Errorf("%s: told %+v", name, res)
+		}
+		c.get(t, second).check(t, name+", where it belongs", 200, "alice@EXAMPLE.COM, 0 bytes")
+	}
+}
+
+// TestConnection_Interrupted: a request that does not go on with the exchange ends
+// it, whatever it has. The client must begin again, and can.
+func TestConnection_Interrupted(t *testing.T) {
+	for name, between := range map[string]func(s *site) (field string, code int){
+		"nothing":        func(*site) (string, int) { return "", 401 },
+		"another scheme": func(*site) (string, int) { return "Basic YTpi", 401 },
+		"rubbish":        func(*site) (string, int) { return "Negotiate %", 401 },
+		"another login":  func(s *site) (string, int) { return s.login(t, "bob", sspitest.Options{}), 401 },
+	} {
+		s := open(t, nil)
+		c, i := s.dial(t), s.client(t, "alice", sspitest.Options{DCEStyle: true})
+		second := next(t, i, c.get(t, next(t, i, "")).token(t))
+		field, code := between(s)
+		c.get(t, field).check(t, name, code, "")
+		c.get(t, second).check(t, "after "+name, 401, "")
+		c.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "again", 200, "alice@EXAMPLE.COM, 0 bytes")
+	}
+}
+
+// TestConnection_Pipelined: requests that were sent before the answer are served in
+// order, each by what it has itself.
+func TestConnection_Pipelined(t *testing.T) {
+	s := open(t, nil)
+	c, i := s.dial(t), s.client(t, "alice", sspitest.Options{DCEStyle: true})
+	c.send(t, next(t, i, ""))
+	c.send(t)                                          // ends the exchange
+	c.send(t, s.login(t, "bob", sspitest.Options{}))   // has nothing to do with it
+	c.send(t, s.login(t, "carol", sspitest.Options{})) // nor with bob
+	first := c.receive(t)
+	first.check(t, "first", 401, "")
+	c.receive(t).check(t, "no login", 401, "")
+	c.receive(t).check(t, "bob", 200, "bob@EXAMPLE.COM, 0 bytes")
+	c.receive(t).check(t, "carol", 200, "carol@EXAMPLE.COM, 0 bytes")
+	c.get(t, next(t, i, first.token(t))).check(t, "too late", 401, "")
+}
+
+// TestConnection_NotInstalled: without ConnContext one request is all there is.
+func TestConnection_NotInstalled(t *testing.T) {
+	s := build(t, nil)
+	s.srv.Config.ConnContext = nil
+	s.srv.Start()
+	for name, o := range several {
+		c := s.dial(t)
+		a := c.get(t, s.login(t, "alice", o))
+		a.check(t, name, 401, "")
+		if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) != status.ReasonUnsupported ||
+			!strings.Contains(res.Err.Error(), "ConnContext") || !slices.Equal(a.authenticate, []string{"Negotiate"}) {
+			t.Errorf("%s: %q, told %+v", name, a.authenticate, res)
+		}
+		c.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "one leg", 200, "alice@EXAMPLE.COM, 0 bytes")
+	}
+}
+
+// TestConnection_HTTP2: one leg works, and more are refused with a reason.
+func TestConnection_HTTP2(t *testing.T) {
+	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnection = true })
+	s.srv.EnableHTTP2 = true
+	s.srv.StartTLS()
+	get := func(field string) answer {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", s.srv.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if field != "" {
+			r.Header.Set("Authorization", field)
+		}
+		res, err := s.srv.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := read(t, res)
+		if a.proto != "HTTP/2.0" {
+			t.Fatal(a.proto)
+		}
+		return a
+	}
+	a := get(s.login(t, "alice", sspitest.Options{SPNEGO: true}))
+	a.check(t, "one leg", 200, "alice@EXAMPLE.COM, 0 bytes")
+	a.token(t)
+	get("").check(t, "the connection is nobody's", 401, "")
+	for name, o := range several {
+		get(s.login(t, "alice", o)).check(t, name, 401, "")
+		if res := s.last(t); status.ReasonOf(res.Err) != status.ReasonUnsupported || !strings.Contains(res.Err.Error(), "HTTP/2") {
+			t.Errorf("%s: told %+v", name, res)
+		}
+	}
+}
+
+// TestPerConnection: after a login, requests without one are of the same client, on
+// this connection and on no other.
+func TestPerConnection(t *testing.T) {
+	s := open(t, func(cfg *sspihttp.Config) {
+		cfg.PerConnection = true
+		cfg.Authorize = func(r *http.Request, p *sspi.Peer) error {
+			if r.URL.Path == "/" && p.Client.Name() == "mallory" {
+				return sspihttp.ErrFallback
+			}
+			return nil
+		}
+	})
+	c := s.dial(t)
+	c.get(t).check(t, "before", 401, "")
+	for range 2 {
+		c.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "login", 200, "alice@EXAMPLE.COM, 0 bytes")
+		c.get(t).check(t, "after", 200, "alice@EXAMPLE.COM, 0 bytes")
+		c.get(t, "Basic YTpi").check(t, "another scheme", 200, "alice@EXAMPLE.COM, 0 bytes")
+		s.get(t).check(t, "another connection", 401, "")
+	}
+	c.get(t, s.login(t, "bob", sspitest.Options{})).check(t, "another client", 200, "bob@EXAMPLE.COM, 0 bytes")
+	c.get(t).check(t, "after", 200, "bob@EXAMPLE.COM, 0 bytes")
+	c.get(t, "Negotiate %").check(t, "rubbish", 401, "")
+	c.get(t).check(t, "after rubbish", 401, "")
+	c.get(t, s.login(t, "mallory", sspitest.Options{})).check(t, "who may not", 403, "")
+	c.get(t).check(t, "after who may not", 401, "")
+	i := s.client(t, "carol", sspitest.Options{DCEStyle: true})
+	c.get(t, next(t, i, c.get(t, next(t, i, "")).token(t))).check(t, "two legs", 200, "carol@EXAMPLE.COM, 0 bytes")
+	c.get(t).check(t, "after two legs", 200, "carol@EXAMPLE.COM, 0 bytes")
+}
+
+// TestConnection_TwoMiddlewares: what one put into the connection is not the other's.
+func TestConnection_TwoMiddlewares(t *testing.T) {
+	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnection = true })
+	other := build(t, func(cfg *sspihttp.Config) { cfg.PerConnection = true })
+	one, two := s.m.Wrap(http.HandlerFunc(greet)), other.m.Wrap(http.HandlerFunc(greet))
+	ctx := s.m.ConnContext(t.Context(), nil)
+	if other.m.ConnContext(ctx, nil) != ctx {
+		t.Error("a second ConnContext hides the first's place")
+	}
+	get := func(h http.Handler, field string) answer {
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+		r.Header.Set("Authorization", field)
+		h.ServeHTTP(w, r)
+		return read(t, w.Result())
+	}
+	get(one, s.login(t, "alice", sspitest.Options{})).check(t, "one", 200, "alice@EXAMPLE.COM, 0 bytes")
+	get(two, "").check(t, "two", 401, "")
+	i := s.client(t, "alice", sspitest.Options{DCEStyle: true})
+	second := next(t, i, get(one, next(t, i, "")).token(t))
+	get(two, second).check(t, "two, with the second leg", 401, "")
+	get(one, second).check(t, "one, after it", 401, "")
+}

@@ -1,0 +1,82 @@
+package sspihttp_test
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// goroutines waits until no more than n are left.
+func goroutines(t *testing.T, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > n; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), n)
+		}
+	}
+}
+
+// heap is what is in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestFlood_HalfOpen: a thousand clients begin and do not go on. A good client gets
+// in among them; when they have gone, nothing of theirs is left.
+func TestFlood_HalfOpen(t *testing.T) {
+	const n = 1000
+	s := open(t, nil)
+	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "before", 200, "")
+	before, heapBefore := runtime.NumGoroutine(), heap()
+	o := sspitest.Options{DCEStyle: true, SPNEGO: true}
+	var open []*connection
+	var last *sspitest.Initiator
+	var field string
+	for range n {
+		c := s.dial(t)
+		open = append(open, c)
+		last = s.client(t, "alice", o)
+		a := c.get(t, next(t, last, ""))
+		a.check(t, "begin", 401, "")
+		field = a.token(t)
+	}
+	// What net/http and this test keep of a connection is in it too.
+	if grown := heap() - heapBefore; grown > n*64<<10 {
+		t.Errorf("%d KiB for each that is half open", grown/n>>10)
+	}
+	s.get(t, s.login(t, "bob", sspitest.Options{})).check(t, "a good client", 200, "bob@EXAMPLE.COM, 0 bytes")
+	open[n-1].get(t, next(t, last, field)).check(t, "one goes on", 200, "alice@EXAMPLE.COM, 0 bytes")
+	for _, c := range open {
+		c.Close()
+	}
+	goroutines(t, before)
+	s.get(t, s.login(t, "bob", sspitest.Options{})).check(t, "afterwards", 200, "bob@EXAMPLE.COM, 0 bytes")
+}
+
+// TestFlood_Gone: clients that go away in the middle of a header, before they read
+// the answer, and between two legs.
+func TestFlood_Gone(t *testing.T) {
+	s := open(t, nil)
+	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "before", 200, "")
+	before := runtime.NumGoroutine()
+	for range 50 {
+		c := s.dial(t)
+		if _, err := c.Write([]byte("GET / HTTP/1.1\r\nHost: www.example.com\r\nAuthorization: Negotiate YII")); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		c = s.dial(t)
+		c.send(t, s.login(t, "alice", sspitest.Options{DCEStyle: true}))
+		c.Close()
+		c = s.dial(t)
+		c.get(t, s.login(t, "alice", sspitest.Options{DCEStyle: true})).check(t, "begin", 401, "")
+		c.Close()
+	}
+	goroutines(t, before)
+	s.get(t, s.login(t, "bob", sspitest.Options{})).check(t, "afterwards", 200, "bob@EXAMPLE.COM, 0 bytes")
+}

@@ -1,0 +1,294 @@
+package sspihttp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspihttp"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+func TestNew_Argument(t *testing.T) {
+	if m, err := sspihttp.New(sspihttp.Config{}); m != nil || status.ReasonOf(err) != status.ReasonArgument {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
+// TestWrap is what each kind of request gets.
+func TestWrap(t *testing.T) {
+	for name, o := range map[string]sspitest.Options{
+		"Kerberos": {}, "SPNEGO": {SPNEGO: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, nil)
+			c := s.dial(t)
+			a := c.get(t)
+			a.check(t, "no login", 401, "Unauthorized\n")
+			if len(a.authenticate) != 1 || a.authenticate[0] != "Negotiate" || s.count() != 0 {
+				t.Errorf("no login: %q, %d told", a.authenticate, s.count())
+			}
+			i := s.client(t, "alice", o)
+			field := next(t, i, "")
+			a = c.get(t, field)
+			a.check(t, "login", 200, "alice@EXAMPLE.COM, 0 bytes")
+			next(t, i, a.token(t)) // the client believes the server
+			if res := s.last(t); res.Outcome != sspihttp.Accepted || res.Peer.Client.String() != "alice@EXAMPLE.COM" {
+				t.Errorf("told %+v", res)
+			}
+			c.get(t).check(t, "no login, after one", 401, "")
+			c.get(t, field).check(t, "the login again", 401, "")
+			if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) != status.ReasonReplay {
+				t.Errorf("the login again: told %+v", res)
+			}
+			s.get(t, field).check(t, "the login on another connection", 401, "")
+			if got := status.ReasonOf(s.last(t).Err); got != status.ReasonReplay {
+				t.Errorf("the login on another connection: %v", got)
+			}
+			c.get(t, s.login(t, "bob", o)).check(t, "another client on the connection", 200, "bob@EXAMPLE.COM, 0 bytes")
+		})
+	}
+}
+
+// TestWrap_Refused: what does not let in, and that the next good client gets in on
+// the same connection.
+func TestWrap_Refused(t *testing.T) {
+	s := open(t, nil)
+	for _, c := range []struct {
+		name   string
+		fields []string
+		reason status.Reason
+	}{
+		{"NTLM", []string{"Negotiate " + ntlm}, status.ReasonNTLM},
+		{"NTLM as a scheme", []string{"NTLM " + ntlm}, status.ReasonNTLM},
+		{"rubbish", []string{"Negotiate %%%%"}, status.ReasonMalformedToken},
+		{"two fields", []string{s.login(t, "alice", sspitest.Options{}), s.login(t, "alice", sspitest.Options{})}, status.ReasonMalformedToken},
+		{"two schemes", []string{"Basic YWxpY2U6c2VjcmV0", s.login(t, "alice", sspitest.Options{})}, status.ReasonMalformedToken},
+		{"half a token", []string{s.login(t, "alice", sspitest.Options{SPNEGO: true})[:810]}, status.ReasonMalformedToken},
+		{"too long", []string{"Negotiate " + strings.Repeat("A", 500_000)}, status.ReasonTokenTooLong},
+	} {
+		conn := s.dial(t)
+		a := conn.get(t, c.fields...)
+		a.check(t, c.name, 401, "Unauthorized\n")
+		if len(a.authenticate) != 1 || !strings.HasPrefix(a.authenticate[0], "Negotiate") {
+			t.Errorf("%s: %q", c.name, a.authenticate)
+		}
+		if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) != c.reason {
+			t.Errorf("%s: %v, %v", c.name, res.Outcome, res.Err)
+		}
+		conn.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "after "+c.name, 200, "alice@EXAMPLE.COM, 0 bytes")
+	}
+}
+
+// TestWrap_Mebibyte: a token of 1 MiB does not reach the middleware of a server with
+// the default limit, and is refused by one that lets it come.
+func TestWrap_Mebibyte(t *testing.T) {
+	field := negotiate(make([]byte, 1<<20))
+	s := open(t, nil)
+	s.get(t, field).check(t, "default", http.StatusRequestHeaderFieldsTooLarge, "")
+	large := build(t, nil)
+	large.srv.Config.MaxHeaderBytes = 4 << 20
+	large.srv.Start()
+	large.get(t, field).check(t, "large", 401, "")
+	if got := status.ReasonOf(large.last(t).Err); got != status.ReasonTokenTooLong {
+		t.Error(got)
+	}
+	for _, s := range []*site{s, large} {
+		s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "the next", 200, "")
+	}
+}
+
+// TestWrap_ServersFault is told to the operator, and not to the client: there is
+// nothing that it could try.
+func TestWrap_ServersFault(t *testing.T) {
+	broken := errors.New("a secret of the server")
+	for name, c := range map[string]struct {
+		change func(*sspi.Config)
+		code   int
+		reason status.Reason
+	}{
+		"no keys": {func(cfg *sspi.Config) {
+			cfg.Keys = keytab.SourceFunc(func(context.Context) (*keytab.Table, error) { return nil, broken })
+		}, 500, status.ReasonNoKey},
+		"no service":      {func(cfg *sspi.Config) { cfg.Services = []string{"HTTP/other.example.com"} }, 500, status.ReasonNoKey},
+		"no replay cache": {func(cfg *sspi.Config) { cfg.Replay = brokenCache{broken} }, 503, status.ReasonReplayCacheFailed},
+	} {
+		s := open(t, nil)
+		cfg, err := s.realm.Config(service)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.change(&cfg)
+		acceptor, err := sspi.NewAcceptor(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told error
+		m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor, OnResult: func(_ *http.Request, res sspihttp.Result) { told = res.Err }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", s.login(t, "alice", sspitest.Options{}))
+		m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, r)
+		a := read(t, w.Result())
+		a.check(t, name, c.code, http.StatusText(c.code)+"\n")
+		if len(a.authenticate) != 0 || status.ReasonOf(told) != c.reason {
+			t.Errorf("%s: %q, %v", name, a.authenticate, told)
+		}
+	}
+}
+
+// brokenCache is a replay cache that gives no answer.
+type brokenCache struct{ err error }
+
+func (b brokenCache) Store(context.Context, authenticator.Record) (bool, error) { return false, b.err }
+
+func TestWrap_Optional(t *testing.T) {
+	s := open(t, func(cfg *sspihttp.Config) { cfg.Optional = true })
+	s.get(t).check(t, "no login", 200, "nobody, 0 bytes")
+	s.get(t, "Basic YWxpY2U6c2VjcmV0").check(t, "another scheme", 200, "nobody, 0 bytes")
+	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "login", 200, "alice@EXAMPLE.COM, 0 bytes")
+	s.get(t, "Negotiate "+ntlm).check(t, "NTLM", 401, "")
+	s.get(t, "NTLM "+ntlm).check(t, "NTLM as a scheme", 401, "")
+	s.get(t, "Basic YWxpY2U6c2VjcmV0", "Basic YWxpY2U6c2VjcmV0").check(t, "two fields", 401, "")
+}
+
+// TestWrap_Authorize: what becomes of clients that are proven and may not.
+func TestWrap_Authorize(t *testing.T) {
+	var refusal error
+	var known bool
+	s := open(t, func(cfg *sspihttp.Config) {
+		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
+			switch user, err := p.Client.User("EXAMPLE.COM"); {
+			case err != nil:
+				return fmt.Errorf("%w: %v", sspihttp.ErrFallback, err)
+			case user != "alice":
+				return errors.New("not on the list")
+			}
+			return nil
+		}
+		cfg.Fallback = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			refusal = sspihttp.Refusal(r.Context())
+			_, known = sspihttp.Peer(r.Context())
+			fmt.Fprint(w, "log in otherwise")
+		})
+		cfg.Page = func(w http.ResponseWriter, r *http.Request, code int) {
+			w.WriteHeader(code)
+			fmt.Fprintf(w, "%d, %v", code, sspihttp.Refusal(r.Context()))
+		}
+	})
+	s.get(t).check(t, "no login", 401, "401, <nil>")
+	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "alice", 200, "alice@EXAMPLE.COM, 0 bytes")
+	a := s.get(t, s.login(t, "bob", sspitest.Options{}))
+	a.check(t, "bob", 403, "403, not on the list")
+	a.token(t) // the server has proven itself even so
+	if res := s.last(t); res.Outcome != sspihttp.Forbidden || res.Peer.Client.String() != "bob@EXAMPLE.COM" || res.Err == nil {
+		t.Errorf("told %+v", res)
+	}
+	a = s.get(t, s.login(t, "alice@OTHER.EXAMPLE", sspitest.Options{}))
+	a.check(t, "another realm", 200, "log in otherwise")
+	a.token(t)
+	if !errors.Is(refusal, sspihttp.ErrFallback) || known {
+		t.Errorf("%v, known: %v", refusal, known)
+	}
+	if res := s.last(t); res.Outcome != sspihttp.Forbidden || !errors.Is(res.Err, sspihttp.ErrFallback) {
+		t.Errorf("told %+v", res)
+	}
+	if got := s.count(); got != 3 {
+		t.Errorf("%d results were told, for 3 logins", got)
+	}
+}
+
+// TestWrap_NoFallback: who is to fall back, and there is nothing to fall back to.
+func TestWrap_NoFallback(t *testing.T) {
+	s := open(t, func(cfg *sspihttp.Config) {
+		cfg.Authorize = func(*http.Request, *sspi.Peer) error { return sspihttp.ErrFallback }
+	})
+	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "login", 403, "Forbidden\n")
+}
+
+// TestWrap_Body: nothing of the body is read before the client is known, and all of
+// it is there afterwards.
+func TestWrap_Body(t *testing.T) {
+	s := build(t, nil)
+	h := s.m.Wrap(http.HandlerFunc(greet))
+	for _, field := range []string{"", "Negotiate " + ntlm, "Negotiate %"} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", untouched{t})
+		if field != "" {
+			r.Header.Set("Authorization", field)
+		}
+		h.ServeHTTP(w, r)
+		read(t, w.Result()).check(t, field, 401, "")
+	}
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("x", 20_000)))
+	r.Header.Set("Authorization", s.login(t, "alice", sspitest.Options{}))
+	h.ServeHTTP(w, r)
+	read(t, w.Result()).check(t, "login", 200, "alice@EXAMPLE.COM, 20000 bytes")
+}
+
+// untouched is a body that nobody may read.
+type untouched struct{ t *testing.T }
+
+func (u untouched) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+// TestSecurityContext is open while the handler runs, with what was delegated, and
+// closed when it has returned, even by a panic.
+func TestSecurityContext(t *testing.T) {
+	s := build(t, func(cfg *sspihttp.Config) { cfg.Context.AcceptDelegation = true })
+	for _, panics := range []bool{false, true} {
+		var kept *sspi.Context
+		h := s.m.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			kept = sspihttp.SecurityContext(r.Context())
+			if _, err := kept.SessionKey(); err != nil {
+				t.Error(err)
+			}
+			if d := kept.Delegated(); d == nil || len(d.Tickets) != 1 {
+				t.Errorf("delegated: %v", d)
+			}
+			if p, _ := sspihttp.Peer(r.Context()); p.Flags&flags.ASC_RET_DELEGATE == 0 {
+				t.Errorf("flags %v", p.Flags)
+			}
+			if panics {
+				panic(http.ErrAbortHandler)
+			}
+		}))
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", s.login(t, "alice", sspitest.Options{Delegate: true}))
+		func() {
+			defer func() { _ = recover() }()
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		}()
+		if _, err := kept.SessionKey(); status.ReasonOf(err) != status.ReasonInvalidHandle {
+			t.Errorf("after the handler: %v", err)
+		}
+	}
+	ctx := context.Background()
+	if p, ok := sspihttp.Peer(ctx); p != nil || ok || sspihttp.SecurityContext(ctx) != nil || sspihttp.Refusal(ctx) != nil {
+		t.Error("a context that no middleware made knows something")
+	}
+}
+
+// TestWrap_OtherChallenges: another middleware's challenge stays.
+func TestWrap_OtherChallenges(t *testing.T) {
+	s := build(t, nil)
+	w := httptest.NewRecorder()
+	w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+	s.m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if got := w.Result().Header.Values("WWW-Authenticate"); len(got) != 2 || got[1] != "Negotiate" {
+		t.Errorf("%q", got)
+	}
+}

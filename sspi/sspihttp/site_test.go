@@ -1,0 +1,247 @@
+package sspihttp_test
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspihttp"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+const service = "HTTP/www.example.com"
+
+// newRealm is a realm that has the service.
+func newRealm(t testing.TB) *sspitest.Realm {
+	t.Helper()
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	if _, err := realm.Service(service); err != nil {
+		t.Fatal(err)
+	}
+	return realm
+}
+
+// site is a web server in a realm. It greets whom it knows, and keeps what its
+// middleware told.
+type site struct {
+	realm *sspitest.Realm
+	m     *sspihttp.Middleware
+	srv   *httptest.Server
+
+	mu   sync.Mutex
+	told []sspihttp.Result
+}
+
+// build makes a site that does not run. change, if not nil, changes its middleware.
+func build(t testing.TB, change func(*sspihttp.Config)) *site {
+	t.Helper()
+	s := &site{realm: newRealm(t)}
+	acceptor, err := s.realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := sspihttp.Config{Acceptor: acceptor, OnResult: func(_ *http.Request, res sspihttp.Result) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.told = append(s.told, res)
+	}}
+	if change != nil {
+		change(&cfg)
+	}
+	if s.m, err = sspihttp.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	s.srv = httptest.NewUnstartedServer(s.m.Wrap(http.HandlerFunc(greet)))
+	s.srv.Config.ConnContext = s.m.ConnContext
+	t.Cleanup(s.srv.Close)
+	return s
+}
+
+// open makes a site and starts it.
+func open(t testing.TB, change func(*sspihttp.Config)) *site {
+	t.Helper()
+	s := build(t, change)
+	s.srv.Start()
+	return s
+}
+
+// greet says who sent the request, and how much came with it.
+func greet(w http.ResponseWriter, r *http.Request) {
+	n, _ := io.Copy(io.Discard, r.Body)
+	name := "nobody"
+	if p, ok := sspihttp.Peer(r.Context()); ok {
+		name = p.Client.String()
+	}
+	fmt.Fprintf(w, "%s, %d bytes", name, n)
+}
+
+// last is what the middleware told last.
+func (s *site) last(t testing.TB) sspihttp.Result {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.told) == 0 {
+		t.Fatal("nothing was told")
+	}
+	return s.told[len(s.told)-1]
+}
+
+func (s *site) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.told)
+}
+
+// client is somebody with a ticket.
+func (s *site) client(t testing.TB, user string, o sspitest.Options) *sspitest.Initiator {
+	t.Helper()
+	i, err := s.realm.User(user).Initiate(service, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// next is the client's answer to a WWW-Authenticate field, as an Authorization field.
+func next(t testing.TB, i *sspitest.Initiator, authenticate string) string {
+	t.Helper()
+	var reply []byte
+	if data, ok := strings.CutPrefix(authenticate, "Negotiate "); ok {
+		var err error
+		if reply, err = base64.StdEncoding.DecodeString(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token, _, err := i.Next(reply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token == nil {
+		return ""
+	}
+	return negotiate(token)
+}
+
+func negotiate(token []byte) string { return "Negotiate " + base64.StdEncoding.EncodeToString(token) }
+
+// login is the first Authorization field of a new client.
+func (s *site) login(t testing.TB, user string, o sspitest.Options) string {
+	t.Helper()
+	return next(t, s.client(t, user, o), "")
+}
+
+// answer is a response, read whole.
+type answer struct {
+	code         int
+	authenticate []string // WWW-Authenticate
+	header       http.Header
+	body         string
+	proto        string
+}
+
+func read(t testing.TB, res *http.Response) answer {
+	t.Helper()
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header.Values("WWW-Authenticate"), res.Header, string(b), res.Proto}
+}
+
+// token is the WWW-Authenticate field, which must be one and have a token.
+func (a answer) token(t testing.TB) string {
+	t.Helper()
+	if len(a.authenticate) != 1 || !strings.HasPrefix(a.authenticate[0], "Negotiate ") {
+		t.Fatalf("%d, WWW-Authenticate: %q", a.code, a.authenticate)
+	}
+	return a.authenticate[0]
+}
+
+// check wants a status code and, if body is not empty, a body.
+func (a answer) check(t testing.TB, what string, code int, body string) {
+	t.Helper()
+	if a.code != code || body != "" && a.body != body {
+		t.Errorf("%s: %d %q, want %d %q", what, a.code, a.body, code, body)
+	}
+}
+
+// connection is one HTTP/1.1 connection to a site, in the test's own hands.
+type connection struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (s *site) dial(t testing.TB) *connection {
+	t.Helper()
+	c, err := net.Dial("tcp", s.srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return &connection{c, bufio.NewReader(c)}
+}
+
+// send writes a request and does not wait for the answer.
+func (c *connection) send(t testing.TB, fields ...string) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("GET / HTTP/1.1\r\nHost: www.example.com\r\n")
+	for _, f := range fields {
+		if f != "" {
+			b.WriteString("Authorization: " + f + "\r\n")
+		}
+	}
+	b.WriteString("\r\n")
+	if _, err := io.WriteString(c, b.String()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *connection) receive(t testing.TB) answer {
+	t.Helper()
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, res)
+}
+
+// get sends a request and waits for the answer.
+func (c *connection) get(t testing.TB, fields ...string) answer {
+	t.Helper()
+	c.send(t, fields...)
+	return c.receive(t)
+}
+
+// get sends a request on a connection of its own.
+func (s *site) get(t testing.TB, fields ...string) answer {
+	t.Helper()
+	c := s.dial(t)
+	defer c.Close()
+	return c.get(t, fields...)
+}
+
+// newContext is a context of the realm's acceptor, for tests of Step.
+func newContext(t testing.TB, realm *sspitest.Realm, cc sspi.ContextConfig) *sspi.Context {
+	t.Helper()
+	acceptor, err := realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := acceptor.NewContext(cc)
+	t.Cleanup(c.Close)
+	return c
+}

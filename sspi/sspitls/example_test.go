@@ -1,0 +1,54 @@
+package sspitls_test
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitls"
+)
+
+// A login over TLS, of a client that must be bound to the connection, and of one
+// realm.
+func Example() {
+	var acceptor *sspi.Acceptor
+	var config *tls.Config // with Certificates, GetCertificate or GetConfigForClient
+	var receive func(net.Conn) ([]byte, error)
+	var send func(net.Conn, []byte) error
+
+	recorded := sspitls.Record(config) // once
+	login := func(raw net.Conn) (keytab.Principal, error) {
+		ctx := sspitls.WithRecord(context.Background())
+		conn := tls.Server(raw, recorded)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			return keytab.Principal{}, err
+		}
+		c := acceptor.NewContext(sspi.ContextConfig{
+			ChannelBindings: sspitls.Recorded(ctx),
+			BindingPolicy:   sspi.BindingRequired,
+		})
+		defer c.Close()
+		for {
+			token, err := receive(conn)
+			if err != nil {
+				return keytab.Principal{}, err
+			}
+			reply, peer, err := c.Accept(ctx, token)
+			if len(reply) > 0 {
+				if err := send(conn, reply); err != nil {
+					return keytab.Principal{}, err
+				}
+			}
+			if err == nil { // proven; whether it may is the next question
+				_, err = peer.Client.User("EXAMPLE.COM")
+				return peer.Client, err
+			}
+			if err != sspi.ErrContinue {
+				return keytab.Principal{}, err
+			}
+		}
+	}
+	_ = login
+}
