@@ -4,17 +4,26 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/sspi/sspitls"
 )
 
 // program is the whole command, run in this process.
@@ -53,14 +62,7 @@ func launch(t *testing.T, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := table.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "keytab")
-	if err := os.WriteFile(file, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := writeKeytab(t, table)
 	p := &program{realm: realm, log: new(safeBuffer)}
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
@@ -81,7 +83,23 @@ func launch(t *testing.T, args ...string) *program {
 		t.Fatalf("the program says %q", line)
 	}
 	p.url = "http://" + addr
+	if slices.Contains(args, "-cert") {
+		p.url = "https://" + addr
+	}
 	return p
+}
+
+func writeKeytab(t *testing.T, table *keytab.Table) string {
+	t.Helper()
+	b, err := table.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "keytab")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // login is an Authorization field of a client.
@@ -143,7 +161,7 @@ func TestHTTPD(t *testing.T) {
 	c := new(http.Client)
 
 	a := send(t, c, "GET", p.url+"/", "", "")
-	a.check(t, "no login", 401, "Who are you?", "curl --negotiate", "http://127.0.0.1", "Your browser did not log in")
+	a.check(t, "no login", 401, "Who are you?", "curl --negotiate -u : "+p.url+"/<", "--auth-server-allowlist=127.0.0.1<", "Your browser did not log in")
 	if got := a.head.Values("WWW-Authenticate"); len(got) != 1 || got[0] != "Negotiate" {
 		t.Errorf("no login: WWW-Authenticate is %q", got)
 	}
@@ -178,5 +196,167 @@ func TestHTTPD(t *testing.T) {
 	}
 	if got := strings.Count(p.log.String(), "\n"); got != 5 {
 		t.Errorf("the log has %d lines, not one for each of 3 logins and 2 refusals:\n%s", got, p.log)
+	}
+}
+
+// TestHTTPD_Policy: who is let in by -realm, and what the others see.
+func TestHTTPD_Policy(t *testing.T) {
+	p := launch(t, "-realm", "EXAMPLE.COM")
+	c := new(http.Client)
+	a := send(t, c, "GET", p.url+"/", p.login(t, "alice", sspitest.Options{SPNEGO: true}), "")
+	a.check(t, "alice", 200, "alice@EXAMPLE.COM", "You did not let this server act in your name")
+	a = send(t, c, "GET", p.url+"/", p.login(t, "alice@OTHER.EXAMPLE", sspitest.Options{SPNEGO: true}), "")
+	a.check(t, "another realm", 403, "Not for you")
+	if err := p.stop(); err != nil || !strings.Contains(p.log.String(), "msg=forbidden client=alice@OTHER.EXAMPLE") {
+		t.Errorf("%v\n%s", err, p.log)
+	}
+}
+
+// TestHTTPD_NoService: a keytab without a service for HTTP is this side's fault, and
+// the page says so without saying more.
+func TestHTTPD_NoService(t *testing.T) {
+	p := launch(t, "-service", "HTTP/other.example.com")
+	a := send(t, new(http.Client), "GET", p.url+"/", p.login(t, "alice", sspitest.Options{}), "")
+	a.check(t, "no key", 500, "Something is wrong on this side")
+	if strings.Contains(a.body, "other.example.com") || !strings.Contains(p.log.String(), "reason=no-key") {
+		t.Errorf("%s\n%s", a.body, p.log)
+	}
+}
+
+// TestHTTPD_TLS: clients bind themselves to the certificate, and must with
+// -require-binding.
+func TestHTTPD_TLS(t *testing.T) {
+	donor := httptest.NewTLSServer(nil)
+	defer donor.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(donor.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: donor.Certificate().Raw}, keyFile: {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bound := sspitest.Options{SPNEGO: true, ChannelBindings: &sspitls.EndPoint(donor.Certificate())[0]}
+
+	p := launch(t, "-cert", cert, "-key", keyFile)
+	a := send(t, donor.Client(), "GET", p.url+"/", p.login(t, "alice", bound), "")
+	a.check(t, "bound", 200, "nobody can relay it", "over TLS")
+	a = send(t, donor.Client(), "GET", p.url+"/", p.login(t, "alice", sspitest.Options{SPNEGO: true}), "")
+	a.check(t, "not bound", 200, "did not bind its login")
+	a = send(t, donor.Client(), "GET", p.url+"/", "", "")
+	a.check(t, "no login", 401, "curl --negotiate -u : "+p.url)
+	if err := p.stop(); err != nil || !strings.Contains(p.log.String(), "binding=matched") || !strings.Contains(p.log.String(), "binding=missing") {
+		t.Errorf("%v\n%s", err, p.log)
+	}
+
+	p = launch(t, "-cert", cert, "-key", keyFile, "-require-binding")
+	a = send(t, donor.Client(), "GET", p.url+"/", p.login(t, "alice", bound), "")
+	a.check(t, "required, bound", 200)
+	a = send(t, donor.Client(), "GET", p.url+"/", p.login(t, "alice", sspitest.Options{SPNEGO: true}), "")
+	a.check(t, "required, not bound", 401)
+}
+
+// TestHTTPD_Arguments: what the program says it will not do, before it listens.
+func TestHTTPD_Arguments(t *testing.T) {
+	dir := t.TempDir()
+	table, err := sspitest.NewRealm("EXAMPLE.COM").Service(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := writeKeytab(t, table)
+	for _, args := range [][]string{
+		{"-unknown"},
+		{"argument"},
+		{"-cert", "cert.pem"},
+		{"-key", "key.pem"},
+		{"-keytab", filepath.Join(dir, "none")},
+		{"-keytab", file, "-service", "a/b/"},
+		{"-keytab", file, "-cert", filepath.Join(dir, "none"), "-key", filepath.Join(dir, "none")},
+		{"-keytab", file, "-addr", "127.0.0.1:none"},
+	} {
+		var out bytes.Buffer
+		if err := run(t.Context(), args, &out, io.Discard); err == nil || out.Len() > 0 {
+			t.Errorf("%q: %v, %s", args, err, &out)
+		}
+	}
+}
+
+// TestMain makes the test's own binary the program, for the test of its end.
+func TestMain(m *testing.M) {
+	if os.Getenv("HTTPD_TEST_MAIN") == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestHTTPD_Signal: SIGTERM ends the program, and not before the request that runs.
+func TestHTTPD_Signal(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
+		t.Skip("there is no SIGTERM on " + runtime.GOOS)
+	}
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	table, err := realm.Service(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{realm: realm, log: new(safeBuffer)}
+	cmd := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-keytab", writeKeytab(t, table))
+	cmd.Env = append(os.Environ(), "HTTPD_TEST_MAIN=1")
+	cmd.Stderr = p.log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !ok {
+		t.Fatalf("%q, %v", line, err)
+	}
+	body, in := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+addr+"/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", p.login(t, "alice", sspitest.Options{}))
+	done := make(chan error, 1)
+	go func() {
+		res, err := http.DefaultClient.Do(r)
+		if err == nil {
+			defer res.Body.Close()
+			var b []byte
+			if b, err = io.ReadAll(res.Body); err == nil && string(b) != "6 bytes\n" {
+				err = fmt.Errorf("the answer is %q", b)
+			}
+		}
+		done <- err
+	}()
+	if _, err := io.WriteString(in, "abc"); err != nil { // the request is on its way
+		t.Fatal(err)
+	}
+	for !strings.Contains(p.log.String(), "msg=login") { // and its client is known
+		runtime.Gosched()
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, "def"); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the program ended with %v\n%s", err, p.log)
 	}
 }

@@ -90,11 +90,12 @@ func whoPage(w http.ResponseWriter, r *http.Request) {
 
 // refusal is what the page shows to somebody who is not.
 type refusal struct {
-	Code   int
-	Host   string // without port
-	Scheme string
-	NTLM   bool // the browser tried, and had no ticket
-	Tried  bool
+	Code    int
+	Address string
+	Host    string // without its port
+	Scheme  string
+	NTLM    bool // the browser tried, and had no ticket
+	Tried   bool
 }
 
 func refusalPage(w http.ResponseWriter, r *http.Request, code int) {
@@ -103,7 +104,7 @@ func refusalPage(w http.ResponseWriter, r *http.Request, code int) {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host = host[:i]
 	}
-	p := &refusal{Code: code, Host: host, Scheme: "http", NTLM: status.ReasonOf(err) == status.ReasonNTLM, Tried: err != nil}
+	p := &refusal{Code: code, Address: r.Host, Host: host, Scheme: "http", NTLM: status.ReasonOf(err) == status.ReasonNTLM, Tried: err != nil}
 	if r.TLS != nil {
 		p.Scheme = "https"
 	}

@@ -59,7 +59,7 @@ func Record(config *tls.Config) *tls.Config {
 	out := config.Clone()
 	out.SessionTicketsDisabled = true
 	// With Certificates, GetCertificate is not called for clients that name no server.
-	out.Certificates, out.NameToCertificate = nil, nil
+	out.Certificates = nil
 	out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c, err := choose(original, hello)
 		if err != nil {
