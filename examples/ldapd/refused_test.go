@@ -1,16 +1,15 @@
 package main
 
 import (
-	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/status"
@@ -165,6 +164,13 @@ func TestBind_PolicyRefuses(t *testing.T) {
 	w.getsIn(t)
 }
 
+func TestAuthorize_Anonymous(t *testing.T) {
+	somebody := &sspi.Peer{Client: keytab.MustParsePrincipal("WELLKNOWN/ANONYMOUS@EXAMPLE.COM"), Anonymous: true}
+	if err := authorize(somebody, ""); err == nil {
+		t.Error("an anonymous client got in")
+	}
+}
+
 // TestBind_Replay: a token that logged somebody in logs nobody in on another
 // connection, nor on the same.
 func TestBind_Replay(t *testing.T) {
@@ -273,275 +279,4 @@ func TestBind_Again(t *testing.T) {
 		t.Errorf("anonymous under a layer: %+v", r)
 	}
 	w.getsIn(t)
-}
-
-// TestPipelined_DuringTheHandshake: nothing but a bind counts until it is over.
-func TestPipelined_DuringTheHandshake(t *testing.T) {
-	w := start(t, allLayers)
-	c := w.dial(t)
-	i, token := w.initiate(t, sspitest.Options{})
-	c.write(slices.Concat(c.next(saslOp("GSSAPI", token)), c.next(extendedOp(oidWhoAmI)),
-		c.next(searchOp("", scopeBase, present("objectClass"))), c.next(ber.NewString(ber.ClassApplication, ber.TypePrimitive, opAbandonRequest, "\x01", ""))))
-	reply, err := c.read()
-	if err != nil || reply.code != saslBindInProgress {
-		t.Fatalf("%+v, %v", reply, err)
-	}
-	for _, op := range []ber.Tag{opExtendedResponse, opSearchResultDone} {
-		if r, err := c.read(); err != nil || r.op != op || r.code != operationsError {
-			t.Errorf("%+v, %v; want operationsError", r, err)
-		}
-	}
-	if _, _, err := i.Next([]byte(reply.more[responseSASLCredentials])); err != nil {
-		t.Fatal(err)
-	}
-	if r := c.sasl("GSSAPI", nil); r.code != saslBindInProgress || len(r.more[responseSASLCredentials]) == 0 {
-		t.Errorf("the exchange did not go on: %+v", r)
-	}
-}
-
-// TestPipelined_ClearBehindTheLogin: what was sent in clear behind a login is not
-// taken for a protected request.
-func TestPipelined_ClearBehindTheLogin(t *testing.T) {
-	w := start(t, allLayers)
-	c := w.dial(t)
-	i, token := w.initiate(t, sspitest.Options{})
-	r := c.sasl("GSSAPI", token)
-	if _, _, err := i.Next([]byte(r.more[responseSASLCredentials])); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := i.Unwrap([]byte(c.sasl("GSSAPI", nil).more[responseSASLCredentials])); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := i.Wrap([]byte{byte(sspisasl.Integrity), 0, 0xff, 0xff}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.write(slices.Concat(c.next(saslOp("GSSAPI", answer)), envelope(c.id+1, extendedOp(oidWhoAmI))))
-	if r := c.must(opBindResponse); r.code != success {
-		t.Fatalf("%+v", r)
-	}
-	c.ended()
-	w.end()
-	if !strings.Contains(w.log.String(), "session ended") {
-		t.Errorf("nothing was logged about it:\n%s", w.log)
-	}
-}
-
-// TestLayer_Tampered: a message that somebody changed ends the session.
-func TestLayer_Tampered(t *testing.T) {
-	w := start(t, allLayers)
-	c := w.dial(t)
-	if r := c.gssapi(w, sspisasl.Integrity, ""); r.code != success {
-		t.Fatalf("%+v", r)
-	}
-	l := c.conn.(*layered)
-	token, err := l.initiator.Wrap(c.next(extendedOp(oidWhoAmI)), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token[20] ^= 1
-	if _, err := l.Conn.Write(append([]byte{0, 0, byte(len(token) >> 8), byte(len(token))}, token...)); err != nil {
-		t.Fatal(err)
-	}
-	c.conn = l.Conn
-	c.ended()
-	w.getsIn(t)
-}
-
-func TestMalformed(t *testing.T) {
-	w := start(t, allLayers)
-	for name, wire := range map[string]string{
-		"HTTP":               "GET / HTTP/1.1\r\n\r\n",
-		"1 MiB of a bind":    wrap(sequenceTag, strings.Repeat("\x00", 1<<20))[:5], // told by its length, so that nothing is left to be read
-		"a response":         wrap(sequenceTag, "\x02\x01\x02\x61\x07\x0a\x01\x00\x04\x00\x04\x00"),
-		"bind without more":  wrap(sequenceTag, "\x02\x01\x01"+wrap(0x60, "")),
-		"bind, bad version":  wrap(sequenceTag, "\x02\x01\x01"+wrap(0x60, "\x02\x00\x04\x00\x80\x00")),
-		"bind, no choice":    wrap(sequenceTag, "\x02\x01\x01"+wrap(0x60, "\x02\x01\x03\x04\x00\x04\x00")),
-		"simple, nested":     wrap(sequenceTag, "\x02\x01\x01"+wrap(0x60, "\x02\x01\x03\x04\x00\xa0\x00")),
-		"SASL, empty":        wrap(sequenceTag, "\x02\x01\x01"+wrap(0x60, "\x02\x01\x03\x04\x00\xa3\x00")),
-		"SASL, primitive":    wrap(sequenceTag, "\x02\x01\x01"+wrap(0x60, "\x02\x01\x03\x04\x00\x83\x02\x04\x00")),
-		"SASL, bad token":    wrap(sequenceTag, "\x02\x01\x01"+wrap(0x60, "\x02\x01\x03\x04\x00\xa3\x05\x04\x00\x02\x01\x00")),
-		"extended, empty":    wrap(sequenceTag, "\x02\x01\x01"+wrap(0x77, "")),
-		"search, empty":      wrap(sequenceTag, "\x02\x01\x01"+wrap(0x63, "")),
-		"search, bad scope":  wrap(sequenceTag, "\x02\x01\x01"+wrap(0x63, "\x04\x00\x0a\x01\x09\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\x87\x02cn\x30\x00")),
-		"search, bad filter": wrap(sequenceTag, "\x02\x01\x01"+wrap(0x63, "\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\xa2\x00\x30\x00")),
-		"search, no list":    wrap(sequenceTag, "\x02\x01\x01"+wrap(0x63, "\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\x87\x02cn\x04\x00")),
-		"search, bad name":   wrap(sequenceTag, "\x02\x01\x01"+wrap(0x63, "\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\x87\x02cn\x30\x02\x05\x00")),
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := w.dial(t)
-			if name == "HTTP" { // it goes on behind the byte that gives it away
-				wire = wire[:1]
-			}
-			c.write([]byte(wire))
-			c.disconnected(protocolError)
-		})
-	}
-	w.getsIn(t)
-}
-
-// TestOther: what is understood and not done.
-func TestOther(t *testing.T) {
-	w := start(t, allLayers)
-	c := w.dial(t)
-	for _, op := range []ber.Tag{opModifyRequest, opAddRequest, opDelRequest, opModifyDNRequest, opCompareRequest} {
-		form := ber.TypeConstructed
-		if op == opDelRequest {
-			form = ber.TypePrimitive
-		}
-		c.write(c.next(ber.Encode(ber.ClassApplication, form, op, nil, "")))
-		if r := c.must(responses[op]); r.code != unwillingToPerform {
-			t.Errorf("operation %d: %+v", op, r)
-		}
-	}
-	for _, oid := range []string{"1.2.3", oidStartTLS, oidDisconnection} {
-		c.write(c.next(extendedOp(oid)))
-		if r := c.must(opExtendedResponse); r.code != protocolError {
-			t.Errorf("extended operation %s: %+v", oid, r)
-		}
-	}
-	withValue := extendedOp(oidWhoAmI)
-	withValue.AppendChild(tagged(1, ""))
-	c.write(c.next(withValue))
-	if r := c.must(opExtendedResponse); r.code != protocolError {
-		t.Errorf("whoami with a value: %+v", r)
-	}
-	for _, critical := range []string{"\x01\x01\xff", "\x01\x01\x00", ""} {
-		c.id++
-		c.write([]byte(wrap(sequenceTag, "\x02\x01"+string(rune(c.id))+wrap(0x77, wrap(0x80, oidWhoAmI))+wrap(0xa0, wrap(0x30, wrap(0x04, "1.2.3")+critical)))))
-		want := int64(success)
-		if critical == "\x01\x01\xff" {
-			want = unavailableCriticalExtension
-		}
-		if r := c.must(opExtendedResponse); r.code != want {
-			t.Errorf("a control, criticality %q: %+v", critical, r)
-		}
-	}
-	c.write(c.next(ber.Encode(ber.ClassApplication, ber.TypePrimitive, opUnbindRequest, nil, "")))
-	c.ended()
-}
-
-// TestGone: clients that leave in the middle of something leave nothing behind:
-// start's cleanup waits for every goroutine.
-func TestGone(t *testing.T) {
-	w := start(t, allLayers)
-	for n := range 8 {
-		c := w.dial(t)
-		_, token := w.initiate(t, sspitest.Options{})
-		bind := c.next(saslOp("GSSAPI", token))
-		if n < 7 { // in the middle of the first leg
-			c.write(bind[:len(bind)*n/7])
-		} else { // after it
-			c.write(bind)
-			c.must(opBindResponse)
-		}
-		c.conn.Close()
-	}
-	w.getsIn(t)
-}
-
-// TestHalfOpen: a thousand clients that begin and do not go on, and a good one.
-func TestHalfOpen(t *testing.T) {
-	w := start(t, allLayers)
-	for range 1000 {
-		c := w.dial(t)
-		_, token := w.initiate(t, sspitest.Options{})
-		c.write(c.next(saslOp("GSSAPI", token)))
-		if r := c.must(opBindResponse); r.code != saslBindInProgress {
-			t.Fatalf("%+v", r)
-		}
-	}
-	w.getsIn(t)
-	w.srv.door.mu.Lock()
-	waiting := len(w.srv.door.waiting)
-	w.srv.door.mu.Unlock()
-	if waiting > maxWaiting {
-		t.Errorf("%d connections wait to log in", waiting)
-	}
-}
-
-// TestHalfOpen_AtOnce: the same, all at a time.
-func TestHalfOpen_AtOnce(t *testing.T) {
-	w := start(t, allLayers)
-	in := w.dial(t)
-	if r := in.gssapi(w, sspisasl.Confidentiality, ""); r.code != success {
-		t.Fatalf("%+v", r)
-	}
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 100 {
-				conn, err := net.Dial("tcp", w.addr)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer conn.Close()
-			}
-		})
-	}
-	wg.Wait()
-	w.getsIn(t)
-	in.isAlice("GSSAPI", sspisasl.Confidentiality) // who is in stays
-}
-
-func TestDoor_Full(t *testing.T) {
-	w := start(t, allLayers)
-	w.srv.door.mu.Lock()
-	w.srv.door.inside = map[net.Conn]bool{}
-	for range maxInside - 1 {
-		one, _ := net.Pipe()
-		w.srv.door.inside[one] = true
-	}
-	w.srv.door.mu.Unlock()
-	last := w.dial(t)
-	if r := last.gssapi(w, sspisasl.NoLayer, ""); r.code != success {
-		t.Fatalf("%+v", r)
-	}
-	if r := w.dial(t).gssapi(w, sspisasl.NoLayer, ""); r.code != busy {
-		t.Fatalf("%+v", r)
-	}
-	last.simple("", "") // makes room
-	if r := w.dial(t).gssapi(w, sspisasl.NoLayer, ""); r.code != success {
-		t.Fatalf("%+v", r)
-	}
-}
-
-// TestShutdown: clients are told, whether they have logged in or not.
-func TestShutdown(t *testing.T) {
-	w := start(t, allLayers)
-	waiting, in := w.dial(t), w.dial(t)
-	waiting.whoAmI()
-	if r := in.gssapi(w, sspisasl.Confidentiality, ""); r.code != success {
-		t.Fatalf("%+v", r)
-	}
-	w.end()
-	waiting.disconnected(unavailable)
-	in.disconnected(unavailable)
-}
-
-// TestDeadlines: with a clock of its own. Nobody has to wait for a client that
-// does not go on, nor does one that drips its bytes get more time.
-func TestDeadlines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, srv, _ := newServer(t, allLayers)
-		ours, theirs := net.Pipe()
-		begin := time.Now()
-		var took time.Duration
-		go func() {
-			srv.handle(t.Context(), theirs)
-			took = time.Since(begin)
-		}()
-		for _, b := range []byte("\x30\x84\x00\x00\x00\x40") {
-			time.Sleep(time.Second)
-			if _, err := ours.Write([]byte{b}); err != nil {
-				t.Error(err)
-			}
-		}
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		if took != toLogIn {
-			t.Errorf("the session ended after %v, want %v", took, toLogIn)
-		}
-	})
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	maxWaiting = 256              // connections that have not logged in; the oldest makes room
-	maxInside  = 1024             // connections that have
+	maxInside  = 512              // connections that have
 	toLogIn    = 30 * time.Second // for everything before a login is complete
 	idle       = 5 * time.Minute  // for the next PDU of who has logged in
 	toWrite    = 30 * time.Second

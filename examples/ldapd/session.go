@@ -54,7 +54,9 @@ func (srv *server) handle(ctx context.Context, conn net.Conn) {
 	err := s.run()
 	switch {
 	case errors.Is(err, errPDU):
-		_ = s.notify(result{protocolError, err.Error()}) // the session ends in any case
+		if s.notify(result{protocolError, err.Error()}) == nil {
+			s.linger()
+		}
 	case errors.Is(err, errShutdown):
 		_ = s.notify(result{unavailable, err.Error()})
 		return
@@ -146,6 +148,18 @@ func (s *session) send(id int64, op *ber.Packet) error {
 	}
 	_, err := s.conn.Write(envelope(id, op))
 	return err
+}
+
+// linger lets the client read why the session ends: closed with bytes unread, TCP
+// would throw away what is on its way to it.
+func (s *session) linger() {
+	const (
+		long = time.Second
+		much = 4 << 20 // bytes
+	)
+	if c, ok := s.raw.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil && s.raw.SetReadDeadline(time.Now().Add(long)) == nil {
+		_, _ = io.CopyN(io.Discard, s.raw, much) // however it ends
+	}
 }
 
 const oidDisconnection = "1.3.6.1.4.1.1466.20036"
