@@ -6,9 +6,10 @@
 //	ldapsearch -H ldap://server.example.com:3389 -Y GSSAPI -b cn=session
 //
 // The keytab has the key of ldap/server.example.com. The mechanisms are GSSAPI,
-// GSS-SPNEGO and, where messages may go unprotected, GS2-KRB5. The directory has
-// two entries: the root, which everybody may read, and cn=session, which tells the
-// client what the server knows about it.
+// GSS-SPNEGO and, where messages may go unprotected, GS2-KRB5. That is after
+// StartTLS, for which there are -cert and -key, or if -layers has "none". The
+// directory has two entries: the root, which everybody may read, and cn=session,
+// which tells the client what the server knows about it.
 //
 // It logs one line for each login and each refusal. SIGTERM or an interrupt ends
 // it: the clients are told, and it exits with 0.

@@ -17,7 +17,7 @@ const (
 	maxInside  = 512              // connections that have
 	toLogIn    = 30 * time.Second // for everything before a login is complete
 	idle       = 5 * time.Minute  // for the next PDU of who has logged in
-	toWrite    = 30 * time.Second
+	toWrite    = 10 * time.Second // also what a client can delay the server's end
 )
 
 // server accepts connections and serves each in a goroutine of its own.
