@@ -94,8 +94,8 @@ func over(t testing.TB, s *sspisasl.Server) {
 	if _, done, err := s.Next(nil); done || status.ReasonOf(err) != status.ReasonContextState {
 		t.Errorf("after the end: %v, %v", done, err)
 	}
-	if s.Peer() != peer {
-		t.Error("a call after the end changed the peer")
+	if s.Peer() != peer || peer != nil && s.Context().WrapSizeLimit(1000, true) == 0 {
+		t.Error("a call after the end changed something")
 	}
 }
 

@@ -192,6 +192,15 @@ func TestConn_ReadRefused(t *testing.T) {
 	}
 }
 
+// TestConn_ReadNothing does not wait for anything.
+func TestConn_ReadNothing(t *testing.T) {
+	s, _ := newSite(t).session(sspisasl.Integrity, 0xffffff, 0)
+	conn := s.Conn(wire{Reader: iotest.ErrReader(io.ErrClosedPipe)})
+	if n, err := conn.Read(nil); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
 // TestConn_SealedWhereSigned: a message may be sealed on a layer that signs.
 func TestConn_SealedWhereSigned(t *testing.T) {
 	s, client := newSite(t).session(sspisasl.Integrity, 0xffffff, 0)

@@ -2,6 +2,7 @@ package sspisasl_test
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/flags"
@@ -160,21 +161,25 @@ func TestGS2KRB5_Identity(t *testing.T) {
 func TestGS2KRB5_FirstMessage(t *testing.T) {
 	site := newSite(t)
 	token := say(t, site.client(sspitest.Options{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("n,,")}}), nil)
-	for name, message := range map[string][]byte{
-		"framed":          append([]byte("n,,"), token...),
-		"no header":       token,
-		"header only":     []byte("n,,"),
-		"one byte behind": []byte("n,,\x01"),
-		"not Kerberos":    []byte("n,,NTLMSSP\x00\x01\x00\x00\x00"),
-		"F":               unframed(t, "F,n,,", token),
-		"AP-REP":          append([]byte("n,,\x02\x00"), token[17:]...),
+	for _, c := range []struct {
+		name    string
+		message []byte
+		detail  string
+	}{
+		{"framed", append([]byte("n,,"), token...), "AP-REQ is due"},
+		{"no header", token, "no GS2 header"},
+		{"header without end", []byte("n,a=alice"), "no end"},
+		{"header only", []byte("n,,"), "no token"},
+		{"one byte behind", []byte("n,,\x01"), "no token"},
+		{"not Kerberos", []byte("n,,NTLMSSP\x00\x01\x00\x00\x00"), "AP-REQ is due"},
+		{"F", unframed(t, "F,n,,", token), "no standard mechanism"},
+		{"AP-REP", append([]byte("n,,\x02\x00"), token[17:]...), "AP-REQ is due"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			s := newServer(t, site.config(), sspisasl.GS2KRB5)
-			_, done, err := s.Next(message)
-			switch status.ReasonOf(err) {
-			case status.ReasonMalformedToken, status.ReasonWrongMessageType:
-			default:
+			_, done, err := s.Next(c.message)
+			switch reason := status.ReasonOf(err); {
+			case done, reason != status.ReasonMalformedToken && reason != status.ReasonWrongMessageType, !strings.Contains(err.Error(), c.detail):
 				t.Errorf("%v, %v", done, err)
 			}
 			over(t, s)

@@ -1,6 +1,7 @@
 package sspisasl_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -108,7 +109,13 @@ func TestGSSAPI_Policy(t *testing.T) {
 			s := newServer(t, cfg, sspisasl.GSSAPI)
 			client := site.client(sspitest.Options{Flags: c.flags})
 			if c.offer == 0 {
-				refused(t, s, say(t, client, nil), status.ReasonRequirementNotMet, "")
+				// Found out early enough for the client to be told.
+				challenge, _, err := s.Next(say(t, client, nil))
+				_, _, told := client.Next(challenge)
+				if e, ok := errors.AsType[*sspitest.Error](told); status.ReasonOf(err) != status.ReasonRequirementNotMet || !ok || e.Code != 60 {
+					t.Errorf("%v; the client: %v", err, told)
+				}
+				over(t, s)
 				return
 			}
 			if got := offer(t, s, client); got != c.offer {

@@ -20,6 +20,7 @@ func (s *Server) possibleLayers() (Layer, error) {
 	if possible &= s.cfg.Layers; possible != 0 {
 		return possible, nil
 	}
+	// Unreachable: complete requires it of the client.
 	return 0, notMet("the client did not ask for what the permitted security layers need")
 }
 

@@ -124,6 +124,11 @@ func TestNext_HalfOpen(t *testing.T) {
 
 // TestNext_Misuse: a Server that is none, and calls that come together.
 func TestNext_Misuse(t *testing.T) {
+	closed := newServer(t, newSite(t).config(), sspisasl.GSSAPI)
+	closed.Close()
+	if challenge, done, err := closed.Next(nil); challenge != nil || done || status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Errorf("a closed Server: %x, %v, %v", challenge, done, err)
+	}
 	var zero sspisasl.Server
 	if _, done, err := zero.Next(nil); done || status.ReasonOf(err) != status.ReasonContextState {
 		t.Errorf("the zero Server: %v, %v", done, err)
