@@ -293,6 +293,21 @@ func TestInteropLDAP_Refused(t *testing.T) {
 	}
 }
 
+// TestInteropLDAP_GS2NotServed: it has no security layer, so a server that demands
+// one does not offer it, and refuses who asks for it all the same.
+func TestInteropLDAP_GS2NotServed(t *testing.T) {
+	r := theRealm(t, "ldapsearch", "ldapwhoami", saslGSSAPI)
+	t.Parallel()
+	srv, login := ourLDAPD(t, r, "-layers", "integrity,confidentiality"), r.login(t)
+	res := login.ldap(t, srv, "ldapsearch", "-x", "-LLL", "-b", "", "-s", "base", "supportedSASLMechanisms")
+	if res.code != 0 || !strings.Contains(res.out, "GSSAPI\n") || strings.Contains(res.out, "GS2") {
+		t.Errorf("exit %d\n%s", res.code, res.out)
+	}
+	if res := login.ldap(t, srv, "ldapwhoami", sasl("GS2-KRB5")...); res.code != 7 {
+		t.Errorf("exit %d, want 7\n%s", res.code, res.out)
+	}
+}
+
 // TestInteropLDAP_PasswordRefused: the server takes none, and logs none.
 func TestInteropLDAP_PasswordRefused(t *testing.T) {
 	r := theRealm(t, "ldapwhoami")
