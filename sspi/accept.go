@@ -24,6 +24,10 @@ type inbound struct {
 	negotiation negotiation // as this leg leaves it, if it succeeds
 	mic         []byte      // the client's, over the list of mechanisms; nil: none
 	final       bool        // the client expects no answer
+
+	request     krb5.TGTRequest // what message is, if wantsTicket
+	wantsTicket bool            // user-to-user: the client asks for our ticket first
+	ours        TGT             // user-to-user: what the client's ticket is sealed under
 }
 
 // accept is Accept for both faces; out is where the reply goes.
@@ -93,8 +97,11 @@ func (c *Context) acceptLeg(ctx context.Context, token []byte, in *inbound, out 
 	case c.at() == stateThirdLeg:
 		return c.acceptThirdLeg(token, in, out)
 	}
-	if err := unframe(token, in); err != nil {
+	if err := c.unframe(token, in); err != nil {
 		return nil, err
+	}
+	if in.wantsTicket {
+		return c.sendTicket(ctx, in, out)
 	}
 	return c.authenticate(ctx, in, out)
 }
@@ -104,14 +111,10 @@ func (c *Context) acceptLeg(ctx context.Context, token []byte, in *inbound, out 
 // line.
 func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]byte, error) {
 	cfg := &c.acceptor.cfg
-	table, services, err := c.acceptor.keys(ctx)
-	// Not before: a source may take its time, and what was recent when the token
-	// came need not be when the replay cache is asked, which forgets.
-	in.now = cfg.Time()
+	opening, err := c.findKeys(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	opening := ticket.Params{Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes}
 	tkt, err := ticket.Open(in.message, &opening)
 	if err != nil && c.acceptor.newerKeys(ctx, err, &opening) {
 		in.now = cfg.Time()
@@ -150,6 +153,21 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 	return c.establish(verified, &answer, in, out)
 }
 
+// findKeys gets what may open the client's ticket, and then the time. Not before: a
+// source may take its time, and what was recent when the token came need not be when
+// the replay cache is asked, which forgets.
+func (c *Context) findKeys(ctx context.Context, in *inbound) (ticket.Params, error) {
+	cfg := &c.acceptor.cfg
+	table, services, err := c.acceptor.keys(ctx)
+	if err == nil {
+		in.ours, err = c.userToUser(ctx, in)
+	}
+	in.now = cfg.Time()
+	return ticket.Params{
+		Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes, UserToUser: in.ours.SessionKey,
+	}, err
+}
+
 // checkProperties holds what the client asked for against what the caller
 // demands and the frame allows.
 func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) error {
@@ -176,7 +194,7 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 
 // unframe takes a token out of its GSS frame (RFC 4121, Section 4.1). A bare
 // AP-REQ is for DCE style, which is known only when it is open.
-func unframe(token []byte, in *inbound) error {
+func (c *Context) unframe(token []byte, in *inbound) error {
 	const tagAPReq = 0x6e
 	switch {
 	case len(token) == 0:
@@ -195,10 +213,18 @@ func unframe(token []byte, in *inbound) error {
 		in.mechanism = krb5.OIDKerberos
 	case string(krb5.OIDMSKerberos):
 		in.mechanism = krb5.OIDMSKerberos
+	case string(krb5.OIDUser2User):
+		if c.acceptor.cfg.UserToUser == nil {
+			return &status.Error{Reason: status.ReasonUnsupportedMechanism, Detail: "the client wants user-to-user authentication, and Config.UserToUser is nil"}
+		}
+		in.mechanism = krb5.OIDUser2User
 	default:
 		return &status.Error{Reason: mechanismReason(framed.Mechanism)}
 	}
-	if framed.TokID != krb5.TokAPReq {
+	switch {
+	case framed.TokID == krb5.TokTGTReq && c.takesTGTRequest(in.mechanism):
+		in.wantsTicket = true
+	case framed.TokID != krb5.TokAPReq:
 		return &status.Error{Reason: status.ReasonWrongMessageType, Detail: "an AP-REQ is due"}
 	}
 	in.message = framed.Inner
@@ -255,7 +281,7 @@ func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *i
 			return nil, err
 		}
 	}
-	c.commitPeer(v)
+	c.commitPeer(v, in)
 	c.delegated = v.Delegated()
 	return token, c.enter(next)
 }
@@ -271,13 +297,13 @@ func (c *Context) enter(s state) error {
 		c.state.Store(uint32(s))
 		return ErrContinue
 	}
-	c.third, c.negotiation = thirdLeg{}, nil
+	c.third, c.ours, c.negotiation = thirdLeg{}, TGT{}, nil
 	c.proven.Store(&c.peer)
 	c.state.Store(uint32(s))
 	return nil
 }
 
-func (c *Context) commitPeer(v authenticator.Verified) {
+func (c *Context) commitPeer(v authenticator.Verified, in *inbound) {
 	t := v.Ticket()
 	target, untrusted := v.Target()
 	c.peer = Peer{
@@ -287,6 +313,10 @@ func (c *Context) commitPeer(v authenticator.Verified) {
 		Flags: v.Flags().ASC(), Binding: v.Binding(), TicketFlags: t.Flags,
 		AuthTime: t.AuthTime, StartTime: t.StartTime, EndTime: t.EndTime,
 		TicketEType: t.EType, SessionEType: t.SessionKey.EType(), ContextEType: c.key.etype,
+	}
+	if !in.ours.SessionKey.IsZero() {
+		c.peer.Service = in.ours.Client
+		c.peer.Flags |= flags.ASC_RET_USE_SESSION_KEY
 	}
 }
 

@@ -57,7 +57,7 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 }
 
 // made reports whether a is from NewAcceptor. No other Acceptor accepts anybody.
-func (a *Acceptor) made() bool { return a != nil && a.cfg.Keys != nil }
+func (a *Acceptor) made() bool { return a != nil && a.cfg.Time != nil }
 
 // answersAtOnce knows the sources and caches of this library that never wait on
 // anything but a local file.
@@ -82,7 +82,7 @@ func defaultReplayCache(clock func() time.Time) authenticator.ReplayCache {
 func (cfg *Config) check() error {
 	bad := func(detail string) error { return &status.Error{Reason: status.ReasonArgument, Detail: detail} }
 	switch {
-	case cfg.Keys == nil:
+	case cfg.Keys == nil && cfg.UserToUser == nil:
 		return &status.Error{Reason: status.ReasonNoCredentials, Detail: "Config.Keys is nil: name the keys, for instance with keytab.OpenFile or keytab.Default"}
 	case cfg.Skew < 0:
 		return bad("Config.Skew is negative")
@@ -119,6 +119,9 @@ func (a *Acceptor) NewContext(cc ContextConfig) *Context {
 // keys is the current keytab, and which of its principals may accept; no
 // principals means all of them.
 func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, []keytab.Principal, error) {
+	if a.cfg.Keys == nil {
+		return nil, nil, nil // user-to-user alone
+	}
 	table, err := a.cfg.Keys.Table(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:

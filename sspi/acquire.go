@@ -84,6 +84,9 @@ func acquire(principal string, authData *Config) (*Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if acceptor.cfg.Keys == nil {
+		return acceptor, nil // user-to-user alone
+	}
 	ctx, cancel := acceptor.backendContext()
 	defer cancel()
 	if _, err := acceptor.cfg.Keys.Table(ctx); err != nil {

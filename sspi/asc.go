@@ -36,7 +36,9 @@ const (
 // ASC_REQ_EXTENDED_ERROR (refusals are answered with a KRB-ERROR, and a client
 // whose clock is wrong gets one more try), ASC_REQ_DELEGATE (forwarded
 // credentials are read), ASC_REQ_ALLOW_MISSING_BINDINGS and
-// ASC_REQ_PROXY_BINDINGS (see BindingPolicy), ASC_REQ_CONNECTION (echoed).
+// ASC_REQ_PROXY_BINDINGS (see BindingPolicy), ASC_REQ_USE_SESSION_KEY
+// (user-to-user authentication is demanded, if Config.UserToUser is there),
+// ASC_REQ_CONNECTION (echoed).
 // ASC_REQ_DATAGRAM is SEC_E_UNSUPPORTED_FUNCTION. TargetDataRep changes
 // nothing.
 //
@@ -195,6 +197,9 @@ var errLateBindings = &status.Error{Reason: status.ReasonArgument, Detail: "chan
 func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	c.cfg.NoErrorTokens = req&flags.ASC_REQ_EXTENDED_ERROR == 0
 	c.cfg.AcceptDelegation = req&flags.ASC_REQ_DELEGATE != 0
+	if req&flags.ASC_REQ_USE_SESSION_KEY != 0 && c.acceptor.cfg.UserToUser != nil {
+		c.cfg.UserToUser = true
+	}
 	// Clipped: the list may be one that other contexts have too.
 	c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), bindings...)
 	switch {

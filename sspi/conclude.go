@@ -86,12 +86,13 @@ func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out 
 // complaint about room.
 //
 // again: a client whose clock is wrong is told the time and gets exactly one more
-// try on the same context, with all checks again (MS-KILE, Section 3.4.5).
+// try on the same context, with all checks again (MS-KILE, Section 3.4.5); and so
+// does one that is told to use user-to-user authentication.
 func (c *Context) errorToken(in *inbound, err error) (token []byte, again bool) {
 	if c.cfg.NoErrorTokens {
 		return nil, false
 	}
-	again = isClockTrouble(err) && !c.retried
+	again = mayTryAgain(err) && !c.retried
 	token = c.krbError(in, err, again, false)
 	again = again && len(token) > 0
 	if in.enclosed {
@@ -109,7 +110,7 @@ func (c *Context) krbError(in *inbound, err error, again, always bool) []byte {
 	if in.message == nil {
 		return nil
 	}
-	e := reply.Error{Err: err, Now: in.now, Retry: again, Always: always}
+	e := reply.Error{Err: err, Now: in.now, Retry: again && isClockTrouble(err), Always: always || in.wantsTicket}
 	var refused *authenticator.Refused
 	if errors.As(err, &refused) {
 		e.Asked = refused.Flags
@@ -118,7 +119,15 @@ func (c *Context) krbError(in *inbound, err error, again, always bool) []byte {
 	if mechanism == nil {
 		mechanism = krb5.OIDKerberos
 	}
+	if in.wantsTicket {
+		return e.AppendTo(nil, &in.request, mechanism)
+	}
 	return e.Append(nil, in.message, mechanism)
+}
+
+// mayTryAgain: the client can mend it by itself.
+func mayTryAgain(err error) bool {
+	return isClockTrouble(err) || status.ReasonOf(err) == status.ReasonUserToUserRequired
 }
 
 func isClockTrouble(err error) bool {

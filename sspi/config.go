@@ -24,8 +24,17 @@ const (
 // package; [NewAcceptor] copies it, and what it points to must not be modified
 // afterwards.
 type Config struct {
-	// Keys are the service's keys. Required.
+	// Keys are the service's keys. Required, unless there is UserToUser.
 	Keys keytab.Source
+
+	// UserToUser gives a ticket-granting ticket of the service's own for
+	// user-to-user authentication, where the service has no long-term key: clients
+	// are sent its Ticket, and come with a service ticket sealed in its SessionKey. The
+	// realm is the one that the client asks for, "" if it does not say. It is asked
+	// before anything of the client is believed, so it must not cost more than a look
+	// at a ticket that is held; ReasonNoTGT is for when there is none. It must be safe
+	// for concurrent use. If nil, such clients are refused.
+	UserToUser func(ctx context.Context, realm string) (*TGT, error)
 
 	// Services are the principals of the keytab that may accept, as in
 	// "HTTP/www.example.com", with "@REALM" or for any realm; "HTTP/" is any
@@ -125,6 +134,10 @@ type ContextConfig struct {
 	// NoErrorTokens answers no refusal. By default a client that waits gets a
 	// KRB-ERROR, and one more try when its clock is wrong.
 	NoErrorTokens bool
+
+	// UserToUser demands user-to-user authentication: other clients are told so, and
+	// may try once more.
+	UserToUser bool
 
 	// AllowRawAPReq admits an AP-REQ without GSS framing outside DCE style, and
 	// answers without framing too.

@@ -72,6 +72,7 @@ type body struct {
 type vault struct {
 	key       contextKey
 	third     thirdLeg
+	ours      TGT // user-to-user: what the client was sent; its Ticket is dropped
 	delegated *authenticator.Delegated
 	protector message.Protector
 }
@@ -208,6 +209,7 @@ func (c *Context) usable() error {
 func (c *Context) wipe() {
 	c.key = contextKey{}
 	c.third = thirdLeg{}
+	c.ours = TGT{}
 	c.delegated = nil
 	c.protector.Wipe()
 }

@@ -45,7 +45,7 @@ func (c *Context) begins() bool {
 
 func (c *Context) sendHints(out outlet) ([]byte, error) {
 	var room [128]byte
-	hints := spnego.AppendHints(room[:0], krb5.OIDMSKerberos, krb5.OIDKerberos)
+	hints := spnego.AppendHints(room[:0], c.acceptor.mechanisms()...)
 	if err := out.fits(len(hints)); err != nil {
 		return nil, err
 	}
@@ -62,20 +62,29 @@ func (c *Context) open(token []byte, in *inbound) ([]byte, error) {
 	case c.pkg != Negotiate || !c.begins():
 		return token, nil
 	case spnego.IsInit(token):
-		return openInit(token, in)
+		return c.openInit(token, in)
 	case c.cfg.RequireSPNEGO:
 		return nil, nameToken(token, &status.Error{Reason: status.ReasonUnsupportedMechanism, Detail: "the token is not in SPNEGO, which RequireSPNEGO demands"})
 	}
 	return token, nil
 }
 
-func openInit(token []byte, in *inbound) ([]byte, error) {
+// mechanisms are those that SPNEGO may choose.
+func (a *Acceptor) mechanisms() [][]byte {
+	served := [...][]byte{krb5.OIDMSKerberos, krb5.OIDKerberos, krb5.OIDUser2User}
+	if a.cfg.UserToUser == nil {
+		return served[:2]
+	}
+	return served[:]
+}
+
+func (c *Context) openInit(token []byte, in *inbound) ([]byte, error) {
 	init, err := spnego.ParseInit(token)
 	if err != nil {
 		return nil, err
 	}
 	in.enclosed = true
-	mechanism, first := init.Choose(krb5.OIDKerberos, krb5.OIDMSKerberos)
+	mechanism, first := init.Choose(c.acceptor.mechanisms()...)
 	if mechanism == nil {
 		return nil, &status.Error{Reason: listReason(&init), Detail: "Kerberos is not among the mechanisms that the client offers"}
 	}

@@ -41,9 +41,23 @@ func (e *Error) Append(dst, apReq, mechanism []byte) []byte {
 	if !e.Always && req.Options&flags.APMutualRequired == 0 && e.Asked&waits == 0 {
 		return dst
 	}
+	return e.append(dst, code, req.Ticket.Realm, &req.Ticket.Service, mechanism)
+}
+
+// AppendTo is Append for the request of a user-to-user exchange, whose sender always
+// waits. What it left out is empty in the KRB-ERROR.
+func (e *Error) AppendTo(dst []byte, req *krb5.TGTRequest, mechanism []byte) []byte {
+	code := status.ReasonOf(e.Err).Kerberos()
+	if code == 0 {
+		return dst
+	}
+	return e.append(dst, code, req.Realm, &req.Service, mechanism)
+}
+
+func (e *Error) append(dst []byte, code int32, realm []byte, service *krb5.Name, mechanism []byte) []byte {
 	message := krb5.KRBError{
 		Stime: e.Now.Unix(), Susec: int32(e.Now.Nanosecond() / 1000), Code: code,
-		Realm: req.Ticket.Realm, Service: req.Ticket.Service,
+		Realm: realm, Service: *service,
 	}
 	if e.Retry {
 		message.EData = skewRecovery

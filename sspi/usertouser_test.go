@@ -1,0 +1,285 @@
+package sspi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// userSite is a site whose acceptor is bob, who has no keytab but a ticket.
+func userSite(t *testing.T, changes ...func(*sspi.Config)) *site {
+	return newSite(t, append([]func(*sspi.Config){func(cfg *sspi.Config) {
+		realm := cfg.Rand.(*countedReader).from.(*krbtest.Realm)
+		ours := realm.TGT("bob")
+		key, err := keytab.NewKey(keytab.EType(ours.Part.Key.KeyType), ours.Part.Key.KeyValue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bob := keytab.MustParsePrincipal("bob@EXAMPLE.COM")
+		cfg.Keys = nil
+		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) {
+			return &sspi.TGT{Client: bob, Ticket: ours.Bytes(), SessionKey: key}, nil
+		}
+	}}, changes...)...)
+}
+
+// askTicket is the first two legs, and the client's third.
+func askTicket(t *testing.T, s *site, c *sspi.Context) *krbtest.APReq {
+	t.Helper()
+	reply, peer, err := c.Accept(context.Background(), krbtest.TGTRequest("bob", "EXAMPLE.COM"))
+	if err != sspi.ErrContinue || peer != nil {
+		t.Fatalf("the request: %v, %v", peer, err)
+	}
+	q, err := s.realm.UserToUser("alice", reply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// TestAPREQ_10_UserToUserExchange: a service without a keytab is logged in to under
+// the session key of its own ticket.
+func TestAPREQ_10_UserToUserExchange(t *testing.T) {
+	for name, change := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": func(q *krbtest.APReq) {
+		oneWay(q)
+		o := flags.APUseSessionKey
+		q.Options = &o
+	}} {
+		s := userSite(t)
+		c := s.acceptor.NewContext(sspi.ContextConfig{})
+		q := askTicket(t, s, c)
+		change(q)
+		client := q.Start()
+		token, _, _ := client.Next(nil)
+		reply, peer, err := c.Accept(context.Background(), token)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(reply) > 0 {
+			if _, done, err := client.Next(reply); err != nil || !done {
+				t.Fatalf("%s: the client: %v", name, err)
+			}
+		}
+		if peer.Client.String() != "alice@EXAMPLE.COM" || peer.Service.String() != "bob@EXAMPLE.COM" || peer.Flags&flags.ASC_RET_USE_SESSION_KEY == 0 {
+			t.Errorf("%s: %v at %v, %v", name, peer.Client, peer.Service, peer.Flags)
+		}
+		talk(t, c, client)
+		// The same AP-REQ to another context, which asked for nothing: a replay.
+		if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); status.ReasonOf(err) != status.ReasonReplay {
+			t.Errorf("%s: again: %v", name, err)
+		}
+	}
+}
+
+// TestAPREQ_10_UserToUserInSPNEGO: SPNEGO lists it as a mechanism of its own.
+func TestAPREQ_10_UserToUserInSPNEGO(t *testing.T) {
+	s := userSite(t)
+	c := s.acceptor.NewContext(sspi.ContextConfig{RequireSPNEGO: true})
+	token := (&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDUser2User, krbtest.OIDKerberos}, Token: krbtest.TGTRequest("", "")}).Bytes()
+	reply, _, err := c.Accept(context.Background(), token)
+	if err != sspi.ErrContinue {
+		t.Fatal(err)
+	}
+	r, err := krbtest.ParseNegTokenResp(reply)
+	if err != nil || r.State != krbtest.NegIncomplete || string(r.Mechanism) != string(krbtest.OIDUser2User) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	q, err := s.realm.UserToUser("alice", r.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := q.Start()
+	request, _, _ := client.Next(nil)
+	reply, peer, err := c.Accept(context.Background(), (&krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: request}).Bytes())
+	if err != nil || peer.Service.String() != "bob@EXAMPLE.COM" {
+		t.Fatalf("%v, %v", peer, err)
+	}
+	if r, err = krbtest.ParseNegTokenResp(reply); err != nil || r.State != krbtest.NegCompleted {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, done, err := client.Next(r.Token); err != nil || !done {
+		t.Fatal(err)
+	}
+	talk(t, c, client)
+	// Without a ticket to show, it is not among the mechanisms.
+	s = newSite(t)
+	if _, err := negotiate(s.client([][]byte{krbtest.OIDUser2User}), s.acceptor.NewContext(sspi.ContextConfig{})); status.ReasonOf(err) != status.ReasonUnsupportedMechanism {
+		t.Error(err)
+	}
+}
+
+// TestAPREQ_10_UserToUserDemanded: another client is told, once, and may come again on
+// the same context.
+func TestAPREQ_10_UserToUserDemanded(t *testing.T) {
+	ours := userSite(t)
+	for name, cc := range map[string]sspi.ContextConfig{"no keytab": {}, "demanded": {UserToUser: true}} {
+		c := ours.acceptor.NewContext(cc)
+		client := ours.request().Start()
+		token, _, _ := client.Next(nil)
+		reply, _, err := c.Accept(context.Background(), token)
+		if err != sspi.ErrContinue {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var told *krbtest.Error
+		if _, _, err := client.Next(reply); !errors.As(err, &told) || told.ErrorCode != 69 || len(told.EData) > 0 {
+			t.Fatalf("%s: the client: %v", name, err)
+		}
+		q := askTicket(t, ours, c)
+		if _, peer, err := c.Accept(context.Background(), q.Token()); err != nil || peer == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		c = ours.acceptor.NewContext(cc)
+		_, _, _ = c.Accept(context.Background(), token)
+		if _, _, err := c.Accept(context.Background(), ours.request().Token()); status.ReasonOf(err) != status.ReasonUserToUserRequired {
+			t.Errorf("%s, twice: %v", name, err)
+		}
+	}
+	// The Windows face asks by a flag.
+	s := userSite(t, func(cfg *sspi.Config) { cfg.Keys = nil })
+	l := s.first(s.request().Token())
+	l.req = flags.ASC_REQ_USE_SESSION_KEY
+	wantCode(t, "without error tokens", l.call(), status.SEC_E_LOGON_DENIED)
+	l = s.first(s.request().Token())
+	l.req = flags.ASC_REQ_USE_SESSION_KEY | extendedError
+	wantCode(t, "with error tokens", l.call(), status.SEC_I_CONTINUE_NEEDED)
+}
+
+// TestAPREQ_10_UserToUserRefused: everything that may go wrong, and what the client
+// is told.
+func TestAPREQ_10_UserToUserRefused(t *testing.T) {
+	none := func(cfg *sspi.Config) {
+		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return nil, errors.New("no ticket") }
+	}
+	half := func(cfg *sspi.Config) {
+		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return &sspi.TGT{}, nil }
+	}
+	broken := func(cfg *sspi.Config) {
+		whole := cfg.UserToUser
+		cfg.UserToUser = func(ctx context.Context, realm string) (*sspi.TGT, error) {
+			x, err := whole(ctx, realm)
+			x.Ticket = []byte("no ticket")
+			return x, err
+		}
+	}
+	for name, row := range map[string]struct {
+		change func(*sspi.Config)
+		token  []byte
+		want   status.Reason
+		code   int32 // 0: no answer
+	}{
+		"no ticket":           {none, krbtest.TGTRequest("bob", "EXAMPLE.COM"), status.ReasonNoTGT, 67},
+		"an empty TGT":        {half, krbtest.TGTRequest("bob", ""), status.ReasonNoTGT, 67},
+		"a broken ticket":     {broken, krbtest.TGTRequest("", ""), status.ReasonNoTGT, 67},
+		"another service":     {nil, krbtest.TGTRequest("carol", "EXAMPLE.COM"), status.ReasonWrongService, 35},
+		"another realm":       {nil, krbtest.TGTRequest("bob", "OTHER.COM"), status.ReasonWrongService, 35},
+		"an unfinished one":   {nil, krbtest.Frame(krbtest.OIDUser2User, krbtest.TokTGTReq, []byte("\x30\x03\xa0\x01\x05")), status.ReasonMalformedToken, 0},
+		"as plain Kerberos":   {nil, krbtest.Frame(krbtest.OIDKerberos, krbtest.TokTGTReq, []byte("\x30\x00")), status.ReasonWrongMessageType, 0},
+		"a reply":             {nil, krbtest.Frame(krbtest.OIDUser2User, krbtest.TokTGTRep, []byte("\x30\x00")), status.ReasonWrongMessageType, 0},
+		"bytes behind it":     {nil, append(krbtest.TGTRequest("", ""), 0), status.ReasonMalformedToken, 0},
+		"bytes inside behind": {nil, krbtest.Frame(krbtest.OIDUser2User, krbtest.TokTGTReq, []byte("\x30\x0a\xa0\x03\x02\x01\x05\xa1\x03\x02\x01\x10\x00")), status.ReasonMalformedToken, 0},
+	} {
+		var changes []func(*sspi.Config)
+		if row.change != nil {
+			changes = append(changes, row.change)
+		}
+		s := userSite(t, changes...)
+		c := s.acceptor.NewContext(sspi.ContextConfig{})
+		reply, _, err := c.Accept(context.Background(), row.token)
+		if status.ReasonOf(err) != row.want || (len(reply) > 0) != (row.code != 0) {
+			t.Errorf("%s: %v, %d bytes", name, err, len(reply))
+			continue
+		}
+		if row.code == 0 {
+			continue
+		}
+		_, inner, err := krbtest.Unframe(reply, krbtest.OIDUser2User)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := krbtest.ParseError(inner); err != nil || e.ErrorCode != row.code {
+			t.Errorf("%s: told %v, %v", name, e, err)
+		}
+	}
+}
+
+// TestAPREQ_10_UserToUserSecondLeg: what follows our ticket must be under its key.
+func TestAPREQ_10_UserToUserSecondLeg(t *testing.T) {
+	plain := flags.APMutualRequired
+	for name, row := range map[string]struct {
+		change func(q *krbtest.APReq) []byte
+		want   status.Reason
+	}{
+		"another key": {func(q *krbtest.APReq) []byte { wrongKey(q); return q.Token() }, status.ReasonWrongKey},
+		"without USE-SESSION-KEY": {func(q *krbtest.APReq) []byte {
+			q.Options = &plain
+			return q.Token()
+		}, status.ReasonUserToUserRequired},
+		"a second request": {func(q *krbtest.APReq) []byte { return krbtest.TGTRequest("", "") }, status.ReasonWrongMessageType},
+	} {
+		s := userSite(t)
+		c := s.acceptor.NewContext(sspi.ContextConfig{NoErrorTokens: true})
+		q := askTicket(t, s, c)
+		if _, peer, err := c.Accept(context.Background(), row.change(q)); status.ReasonOf(err) != row.want || peer != nil {
+			t.Errorf("%s: %v, %v", name, peer, err)
+		}
+	}
+	// A keytab never opens such a ticket, nor our ticket's key another.
+	s := userSite(t)
+	with := newSite(t, func(cfg *sspi.Config) {
+		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return nil, errors.New("none") }
+	})
+	o := flags.APUseSessionKey | flags.APMutualRequired
+	token := with.request(func(q *krbtest.APReq) { q.Options = &o }).Token()
+	if _, _, err := with.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); status.ReasonOf(err) != status.ReasonNoTGT {
+		t.Errorf("the keytab: %v", err)
+	}
+	if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); status.ReasonOf(err) != status.ReasonWrongKey {
+		t.Errorf("our ticket's key: %v", err)
+	}
+}
+
+// TestCTX_11_RoomForTheTicket: a reply that does not fit changes nothing.
+func TestCTX_11_RoomForTheTicket(t *testing.T) {
+	s := userSite(t)
+	request := krbtest.TGTRequest("bob", "EXAMPLE.COM")
+	l := s.first(request)
+	l.out = room(10)
+	wantCode(t, "little room", l.call(), status.SEC_E_BUFFER_TOO_SMALL)
+	needed := l.out.Buffers[0].Needed
+	l = s.first(request)
+	l.out = room(needed)
+	wantCode(t, "room", l.call(), status.SEC_I_CONTINUE_NEEDED)
+	q, err := s.realm.UserToUser("alice", l.reply())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := l.handle
+	wantCode(t, "the ticket", s.second(&h, q.Token()).call(), status.SEC_E_OK)
+}
+
+// TestKEY_10_TGT: a printed TGT shows no ticket, and a Context not what it was sent.
+func TestKEY_10_TGT(t *testing.T) {
+	s := userSite(t)
+	c := s.acceptor.NewContext(sspi.ContextConfig{})
+	q := askTicket(t, s, c)
+	ticket := sspi.TGT{Client: keytab.MustParsePrincipal("bob@EXAMPLE.COM"), Ticket: []byte("secret ticket")}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
+		for _, v := range []any{ticket, &ticket} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, "secret") || strings.Contains(text, "736563726574") || strings.Contains(text, "115 101") {
+				t.Errorf("%s: %s", verb, text)
+			}
+		}
+		key := q.Ticket.Key.KeyValue
+		if text := fmt.Sprintf(verb, c); strings.Contains(text, string(key)) || strings.Contains(text, fmt.Sprintf("%x", key)) {
+			t.Errorf("%s of the context shows the key", verb)
+		}
+	}
+}
