@@ -1,0 +1,170 @@
+package interop
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/config"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspideleg"
+)
+
+// accepted is one login at our acceptor by a client of testdata/wire.py, with what it
+// forwarded.
+func accepted(t *testing.T, login *session, svc *service, gss int) *authenticator.Delegated {
+	t.Helper()
+	c := gokrb5Acceptor(t, svc, nil).NewContext(sspi.ContextConfig{AcceptDelegation: true})
+	defer c.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	type result struct {
+		d   *authenticator.Delegated
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			done <- result{err: err}
+			return
+		}
+		defer conn.Close()
+		err = conn.SetDeadline(time.Now().Add(patience))
+		if err == nil {
+			_, err = authenticate(conn, &goFace{c: c})
+		}
+		done <- result{c.Delegated(), err}
+	}()
+	port := l.Addr().(*net.TCPAddr).Port
+	out := login.initiate(t, plan{Port: port, Target: svc.hostBased(), Flags: bits(gss)})[0]
+	got := <-done
+	if got.err != nil || !out.Established {
+		t.Fatalf("%v, %+v", got.err, out)
+	}
+	return got.d
+}
+
+// prefers is a krb5.conf of the realm for a client that takes keys of one type only,
+// so that its ticket-granting tickets have such a key.
+func (r *realm) prefers(t *testing.T, etype int) (env string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "krb5.conf")
+	text := strings.Replace(r.config, "[libdefaults]\n", "[libdefaults]\n permitted_enctypes = "+etypes[etype]+"\n", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "KRB5_CONFIG=" + file
+}
+
+// forwards is a user's login with a ticket that may be forwarded, of a session key of
+// one type.
+func (r *realm) forwards(t *testing.T, etype int) *session {
+	t.Helper()
+	s := &session{realm: r, cache: filepath.Join(t.TempDir(), "ccache"), extra: []string{r.prefers(t, etype)}}
+	if res := run(t, s.env(), password+"\n", "kinit", "-f", user); res.code != 0 {
+		t.Fatalf("kinit: exit %d\n%s", res.code, res.out)
+	}
+	return s
+}
+
+// TestInteropDelegation_Onward: MIT's client forwards its ticket to a service of ours,
+// which then is the user to other services: by MIT's programs with the cache that is
+// written, and by gokrb5's client. Of each encryption type.
+func TestInteropDelegation_Onward(t *testing.T) {
+	r := theRealm(t, pythonGSSAPI, "klist")
+	t.Parallel()
+	worked(t, "sspi", "python3-gssapi", "Kerberos", "delegation, used onward")
+	for etype := 17; etype <= 20; etype++ {
+		t.Run(etypes[etype], func(t *testing.T) {
+			t.Parallel()
+			front, back := r.service(t, unique("front"), etype, etype), r.service(t, unique("back"), etype, etype)
+			login := r.forwards(t, etype)
+			for _, gss := range []int{gssProtect | gssDeleg, gssProtect | gssMutual | gssDeleg, gssProtect | gssMutual | gssDCE | gssDeleg} {
+				d := accepted(t, login, front, gss)
+				if d == nil || len(d.Tickets) != 1 || int(d.Tickets[0].SessionKey.EType()) != etype {
+					t.Fatalf("flags %#x: %v", gss, d)
+				}
+				onwardByCache(t, d, back)
+				onwardByClient(t, d, back)
+			}
+			if d := accepted(t, login, front, gssProtect); d != nil {
+				t.Errorf("it was not asked for, and is %v", d)
+			}
+		})
+	}
+}
+
+// onwardByCache uses the file as a child process would, that has no more than it.
+func onwardByCache(t *testing.T, d *authenticator.Delegated, svc *service) {
+	t.Helper()
+	child := &session{realm: svc.realm, cache: filepath.Join(t.TempDir(), "delegated")}
+	if err := sspideleg.WriteCCache(child.cache, d); err != nil {
+		t.Fatal(err)
+	}
+	res := run(t, child.env(), "", "klist", "-f", "-e")
+	for _, want := range []string{
+		"Default principal: " + user + "@" + realmName, "krbtgt/" + realmName + "@" + realmName,
+		"Flags: F", "skey): " + etypes[int(d.Tickets[0].SessionKey.EType())],
+	} {
+		if res.code != 0 || !strings.Contains(strings.ReplaceAll(res.out, "Etype (skey, tkt): ", "skey): "), want) {
+			t.Errorf("klist: exit %d, no %q in\n%s", res.code, want, res.out)
+		}
+	}
+	child.fetch(t, svc)
+	file := filepath.Join(t.TempDir(), "keytab")
+	svc.keytab(t, file)
+	port := startOurAcceptor(t, ours{}, file)
+	out := child.initiate(t, plan{Port: port, Target: svc.hostBased(), Flags: bits(gssProtect | gssMutual)})[0]
+	if want := user + "@" + realmName; !out.Established || out.Server.Client != want {
+		t.Errorf("with the cache: %+v, want %s", out.Server, want)
+	}
+}
+
+// onwardByClient logs in to a service with gokrb5's client.
+func onwardByClient(t *testing.T, d *authenticator.Delegated, svc *service) {
+	t.Helper()
+	cl, err := sspideleg.Client(d, gokrb5Config(t, svc.realm, int32(svc.etype)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Destroy()
+	p := &gokrb5Peer{client: cl}
+	if p.ticket, p.session, err = cl.GetServiceTicket(svc.principal()); err != nil {
+		t.Fatal(err)
+	}
+	if int(p.session.KeyType) != svc.etype {
+		t.Errorf("the session key is of type %d, want %d", p.session.KeyType, svc.etype)
+	}
+	tok := p.first(t, gssProtect|gssMutual)
+	c := gokrb5Acceptor(t, svc, nil).NewContext(sspi.ContextConfig{})
+	defer c.Close()
+	reply, who, err := c.Accept(t.Context(), gokrb5Token(t, &tok))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who.Client != d.Client || who.Client.String() != user+"@"+realmName {
+		t.Errorf("with gokrb5: %v, want %s@%s", who.Client, user, realmName)
+	}
+	m := p.established(t, &tok, reply, gssProtect|gssMutual)
+	m.exchange(t, c)
+}
+
+// gokrb5Config is the realm's, for keys of some types.
+func gokrb5Config(t *testing.T, r *realm, wanted ...int32) *config.Config {
+	t.Helper()
+	conf, err := config.NewFromString(strings.ReplaceAll(r.config, " qualify_shortname = \"\"\n", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf.LibDefaults.DefaultTGSEnctypeIDs = wanted
+	return conf
+}

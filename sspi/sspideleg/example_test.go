@@ -1,0 +1,79 @@
+package sspideleg_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/jcmturner/gokrb5/v8/config"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspideleg"
+	"github.com/gosspi/kerberos/sspi/sspihttp"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// A web server that goes to another server in its clients' names. The realm is of
+// sspitest here; a server has keytab.OpenFile and sspi.NewAcceptor.
+func Example() {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("HTTP/www.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	conf, err := config.NewFromString(krb5conf) // or config.Load("/etc/krb5.conf")
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := sspihttp.New(sspihttp.Config{
+		Acceptor: acceptor,
+		Context:  sspi.ContextConfig{AcceptDelegation: true},
+		Authorize: func(_ *http.Request, p *sspi.Peer) error {
+			_, err := p.Client.User("EXAMPLE.COM")
+			return err
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := m.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cl, err := sspideleg.Client(sspihttp.SecurityContext(r.Context()).Delegated(), conf)
+		if err != nil {
+			http.Error(w, "log in with a ticket that may be forwarded", http.StatusForbidden)
+			return
+		}
+		defer cl.Destroy()
+		fmt.Fprintf(w, "acting as %s of %s", cl.Credentials.UserName(), cl.Credentials.Domain())
+		// To speak to a backend: spnego.NewClient(cl, nil, "HTTP/backend.example.com"), of gokrb5.
+	}))
+	fmt.Println(get(handler, realm, "alice", sspitest.Options{Delegate: true}))
+	fmt.Println(get(handler, realm, "alice", sspitest.Options{}))
+	fmt.Println(get(handler, realm, "mallory@EXAMPLE.ORG", sspitest.Options{Delegate: true}))
+	// Output:
+	// 200 acting as alice of EXAMPLE.COM
+	// 403 log in with a ticket that may be forwarded
+	//
+	// 403 Forbidden
+}
+
+const krb5conf = "[realms]\n EXAMPLE.COM = {\n  kdc = kdc.example.com\n }\n"
+
+// get is a user's request, and the answer.
+func get(handler http.Handler, realm *sspitest.Realm, user string, o sspitest.Options) string {
+	o.SPNEGO = true
+	i, err := realm.User(user).Initiate("HTTP/www.example.com", o)
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, _, err := i.Next(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Negotiate "+base64.StdEncoding.EncodeToString(token))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return fmt.Sprint(w.Code, " ", w.Body)
+}
