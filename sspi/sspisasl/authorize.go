@@ -37,12 +37,11 @@ func (s *Server) authorize() error {
 	if e, ok := errors.AsType[*status.Error](err); ok && e != nil {
 		return err
 	}
-	denied := status.Error{Reason: status.ReasonNone}
-	if e, ok := status.SEC_E_LOGON_DENIED.Err().(*status.Error); ok {
-		denied = *e
-	}
+	// There is no Reason for it: the client is proven, and this program's rule
+	// does not want it.
+	denied := status.SEC_E_LOGON_DENIED.Err().(*status.Error)
 	denied.Detail, denied.Err = "the client may not act as what it asks for", err
-	return &denied
+	return denied
 }
 
 // Why asItself refuses.

@@ -32,7 +32,8 @@
 // neither in a layer nor in TLS belongs, after the login, to whoever sits between.
 // What follows the login must then go through [Server.Conn].
 //
-// A server on TLS sets NoLayer, and, against relays, channel bindings. With
+// A server on TLS sets NoLayer, and, against relays, the channel bindings that
+// package sspitls makes, in Config.Context, for each connection. With
 // GS2-KRB5-PLUS the client says that it uses them. With the others those of
 // Kerberos itself count, as Active Directory has it.
 package sspisasl
