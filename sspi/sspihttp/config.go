@@ -96,19 +96,12 @@ func New(cfg Config) (*Middleware, error) {
 		cfg.Context.BindingPolicy = sspi.BindingAllowMissing
 	}
 	if cfg.Bindings == nil {
-		cfg.Bindings = recorded
+		cfg.Bindings = func(r *http.Request) []sspi.ChannelBindings { return sspitls.Recorded(r.Context()) }
 	}
 	if cfg.Page == nil {
 		cfg.Page = plainPage
 	}
 	return &Middleware{cfg}, nil
-}
-
-func recorded(r *http.Request) []sspi.ChannelBindings {
-	if r.TLS == nil {
-		return nil
-	}
-	return sspitls.Recorded(r.Context())
 }
 
 func plainPage(w http.ResponseWriter, _ *http.Request, code int) {

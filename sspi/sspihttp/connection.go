@@ -52,7 +52,7 @@ func (c *connection) take(m *Middleware) (open *sspi.Context, peer *sspi.Peer) {
 	defer c.mu.Unlock()
 	open, peer = c.open, c.peer
 	if c.owner != m {
-		open.Close() // nil is fine
+		open.Close() // no Close of a nil Context does anything
 		open, peer = nil, nil
 	}
 	c.owner, c.open, c.peer = nil, nil, nil
@@ -63,6 +63,5 @@ func (c *connection) take(m *Middleware) (open *sspi.Context, peer *sspi.Peer) {
 func (c *connection) put(m *Middleware, open *sspi.Context, peer *sspi.Peer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.open.Close()
 	c.owner, c.open, c.peer = m, open, peer
 }

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,10 +144,11 @@ func TestConnection_HTTP2(t *testing.T) {
 // TestPerConnection: after a login, requests without one are of the same client, on
 // this connection and on no other.
 func TestPerConnection(t *testing.T) {
+	var banned atomic.Bool
 	s := open(t, func(cfg *sspihttp.Config) {
 		cfg.PerConnection = true
-		cfg.Authorize = func(r *http.Request, p *sspi.Peer) error {
-			if r.URL.Path == "/" && p.Client.Name() == "mallory" {
+		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
+			if p.Client.Name() == "mallory" || banned.Load() {
 				return sspihttp.ErrFallback
 			}
 			return nil
@@ -164,11 +166,13 @@ func TestPerConnection(t *testing.T) {
 	c.get(t).check(t, "after", 200, "bob@EXAMPLE.COM, 0 bytes")
 	c.get(t, "Negotiate %").check(t, "rubbish", 401, "")
 	c.get(t).check(t, "after rubbish", 401, "")
-	c.get(t, s.login(t, "mallory", sspitest.Options{})).check(t, "who may not", 403, "")
+	c.get(t, s.login(t, "mallory", sspitest.Options{})).check(t, "who may not", 403, "Forbidden\n")
 	c.get(t).check(t, "after who may not", 401, "")
 	i := s.client(t, "carol", sspitest.Options{DCEStyle: true})
 	c.get(t, next(t, i, c.get(t, next(t, i, "")).token(t))).check(t, "two legs", 200, "carol@EXAMPLE.COM, 0 bytes")
 	c.get(t).check(t, "after two legs", 200, "carol@EXAMPLE.COM, 0 bytes")
+	banned.Store(true)
+	c.get(t).check(t, "who may not any more", 403, "Forbidden\n")
 }
 
 // TestConnection_TwoMiddlewares: what one put into the connection is not the other's.

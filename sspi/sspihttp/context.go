@@ -33,6 +33,6 @@ func Peer(ctx context.Context) (*sspi.Peer, bool) {
 func SecurityContext(ctx context.Context) *sspi.Context { return of(ctx).context }
 
 // Refusal is for Config.Page and Config.Fallback: why the request did not pass. It is
-// nil if the request had no credentials. Do not show it to the client: it is for the
-// operator.
+// nil if the request had no credentials, or is one of several that a login needs. Do
+// not show it to the client: it is for the operator.
 func Refusal(ctx context.Context) error { return of(ctx).refusal }

@@ -36,4 +36,14 @@
 // itself to another one is refused; one that does not bind itself, as many do not,
 // is accepted, unless Config.Context.BindingPolicy is sspi.BindingRequired. What
 // came of it is in Peer.Binding.
+//
+// Where a proxy ends TLS, the certificate that clients see is the proxy's: give
+// sspitls.EndPoint of it as Config.Context.ChannelBindings, or leave bindings out.
+//
+// # Refusals
+//
+// A client that could do better is answered with 401 and a challenge; with it goes
+// the error token, where there is one. A failure of this server, as one without keys
+// has, is answered with 500 or 503 and no challenge. No client is told the reason:
+// Config.OnResult is.
 package sspihttp

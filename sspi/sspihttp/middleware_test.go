@@ -164,6 +164,20 @@ func TestWrap_Optional(t *testing.T) {
 	s.get(t, "Basic YWxpY2U6c2VjcmV0", "Basic YWxpY2U6c2VjcmV0").check(t, "two fields", 401, "")
 }
 
+// TestWrap_Nested: a Peer is of the innermost middleware, or there is none.
+func TestWrap_Nested(t *testing.T) {
+	s := build(t, nil)
+	inner := build(t, func(cfg *sspihttp.Config) { cfg.Optional = true })
+	h := s.m.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Authorization")
+		inner.m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, r)
+	}))
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", s.login(t, "alice", sspitest.Options{}))
+	h.ServeHTTP(w, r)
+	read(t, w.Result()).check(t, "nested", 200, "nobody, 0 bytes")
+}
+
 // TestWrap_Authorize: what becomes of clients that are proven and may not.
 func TestWrap_Authorize(t *testing.T) {
 	var refusal error

@@ -1,6 +1,7 @@
 package sspihttp_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -84,12 +85,12 @@ func TestSessions(t *testing.T) {
 	get("session=0", "Negotiate %").check(t, "rubbish in a session", 401, "")
 
 	banned = "alice"
-	get("session=0", "").check(t, "banned", 403, "")
+	get("session=0", "").check(t, "banned", 403, "Forbidden\n")
 	if res := s.last(t); res.Outcome != sspihttp.Forbidden {
 		t.Errorf("told %+v", res)
 	}
 	n := len(sessions.peers)
-	get("", s.login(t, "alice", sspitest.Options{})).check(t, "banned, login", 403, "")
+	get("", s.login(t, "alice", sspitest.Options{})).check(t, "banned, login", 403, "Forbidden\n")
 	if len(sessions.peers) != n {
 		t.Error("a session was begun for a client that may not")
 	}
@@ -101,4 +102,24 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%s: told %+v", name, res)
 		}
 	}
+}
+
+// TestSessions_PerConnection: with both, the connection's client comes first.
+func TestSessions_PerConnection(t *testing.T) {
+	sessions := new(store)
+	s := build(t, func(cfg *sspihttp.Config) {
+		cfg.Sessions = sessions
+		cfg.PerConnection = true
+	})
+	get := func(ctx context.Context, field string) answer {
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+		r.Header.Set("Authorization", field)
+		s.m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, r)
+		return read(t, w.Result())
+	}
+	ctx := s.m.ConnContext(t.Context(), nil)
+	get(ctx, s.login(t, "alice", sspitest.Options{})).check(t, "login", 200, "alice@EXAMPLE.COM, 0 bytes")
+	sessions.err = errors.New("the store is down")
+	get(ctx, "").check(t, "after", 200, "alice@EXAMPLE.COM, 0 bytes")
+	get(s.m.ConnContext(t.Context(), nil), "").check(t, "another connection", 500, "")
 }

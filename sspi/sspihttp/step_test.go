@@ -46,6 +46,7 @@ func TestStep_Malformed(t *testing.T) {
 		{"ntlm as a scheme", "ntlm", sspihttp.Refused, status.ReasonNTLM},
 		{"Kerberos as a scheme", "Kerberos YIIB", sspihttp.Refused, status.ReasonUnsupportedMechanism},
 		{"too long for the header", "Negotiate " + strings.Repeat("A", 1<<20), sspihttp.Refused, status.ReasonTokenTooLong},
+		{"too long to be looked at", "Negotiate " + strings.Repeat("%", 1<<20), sspihttp.Refused, status.ReasonTokenTooLong},
 		{"too long when decoded", "Negotiate " + base64.StdEncoding.EncodeToString(make([]byte, 65537)), sspihttp.Refused, status.ReasonTokenTooLong},
 		{"as long as allowed", "Negotiate " + base64.StdEncoding.EncodeToString(make([]byte, 65536)), sspihttp.Refused, status.ReasonMalformedToken},
 	} {
@@ -102,6 +103,39 @@ func TestStep_Accepts(t *testing.T) {
 				next(t, i, res.Header)
 			}
 		}
+	}
+}
+
+// TestStep_OneSpelling: a token that is fine is refused in another spelling, and the
+// authenticator in it is not used up.
+func TestStep_OneSpelling(t *testing.T) {
+	realm := newRealm(t)
+	acceptor, err := realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var field string
+	for name := "a"; !strings.HasSuffix(field, "=") && len(name) < 64; name += "a" {
+		i, err := realm.User(name).Initiate(service, sspitest.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		field = next(t, i, "")
+	}
+	end := strings.IndexByte(field, '=')
+	bits := field[:end-1] + string(field[end-1]+1) + field[end:] // which count for nothing
+	step := func(field string) sspihttp.Result {
+		c := acceptor.NewContext(sspi.ContextConfig{})
+		defer c.Close()
+		return sspihttp.Step(t.Context(), c, field)
+	}
+	for _, bad := range []string{field[:20] + "\n" + field[20:], field[:20] + "\r\n" + field[20:], field + "\n", field + "\r", field[:20] + " " + field[20:], field + "=", field + "A===", bits, field[:end]} {
+		if res := step(bad); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) != status.ReasonMalformedToken {
+			t.Errorf("%q: %v, %v", bad[:40], res.Outcome, res.Err)
+		}
+	}
+	if res := step(field); res.Outcome != sspihttp.Accepted {
+		t.Errorf("%v, %v", res.Outcome, res.Err)
 	}
 }
 

@@ -142,3 +142,17 @@ func TestConnection_NotComplete(t *testing.T) {
 		}
 	}
 }
+
+// TestExporter_Renegotiation: a connection whose keys may change exports none.
+func TestExporter_Renegotiation(t *testing.T) {
+	server := &tls.Config{Certificates: []tls.Certificate{certificate(t, "a.example.com")}}
+	client := clientConfig("", tls.VersionTLS12)
+	client.Renegotiation = tls.RenegotiateOnceAsClient
+	_, c, err := handshake(t, t.Context(), server, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := sspitls.Exporter(&c); got != nil || status.ReasonOf(err) != status.ReasonUnsupported {
+		t.Errorf("%q, %v", data(got), err)
+	}
+}

@@ -62,10 +62,10 @@ func Record(config *tls.Config) *tls.Config {
 	out.Certificates = nil
 	out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c, err := choose(original, hello)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			note(hello.Context(), c)
 		}
-		return c, note(hello.Context(), c)
+		return c, err
 	}
 	if original.GetConfigForClient != nil {
 		out.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -79,19 +79,14 @@ func Record(config *tls.Config) *tls.Config {
 	return out
 }
 
-// note keeps the bindings of the certificate that is about to be presented.
-func note(ctx context.Context, c *tls.Certificate) error {
-	r, ok := ctx.Value(recordKey{}).(*record)
-	if !ok {
-		return nil
+// note keeps the bindings of the certificate that is about to be presented: none, if
+// it cannot be read, which no client can then either.
+func note(ctx context.Context, c *tls.Certificate) {
+	if r, ok := ctx.Value(recordKey{}).(*record); ok {
+		leaf, _ := leafOf(c)
+		b := EndPoint(leaf)
+		r.endPoint.Store(&b)
 	}
-	leaf, err := leafOf(c)
-	if err != nil {
-		return err
-	}
-	b := EndPoint(leaf)
-	r.endPoint.Store(&b)
-	return nil
 }
 
 // choose is the choice that crypto/tls makes, which calls GetCertificate only for

@@ -1,0 +1,35 @@
+package sspihttp
+
+import (
+	"testing"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestConnection_OtherOwner: an exchange of another middleware is not handed out,
+// and is closed.
+func TestConnection_OtherOwner(t *testing.T) {
+	acceptor, err := sspitest.NewRealm("EXAMPLE.COM").Acceptor("HTTP/www.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c connection
+	open, peer := acceptor.NewContext(sspi.ContextConfig{}), new(sspi.Peer)
+	c.put(new(Middleware), open, peer)
+	if gotOpen, gotPeer := c.take(new(Middleware)); gotOpen != nil || gotPeer != nil {
+		t.Errorf("%v, %v", gotOpen, gotPeer)
+	}
+	if _, _, err := open.Accept(t.Context(), []byte{0x60}); status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Errorf("the exchange is still open: %v", err)
+	}
+	owner := new(Middleware)
+	c.put(owner, nil, peer)
+	if _, got := c.take(owner); got != peer {
+		t.Errorf("%v", got)
+	}
+	if _, got := c.take(owner); got != nil {
+		t.Errorf("taken twice: %v", got)
+	}
+}
