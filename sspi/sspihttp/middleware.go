@@ -31,7 +31,7 @@ func (x *request) serve() {
 	field, err := authorization(x.r)
 	connection := connectionOf(x.r)
 	c, before := connection.take(x.m)
-	if c == nil {
+	if c == nil && field != "" {
 		c = x.m.cfg.Acceptor.NewContext(x.m.contextConfig(x.r))
 	}
 	var res Result

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -162,6 +163,60 @@ func TestWrap_Optional(t *testing.T) {
 	s.get(t, "Negotiate "+ntlm).check(t, "NTLM", 401, "")
 	s.get(t, "NTLM "+ntlm).check(t, "NTLM as a scheme", 401, "")
 	s.get(t, "Basic YWxpY2U6c2VjcmV0", "Basic YWxpY2U6c2VjcmV0").check(t, "two fields", 401, "")
+}
+
+// TestWrap_Concurrent: no request gets what belongs to another.
+func TestWrap_Concurrent(t *testing.T) {
+	s := build(t, func(cfg *sspihttp.Config) {
+		cfg.PerConnection = true
+		cfg.Bindings = func(r *http.Request) []sspi.ChannelBindings {
+			return []sspi.ChannelBindings{{ApplicationData: []byte(r.Host)}}
+		}
+	})
+	h := s.m.Wrap(http.HandlerFunc(greet))
+	var wg sync.WaitGroup
+	for n := range 8 {
+		user := fmt.Sprintf("user%d", n)
+		wg.Go(func() {
+			ctx := s.m.ConnContext(context.Background(), nil)
+			for range 20 {
+				o := sspitest.Options{SPNEGO: true, ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte(user)}}
+				i, err := s.realm.User(user).Initiate(service, o)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				token, _, err := i.Next(nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, field := range []string{negotiate(token), "", negotiate(token)} {
+					w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "http://"+user+"/", nil)
+					if field != "" {
+						r.Header.Set("Authorization", field)
+					}
+					h.ServeHTTP(w, r)
+					if w.Code == 200 && w.Body.String() != user+"@EXAMPLE.COM, 0 bytes" {
+						t.Errorf("%s is taken for %s", user, w.Body)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	accepted := 0
+	for _, res := range s.told {
+		if res.Outcome == sspihttp.Accepted {
+			accepted++
+			if res.Peer.Binding != sspi.BindingMatched {
+				t.Errorf("%v: binding %d", res.Peer.Client, res.Peer.Binding)
+			}
+		}
+	}
+	if accepted != 8*20 || len(s.told) != 2*accepted {
+		t.Errorf("%d accepted of %d that were told", accepted, len(s.told))
+	}
 }
 
 // TestWrap_Nested: a Peer is of the innermost middleware, or there is none.
