@@ -179,7 +179,7 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the AP-REQ has no GSS framing; see AllowRawAPReq"}
 	}
 	if in.mic != nil && checked.Flags()&(flags.GSS_C_MUTUAL_FLAG|flags.GSS_C_DCE_STYLE) != 0 {
-		return &status.Error{Reason: status.ReasonMechListMIC, Detail: "the client's MIC comes before its key"}
+		return errEarlyMIC()
 	}
 	if missing := c.cfg.Require &^ checked.Flags().ASC(); missing != 0 {
 		return &status.Error{Reason: status.ReasonRequirementNotMet, Detail: "the client did not ask for " + missing.String()}

@@ -2,6 +2,7 @@ package sspi
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -180,7 +181,7 @@ func (k *call) accept(ctx context.Context, out outlet) ([]byte, error) {
 	switch c.at() {
 	case stateStart:
 		c.request(k.req, k.bindings)
-	case stateThirdLeg:
+	case stateThirdLeg, stateMIC:
 		if len(k.bindings) > 0 && c.peer.Binding == BindingUnchecked {
 			return nil, errLateBindings
 		}
@@ -200,8 +201,7 @@ func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	if req&flags.ASC_REQ_USE_SESSION_KEY != 0 && c.acceptor.cfg.UserToUser != nil {
 		c.cfg.UserToUser = true
 	}
-	// Clipped: the list may be one that other contexts have too.
-	c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), bindings...)
+	c.addBindings(bindings)
 	switch {
 	case req&flags.ASC_REQ_PROXY_BINDINGS != 0:
 		c.cfg.BindingPolicy = authenticator.BindingProxied
@@ -212,6 +212,18 @@ func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	}
 	if c.acceptor.cfg.EnforceContextReq {
 		c.cfg.Require |= required(req)
+	}
+}
+
+// addBindings adds those that are not there yet. Servers give theirs with each call,
+// and how many calls there are is for the client to say.
+func (c *Context) addBindings(bindings []ChannelBindings) {
+	for _, b := range bindings {
+		same := func(other ChannelBindings) bool { return reflect.DeepEqual(b, other) }
+		if !slices.ContainsFunc(c.cfg.ChannelBindings, same) {
+			// Clipped: the list may be one that other contexts have too.
+			c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), b)
+		}
 	}
 }
 

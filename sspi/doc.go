@@ -31,10 +31,10 @@
 // [Negotiate], the default, takes SPNEGO (RFC 4178, MS-SPNG) with Kerberos in it, as
 // browsers, curl and Windows send it, and Kerberos tokens as they are; it answers in
 // kind. [Kerberos] takes no SPNEGO. In SPNEGO a list of mechanisms that Kerberos does
-// not head costs two more legs, in which both sides sign that they saw the same list;
-// tokens may come in fragments; and a client that begins with an empty token is told
-// what there is. NTLM, NegoEx and IAKERB are recognised and refused, each with a
-// Reason of its own.
+// not head costs the client one more token, or two, with which both sides sign that they
+// saw the same list; tokens may come in fragments; and a client that begins with an
+// empty token is told what there is. NTLM, NegoEx and IAKERB are recognised and refused,
+// each with a Reason of its own.
 //
 // Carriers are in the folders of this package: sspihttp for net/http, sspissh for
 // golang.org/x/crypto/ssh, sspisasl for LDAP and everything else that speaks SASL.
@@ -48,8 +48,9 @@
 // ticket's session key; that both name the same client; addresses; transited
 // realms; critical authorization data; the clock; the checksum; channel
 // bindings; required properties; that the reply has room; and last the replay
-// cache. Nothing is written to the context before the last check has passed,
-// and identity and success come together or not at all.
+// cache. Nothing is written to the context before all of them have passed. Where
+// another token is due, the third of DCE style or SPNEGO's MIC, there is no identity
+// before it is right: identity and success come together or not at all.
 //
 // A token is refused with a [status.Reason], which says why, and from which the
 // one table in package status makes the SECURITY_STATUS and the error number

@@ -134,6 +134,9 @@ func (c *Context) openResponse(token []byte, in *inbound) ([]byte, error) {
 // askForKerberos answers a list of mechanisms without a token for the one that was
 // chosen.
 func (c *Context) askForKerberos(in *inbound, out outlet) ([]byte, error) {
+	if in.mic != nil {
+		return nil, errEarlyMIC()
+	}
 	r := spnego.Response{State: spnego.AcceptIncomplete}
 	if in.negotiation.micDue {
 		r.State = spnego.RequestMIC
@@ -143,6 +146,10 @@ func (c *Context) askForKerberos(in *inbound, out outlet) ([]byte, error) {
 		return nil, err
 	}
 	return answer, ErrContinue
+}
+
+func errEarlyMIC() error {
+	return &status.Error{Reason: status.ReasonMechListMIC, Detail: "the client's MIC comes before its key"}
 }
 
 // keep carries the negotiation over to the next leg, away from the token.
@@ -222,7 +229,7 @@ func (c *Context) settle(in *inbound, token []byte, next state, out outlet) ([]b
 	if n.answersMIC(in.mic != nil) {
 		var err error
 		if r.MIC, err = c.protector.GetMIC(nil, n.mechTypes); err != nil {
-			return nil, next, err
+			return nil, next, err // unreachable: the key is there, and few numbers are used
 		}
 		n.micSent = true
 	}
@@ -242,10 +249,9 @@ func (c *Context) acceptMIC(in *inbound, out outlet) ([]byte, error) {
 	if in.mic == nil {
 		return nil, &status.Error{Reason: status.ReasonMechListMICMissing}
 	}
-	var answer []byte
+	r := spnego.Response{State: spnego.AcceptCompleted}
 	if !in.final {
-		var err error // before the MIC is used up
-		if answer, err = c.enclose(in, spnego.Response{State: spnego.AcceptCompleted}, false, out); err != nil {
+		if err := out.fits(r.Len()); err != nil { // before the MIC is used up
 			return nil, err
 		}
 	}
@@ -256,6 +262,10 @@ func (c *Context) acceptMIC(in *inbound, out outlet) ([]byte, error) {
 	}
 	if err := c.verifyMechListMIC(in); err != nil {
 		return nil, err
+	}
+	var answer []byte
+	if !in.final {
+		answer = r.Append(out.dst) // now, since the MIC may be where it is written
 	}
 	return answer, c.enter(stateEstablished)
 }

@@ -24,10 +24,10 @@ func (f *Fragments) Join(token []byte, max int) (joined []byte, whole bool, err 
 	}
 	n, ok := announced(joined)
 	switch {
-	case !ok:
-		return joined, len(joined) >= longestHeader || !isNegotiation(joined), nil
 	case n > max || len(joined) > max:
 		return nil, false, tooLong()
+	case !ok:
+		return joined, len(joined) >= longestHeader || !isNegotiation(joined), nil
 	}
 	return joined, len(joined) >= n || !isNegotiation(joined), nil
 }

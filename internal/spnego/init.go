@@ -51,24 +51,26 @@ func (n *Init) parse(in cryptobyte.String) bool {
 	n.MechTypes = list
 	var hasFlags bool
 	return in.ReadOptionalASN1(&flags, &hasFlags, context(1)) && // "MUST be ignored": MS-SPNG, 3.1.5.3
-		readOctets(&in, 2, &n.Token) &&
-		n.parseMIC(&in) && skip(in, 4)
+		readOctets(&in, 2, &n.Token) && n.parseMIC(in)
 }
 
-// parseMIC reads field 3, which is the MIC, or a server's hints, after which the
-// MIC is field 4 (MS-SPNG, Section 2.2.1).
-func (n *Init) parseMIC(in *cryptobyte.String) bool {
-	peek := *in
-	var field cryptobyte.String
+// parseMIC reads field 3, which is the MIC, or a server's hints, and what follows. If
+// it is not the MIC, field 4 is (MS-SPNG, Section 2.2.1).
+func (n *Init) parseMIC(in cryptobyte.String) bool {
+	peek := in
+	var field, hints cryptobyte.String
 	if peek.ReadASN1(&field, context(3)) && field.PeekASN1Tag(asn1.SEQUENCE) {
-		var hints cryptobyte.String
 		if !field.ReadASN1(&hints, asn1.SEQUENCE) || !field.Empty() {
 			return false
 		}
-		*in = peek
-		return readOctets(in, 4, &n.MIC)
+		in = peek
+	} else if !readOctets(&in, 3, &n.MIC) {
+		return false
 	}
-	return readOctets(in, 3, &n.MIC)
+	if n.MIC != nil {
+		return skip(in, 4)
+	}
+	return readOctets(&in, 4, &n.MIC) && skip(in, 5)
 }
 
 // validList reports whether list is a SEQUENCE of 1 to 32 object identifiers and

@@ -41,6 +41,30 @@ func TestParseInit(t *testing.T) {
 	}
 }
 
+// TestPARSE_14_WhereTheMICIs: it has tag 3, or 4 where 3 is something else.
+func TestPARSE_14_WhereTheMICIs(t *testing.T) {
+	for name, row := range map[string]struct {
+		in   krbtest.NegTokenInit
+		want string // "": malformed
+	}{
+		"tag 4, no hints":    {krbtest.NegTokenInit{More: []byte("\xa4\x05\x04\x03mic")}, "mic"},
+		"tag 4 beside tag 3": {krbtest.NegTokenInit{MIC: []byte("mic"), More: []byte("\xa4\x05\x04\x03not")}, "mic"},
+		"tag 4 is no string": {krbtest.NegTokenInit{More: []byte("\xa4\x02\x05\x00")}, ""},
+		"tag 4 twice":        {krbtest.NegTokenInit{Hints: []byte("h"), MIC: []byte("mic"), More: []byte("\xa4\x05\x04\x03mic")}, ""},
+		"tag 3 twice":        {krbtest.NegTokenInit{MIC: []byte("mic"), More: []byte("\xa3\x05\x04\x03mic")}, ""},
+		"hints, and tag 3":   {krbtest.NegTokenInit{Hints: []byte("h"), More: []byte("\xa3\x05\x04\x03mic")}, ""},
+		"tag 3 is no string": {krbtest.NegTokenInit{More: []byte("\xa3\x02\x05\x00")}, ""},
+		"behind the hints":   {krbtest.NegTokenInit{More: []byte("\xa3\x04\x30\x00\x05\x00")}, ""},
+		"hints that are cut": {krbtest.NegTokenInit{More: []byte("\xa3\x02\x30\x01")}, ""},
+	} {
+		row.in.Mechanisms = [][]byte{krbtest.OIDKerberos}
+		got, err := ParseInit(row.in.Bytes())
+		if string(got.MIC) != row.want || (err == nil) != (row.want != "") {
+			t.Errorf("%s: MIC %q, %v; want %q", name, got.MIC, err, row.want)
+		}
+	}
+}
+
 // same tells absent from empty.
 func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 
@@ -79,6 +103,9 @@ func TestPARSE_5_Lists(t *testing.T) {
 	}
 	token := krbtest.NegTokenInit{Mechanisms: many(1)}
 	b := token.Bytes()
+	if _, err := ParseInit(bytes.Replace(b, krbtest.OIDSPNEGO, []byte{0x2b, 6, 1, 5, 5, 3}, 1)); status.ReasonOf(err) != status.ReasonMalformedToken {
+		t.Errorf("in another mechanism's frame: %v", err)
+	}
 	if _, err := ParseInit(bytes.Replace(b, []byte{0xa0, 13, 0x30}, []byte{0xa2, 13, 0x30}, 1)); status.ReasonOf(err) != status.ReasonMalformedToken {
 		t.Errorf("no list: %v", err)
 	}
@@ -242,6 +269,7 @@ func TestPARSE_2_Fragments(t *testing.T) {
 		"announced":             []byte("\x60\x82\x04\x00\x06\x06"),
 		"announced in 4 bytes":  []byte("\x60\x84\xff\xff\xff\xff\x06"),
 		"a response, announced": []byte("\xa1\x83\x01\x00\x00"),
+		"no length, and there":  append([]byte("\x60\x80"), make([]byte, 999)...),
 		"there":                 append([]byte("\x6e\x82\x03\xe5"), make([]byte, 997)...),
 	} {
 		var f Fragments
@@ -254,6 +282,17 @@ func TestPARSE_2_Fragments(t *testing.T) {
 	f.Hold(joined)
 	if _, _, err := f.Join(make([]byte, max-3), max); status.ReasonOf(err) != status.ReasonTokenTooLong {
 		t.Errorf("more than announced: %v", err)
+	}
+	f.Drop()
+	joined, _, _ = f.Join([]byte("\xa1"), max)
+	f.Hold(joined)
+	f.held = append(make([]byte, 0, 4*max), f.held...)
+	rest := bytes.Repeat([]byte{0xff}, max)
+	if _, _, err := f.Join(rest, max); status.ReasonOf(err) != status.ReasonTokenTooLong {
+		t.Errorf("a piece too long: %v", err)
+	}
+	if room := f.held[:max]; bytes.Contains(room, []byte{0xff}) {
+		t.Error("a piece too long was copied")
 	}
 }
 

@@ -1,0 +1,114 @@
+package sspi_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// dueMIC is a negotiation that waits for nothing but the client's MIC.
+func (s *site) dueMIC(t *testing.T, cred sspi.CredHandle, changes ...func(*krbtest.APReq)) (h sspi.CtxtHandle, mic []byte, client *krbtest.Initiator) {
+	t.Helper()
+	n := s.client(ntlmFirst, changes...)
+	var last []byte
+	n.EditResp = func(r *krbtest.NegTokenResp) { last = r.MIC }
+	token, _, _ := n.Next(nil)
+	l := s.first(token)
+	l.cred = &cred
+	for last == nil {
+		wantCode(t, "a leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
+		h = l.handle
+		next, _, err := n.Next(l.reply())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l = s.second(&h, next)
+	}
+	return h, last, n.Kerberos
+}
+
+// TestNegotiate_MICInPlace: the answer to a client's MIC may be written over it.
+func TestNegotiate_MICInPlace(t *testing.T) {
+	for name, row := range map[string]struct {
+		state krbtest.NegState
+		at    int // where the answer is written, from the token's start
+	}{
+		"no state":                 {krbtest.NegAbsent, 0},
+		"a state":                  {krbtest.NegIncomplete, 0},
+		"a state, over the middle": {krbtest.NegIncomplete, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			h, mic, client := s.dueMIC(t, s.acceptor.CredHandle(sspi.Negotiate))
+			token := (&krbtest.NegTokenResp{State: row.state, MIC: mic}).Bytes()
+			shared := make([]byte, 4096)
+			copy(shared, token)
+			l := s.second(&h, shared[:len(token)])
+			l.out.Buffers[0].Buffer = shared[row.at:]
+			wantCode(t, "the MIC", l.call(), status.SEC_E_OK)
+			if want := (&krbtest.NegTokenResp{State: krbtest.NegCompleted}).Bytes(); !bytes.Equal(l.reply(), want) {
+				t.Errorf("%x, want %x", l.reply(), want)
+			}
+			if h.Context() != nil && h.Err() == nil {
+				talk(t, h.Context(), client)
+			}
+		})
+	}
+}
+
+// TestBIND_2_GivenWithTheMIC: with the client's MIC, too, it is too late for bindings.
+func TestBIND_2_GivenWithTheMIC(t *testing.T) {
+	s := newSite(t)
+	h, mic, _ := s.dueMIC(t, s.acceptor.CredHandle(sspi.Negotiate))
+	token := (&krbtest.NegTokenResp{State: krbtest.NegCompleted, MIC: mic}).Bytes()
+	l := s.second(&h, token)
+	l.in.Buffers = append(l.in.Buffers, channel(t, "a"))
+	wantCode(t, "bindings with the MIC", l.call(), status.SEC_E_INVALID_PARAMETER)
+	if l.handle != h || l.attr != 0 || h.Context().Peer() != nil {
+		t.Errorf("outputs %v %v", l.handle, l.attr)
+	}
+	wantCode(t, "the MIC", s.second(&h, token).call(), status.SEC_E_OK)
+}
+
+// TestPARSE_14_WrongUnderTag4: the MIC of a NegTokenInit2 without hints is a MIC.
+func TestPARSE_14_WrongUnderTag4(t *testing.T) {
+	s := newSite(t)
+	n := s.client(onlyKerberos, oneWay)
+	n.EditInit = func(i *krbtest.NegTokenInit) { i.More = append([]byte("\xa4\x1e\x04\x1c"), make([]byte, 28)...) }
+	c := s.acceptor.NewContext(sspi.ContextConfig{})
+	if _, err := negotiate(n, c); status.ReasonOf(c.Err()) != status.ReasonMechListMIC || c.Peer() != nil {
+		t.Errorf("%v, %v, peer %v", err, c.Err(), c.Peer())
+	}
+}
+
+// TestPARSE_4_InSPNEGO: what is malformed is called that, whatever is due.
+func TestPARSE_4_InSPNEGO(t *testing.T) {
+	s := newSite(t)
+	first := (&krbtest.NegTokenInit{Mechanisms: onlyKerberos}).Bytes()
+	c := s.acceptor.NewContext(sspi.ContextConfig{})
+	if _, _, err := c.Accept(context.Background(), append(first, 0)); status.ReasonOf(err) != status.ReasonMalformedToken {
+		t.Errorf("a first token: %v", err)
+	}
+	h, mic, _ := s.dueMIC(t, s.acceptor.CredHandle(sspi.Negotiate))
+	c = h.Context()
+	last := (&krbtest.NegTokenResp{State: krbtest.NegCompleted, MIC: mic}).Bytes()
+	if _, _, err := c.Accept(context.Background(), append(last, 0)); status.ReasonOf(err) != status.ReasonMalformedToken || c.Peer() != nil {
+		t.Errorf("a last token: %v", err)
+	}
+}
+
+// TestPARSE_14_BeforeAnyToken: a MIC in a list without a token can be nobody's.
+func TestPARSE_14_BeforeAnyToken(t *testing.T) {
+	s := newSite(t)
+	n := s.client(onlyKerberos)
+	n.NoToken = true
+	n.EditInit = func(i *krbtest.NegTokenInit) { i.MIC = make([]byte, 28) }
+	c := s.acceptor.NewContext(sspi.ContextConfig{})
+	if _, _ = negotiate(n, c); status.ReasonOf(c.Err()) != status.ReasonMechListMIC {
+		t.Errorf("%v", c.Err())
+	}
+}

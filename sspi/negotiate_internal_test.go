@@ -1,0 +1,48 @@
+package sspi
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// HeldBindings is how many channel bindings a context has.
+func HeldBindings(c *Context) int { return len(c.cfg.ChannelBindings) }
+
+// TestNegotiate_FailedHoldsNothing: what a refused client sent is not kept with the
+// context that says why.
+func TestNegotiate_FailedHoldsNothing(t *testing.T) {
+	c, _ := begin(t, flags.GSS_C_DCE_STYLE) // for its acceptor
+	list := (&krbtest.NegTokenInit{Mechanisms: [][]byte{krb5.OIDNTLM, krb5.OIDKerberos}}).Bytes()
+	c = c.acceptor.NewContext(ContextConfig{})
+	for _, token := range [][]byte{list, []byte("\xa1\x82\xff\x00")} {
+		if _, _, err := c.Accept(context.Background(), token); err != ErrContinue {
+			t.Fatal(err)
+		}
+	}
+	if c.negotiation == nil || c.fragments.Len() == 0 {
+		t.Fatal("nothing was held")
+	}
+	_, _, err := c.Accept(context.Background(), bytes.Repeat([]byte{0}, 1<<16))
+	if status.ReasonOf(err) != status.ReasonTokenTooLong || c.negotiation != nil || c.fragments.Len() != 0 {
+		t.Errorf("%v; %d bytes are held", err, c.fragments.Len())
+	}
+}
+
+// TestCTX_4_NoMICRevivesAClosedContext: nor does the client's MIC, if Close came while
+// it was read.
+func TestCTX_4_NoMICRevivesAClosedContext(t *testing.T) {
+	c, _ := begin(t, 0)
+	c.Close()
+	if _, err := c.acceptMIC(&inbound{mic: []byte{4, 4}, final: true}, outlet{}); status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Error(err)
+	}
+	if c.at() != stateClosed {
+		t.Errorf("state %d", c.at())
+	}
+}
