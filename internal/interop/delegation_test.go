@@ -13,6 +13,7 @@ import (
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
+	"github.com/gosspi/kerberos/status"
 )
 
 // accepted is one login at our acceptor by a client of testdata/wire.py, with what it
@@ -101,6 +102,43 @@ func TestInteropDelegation_Onward(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInteropDelegation_NotForwardable: of an ordinary ticket nothing is forwarded,
+// whatever the client is asked, and the server is told so.
+func TestInteropDelegation_NotForwardable(t *testing.T) {
+	r := theRealm(t, pythonGSSAPI)
+	t.Parallel()
+	d := accepted(t, r.login(t), r.service(t, unique("front"), 18, 18), gssProtect|gssMutual|gssDeleg)
+	if d != nil {
+		t.Errorf("%v", d)
+	}
+	if _, err := sspideleg.Client(d, gokrb5Config(t, r, 18)); status.ReasonOf(err) != status.ReasonNoCredentials {
+		t.Errorf("%v, want %v", err, status.ReasonNoCredentials)
+	}
+}
+
+// TestInteropDelegation_Times: gokrb5's client refreshes its ticket in the last sixth
+// of the ticket's life. One that cannot be renewed works to the end, and so does one
+// whose times the client did not tell.
+func TestInteropDelegation_Times(t *testing.T) {
+	r := theRealm(t, pythonGSSAPI)
+	t.Parallel()
+	front, back := r.service(t, unique("front"), 18, 18), r.service(t, unique("back"), 18, 18)
+	d := accepted(t, r.login(t, "-f"), front, gssProtect|gssDeleg)
+	if d == nil {
+		t.Fatal("the initiator forwarded nothing")
+	}
+	k := &d.Tickets[0]
+	k.AuthTime = k.AuthTime.Add(-100 * time.Hour)
+	onwardByClient(t, d, back)
+	k.RenewTill = k.EndTime.Add(100 * time.Hour) // without the flag
+	onwardByClient(t, d, back)
+	k.AuthTime = time.Time{}
+	onwardByClient(t, d, back)
+	k.StartTime, k.RenewTill = time.Time{}, time.Time{}
+	onwardByClient(t, d, back)
+	onwardByCache(t, d, back)
 }
 
 // onwardByCache uses the file as a child process would, that has no more than it.

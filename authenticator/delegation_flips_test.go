@@ -1,0 +1,130 @@
+package authenticator_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestDELEG_4_EveryBit: a KRB-CRED in which one bit is wrong refuses the client,
+// unless the bit is the ticket's, which is for others to open: then it comes as it is.
+func TestDELEG_4_EveryBit(t *testing.T) {
+	d := newDelegating(t)
+	var sent *krbtest.Cred
+	q := forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) { sent = c })
+	whole, ticket := q.Cred, sent.Tickets[0]
+	begin := bytes.Index(whole, ticket)
+	passed := 0
+	for bit := range 8 * len(whole) {
+		q.Cred = slices.Clone(whole)
+		q.Cred[bit/8] ^= 0x80 >> (bit % 8)
+		c, err := d.check(q)
+		switch {
+		case status.ReasonOf(err) == status.ReasonBadDelegation:
+		case err != nil:
+			t.Errorf("bit %d: %v", bit, err)
+		case bit/8 < begin || bit/8 >= begin+len(ticket):
+			t.Errorf("bit %d, outside the ticket: accepted", bit)
+		default:
+			passed++
+			if got := claimed(t, d, c).Tickets[0].Ticket; !bytes.Equal(got, q.Cred[begin:begin+len(ticket)]) {
+				t.Errorf("bit %d: the ticket is %x", bit, got)
+			}
+		}
+	}
+	if passed < 4*len(ticket) {
+		t.Errorf("%d of %d bits of the ticket may change; want most", passed, 8*len(ticket))
+	}
+}
+
+// TestDELEG_4_EveryBeginning: what is cut off refuses the client.
+func TestDELEG_4_EveryBeginning(t *testing.T) {
+	d := newDelegating(t)
+	q := forwards(d, unchanged)
+	whole := q.Cred
+	for n := range whole {
+		q.Cred = whole[:n]
+		if _, err := d.check(q); status.ReasonOf(err) != status.ReasonBadDelegation {
+			t.Errorf("%d of %d bytes: %v", n, len(whole), err)
+		}
+	}
+}
+
+// TestDELEG_2_EveryBit: the client itself seals what describes its tickets, and so may
+// write there what it likes. What is accepted is whole, and the client's own.
+func TestDELEG_2_EveryBit(t *testing.T) {
+	d := newDelegating(t)
+	q := d.request()
+	sent := q.Forward()
+	whole := opened(t, q, sent)
+	accepted := 0
+	for bit := range 8 * len(whole) {
+		sent.Plaintext = slices.Clone(whole)
+		sent.Plaintext[bit/8] ^= 0x80 >> (bit % 8)
+		c, err := checkCred(d, q, sent)
+		if err != nil {
+			if status.ReasonOf(err) != status.ReasonBadDelegation {
+				t.Errorf("bit %d: %v", bit, err)
+			}
+			continue
+		}
+		accepted++
+		got := claimed(t, d, c)
+		k := got.Tickets[0]
+		if got.Client.String() != "alice@EXAMPLE.COM" || len(got.Tickets) != 1 || k.Client != got.Client ||
+			k.Service.IsZero() || k.SessionKey.IsZero() || k.EndTime.IsZero() || !bytes.Equal(k.Ticket, sent.Tickets[0]) {
+			t.Errorf("bit %d: %v, %v", bit, got, k)
+		}
+	}
+	if accepted == 0 { // the key's bits say nothing
+		t.Error("nothing was accepted")
+	}
+	for n := range whole {
+		sent.Plaintext = whole[:n]
+		if _, err := checkCred(d, q, sent); status.ReasonOf(err) != status.ReasonBadDelegation {
+			t.Errorf("%d of %d bytes: %v", n, len(whole), err)
+		}
+	}
+}
+
+// checkCred sends credentials with a request, anew.
+func checkCred(d *desk, q *krbtest.APReq, c *krbtest.Cred) (*authenticator.Checked, error) {
+	q.Flags |= flags.GSS_C_DELEG_FLAG
+	q.Cred = c.Bytes()
+	return d.check(q)
+}
+
+// claimed is what a client forwarded, once it is proven.
+func claimed(t *testing.T, d *desk, c *authenticator.Checked) *authenticator.Delegated {
+	t.Helper()
+	v, err := c.Claim(t.Context(), authenticator.NewMemoryCache(0, authenticator.AcceptOlder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.Delegated()
+}
+
+// opened is what credentials hold, in clear.
+func opened(t *testing.T, q *krbtest.APReq, c *krbtest.Cred) []byte {
+	t.Helper()
+	var m krb5.KRBCred
+	if err := m.Parse(c.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	k, err := keytab.NewKey(keytab.EType(q.Key.KeyType), q.Key.KeyValue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := k.Decrypt(nil, m.EncPart.Cipher, 14)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
