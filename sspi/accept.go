@@ -16,6 +16,7 @@ import (
 
 // inbound is a client's token, taken out of its frames. It dies with the call.
 type inbound struct {
+	due       state     // of the context when the call began: Close may change it
 	message   []byte    // AP-REQ or AP-REP
 	mechanism []byte    // of the GSS frame around it; nil: bare
 	now       time.Time // read once the keys are there
@@ -52,9 +53,9 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 	if c.pkg == "" {
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "ContextConfig.Package names a package that is not here"}
 	}
-	switch c.at() {
+	switch due := c.at(); due {
 	case stateStart, stateThirdLeg, stateMIC:
-		return c.exchange(ctx, token, out)
+		return c.exchange(ctx, token, due, out)
 	case stateEstablished:
 		return nil, &status.Error{Reason: status.ReasonContextState, Detail: "the context is established"}
 	}
@@ -62,8 +63,8 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 }
 
 // exchange takes one whole leg.
-func (c *Context) exchange(ctx context.Context, token []byte, out outlet) ([]byte, error) {
-	var in inbound
+func (c *Context) exchange(ctx context.Context, token []byte, due state, out outlet) ([]byte, error) {
+	in := inbound{due: due}
 	token, whole, err := c.collect(token)
 	switch {
 	case err != nil:
@@ -82,7 +83,7 @@ func (c *Context) exchange(ctx context.Context, token []byte, out outlet) ([]byt
 // acceptLeg takes the token that the state of the context asks for, in SPNEGO or
 // as it is.
 func (c *Context) acceptLeg(ctx context.Context, token []byte, in *inbound, out outlet) ([]byte, error) {
-	if c.wantsHints(token) {
+	if c.wantsHints(token, in) {
 		return c.sendHints(out)
 	}
 	token, err := c.open(token, in)
@@ -90,11 +91,11 @@ func (c *Context) acceptLeg(ctx context.Context, token []byte, in *inbound, out 
 		return nil, err
 	}
 	switch {
-	case c.at() == stateMIC:
+	case in.due == stateMIC:
 		return c.acceptMIC(in, out)
 	case in.enclosed && token == nil:
 		return c.askForKerberos(in, out)
-	case c.at() == stateThirdLeg:
+	case in.due == stateThirdLeg:
 		return c.acceptThirdLeg(token, in, out)
 	}
 	if err := c.unframe(token, in); err != nil {

@@ -34,13 +34,13 @@ func (c *Context) collect(token []byte) (joined []byte, whole bool, err error) {
 
 // wantsHints: a client that begins with nothing lets the server speak first
 // (MS-SPNG, Section 3.2.5.2).
-func (c *Context) wantsHints(token []byte) bool {
-	return len(token) == 0 && c.pkg == Negotiate && c.begins() && !c.hinted && c.fragments.Len() == 0
+func (c *Context) wantsHints(token []byte, in *inbound) bool {
+	return len(token) == 0 && c.pkg == Negotiate && c.begins(in) && !c.hinted && c.fragments.Len() == 0
 }
 
 // begins reports whether no token has been answered yet.
-func (c *Context) begins() bool {
-	return c.at() == stateStart && c.negotiation == nil && !c.retried
+func (c *Context) begins(in *inbound) bool {
+	return in.due == stateStart && c.negotiation == nil && !c.retried
 }
 
 func (c *Context) sendHints(out outlet) ([]byte, error) {
@@ -59,7 +59,7 @@ func (c *Context) open(token []byte, in *inbound) ([]byte, error) {
 	switch {
 	case c.negotiation != nil:
 		return c.openResponse(token, in)
-	case c.pkg != Negotiate || !c.begins():
+	case c.pkg != Negotiate || !c.begins(in):
 		return token, nil
 	case spnego.IsInit(token):
 		return c.openInit(token, in)
@@ -119,7 +119,7 @@ func (c *Context) openResponse(token []byte, in *inbound) ([]byte, error) {
 	in.enclosed, in.negotiation, in.mic = true, *c.negotiation, r.MIC
 	in.final = r.State == spnego.AcceptCompleted
 	in.negotiation.micDue = in.negotiation.micDue || r.State == spnego.RequestMIC
-	due := c.at() != stateMIC
+	due := in.due != stateMIC
 	switch {
 	case r.State == spnego.Reject:
 		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client broke the negotiation off"}

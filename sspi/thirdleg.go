@@ -22,8 +22,11 @@ type thirdLeg struct {
 func (c *Context) acceptThirdLeg(token []byte, in *inbound, out outlet) ([]byte, error) {
 	in.now = c.acceptor.cfg.Time()
 	c.mu.Lock()
-	due, key := c.third, c.key.etype
+	at, due, key := c.at(), c.third, c.key.etype
 	c.mu.Unlock()
+	if at != stateThirdLeg {
+		return nil, errClosedMeanwhile()
+	}
 	if err := due.check(token); err != nil {
 		return nil, err
 	}

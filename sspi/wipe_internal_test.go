@@ -75,6 +75,10 @@ func TestCTX_4_NothingRevivesAClosedContext(t *testing.T) {
 	if c.at() != stateClosed || c.Peer() != nil {
 		t.Errorf("state %d, peer %v", c.at(), c.Peer())
 	}
+	// Its key is gone, which is not the client's fault.
+	if _, err := c.acceptThirdLeg(nil, &inbound{}, outlet{}); status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Error(err)
+	}
 }
 
 // begin makes a context and sends it the client's AP-REQ.
