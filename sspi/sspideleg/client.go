@@ -93,7 +93,7 @@ func cacheOf(t *authenticator.DelegatedTicket) *credentials.CCache {
 		AuthTime:  issued(t),
 		StartTime: t.StartTime,
 		EndTime:   t.EndTime,
-		Ticket:    slices.Clone(t.Ticket),
+		Ticket:    t.Ticket, // it makes a copy
 	}
 	if t.Flags&flags.TicketRenewable != 0 { // gokrb5 renews what has a RenewTill
 		entry.RenewTill = t.RenewTill

@@ -61,5 +61,6 @@
 //
 // # Concurrency
 //
-// Everything here is safe for concurrent use, and so is a *client.Client.
+// Everything here is safe for concurrent use, and so is a *client.Client, but for its
+// Destroy, which comes last.
 package sspideleg

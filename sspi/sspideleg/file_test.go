@@ -71,6 +71,7 @@ func TestWriteCCache_OldReaders(t *testing.T) {
 func TestWriteCCache_Refusals(t *testing.T) {
 	d := delegate(t, "alice")
 	dir := t.TempDir()
+	t.Chdir(dir) // where the empty path begins to write
 	target := filepath.Join(dir, "target")
 	if err := os.WriteFile(target, []byte("of somebody else"), 0o600); err != nil {
 		t.Fatal(err)

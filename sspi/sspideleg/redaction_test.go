@@ -48,8 +48,8 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	}
 }
 
-// TestKEY_10_Shows: what the test above goes by can find something.
-func TestKEY_10_Shows(t *testing.T) {
+// TestShows: what the test above goes by can find something.
+func TestShows(t *testing.T) {
 	secret := []byte{0x4b, 0x65, 0x79, 0x00, 0xff, 1, 2, 3}
 	for how, text := range printed(struct{ K []byte }{secret}) {
 		if !shows(text, secret) {
