@@ -3,12 +3,14 @@ package sspi
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/handover"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -53,6 +55,7 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 	if cfg.Time == nil {
 		cfg.Time = time.Now
 	}
+	cfg.ExportKey = slices.Clone(cfg.ExportKey)
 	return &Acceptor{cfg: cfg, immediate: answersAtOnce(cfg.Keys, cfg.Replay)}, nil
 }
 
@@ -88,6 +91,8 @@ func (cfg *Config) check() error {
 		return bad("Config.Skew is negative")
 	case cfg.MaxToken < 0:
 		return bad("Config.MaxToken is negative")
+	case cfg.ExportKey != nil && len(cfg.ExportKey) != handover.KeyLen:
+		return bad("Config.ExportKey has not 32 bytes")
 	case cfg.BackendTimeout < 0:
 		return bad("Config.BackendTimeout is negative")
 	}

@@ -81,6 +81,10 @@ type Config struct {
 	// context.Context, which is in the Windows face. If 0, 5 seconds.
 	BackendTimeout time.Duration
 
+	// ExportKey, of 32 bytes, seals exported contexts; see [Context.Export]. If nil,
+	// contexts are neither exported nor imported.
+	ExportKey []byte
+
 	// OnEvent is told how each exchange ended, accepted or refused, before
 	// Accept returns. It must be safe for concurrent use. If nil, nobody is.
 	OnEvent func(ctx context.Context, e Event)

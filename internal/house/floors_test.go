@@ -16,7 +16,7 @@ var floors = map[string]int{
 	"keytab":          3,
 	"ticket":          4,
 	"authenticator":   5,
-	"internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
+	"internal/handover": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
 	"sspi":     7,
 	"sspi/":    8, // every folder in sspi
 	"examples": 9, "internal/interop": 9, "internal/bench": 9,

@@ -1,0 +1,130 @@
+package sspi
+
+import (
+	"context"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/handover"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Export takes an established context out of this process: the result, given to
+// Import of an Acceptor with the same Config.ExportKey, is the context as it stands,
+// with its next sequence number, Peer and Delegated. It closes c, after the calls that
+// run: no sequence number is used twice. Config.ExportKey seals the result, which may
+// travel by any way; it is good for once, and for as long as Config.Skew.
+//
+// ReasonUnsupported: there is no Config.ExportKey. ReasonInvalidHandle: c is not
+// established. c is as before then.
+func (c *Context) Export() ([]byte, error) {
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
+	cfg := &c.acceptor.cfg
+	if cfg.ExportKey == nil {
+		return nil, errNoExport()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil { // closed meanwhile
+		return nil, err
+	}
+	state, err := c.protector.Release()
+	if err != nil {
+		return nil, err
+	}
+	x := exported{
+		at: cfg.Time().Truncate(time.Microsecond), pkg: c.pkg, attributes: c.attributes.Load(),
+		peer: c.peer, delegated: c.delegated, state: state,
+	}
+	plaintext, err := x.marshal()
+	defer clear(plaintext)
+	clear(state.Key)
+	c.state.Store(uint32(stateClosed))
+	c.wipe()
+	if err != nil {
+		return nil, err
+	}
+	return handover.Seal(cfg.ExportKey, plaintext)
+}
+
+func errNoExport() error {
+	return &status.Error{Reason: status.ReasonUnsupported, Detail: "Config.ExportKey is nil: contexts stay where they are"}
+}
+
+// Import is the inverse of Export, once. That it is once is what Config.Replay
+// remembers: where several processes may get the same bytes, let them share one. A
+// context that was exported before the cache began is refused, as an authenticator is.
+//
+// Never give it bytes that a peer may have chosen: they would be refused, but an
+// exporter's key should not be worked on for strangers. ReasonMalformedToken: not of
+// this key and version. ReasonReplay: imported before. ReasonContextExpired: exported
+// too long ago.
+func (a *Acceptor) Import(ctx context.Context, sealed []byte) (*Context, error) {
+	return a.importAs(ctx, "", sealed)
+}
+
+// importAs is Import of a context of one package; "": of any.
+func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*Context, error) {
+	switch {
+	case !a.made():
+		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the Acceptor is not from NewAcceptor"}
+	case ctx == nil:
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "Import without a context.Context"}
+	case a.cfg.ExportKey == nil:
+		return nil, errNoExport()
+	}
+	plaintext, id, err := handover.Open(a.cfg.ExportKey, sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plaintext)
+	var x exported
+	if err := x.unmarshal(plaintext); err != nil {
+		return nil, err
+	}
+	defer clear(x.state.Key)
+	if pkg != "" && x.pkg != pkg {
+		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the context is of package " + string(x.pkg)}
+	}
+	if !etype.Permitted(a.cfg.ETypes, int32(x.state.EType)) {
+		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the context's key is of " + x.state.EType.String()}
+	}
+	if err := a.claim(ctx, &x, id); err != nil {
+		return nil, err
+	}
+	c := a.NewContext(ContextConfig{Package: x.pkg})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resume(&x)
+	return c, c.enter(stateEstablished)
+}
+
+// claim makes the import the only one of its bytes.
+func (a *Acceptor) claim(ctx context.Context, x *exported, id [handover.IDLen]byte) error {
+	now := a.cfg.Time()
+	if now.After(x.at.Add(a.cfg.Skew)) || x.at.After(now.Add(a.cfg.Skew)) {
+		return &status.Error{Reason: status.ReasonContextExpired, Detail: "the context was exported too long ago, or the clocks differ"}
+	}
+	fresh, err := a.cfg.Replay.Store(ctx, authenticator.Record{Tag: id, Time: x.at, Now: now, Until: x.at.Add(a.cfg.Skew + time.Second)})
+	switch {
+	case err != nil && asStatus(err).Reason != status.ReasonInternal:
+		return err
+	case err != nil:
+		return &status.Error{Reason: status.ReasonReplayCacheFailed, Err: err}
+	case !fresh:
+		return &status.Error{Reason: status.ReasonReplay, Detail: "the context was imported before"}
+	}
+	return nil
+}
+
+// resume writes what was exported into a new context. The caller holds mu.
+func (c *Context) resume(x *exported) {
+	x.state.Rand = c.acceptor.cfg.Rand
+	c.key.set(x.peer.ContextEType, x.state.Key)
+	c.protector.Resume(x.state)
+	c.peer, c.delegated = x.peer, x.delegated
+	c.attributes.Store(x.attributes)
+}

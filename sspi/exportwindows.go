@@ -1,0 +1,71 @@
+package sspi
+
+import "github.com/gosspi/kerberos/status"
+
+// Flags of ExportSecurityContext, as in sspi.h.
+const (
+	SECPKG_CONTEXT_EXPORT_RESET_NEW  = 0x00000001 // begin as after the exchange: refused
+	SECPKG_CONTEXT_EXPORT_DELETE_OLD = 0x00000002 // the context ends here: required
+	SECPKG_CONTEXT_EXPORT_TO_KERNEL  = 0x00000004 // refused
+)
+
+// ExportSecurityContext is [Context.Export]: it takes an established context out of
+// this process and makes phContext and its copies invalid. fFlags must be
+// SECPKG_CONTEXT_EXPORT_DELETE_OLD: a context that lives on beside its export, or that
+// is reset, would use sequence numbers twice, and is SEC_E_UNSUPPORTED_FUNCTION.
+// pPackedContext receives the bytes in a buffer of its own. *pToken, if pToken is not
+// nil, is nil: there is no access token without the operating system's.
+//
+// SEC_E_UNSUPPORTED_FUNCTION: also without Config.ExportKey. SEC_E_INVALID_HANDLE: the
+// context is not established. It is as before then.
+func ExportSecurityContext(phContext *CtxtHandle, fFlags uint32, pPackedContext *SecBuffer, pToken **AccessToken) status.Code {
+	c, code := phContext.context()
+	switch {
+	case code != status.SEC_E_OK:
+		return code
+	case pPackedContext == nil:
+		return status.SEC_E_INVALID_PARAMETER
+	case fFlags != SECPKG_CONTEXT_EXPORT_DELETE_OLD:
+		return status.SEC_E_UNSUPPORTED_FUNCTION
+	}
+	packed, err := c.Export()
+	if err != nil {
+		return status.CodeOf(err)
+	}
+	pPackedContext.Buffer = packed
+	if pToken != nil {
+		*pToken = nil
+	}
+	return status.SEC_E_OK
+}
+
+// ImportSecurityContext is [Acceptor.Import]. Token is the credentials whose
+// Config.ExportKey opens pPackedContext. pszPackage is the package that the context
+// was accepted with.
+//
+// SEC_E_INVALID_HANDLE: Token is invalid, or phContext nil. SEC_E_SECPKG_NOT_FOUND: no
+// such package. SEC_E_INVALID_TOKEN: pPackedContext is missing, not of this key, or of
+// another package. SEC_E_LOGON_DENIED: it was imported before.
+func ImportSecurityContext(pszPackage Package, pPackedContext *SecBuffer, Token *CredHandle, phContext *CtxtHandle) status.Code {
+	if phContext == nil {
+		return status.SEC_E_INVALID_HANDLE
+	}
+	*phContext = CtxtHandle{}
+	info, ok := lookupPackage(pszPackage)
+	switch {
+	case !ok:
+		return status.SEC_E_SECPKG_NOT_FOUND
+	case Token == nil || !Token.valid():
+		return status.SEC_E_INVALID_HANDLE
+	case pPackedContext == nil:
+		return status.SEC_E_INVALID_TOKEN
+	}
+	ctx, cancel := Token.c.acceptor.backendContext()
+	defer cancel()
+	c, err := Token.c.acceptor.importAs(ctx, info.Name, pPackedContext.Buffer)
+	if err != nil {
+		return status.CodeOf(err)
+	}
+	*phContext = CtxtHandle{c}
+	return status.SEC_E_OK
+}
