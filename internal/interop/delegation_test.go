@@ -16,9 +16,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// accepted is one login at our acceptor by a client of testdata/wire.py, with what it
-// forwarded.
-func accepted(t *testing.T, login *session, svc *service, gss int) *authenticator.Delegated {
+// delegated is what the client of testdata/initiator.py forwards to a service of ours.
+func delegated(t *testing.T, login *session, svc *service, gss int) *authenticator.Delegated {
 	t.Helper()
 	c := gokrb5Acceptor(t, svc, nil).NewContext(sspi.ContextConfig{AcceptDelegation: true})
 	defer c.Close()
@@ -90,17 +89,49 @@ func TestInteropDelegation_Onward(t *testing.T) {
 			front, back := r.service(t, unique("front"), etype, etype), r.service(t, unique("back"), etype, etype)
 			login := r.forwards(t, etype)
 			for _, gss := range []int{gssProtect | gssDeleg, gssProtect | gssMutual | gssDeleg, gssProtect | gssMutual | gssDCE | gssDeleg} {
-				d := accepted(t, login, front, gss)
+				d := delegated(t, login, front, gss)
 				if d == nil || len(d.Tickets) != 1 || int(d.Tickets[0].SessionKey.EType()) != etype {
 					t.Fatalf("flags %#x: %v", gss, d)
 				}
 				onwardByCache(t, d, back)
 				onwardByClient(t, d, back)
 			}
-			if d := accepted(t, login, front, gssProtect); d != nil {
+			if d := delegated(t, login, front, gssProtect); d != nil {
 				t.Errorf("it was not asked for, and is %v", d)
 			}
 		})
+	}
+}
+
+// TestInteropDelegation_Heimdal: Heimdal's programs use the cache too. Heimdal's own
+// client forwards its ticket in clear (RFC 6448), protected by nothing but the
+// authenticator around it. That is refused where it is wanted, and skipped, as all is,
+// where it is not.
+func TestInteropDelegation_Heimdal(t *testing.T) {
+	r := heimdalRealm(t, pythonGSSAPI)
+	t.Parallel()
+	front, back := r.service(t, unique("front"), 18, 18), r.service(t, unique("back"), 18, 18)
+	login, file := r.login(t, "-f"), filepath.Join(t.TempDir(), "keytab")
+	d := delegated(t, login, front, gssProtect|gssDeleg)
+	child := &session{realm: r, cache: filepath.Join(t.TempDir(), "delegated")}
+	if err := sspideleg.WriteCCache(child.cache, d); err != nil {
+		t.Fatal(err)
+	}
+	back.keytab(t, file)
+	out := child.heimdal(t, startOurAcceptor(t, ours{}, file), back, gssMutual)
+	if want := user + "@" + realmName; out.code != 0 || out.server.Client != want {
+		t.Errorf("with the cache: exit %d, want %s\n%s", out.code, want, out.out)
+	}
+	for _, wanted := range []bool{false, true} {
+		var o ours
+		o.config.AcceptDelegation = wanted
+		out := login.heimdal(t, startOurAcceptor(t, o, file), back, gssMutual|gssDeleg)
+		switch {
+		case wanted && out.reason != status.ReasonBadDelegation.String():
+			t.Errorf("wanted: reason %q\n%s", out.reason, out.out)
+		case !wanted && (out.code != 0 || out.server.Client == "" || out.server.Delegated != ""):
+			t.Errorf("not wanted: exit %d, %+v\n%s", out.code, out.server, out.out)
+		}
 	}
 }
 
@@ -109,7 +140,7 @@ func TestInteropDelegation_Onward(t *testing.T) {
 func TestInteropDelegation_NotForwardable(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
-	d := accepted(t, r.login(t), r.service(t, unique("front"), 18, 18), gssProtect|gssMutual|gssDeleg)
+	d := delegated(t, r.login(t), r.service(t, unique("front"), 18, 18), gssProtect|gssMutual|gssDeleg)
 	if d != nil {
 		t.Errorf("%v", d)
 	}
@@ -125,7 +156,7 @@ func TestInteropDelegation_Times(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
 	front, back := r.service(t, unique("front"), 18, 18), r.service(t, unique("back"), 18, 18)
-	d := accepted(t, r.login(t, "-f"), front, gssProtect|gssDeleg)
+	d := delegated(t, r.login(t, "-f"), front, gssProtect|gssDeleg)
 	if d == nil {
 		t.Fatal("the initiator forwarded nothing")
 	}

@@ -26,7 +26,9 @@
 //
 // A client delegates only if it is told to, its ticket may be forwarded (kinit -f),
 // and, as a rule, the directory calls the server trusted for delegation
-// (ok-as-delegate). A nil Delegated is an everyday thing.
+// (ok-as-delegate). A nil Delegated is an everyday thing. Heimdal's clients, macOS's
+// among them, forward in clear (RFC 6448), for which a server that asks for credentials
+// refuses them.
 //
 // # What it does not mean
 //
