@@ -67,6 +67,11 @@ const (
 	ReasonPACRequired
 	ReasonPACUnverifiable
 
+	// The program's own rules, for the packages that carry tokens: the client is
+	// proven.
+
+	ReasonNotAuthorized
+
 	// Messages under an established context.
 
 	ReasonMessageAltered

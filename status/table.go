@@ -62,6 +62,8 @@ var table = [reasonCount]row{
 	ReasonPACRequired:     {SEC_E_LOGON_DENIED, 60, "pac-required", "a PAC is required and the ticket has none"},
 	ReasonPACUnverifiable: {SEC_E_NO_AUTHENTICATING_AUTHORITY, 60, "pac-unverifiable", "nobody could be asked whether the KDC made the PAC"},
 
+	ReasonNotAuthorized: {SEC_E_LOGON_DENIED, 0, "not-authorized", "the client is proven, and the program's own rule keeps it out"},
+
 	ReasonMessageAltered:          {SEC_E_MESSAGE_ALTERED, 0, "message-altered", "a message was changed on its way, or belongs to another context"},
 	ReasonMessageOutOfSequence:    {SEC_E_OUT_OF_SEQUENCE, 0, "message-out-of-sequence", "a message came twice, late, or with others missing before it"},
 	ReasonMessageIncomplete:       {SEC_E_INCOMPLETE_MESSAGE, 0, "message-incomplete", "a message was cut; read more and try again"},

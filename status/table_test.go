@@ -60,6 +60,7 @@ func TestTable(t *testing.T) {
 		ReasonTargetNotAllowed:        {"target-not-allowed", 0x8009030C, 35},
 		ReasonPACBad:                  {"pac-bad", 0x8009030C, 41},
 		ReasonPACRequired:             {"pac-required", 0x8009030C, 60},
+		ReasonNotAuthorized:           {"not-authorized", 0x8009030C, 0},
 		ReasonPACUnverifiable:         {"pac-unverifiable", 0x80090311, 60},
 		ReasonMessageAltered:          {"message-altered", 0x8009030F, 0},
 		ReasonMessageOutOfSequence:    {"message-out-of-sequence", 0x80090310, 0},

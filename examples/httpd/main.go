@@ -82,11 +82,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	acceptor, err := newAcceptor(&o)
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	acceptor, err := newAcceptor(&o, logger)
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	srv, err := newServer(&o, acceptor, logger)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return serve(ctx, srv, l)
 }
 
-func newAcceptor(o *options) (*sspi.Acceptor, error) {
+func newAcceptor(o *options, logger *slog.Logger) (*sspi.Acceptor, error) {
 	open := keytab.Default
 	if o.keytab != "" {
 		open = func() (*keytab.File, error) { return keytab.OpenFile(o.keytab) }
@@ -115,7 +115,7 @@ func newAcceptor(o *options) (*sspi.Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := sspi.Config{Keys: keys}
+	cfg := sspi.Config{Keys: keys, OnEvent: func(ctx context.Context, e sspi.Event) { logRetry(ctx, logger, e) }}
 	if o.service != "" {
 		cfg.Services = []string{o.service}
 	}

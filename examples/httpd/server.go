@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,6 +55,14 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}, nil
+}
+
+// logRetry writes a line for a client that is told that its clock is wrong: most
+// never come again.
+func logRetry(ctx context.Context, logger *slog.Logger, e sspi.Event) {
+	if e.Retry {
+		logger.WarnContext(ctx, "told to try again", "reason", e.Err.Reason, "detail", e.Err.Detail)
+	}
 }
 
 // logResult writes one line for each login and each refusal. What a request without

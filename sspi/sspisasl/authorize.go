@@ -37,11 +37,7 @@ func (s *Server) authorize() error {
 	if e, ok := errors.AsType[*status.Error](err); ok && e != nil {
 		return err
 	}
-	// There is no Reason for it: the client is proven, and this program's rule
-	// does not want it.
-	denied := status.SEC_E_LOGON_DENIED.Err().(*status.Error)
-	denied.Detail, denied.Err = "the client may not act as what it asks for", err
-	return denied
+	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the client may not act as what it asks for", Err: err}
 }
 
 // Why asItself refuses.

@@ -45,7 +45,7 @@ func TestAuthorize_Default(t *testing.T) {
 		offer(t, s, client)
 		response := choice(t, client, 0x01_000000, c.authzid)
 		if !c.ok {
-			refused(t, s, response, status.ReasonNone, "may not act")
+			refused(t, s, response, status.ReasonNotAuthorized, "may not act")
 			continue
 		}
 		if _, done := next(t, s, response); !done || s.AuthorizationID() != c.authzid {
@@ -147,5 +147,5 @@ func TestAuthorize_Anonymous(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, s, token, status.ReasonNone, "anonymous")
+	refused(t, s, token, status.ReasonNotAuthorized, "anonymous")
 }
