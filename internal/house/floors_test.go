@@ -13,9 +13,9 @@ import (
 var floors = map[string]int{
 	"status": 1, "flags": 1,
 	"internal/krb5": 2, "internal/etype": 2,
-	"keytab":          3,
-	"ticket":          4,
-	"authenticator":   5,
+	"keytab":            3,
+	"ticket":            4,
+	"authenticator":     5,
 	"internal/handover": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
 	"sspi":     7,
 	"sspi/":    8, // every folder in sspi
