@@ -1,6 +1,7 @@
 # make test      everything that needs no other machine and no KDC
 # make lint      formatting and static analysis
 # make interop   against real KDCs and clients of the operating system
+# make contract  every test that testdata/contract.tsv names, none of them skipped
 # make fuzz      every fuzz target for FUZZTIME
 # make bench     the benchmarks
 # make mutate    leaves out every check, one by one, and wants a test to fail; DIR=ticket
@@ -35,7 +36,7 @@ PACKAGES = $$($(GO) list ./... | grep -v '/internal/interop')
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
 
 .NOTPARALLEL:
-.PHONY: test fmt vet race 386 cross lint interop fuzz bench mutate
+.PHONY: test fmt vet race 386 cross lint interop contract fuzz bench mutate
 
 test: fmt vet race 386 cross
 	@echo "make test: passed"
@@ -80,6 +81,10 @@ lint: vet
 interop:
 	@echo "=== $@"
 	@GO="$(GO)" bash .ci/interop
+
+contract:
+	@echo "=== $@"
+	@KERBEROS_CONTRACT=1 $(GO) test -count=1 -v -timeout 40m -run 'TestContract_Ran' ./internal/house
 
 fuzz:
 	@echo "=== $@"
