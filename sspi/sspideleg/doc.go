@@ -26,9 +26,9 @@
 //
 // A client delegates only if it is told to, its ticket may be forwarded (kinit -f),
 // and, as a rule, the directory calls the server trusted for delegation
-// (ok-as-delegate). A nil Delegated is an everyday thing. Heimdal's clients, macOS's
-// among them, forward in clear (RFC 6448), for which a server that asks for credentials
-// refuses them.
+// (ok-as-delegate). A nil Delegated is an everyday thing. Heimdal's client
+// forwards in clear (RFC 6448), for which a server that asks for credentials refuses
+// it.
 //
 // # What it does not mean
 //
