@@ -74,9 +74,6 @@ func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out 
 		c.fail(err)
 	}
 	c.report(ctx, e)
-	if len(token) == 0 {
-		return nil, err
-	}
 	return append(out.dst, token...), err
 }
 

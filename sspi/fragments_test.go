@@ -75,3 +75,34 @@ func TestNegotiate_BindingsWithEachFragment(t *testing.T) {
 		t.Errorf("%d bindings are held", n)
 	}
 }
+
+// TestCTX_11_RoomForFragments: where the answer did not fit, the last piece comes again.
+func TestCTX_11_RoomForFragments(t *testing.T) {
+	s := newSite(t)
+	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
+	n := s.client(onlyKerberos)
+	token, _, _ := n.Next(nil)
+	all := krbtest.Fragments(token, 2)
+	l := s.first(all[0])
+	wantCode(t, "a piece", l.call(), status.SEC_I_CONTINUE_NEEDED)
+	h := l.handle
+	l = s.second(&h, all[1])
+	l.out = room(1)
+	wantCode(t, "little room", l.call(), status.SEC_E_BUFFER_TOO_SMALL)
+	l = s.second(&h, all[1])
+	wantCode(t, "room", l.call(), status.SEC_E_OK)
+	if _, done, err := n.Next(l.reply()); err != nil || !done {
+		t.Fatal(err)
+	}
+}
+
+// TestPARSE_3_NothingBehindAFragment: an empty token amid pieces is no beginning.
+func TestPARSE_3_NothingBehindAFragment(t *testing.T) {
+	c := newSite(t).acceptor.NewContext(sspi.ContextConfig{})
+	if _, _, err := c.Accept(context.Background(), []byte("\x60\x82\x01")); err != sspi.ErrContinue {
+		t.Fatal(err)
+	}
+	if reply, _, err := c.Accept(context.Background(), nil); status.ReasonOf(err) != status.ReasonMalformedToken || len(reply) > 0 {
+		t.Errorf("%x, %v", reply, err)
+	}
+}

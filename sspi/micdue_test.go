@@ -112,3 +112,56 @@ func TestPARSE_14_BeforeAnyToken(t *testing.T) {
 		t.Errorf("%v", c.Err())
 	}
 }
+
+// TestNegotiate_AfterARetryWithoutSPNEGO: a client goes on as it began.
+func TestNegotiate_AfterARetryWithoutSPNEGO(t *testing.T) {
+	s := newSite(t)
+	list, _, _ := s.client(onlyKerberos).Next(nil)
+	for name, token := range map[string][]byte{"SPNEGO": list, "nothing": nil} {
+		c := s.acceptor.NewContext(sspi.ContextConfig{})
+		if _, _, err := c.Accept(context.Background(), s.request(late).Token()); err != sspi.ErrContinue {
+			t.Fatal(err)
+		}
+		if reply, peer, err := c.Accept(context.Background(), token); err == nil || err == sspi.ErrContinue || peer != nil || len(reply) > 0 {
+			t.Errorf("%s: %v, %v", name, peer, err)
+		}
+	}
+}
+
+// TestNegotiate_FirstKnown: a list without Kerberos has the reason of the first of its
+// mechanisms that has one.
+func TestNegotiate_FirstKnown(t *testing.T) {
+	s := newSite(t)
+	list := (&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDOther, krbtest.OIDNegoEx, krbtest.OIDIAKERB}}).Bytes()
+	if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), list); status.ReasonOf(err) != status.ReasonNegoEx {
+		t.Error(err)
+	}
+}
+
+// TestCTX_11_RoomForAnUnaskedMIC: room is asked for before the client's MIC is used up.
+func TestCTX_11_RoomForAnUnaskedMIC(t *testing.T) {
+	s := newSite(t)
+	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
+	n := s.client(onlyKerberos, dce)
+	n.SendMIC = true
+	token, _, _ := n.Next(nil)
+	l := s.first(token)
+	wantCode(t, "the first leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
+	token, _, err := n.Next(l.reply())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := l.handle
+	for range 2 {
+		l = s.second(&h, token)
+		l.out = room(20)
+		wantCode(t, "little room", l.call(), status.SEC_E_BUFFER_TOO_SMALL)
+	}
+	l = s.second(&h, token)
+	l.out = room(l.out.Buffers[0].Needed + 4096)
+	wantCode(t, "room", l.call(), status.SEC_E_OK)
+	if _, done, err := n.Next(l.reply()); err != nil || !done {
+		t.Fatal(err)
+	}
+	talk(t, h.Context(), n.Kerberos)
+}

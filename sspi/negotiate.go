@@ -17,7 +17,6 @@ type negotiation struct {
 	mechanism []byte // what was chosen of it, by the name that the client gave it
 	told      bool   // our first answer is out, and with it the mechanism
 	micDue    bool   // both sides must show that they saw the same list
-	micSent   bool   // ours is out
 }
 
 // collect puts the fragments of a token together. Whatever its form, a token has a
@@ -170,9 +169,9 @@ func (n *negotiation) responseLen(token int, over bool, key keytab.EType, gotMIC
 	return spnego.ResponseLen(n.introduction(), token, mic)
 }
 
-// answersMIC: a MIC is sent once, if it is due or the client sent one (MS-SPNG,
+// answersMIC: a MIC is sent if it is due or the client sent one (MS-SPNG,
 // Section 3.1.5.1).
-func (n *negotiation) answersMIC(gotMIC bool) bool { return (n.micDue || gotMIC) && !n.micSent }
+func (n *negotiation) answersMIC(gotMIC bool) bool { return n.micDue || gotMIC }
 
 // introduction is the mechanism, in the first answer and in no other.
 func (n *negotiation) introduction() []byte {
@@ -231,7 +230,6 @@ func (c *Context) settle(in *inbound, token []byte, next state, out outlet) ([]b
 		if r.MIC, err = c.protector.GetMIC(nil, n.mechTypes); err != nil {
 			return nil, next, err // unreachable: the key is there, and few numbers are used
 		}
-		n.micSent = true
 	}
 	answer, err := c.enclose(in, r, next == stateMIC, out)
 	return answer, next, err

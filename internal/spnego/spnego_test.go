@@ -303,6 +303,7 @@ func TestFragments_OfOthers(t *testing.T) {
 		"a cut AP-REQ":           "\x6e\x82\x01\x00\x30",
 		"NTLM":                   "NTLMSSP\x00",
 		"text":                   "GET /",
+		"a letter":               "G",
 		"an indefinite length":   "\x60\x80\x06\x06\x2b\x06",
 		"a length of 5 bytes":    "\x60\x85\x00\x00\x00\x00\x01",
 		"a response, indefinite": "\xa1\x80\x30\x00\x00\x00",
