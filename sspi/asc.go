@@ -46,7 +46,7 @@ const (
 // pOutput receives the reply in its SECBUFFER_TOKEN. Send it whenever its
 // Buffer is not empty, also with SEC_E_OK and with an error. If it does not
 // fit, SEC_E_BUFFER_TOO_SMALL comes with Needed, nothing has happened, and the
-// same token may be given again; without a TOKEN buffer that is
+// same token may be given again, with the same or more bindings and demands; without a TOKEN buffer that is
 // SEC_E_INVALID_TOKEN. A reply to a refusal that does not fit is dropped.
 //
 // pfContextAttr, if not nil, receives the attributes of the context with

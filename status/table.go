@@ -21,7 +21,7 @@ var table = [reasonCount]row{
 	ReasonWrongVersion:         {SEC_E_INVALID_TOKEN, 39, "wrong-version", "a Kerberos protocol version other than 5"},
 	ReasonWrongMessageType:     {SEC_E_INVALID_TOKEN, 40, "wrong-message-type", "a Kerberos message, but not the one that is due"},
 	ReasonUnsupportedMechanism: {SEC_E_INVALID_TOKEN, 0, "unsupported-mechanism", "the client offers no mechanism that is served here"},
-	ReasonSPNEGO:               {SEC_E_INVALID_TOKEN, 0, "spnego", "the client sent SPNEGO to the package Kerberos; Negotiate serves both"},
+	ReasonSPNEGO:               {SEC_E_INVALID_TOKEN, 0, "spnego", "the client sent SPNEGO where a Kerberos token is due; the package Negotiate takes it, at the beginning"},
 	ReasonNTLM:                 {SEC_E_INVALID_TOKEN, 0, "ntlm", "the client sent NTLM, which is not served: it has no ticket for this service; check DNS and the SPN"},
 	ReasonNegoEx:               {SEC_E_INVALID_TOKEN, 0, "negoex", "the client insists on NegoEx, which is not served"},
 	ReasonIAKERB:               {SEC_E_INVALID_TOKEN, 0, "iakerb", "the client wants this server to relay it to a KDC (IAKERB), which is not served"},

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -15,10 +16,11 @@ import (
 )
 
 const (
-	maxConnections = 64               // at once; more wait in the listener's queue
-	loginTime      = 30 * time.Second // from the connection to the login
-	sessionTime    = time.Minute      // after it
-	grace          = 5 * time.Second  // for what runs when the server is told to end
+	maxLogins   = 64               // under way at once; the oldest makes room for one more
+	maxSessions = 64               // logged in at once
+	loginTime   = 30 * time.Second // from the connection to the login
+	sessionTime = time.Minute      // after it
+	grace       = 5 * time.Second  // for what runs when the server is told to end
 )
 
 // server accepts connections and serves each in a goroutine of its own.
@@ -26,6 +28,8 @@ type server struct {
 	kerberos *sspissh.Config
 	base     *ssh.ServerConfig
 	log      *slog.Logger
+	lobby    lobby
+	sessions atomic.Int64
 	wg       sync.WaitGroup
 }
 
@@ -35,13 +39,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 	defer l.Close()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	places := make(chan struct{}, maxConnections)
 	for {
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
 		conn, err := l.Accept()
 		switch {
 		case ctx.Err() != nil:
@@ -52,17 +50,16 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		case err != nil:
 			return err
 		}
-		s.wg.Go(func() {
-			defer func() { <-places }()
-			s.handle(ctx, conn)
-		})
+		t := &timed{Conn: conn}
+		s.lobby.enter(t) // here, so that no more goroutines run than have a place
+		s.wg.Go(func() { s.handle(ctx, t) })
 	}
 }
 
 // handle serves one connection and logs its one line.
-func (s *server) handle(ctx context.Context, tcp net.Conn) {
-	t := &timed{Conn: tcp}
+func (s *server) handle(ctx context.Context, t *timed) {
 	defer t.Close()
+	defer s.lobby.leave(t)
 	stop := context.AfterFunc(ctx, t.end)
 	defer stop()
 	t.allow(loginTime)
@@ -78,12 +75,18 @@ func (s *server) handle(ctx context.Context, tcp net.Conn) {
 	}
 	conn, channels, requests, err := ssh.NewServerConn(t, config)
 	if err != nil {
-		s.refused(tcp, refusal, err)
+		s.refused(t, refusal, err)
 		return
 	}
 	defer conn.Close()
+	s.lobby.leave(t)
+	defer s.sessions.Add(-1)
+	if s.sessions.Add(1) > maxSessions {
+		s.log.Warn("too many sessions", "peer", t.RemoteAddr().String(), "user", conn.User())
+		return
+	}
 	peer := sspissh.Peer(conn)
-	s.log.Info("login", "peer", tcp.RemoteAddr().String(), "user", conn.User(), "client", peer.Client.String(),
+	s.log.Info("login", "peer", t.RemoteAddr().String(), "user", conn.User(), "client", peer.Client.String(),
 		"service", peer.Service.String(), "flags", peer.Flags.String(), "delegated", sspissh.Delegated(conn) != nil)
 	t.allow(sessionTime)
 	go ssh.DiscardRequests(requests) // ends with conn

@@ -156,6 +156,27 @@ func TestSSHD(t *testing.T) {
 	}
 }
 
+// TestLobby: whoever connects and says nothing keeps nobody out.
+func TestLobby(t *testing.T) {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	addr, end := start(t, realm)
+	for range 3 * maxLogins {
+		idle, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer idle.Close()
+	}
+	alice, err := dial(t, addr, realm, "alice", "host/localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.Close()
+	if log := end(); !strings.Contains(log, "client=alice@EXAMPLE.COM") {
+		t.Error(log)
+	}
+}
+
 // shell asks for a terminal and a shell, and returns what it says.
 func shell(t *testing.T, c *ssh.Client) string {
 	t.Helper()
