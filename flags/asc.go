@@ -27,7 +27,7 @@ const (
 	ASC_REQ_ALLOW_NULL_SESSION     ASC_REQ = 0x00100000 // anonymous NTLM logons; ignored
 	ASC_REQ_ALLOW_NON_USER_LOGONS  ASC_REQ = 0x00200000 // ignored
 	ASC_REQ_ALLOW_CONTEXT_REPLAY   ASC_REQ = 0x00400000 // ignored: the replay cache has no exception
-	ASC_REQ_FRAGMENT_TO_FIT        ASC_REQ = 0x00800000 // cut the output token to the room there is
+	ASC_REQ_FRAGMENT_TO_FIT        ASC_REQ = 0x00800000 // ignored: no token of ours is long enough to be cut
 	ASC_REQ_NO_TOKEN               ASC_REQ = 0x01000000 // ignored
 	ASC_REQ_PROXY_BINDINGS         ASC_REQ = 0x04000000 // channel bindings were checked by a proxy in front
 	ASC_REQ_ALLOW_MISSING_BINDINGS ASC_REQ = 0x10000000 // clients that know no channel bindings may come in
@@ -63,7 +63,7 @@ const (
 	ASC_RET_NULL_SESSION          ASC_RET = 0x00100000 // NTLM's; never returned, an anonymous ticket is named in the peer's facts
 	ASC_RET_ALLOW_NON_USER_LOGONS ASC_RET = 0x00200000 // never returned
 	ASC_RET_ALLOW_CONTEXT_REPLAY  ASC_RET = 0x00400000 // never returned
-	ASC_RET_FRAGMENT_ONLY         ASC_RET = 0x00800000 // the output token is a fragment
+	ASC_RET_FRAGMENT_ONLY         ASC_RET = 0x00800000 // the output token is a fragment; never returned
 	ASC_RET_NO_TOKEN              ASC_RET = 0x01000000 // never returned
 	ASC_RET_NO_ADDITIONAL_TOKEN   ASC_RET = 0x02000000 // never returned
 )

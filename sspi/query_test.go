@@ -29,6 +29,10 @@ var everyAttribute = []struct {
 	{"NEGOTIATION_INFO", sspi.SECPKG_ATTR_NEGOTIATION_INFO, true, make1[sspi.SecPkgContext_NegotiationInfo], (*sspi.SecPkgContext_NegotiationInfo)(nil)},
 	{"NATIVE_NAMES", sspi.SECPKG_ATTR_NATIVE_NAMES, false, make1[sspi.SecPkgContext_NativeNames], (*sspi.SecPkgContext_NativeNames)(nil)},
 	{"FLAGS", sspi.SECPKG_ATTR_FLAGS, false, make1[sspi.SecPkgContext_Flags], (*sspi.SecPkgContext_Flags)(nil)},
+	{"DCE_INFO", sspi.SECPKG_ATTR_DCE_INFO, false, make1[sspi.SecPkgContext_DceInfo], (*sspi.SecPkgContext_DceInfo)(nil)},
+	{"AUTHORITY", sspi.SECPKG_ATTR_AUTHORITY, false, make1[sspi.SecPkgContext_Authority], (*sspi.SecPkgContext_Authority)(nil)},
+	{"CLIENT_SPECIFIED_TARGET", sspi.SECPKG_ATTR_CLIENT_SPECIFIED_TARGET, false, make1[sspi.SecPkgContext_ClientSpecifiedTarget], (*sspi.SecPkgContext_ClientSpecifiedTarget)(nil)},
+	{"LAST_CLIENT_TOKEN_STATUS", sspi.SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS, true, make1[sspi.SecPkgContext_LastClientTokenStatus], (*sspi.SecPkgContext_LastClientTokenStatus)(nil)},
 }
 
 // make1 makes a buffer of one of the SecPkgContext_ types.

@@ -70,6 +70,11 @@ func asking(f flags.GSS) func(*krbtest.APReq) {
 	return func(q *krbtest.APReq) { q.Flags = f }
 }
 
+// naming is a client that says what service it asked for.
+func naming(target string) func(*krbtest.APReq) {
+	return func(q *krbtest.APReq) { q.Target = target }
+}
+
 // late is a client whose clock is behind by more than is tolerated.
 func late(q *krbtest.APReq) { q.SetTime(q.Time().Add(-time.Hour)) }
 

@@ -77,7 +77,7 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 		return standing{&l.handle, n.Kerberos, token}
 	},
 	"established": func(t *testing.T, s *site) standing {
-		h, client := s.establish(t)
+		h, client := s.establish(t, naming(service+"@EXAMPLE.COM"))
 		return standing{&h, client, s.request().Token()}
 	},
 	"failed first": func(t *testing.T, s *site) standing {

@@ -31,7 +31,7 @@ const (
 	SEC_E_INSUFFICIENT_MEMORY           Code = 0x80090300 // no room: here, a replay cache full of records that still count
 	SEC_E_INVALID_HANDLE                Code = 0x80090301 // the handle is zero, deleted, failed or not ready for this call
 	SEC_E_UNSUPPORTED_FUNCTION          Code = 0x80090302 // the function or option is not supported
-	SEC_E_TARGET_UNKNOWN                Code = 0x80090303 // the target is unknown (initiators)
+	SEC_E_TARGET_UNKNOWN                Code = 0x80090303 // the client named no target
 	SEC_E_INTERNAL_ERROR                Code = 0x80090304 // something failed that has no code of its own
 	SEC_E_SECPKG_NOT_FOUND              Code = 0x80090305 // no security package of that name
 	SEC_E_NOT_OWNER                     Code = 0x80090306 // the caller does not own the credentials

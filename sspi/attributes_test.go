@@ -1,0 +1,126 @@
+package sspi_test
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestQuery_EqualHeaders: the numbers are those of sspi.h, and every attribute that
+// is answered is looked up there.
+func TestQuery_EqualHeaders(t *testing.T) {
+	file, err := os.ReadFile("../testdata/constants.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := make(map[string]uint64)
+	for line := range strings.Lines(string(file)) {
+		if col := strings.Split(line, "\t"); len(col) > 2 {
+			if n, err := strconv.ParseUint(col[2], 10, 32); err == nil {
+				header[col[1]] = n
+			}
+		}
+	}
+	ours := map[string]uint64{
+		"SECPKG_NEGOTIATION_COMPLETE":      sspi.SECPKG_NEGOTIATION_COMPLETE,
+		"SECPKG_NEGOTIATION_OPTIMISTIC":    sspi.SECPKG_NEGOTIATION_OPTIMISTIC,
+		"SECPKG_NEGOTIATION_IN_PROGRESS":   sspi.SECPKG_NEGOTIATION_IN_PROGRESS,
+		"SECPKG_NEGOTIATION_DIRECT":        sspi.SECPKG_NEGOTIATION_DIRECT,
+		"SECPKG_NEGOTIATION_TRY_MULTICRED": sspi.SECPKG_NEGOTIATION_TRY_MULTICRED,
+		"SecPkgAttrLastClientTokenYes":     uint64(sspi.SecPkgAttrLastClientTokenYes),
+	}
+	for _, a := range everyAttribute {
+		ours["SECPKG_ATTR_"+a.name] = uint64(a.attr)
+	}
+	for name, n := range ours {
+		if want, ok := header[name]; !ok || n != want {
+			t.Errorf("%s is %d, in the header %d (%v)", name, n, want, ok)
+		}
+	}
+	// What follows a first value of an enum counts on from it.
+	if sspi.SecPkgAttrLastClientTokenNo != 1 || sspi.SecPkgAttrLastClientTokenMaybe != 2 {
+		t.Error("the states of a client's token")
+	}
+}
+
+// TestQuery_Embedded: what embeds an attribute is none.
+func TestQuery_Embedded(t *testing.T) {
+	h, _ := newSite(t).establish(t)
+	type embedding struct{ sspi.ContextAttribute }
+	for name, b := range map[string]sspi.ContextAttribute{
+		"nothing": embedding{}, "names": embedding{new(sspi.SecPkgContext_Names)}, "a pointer": &embedding{new(sspi.SecPkgContext_Names)},
+	} {
+		wantCode(t, name, sspi.QueryContextAttributes(&h, sspi.SECPKG_ATTR_NAMES, b), status.SEC_E_INVALID_PARAMETER)
+	}
+}
+
+// TestQuery_WhoTheClientIs: a client of another realm is what that realm says it is.
+func TestQuery_WhoTheClientIs(t *testing.T) {
+	for realm, client := range map[string]string{"EXAMPLE.COM": "alice@EXAMPLE.COM", "OTHER.EXAMPLE.NET": "alice@OTHER.EXAMPLE.NET"} {
+		h, _ := newSite(t).establish(t, func(q *krbtest.APReq) {
+			q.Ticket.Part.CRealm = realm
+			q.Authenticator.CRealm = realm
+		})
+		if got := query[sspi.SecPkgContext_Authority](t, h, sspi.SECPKG_ATTR_AUTHORITY); got.AuthorityName != realm {
+			t.Errorf("AUTHORITY %+v, want %s", got, realm)
+		}
+		want := sspi.SecPkgContext_DceInfo{AuthzSvc: sspi.RPC_C_AUTHZ_NAME, Pac: client}
+		if got := query[sspi.SecPkgContext_DceInfo](t, h, sspi.SECPKG_ATTR_DCE_INFO); got != want {
+			t.Errorf("DCE_INFO %+v, want %+v", got, want)
+		}
+		if got := query[sspi.SecPkgContext_Names](t, h, sspi.SECPKG_ATTR_NAMES); got.UserName != client {
+			t.Errorf("NAMES %+v, want %s", got, client)
+		}
+	}
+}
+
+// TestQuery_ClientSpecifiedTarget: the name is the client's word, whole and as it
+// came, whatever key opened the ticket. A client without one is not the same as one
+// that names nothing of ours.
+func TestQuery_ClientSpecifiedTarget(t *testing.T) {
+	for _, target := range []string{service + "@EXAMPLE.COM", "cifs/elsewhere@OTHER", "HTTP/wéb.example.com", "x"} {
+		for _, untrusted := range []bool{false, true} {
+			h, _ := newSite(t).establish(t, naming(target), func(q *krbtest.APReq) { q.TargetUntrusted = untrusted })
+			if got := query[sspi.SecPkgContext_ClientSpecifiedTarget](t, h, sspi.SECPKG_ATTR_CLIENT_SPECIFIED_TARGET); got.TargetName != target {
+				t.Errorf("%q, want %q", got.TargetName, target)
+			}
+		}
+	}
+	h, _ := newSite(t).establish(t)
+	b := sspi.SecPkgContext_ClientSpecifiedTarget{TargetName: "of another call"}
+	wantCode(t, "no target", sspi.QueryContextAttributes(&h, sspi.SECPKG_ATTR_CLIENT_SPECIFIED_TARGET, &b), status.SEC_E_TARGET_UNKNOWN)
+	if b.TargetName != "of another call" {
+		t.Errorf("the buffer was written to: %q", b.TargetName)
+	}
+}
+
+// TestQuery_LastClientToken: as long as another token is due, the last one was not
+// the last.
+func TestQuery_LastClientToken(t *testing.T) {
+	token := func(h sspi.CtxtHandle) sspi.SECPKG_ATTR_LCT_STATUS {
+		return query[sspi.SecPkgContext_LastClientTokenStatus](t, h, sspi.SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS).LastClientTokenStatus
+	}
+	for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC", "established"} {
+		want := sspi.SecPkgAttrLastClientTokenNo
+		if state == "established" {
+			want = sspi.SecPkgAttrLastClientTokenYes
+		}
+		if got := token(*inState[state](t, newSite(t)).handle); got != want {
+			t.Errorf("%s: %d, want %d", state, got, want)
+		}
+	}
+	// And so within a token that comes in pieces.
+	s := newSite(t)
+	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
+	begun, _, _ := s.client(onlyKerberos).Next(nil)
+	l := s.first(begun[:100])
+	wantCode(t, "a piece", l.call(), status.SEC_I_CONTINUE_NEEDED)
+	if got := token(l.handle); got != sspi.SecPkgAttrLastClientTokenNo {
+		t.Errorf("after a piece: %d", got)
+	}
+}
