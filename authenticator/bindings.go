@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"crypto/subtle"
 	"encoding/binary"
+	"strconv"
 
 	"github.com/gosspi/kerberos/status"
 )
@@ -27,39 +28,90 @@ type ChannelBindings struct {
 type BindingPolicy uint8
 
 const (
-	BindingDefault      BindingPolicy = iota // BindingRequired where the acceptor gave some; else nothing is checked
-	BindingRequired                          // refused, and where the acceptor gave none, everybody is
-	BindingAllowMissing                      // accepted (ASC_REQ_ALLOW_MISSING_BINDINGS)
-	BindingProxied                           // the acceptor has none, its proxy has: the client must send some (ASC_REQ_PROXY_BINDINGS)
+	BindingDefault             BindingPolicy = iota // BindingRequired where the acceptor gave some; else nothing is checked
+	BindingRequired                                 // refused, and where the acceptor gave none, everybody is
+	BindingAllowMissing                             // accepted (ASC_REQ_ALLOW_MISSING_BINDINGS)
+	BindingProxied                                  // the acceptor has none, its proxy has: the client must send some (ASC_REQ_PROXY_BINDINGS)
+	BindingProxiedAllowMissing                      // as BindingProxied, and clients that send none are accepted (both flags)
 )
 
 // Binding is what came of the channel bindings.
 type Binding uint8
 
 const (
-	BindingUnchecked Binding = iota // the acceptor gave none to compare
+	BindingUnchecked Binding = iota // nothing was given to compare, or it did not come to that
 	BindingMatched
 	BindingMissing // the client sent none, and may
 	BindingOfProxy // the client is bound to a channel that ends at the acceptor's proxy
+
+	// These refuse the client; see [Refused].
+	BindingMismatched     // the client is bound to another channel
+	BindingMissingRefused // the client sent none, and must
+	BindingMissingAware   // the client sent none, and says that it supports them
 )
 
-// headerLen is the length of SEC_CHANNEL_BINDINGS without its data: eight ULONGs.
-const headerLen = 32
+var bindingNames = [...]string{
+	BindingUnchecked: "unchecked", BindingMatched: "matched", BindingMissing: "missing", BindingOfProxy: "of a proxy",
+	BindingMismatched: "mismatched", BindingMissingRefused: "missing, refused", BindingMissingAware: "missing, refused, client supports them",
+}
+
+// String says it in a few words, for a log.
+func (b Binding) String() string {
+	if int(b) < len(bindingNames) {
+		return bindingNames[b]
+	}
+	return "Binding(" + strconv.Itoa(int(b)) + ")"
+}
+
+// Lengths of the structures without their data.
+const (
+	headerLen   = 32 // SEC_CHANNEL_BINDINGS: eight ULONGs
+	exHeaderLen = 48 // SEC_CHANNEL_BINDINGS_EX: four more in front
+)
+
+// SEC_CHANNEL_BINDINGS_EX begins with exMagic, which is no address type, so that the
+// structures can be told apart.
+const (
+	exMagic      = 'X'<<24 | 'E'<<16 | 'B'<<8 | 'C'
+	exValidFlags = 1 // SEC_CHANNEL_BINDINGS_AUDIT_BINDINGS
+)
 
 // ParseChannelBindings reads a SEC_CHANNEL_BINDINGS: eight little-endian ULONGs,
 // whose offsets count from the start of b, and the data they point to. The
 // result shares nothing with b.
+//
+// It also reads the structure's newer form, SEC_CHANNEL_BINDINGS_EX. Its flag for
+// bindings that are to be audited and not enforced is passed over: they are enforced.
 func ParseChannelBindings(b []byte) (ChannelBindings, error) {
-	var none ChannelBindings
 	if len(b) < headerLen {
-		return none, badBuffer("it is shorter than its header")
+		return ChannelBindings{}, badBuffer("it is shorter than its header")
 	}
-	field := func(i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
+	if binary.LittleEndian.Uint32(b) != exMagic {
+		return parseFields(b, headerLen)
+	}
+	if len(b) < exHeaderLen {
+		return ChannelBindings{}, badBuffer("it begins as a SEC_CHANNEL_BINDINGS_EX and is shorter than the header of one")
+	}
+	options, header, whole := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	switch {
+	case options&^exValidFlags != 0:
+		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX with flags that are not known")
+	case header != exHeaderLen:
+		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX with a header of another length")
+	case whole < exHeaderLen || uint64(whole) > uint64(len(b)):
+		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX of another length than it says")
+	}
+	return parseFields(b[:whole], exHeaderLen)
+}
+
+// parseFields reads the eight ULONGs that end a header, and the data behind it.
+func parseFields(b []byte, header uint32) (ChannelBindings, error) {
+	field := func(i uint32) uint32 { return binary.LittleEndian.Uint32(b[header-headerLen+4*i:]) }
 	take := func(length, offset uint32) ([]byte, bool) {
 		if length == 0 {
 			return nil, true
 		}
-		if offset < headerLen || uint64(offset) > uint64(len(b)) || uint64(length) > uint64(len(b))-uint64(offset) {
+		if offset < header || uint64(offset) > uint64(len(b)) || uint64(length) > uint64(len(b))-uint64(offset) {
 			return nil, false
 		}
 		return append([]byte(nil), b[offset:][:length]...), true
@@ -68,7 +120,7 @@ func ParseChannelBindings(b []byte) (ChannelBindings, error) {
 	acceptor, ok2 := take(field(4), field(5))
 	data, ok3 := take(field(6), field(7))
 	if !ok1 || !ok2 || !ok3 {
-		return none, badBuffer("a part of it lies outside")
+		return ChannelBindings{}, badBuffer("a part of it lies outside")
 	}
 	return ChannelBindings{
 		InitiatorAddrType: field(0), InitiatorAddress: initiator,
@@ -79,6 +131,9 @@ func ParseChannelBindings(b []byte) (ChannelBindings, error) {
 
 // MarshalBinary makes a SEC_CHANNEL_BINDINGS.
 func (b ChannelBindings) MarshalBinary() ([]byte, error) {
+	if b.InitiatorAddrType == exMagic {
+		return nil, badBuffer("its InitiatorAddrType would make it a SEC_CHANNEL_BINDINGS_EX")
+	}
 	total := uint64(headerLen) + uint64(len(b.InitiatorAddress)) + uint64(len(b.AcceptorAddress)) + uint64(len(b.ApplicationData))
 	if total > 1<<31 {
 		return nil, badBuffer("it is too long")
@@ -153,29 +208,42 @@ func (b *ChannelBindings) matches(bnd [16]byte) bool {
 
 // decideBinding is the whole table of who may come in with which bindings.
 // aware: the client says that it supports bindings (KERB_AP_OPTIONS_CBT). A
-// client without a checksum counts as one that sends none.
+// client without a checksum counts as one that sends none. The Binding is set for
+// refused clients too, unless their bindings were not decided about.
 func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
-	sent := c.bindings != [16]byte{}
+	sent, given := c.bindings != [16]byte{}, len(p.Bindings) > 0
+	proxied := p.Policy == BindingProxied || p.Policy == BindingProxiedAllowMissing
 	switch {
-	case len(p.Bindings) == 0 && p.Policy == BindingRequired:
-		return 0, &status.Error{Reason: status.ReasonBindingMissing, Detail: "BindingRequired was asked for, and the server gave no channel bindings of its own"}
-	case len(p.Bindings) == 0 && p.Policy != BindingProxied:
+	case !given && p.Policy == BindingRequired:
+		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMissing, Detail: "BindingRequired was asked for, and the server gave no channel bindings of its own"}
+	case !given && !proxied:
 		return BindingUnchecked, nil
-	case len(p.Bindings) == 0 && sent:
+	case !given && sent:
 		return BindingOfProxy, nil
 	case sent && fips140.Enforced():
-		return 0, &status.Error{Reason: status.ReasonUnsupported, Detail: "channel bindings are compared by MD5, which the FIPS 140-3 mode of this program forbids"}
+		return BindingUnchecked, &status.Error{Reason: status.ReasonUnsupported, Detail: "channel bindings are compared by MD5, which the FIPS 140-3 mode of this program forbids"}
 	case sent:
 		for i := range p.Bindings {
 			if p.Bindings[i].matches(c.bindings) {
 				return BindingMatched, nil
 			}
 		}
-		return 0, &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the client is bound to another channel than this one"}
+		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the client is bound to another channel than this one"}
 	case aware:
-		return 0, &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client supports channel bindings and saw no channel: somebody stands between"}
-	case p.Policy == BindingAllowMissing:
+		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client supports channel bindings and saw no channel: somebody stands between"}
+	case p.Policy == BindingAllowMissing || p.Policy == BindingProxiedAllowMissing:
 		return BindingMissing, nil
 	}
-	return 0, &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client sent no channel bindings"}
+	return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client sent no channel bindings"}
+}
+
+// unmatched is the Binding of a client that is refused for it.
+func unmatched(sent, aware bool) Binding {
+	switch {
+	case sent:
+		return BindingMismatched
+	case aware:
+		return BindingMissingAware
+	}
+	return BindingMissingRefused
 }

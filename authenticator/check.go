@@ -93,15 +93,15 @@ func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	}
 	binding, err := decideBinding(&sum, ad.bindingAware, p)
 	if err != nil {
-		return Checked{}, refusal(sum.flags, err)
+		return Checked{}, refusal(&sum, binding, err)
 	}
 	sub, err := readSubkey(&a, p.ETypes)
 	if err != nil {
-		return Checked{}, refusal(sum.flags, err)
+		return Checked{}, refusal(&sum, binding, err)
 	}
 	delegated, err := readDelegation(&sum, sub, content, p)
 	if err != nil {
-		return Checked{}, refusal(sum.flags, err)
+		return Checked{}, refusal(&sum, binding, err)
 	}
 	c := Checked{
 		content: content, flags: sum.flags, binding: binding, subkey: sub,
@@ -198,14 +198,17 @@ func readSubkey(a *krb5.Authenticator, permitted []keytab.EType) (k subkey, err 
 // Refused is a refusal that came after the client's own flags were read: they
 // tell whether it waits for an answer.
 type Refused struct {
-	Flags flags.GSS // as the client asked, not granted
-	Err   error     // wraps a *status.Error
+	Flags   flags.GSS // as the client asked, not granted
+	Binding Binding   // what came of its channel bindings, which need not be why it is refused
+	Err     error     // wraps a *status.Error
 }
 
 func (r *Refused) Error() string { return r.Err.Error() }
 func (r *Refused) Unwrap() error { return r.Err }
 
-func refusal(f flags.GSS, err error) error { return &Refused{Flags: f, Err: err} }
+func refusal(c *checksum, b Binding, err error) error {
+	return &Refused{Flags: c.flags, Binding: b, Err: err}
+}
 
 // scratch holds what must not outlive one Check.
 type scratch struct {

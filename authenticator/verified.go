@@ -60,6 +60,9 @@ func newExtras(ad *authData, d *Delegated) *extras {
 // DCE style imply it. DELEG is among them only if credentials were read.
 func (c *Checked) Flags() flags.GSS { return c.flags }
 
+// Binding is what came of the channel bindings.
+func (c *Checked) Binding() Binding { return c.binding }
+
 // ETypes are the encryption types that the client would take for an acceptor's
 // subkey, in its order (RFC 4537). The slice belongs to the Checked.
 func (c *Checked) ETypes() []keytab.EType { return c.offer[:c.offered] }

@@ -135,7 +135,7 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 		return nil, err
 	}
 	if err := c.checkProperties(checked, in); err != nil {
-		return nil, &authenticator.Refused{Flags: checked.Flags(), Err: err}
+		return nil, refusedLate(checked, err)
 	}
 	var answer reply.APRep
 	defer answer.Wipe()
@@ -149,7 +149,7 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 	}
 	verified, err := checked.Claim(ctx, cfg.Replay)
 	if err != nil {
-		return nil, &authenticator.Refused{Flags: checked.Flags(), Err: err}
+		return nil, refusedLate(checked, err)
 	}
 	return c.establish(verified, &answer, in, out)
 }
@@ -230,6 +230,11 @@ func (c *Context) unframe(token []byte, in *inbound) error {
 	}
 	in.message = framed.Inner
 	return nil
+}
+
+// refusedLate is a refusal of a client whose authenticator holds.
+func refusedLate(checked *authenticator.Checked, err error) error {
+	return &authenticator.Refused{Flags: checked.Flags(), Binding: checked.Binding(), Err: err}
 }
 
 // makeRoom refuses an answer that has no place to go, before the client's

@@ -49,6 +49,10 @@ const (
 // same token may be given again, with the same or more bindings and demands; without a TOKEN buffer that is
 // SEC_E_INVALID_TOKEN. A reply to a refusal that does not fit is dropped.
 //
+// A SECBUFFER_CHANNEL_BINDINGS_RESULT in pOutput receives a
+// SEC_CHANNEL_BINDINGS_RESULT, of four bytes, when the exchange is over and channel
+// bindings were decided about, also with an error; otherwise it is cut to nothing.
+//
 // pfContextAttr, if not nil, receives the attributes of the context with
 // SEC_E_OK; with SEC_I_CONTINUE_NEEDED ASC_RET_ALLOCATED_MEMORY alone means
 // something; on failure it is 0. ptsTimeStamp, if not nil, receives the end of
@@ -66,15 +70,22 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 		*pfContextAttr = 0
 	}
 	out, outlet := replyBuffer(pOutput, fContextReq)
+	result := resultBuffer(pOutput, fContextReq)
 	call, code := newCall(phCredential, phContext, pInput, fContextReq, phNewContext, pOutput)
+	if code == status.SEC_E_OK && !result.fits() {
+		result.need(bindingsResultLen)
+		code = status.SEC_E_BUFFER_TOO_SMALL
+	}
 	if code != status.SEC_E_OK {
 		out.put(nil)
+		result.put(nil)
 		return code
 	}
 	ctx, cancel := call.context.acceptor.backendContext()
 	defer cancel()
 	reply, err := call.accept(ctx, outlet)
 	out.put(reply)
+	result.tell(call.context, err)
 
 	if short := asShortage(err); short != nil {
 		out.need(short.needed)
@@ -203,6 +214,8 @@ func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	}
 	c.addBindings(bindings)
 	switch {
+	case req&flags.ASC_REQ_PROXY_BINDINGS != 0 && req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0:
+		c.cfg.BindingPolicy = authenticator.BindingProxiedAllowMissing
 	case req&flags.ASC_REQ_PROXY_BINDINGS != 0:
 		c.cfg.BindingPolicy = authenticator.BindingProxied
 	case req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0:

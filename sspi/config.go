@@ -169,15 +169,19 @@ type (
 
 // See package authenticator.
 const (
-	BindingDefault      = authenticator.BindingDefault
-	BindingRequired     = authenticator.BindingRequired
-	BindingAllowMissing = authenticator.BindingAllowMissing
-	BindingProxied      = authenticator.BindingProxied
+	BindingDefault             = authenticator.BindingDefault
+	BindingRequired            = authenticator.BindingRequired
+	BindingAllowMissing        = authenticator.BindingAllowMissing
+	BindingProxied             = authenticator.BindingProxied
+	BindingProxiedAllowMissing = authenticator.BindingProxiedAllowMissing
 
-	BindingUnchecked = authenticator.BindingUnchecked
-	BindingMatched   = authenticator.BindingMatched
-	BindingMissing   = authenticator.BindingMissing
-	BindingOfProxy   = authenticator.BindingOfProxy
+	BindingUnchecked      = authenticator.BindingUnchecked
+	BindingMatched        = authenticator.BindingMatched
+	BindingMissing        = authenticator.BindingMissing
+	BindingOfProxy        = authenticator.BindingOfProxy
+	BindingMismatched     = authenticator.BindingMismatched
+	BindingMissingRefused = authenticator.BindingMissingRefused
+	BindingMissingAware   = authenticator.BindingMissingAware
 )
 
 // Event is how an exchange ended, or that it goes on after a client's clock was

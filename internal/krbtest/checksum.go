@@ -63,7 +63,7 @@ func (q *APReq) aboutItself() types.AuthorizationData {
 		options |= 0x8000
 	}
 	if options != 0 {
-		in = append(in, types.AuthorizationDataEntry{ADType: adAPOptions, ADData: binary.LittleEndian.AppendUint32(nil, options)})
+		in = append(in, APOptions(options))
 	}
 	if q.Target != "" {
 		in = append(in, types.AuthorizationDataEntry{ADType: adClientTarget, ADData: utf16le(q.Target)})
@@ -72,6 +72,11 @@ func (q *APReq) aboutItself() types.AuthorizationData {
 		return nil
 	}
 	return types.AuthorizationData{IfRelevant(in...)}
+}
+
+// APOptions is a KERB-AP-OPTIONS (MS-KILE, Section 3.2.5.8).
+func APOptions(options uint32) types.AuthorizationDataEntry {
+	return types.AuthorizationDataEntry{ADType: adAPOptions, ADData: binary.LittleEndian.AppendUint32(nil, options)}
 }
 
 // IfRelevant puts entries into an AD-IF-RELEVANT (RFC 4120, Section 5.2.6.1).
