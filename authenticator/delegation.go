@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -115,6 +116,9 @@ func delegatedTicket(info *krb5.CredInfo, t *krb5.Ticket, p *Params) (DelegatedT
 	var none DelegatedTicket
 	if info.ClientRealm == nil || info.Client.Components == nil || info.Realm == nil || info.Service.Components == nil || !info.EndTime.Set {
 		return none, badCred("names or times are missing", nil)
+	}
+	if !etype.Permitted(p.ETypes, info.Key.EType) {
+		return none, badCred("its session key is of "+etype.ID(info.Key.EType).String(), nil)
 	}
 	key, err := keytab.NewKey(keytab.EType(info.Key.EType), info.Key.Value)
 	if err != nil {

@@ -76,6 +76,9 @@ func (c *Checked) KeyEType() keytab.EType {
 	return c.SessionEType()
 }
 
+// HasSubkey reports whether the client sent a subkey.
+func (c *Checked) HasSubkey() bool { return c.subkey.n != 0 }
+
 // SessionEType is the encryption type of the ticket's session key, which seals
 // an AP-REP.
 func (c *Checked) SessionEType() keytab.EType {
@@ -140,7 +143,8 @@ func storeError(err error) error {
 // setTag takes the last checksum-length bytes of the authenticator's
 // ciphertext. They are the MAC over all of it, so no bit of an authenticator
 // can change and its tag stay, whatever is rewritten around it; and they are
-// the value that MIT's replay file stores.
+// the value that MIT's replay file stores. In RC4, whose MAC stands in front, they
+// are the end of the ciphertext, which the MAC covers: they cannot change either.
 func (c *Checked) setTag(e keytab.EType, sealed []byte) {
 	profile, ok := etype.Lookup(etype.ID(e))
 	if !ok || len(sealed) < profile.ChecksumLen {

@@ -6,8 +6,13 @@ import "github.com/gosspi/kerberos/internal/etype"
 // Section 8 begins.
 type EType int32
 
-// The encryption types that this module knows. RC4 is refused unless a policy
-// names it.
+// The encryption types that this module has.
+//
+// RC4_HMAC is weak: the key of an account is the hash of its password without salt,
+// and MD5 protects the messages (RFC 8429). It is there for domains that still have
+// accounts without another key. Keytabs may hold such keys, but nothing is accepted
+// under RC4 unless a policy names it: sspi.Config has one for tickets, TicketETypes,
+// and one for everything else, ETypes.
 const (
 	AES128_CTS_HMAC_SHA1_96    EType = 17 // RFC 3962
 	AES256_CTS_HMAC_SHA1_96    EType = 18 // RFC 3962

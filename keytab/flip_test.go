@@ -73,7 +73,7 @@ func walk(t testing.TB, b []byte) *places {
 		}
 		mark(4, "time", n)
 		mark(1, "version 8", n)
-		p.outOfUse = append(p.outOfUse, b[pos]^b[pos+1] >= 23)
+		p.outOfUse = append(p.outOfUse, b[pos]^b[pos+1] >= 24)
 		mark(2, "etype", n)
 		length := int(order.Uint16(b[pos:]))
 		mark(2, "key length", n)

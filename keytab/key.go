@@ -21,7 +21,7 @@ import (
 type Key struct{ k *etype.Key }
 
 // NewKey makes a key of b, which it copies. b must have exactly the length that
-// e demands: 16 bytes for the AES-128 types, 32 for the AES-256 types. Its
+// e demands: 16 bytes for the AES-128 types and RC4, 32 for the AES-256 types. Its
 // error, for another length or a type that is not implemented, is a
 // *status.Error with ReasonETypeRefused.
 func NewKey(e EType, b []byte) (Key, error) {
@@ -73,13 +73,11 @@ func (k Key) Decrypt(dst, ciphertext []byte, usage uint32) ([]byte, error) {
 
 // confounders keeps the confounder of Encrypt off the heap: what an io.Reader
 // is given escapes.
-var confounders = sync.Pool{New: func() any { return new([confounderLen]byte) }}
-
-const confounderLen = 16 // of every type here: one AES block
+var confounders = sync.Pool{New: func() any { return new([etype.MaxConfounderLen]byte) }}
 
 // Encrypt appends the ciphertext of plaintext to dst and returns it all. It
-// reads the 16 bytes of the confounder from random, crypto/rand.Reader if that
-// is nil. dst must not overlap plaintext.
+// reads the confounder, 16 bytes and in RC4 8, from random, crypto/rand.Reader if
+// that is nil. dst must not overlap plaintext.
 func (k Key) Encrypt(random io.Reader, dst, plaintext []byte, usage uint32) ([]byte, error) {
 	if k.k == nil {
 		return dst, errZeroKey()
@@ -87,12 +85,13 @@ func (k Key) Encrypt(random io.Reader, dst, plaintext []byte, usage uint32) ([]b
 	if random == nil {
 		random = rand.Reader
 	}
-	c := confounders.Get().(*[confounderLen]byte)
-	defer confounders.Put(c)
-	if _, err := io.ReadFull(random, c[:]); err != nil {
+	room := confounders.Get().(*[etype.MaxConfounderLen]byte)
+	defer confounders.Put(room)
+	c := room[:k.k.Profile().ConfounderLen]
+	if _, err := io.ReadFull(random, c); err != nil {
 		return dst, &status.Error{Reason: status.ReasonInternal, Detail: "no randomness for a confounder", Err: err}
 	}
-	return k.k.Encrypt(dst, c[:], plaintext, usage)
+	return k.k.Encrypt(dst, c, plaintext, usage)
 }
 
 // Checksum appends the keyed checksum of data to dst and returns it all. It is

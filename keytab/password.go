@@ -14,7 +14,7 @@ import (
 // salt "" stands for the default salt, realm and components joined (RFC 4120,
 // Section 4). Active Directory uses another for computers and for accounts that
 // were renamed; a KDC tells it in ETYPE-INFO2, which KRB5_TRACE makes kinit print.
-// The work is that of the default iteration counts of RFC 3962 and RFC 8009: up
+// RC4_HMAC has no salt. The work is that of the default iteration counts of RFC 3962 and RFC 8009: up
 // to tens of milliseconds for each key.
 func FromPassword(p Principal, kvno uint32, password, salt string, etypes ...EType) (*Table, error) {
 	switch {

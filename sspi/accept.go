@@ -165,7 +165,7 @@ func (c *Context) findKeys(ctx context.Context, in *inbound) (ticket.Params, err
 	}
 	in.now = cfg.Time()
 	return ticket.Params{
-		Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes, UserToUser: in.ours.SessionKey,
+		Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes, TicketETypes: cfg.TicketETypes, UserToUser: in.ours.SessionKey,
 	}, err
 }
 
@@ -243,7 +243,7 @@ func (c *Context) makeRoom(checked *authenticator.Checked, answer *reply.APRep, 
 	mutual := checked.Flags()&flags.GSS_C_MUTUAL_FLAG != 0
 	n, key := -1, checked.KeyEType()
 	if mutual {
-		n, key = answer.Len(in.mechanism), answer.SubkeyEType()
+		n, key = answer.Len(in.mechanism), answer.KeyEType()
 	}
 	if in.enclosed {
 		over := checked.Flags()&flags.GSS_C_DCE_STYLE == 0
@@ -330,11 +330,13 @@ func (c *Context) commitPeer(v authenticator.Verified, in *inbound) {
 // Section 2; RFC 4120, Section 3.2.4). Without an AP-REP both directions start
 // at the client's number.
 func (c *Context) commitKey(v authenticator.Verified, answer *reply.APRep) {
-	mutual := v.Flags()&flags.GSS_C_MUTUAL_FLAG != 0
 	send := v.SequenceNumber()
-	if mutual {
-		c.key.set(answer.SubkeyEType(), answer.Subkey())
+	if v.Flags()&flags.GSS_C_MUTUAL_FLAG != 0 {
 		send = answer.SequenceNumber()
+	}
+	ours := len(answer.Subkey()) > 0
+	if ours {
+		c.key.set(answer.KeyEType(), answer.Subkey())
 	} else {
 		key := v.Subkey()
 		if key.IsZero() {
@@ -342,7 +344,7 @@ func (c *Context) commitKey(v authenticator.Verified, answer *reply.APRep) {
 		}
 		c.key.set(key.EType(), key.Bytes())
 	}
-	c.startMessages(mutual, v.Flags(), uint64(send), uint64(v.SequenceNumber()))
+	c.startMessages(ours, v.Flags(), uint64(send), uint64(v.SequenceNumber()))
 }
 
 func (k *contextKey) set(e keytab.EType, b []byte) {

@@ -96,9 +96,9 @@ func (cfg *Config) check() error {
 	case cfg.BackendTimeout < 0:
 		return bad("Config.BackendTimeout is negative")
 	}
-	for _, e := range cfg.ETypes {
+	for _, e := range slices.Concat(cfg.ETypes, cfg.TicketETypes) {
 		if _, ok := etype.Lookup(etype.ID(e)); !ok {
-			return bad("Config.ETypes names " + e.String() + ", which this library does not have")
+			return bad("Config.ETypes or TicketETypes name " + e.String() + ", which this library does not have")
 		}
 	}
 	if len(cfg.Services) > 0 {

@@ -42,9 +42,17 @@ type Config struct {
 	// principal of the keytab may, except krbtgt/* and kadmin/*.
 	Services []string
 
-	// ETypes are the permitted encryption types of tickets, session keys,
-	// subkeys and checksums. If nil, 17 to 20: the AES types.
+	// ETypes are the permitted encryption types of session keys, subkeys and
+	// checksums and, unless there are TicketETypes, of tickets. If nil, 17 to 20:
+	// the AES types. keytab.RC4_HMAC must be named. With it, contexts are of RC4
+	// where the client has nothing better; Peer.ContextEType tells.
 	ETypes []keytab.EType
+
+	// TicketETypes are the permitted encryption types of tickets, that is, of the
+	// service's keys. If nil, ETypes. A service in Active Directory whose account
+	// has no AES key gets tickets of RC4, but session keys of AES: it names RC4_HMAC
+	// here and leaves ETypes alone.
+	TicketETypes []keytab.EType
 
 	// Skew is how far clocks may differ. If 0, 5 minutes.
 	Skew time.Duration

@@ -100,7 +100,9 @@ func VerifySignature(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqN
 // puts what belongs to it into the SECBUFFER_TOKEN, which needs
 // SecPkgContext_Sizes.SecurityTrailer bytes and may be cut to fewer (RFC 4121,
 // Section 4.2.6.2; MS-KILE, Section 3.4.5.4.1). Send the buffers in the order
-// TOKEN, DATA; a SECBUFFER_PADDING is cut to nothing. DATA marked
+// TOKEN, DATA, PADDING. A SECBUFFER_PADDING is cut to nothing, except under a key of
+// RC4 outside DCE style: there it is cut to the one byte of padding, without which
+// the whole is no token of gss_wrap (RFC 4757, Section 7.3). DATA marked
 // READONLY_WITH_CHECKSUM is signed and not sealed, DATA marked READONLY neither.
 // fQOP is 0, or SECQOP_WRAP_NO_ENCRYPT to sign only. MessageSeqNo is ignored.
 //
@@ -112,8 +114,8 @@ func EncryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc,
 	code := encryptMessage(phContext, fQOP, pMessage)
 	if code != status.SEC_E_OK {
 		pMessage.cut(SECBUFFER_TOKEN)
+		pMessage.cut(SECBUFFER_PADDING)
 	}
-	pMessage.cut(SECBUFFER_PADDING)
 	return code
 }
 
@@ -134,7 +136,8 @@ func encryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc)
 	if token == nil || !segs.collect(pMessage) {
 		return status.SEC_E_INVALID_TOKEN
 	}
-	if !token.holds(c.protector.TrailerLen(conf)) {
+	segs.pad(c.protector.Padding(), pMessage.find(SECBUFFER_PADDING))
+	if !token.holds(c.protector.TrailerLen(segs.list(), conf)) {
 		return status.SEC_E_BUFFER_TOO_SMALL
 	}
 	n, err := c.protector.SealSegments(token.Buffer, segs.list(), conf)
@@ -206,6 +209,9 @@ func (c *Context) openParts(d *SecBufferDesc) (conf bool, err error) {
 	if token == nil || !segs.collect(d) {
 		return false, errNoBuffers
 	}
+	if b := d.find(SECBUFFER_PADDING); b != nil && len(b.Buffer) > 0 && len(c.protector.Padding()) > 0 {
+		segs.add(b) // the client sealed it too
+	}
 	return c.protector.OpenSegments(token.Buffer, segs.list())
 }
 
@@ -268,10 +274,27 @@ type sealedParts struct {
 }
 
 func (p *sealedParts) collect(d *SecBufferDesc) bool {
-	return d.eachData(func(b *SecBuffer) {
-		p.segs[p.n] = etype.Segment{B: b.Buffer, SignOnly: b.BufferType&SECBUFFER_READONLY_WITH_CHECKSUM != 0}
-		p.n++
-	})
+	return d.eachData(p.add)
+}
+
+func (p *sealedParts) add(b *SecBuffer) {
+	p.segs[p.n] = etype.Segment{B: b.Buffer, SignOnly: b.BufferType&SECBUFFER_READONLY_WITH_CHECKSUM != 0}
+	p.n++
+}
+
+// pad makes padding part of the message if there is any and b has room for it, and
+// cuts b to it.
+func (p *sealedParts) pad(padding []byte, b *SecBuffer) {
+	if b == nil {
+		return
+	}
+	if len(b.Buffer) < len(padding) {
+		padding = nil
+	}
+	b.Buffer = b.Buffer[:copy(b.Buffer, padding)]
+	if len(padding) > 0 {
+		p.add(b)
+	}
 }
 
 func (p *sealedParts) list() []etype.Segment { return p.segs[:p.n] }
@@ -309,6 +332,8 @@ func checksumName(t int32) string {
 		return "hmac-sha256-128-aes128"
 	case 20:
 		return "hmac-sha384-192-aes256"
+	case -138:
+		return "hmac-md5"
 	}
 	return ""
 }

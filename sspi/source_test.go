@@ -47,7 +47,8 @@ func TestConfig_Refused(t *testing.T) {
 		"negative skew":             {func(cfg *sspi.Config) { cfg.Skew = -1 }, status.ReasonArgument},
 		"negative token":            {func(cfg *sspi.Config) { cfg.MaxToken = -1 }, status.ReasonArgument},
 		"negative timeout":          {func(cfg *sspi.Config) { cfg.BackendTimeout = -time.Second }, status.ReasonArgument},
-		"RC4":                       {func(cfg *sspi.Config) { cfg.ETypes = []keytab.EType{18, 23} }, status.ReasonArgument},
+		"DES3":                      {func(cfg *sspi.Config) { cfg.ETypes = []keytab.EType{18, 16} }, status.ReasonArgument},
+		"DES3 tickets":              {func(cfg *sspi.Config) { cfg.TicketETypes = []keytab.EType{18, 16} }, status.ReasonArgument},
 		"an encryption type of DES": {func(cfg *sspi.Config) { cfg.ETypes = []keytab.EType{3} }, status.ReasonArgument},
 		"a service without a name":  {func(cfg *sspi.Config) { cfg.Services = []string{""} }, status.ReasonArgument},
 	} {

@@ -179,7 +179,7 @@ func TestKEY_1_TypesByPolicy(t *testing.T) {
 // are weak, of no use here, or unknown.
 func TestKEY_1_TypesThatDoNotExist(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
-	for _, e := range []int32{-1, -133, -1 << 31, 1, 3, 16, 21, 23, 24, 25, 26, 1<<31 - 1} {
+	for _, e := range []int32{-1, -133, -1 << 31, 1, 3, 16, 21, 24, 25, 26, 1<<31 - 1} {
 		for _, policy := range [][]keytab.EType{nil, {keytab.EType(e)}} {
 			k := r.Ticket("alice", service)
 			k.EType = e
@@ -215,32 +215,55 @@ func TestKEY_3_SessionKeyLength(t *testing.T) {
 	}
 }
 
-// TestKEY_2_RC4KeysDoNotMatter presents RC4 tickets of an AD domain to the keytab
-// that has both their RC4 keys and AES keys.
+// TestKEY_2_RC4KeysDoNotMatter unless policy says so: RC4 tickets of an AD domain are
+// presented to the keytab that has
+// both their RC4 keys and AES keys. The ticket has its own policy, the session key
+// the general one.
 func TestKEY_2_RC4KeysDoNotMatter(t *testing.T) {
 	keys, err := keytab.Parse(vectors.ADKeytab(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rc4, aes := 0, 0
-	for u := range keys.Unusable() {
-		if u.EType == 23 {
+	for e := range keys.All() {
+		if e.Key.EType() == keytab.RC4_HMAC {
 			rc4++
+		} else {
+			aes++
 		}
-	}
-	for range keys.All() {
-		aes++
 	}
 	if rc4 == 0 || aes == 0 {
 		t.Fatalf("the keytab has %d RC4 and %d AES keys", rc4, aes)
 	}
-	for _, name := range []string{"alice-def", "rc4-only"} {
+	for name, session := range map[string]keytab.EType{"alice-def": 18, "rc4-only": 23} {
 		c := vectors.ADCaseNamed(t, name)
 		r := krbtest.NewRealm("EXAMPLE.COM")
-		for _, policy := range [][]keytab.EType{nil, {18, 23}, {23}} {
+		for _, row := range []struct {
+			general, ticket []keytab.EType
+			sealed, aes     bool // an RC4 ticket is admitted; and an AES session key
+			rc4             bool // and an RC4 one
+		}{
+			{nil, nil, false, true, false},
+			{[]keytab.EType{17, 18, 19, 20}, nil, false, true, false},
+			{[]keytab.EType{18, 23}, nil, true, true, true},
+			{[]keytab.EType{23}, nil, true, false, true},
+			{nil, []keytab.EType{18, 23}, true, true, false},
+			{nil, []keytab.EType{18}, false, true, false},
+			{nil, []keytab.EType{}, false, true, false},
+			{[]keytab.EType{18, 23}, []keytab.EType{18}, false, true, true},
+			{[]keytab.EType{23}, []keytab.EType{23}, true, false, true},
+			{[]keytab.EType{}, []keytab.EType{23}, true, false, false},
+		} {
 			p := params(r)
-			p.Keys, p.Now, p.ETypes = keys, c.Time, policy
-			refused(t, name, bare(t, c.Token), p, status.ReasonETypeRefused)
+			p.Keys, p.Now, p.ETypes, p.TicketETypes = keys, c.Time, row.general, row.ticket
+			what := fmt.Sprint(name, row)
+			if row.sealed && (session == 18 && row.aes || session == 23 && row.rc4) {
+				if got := mustOpen(t, what, bare(t, c.Token), p); got.EType != 23 || got.SessionKey.EType() != session {
+					t.Errorf("%s: %v and %v", what, got.EType, got.SessionKey.EType())
+				}
+				continue
+			}
+			refused(t, what, bare(t, c.Token), p, status.ReasonETypeRefused)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func open(apReq []byte, p *Params) (Ticket, error) {
 		return Ticket{}, err
 	}
 	sealed := &req.Ticket.EncPart
-	if !etype.Permitted(p.ETypes, sealed.EType) {
+	if !etype.Permitted(p.ticketETypes(), sealed.EType) {
 		return Ticket{}, refused("ticket", sealed.EType)
 	}
 
@@ -53,6 +53,13 @@ func open(apReq []byte, p *Params) (Ticket, error) {
 		return Ticket{}, err
 	}
 	return s.opened(&req, &part, &entry, p)
+}
+
+func (p *Params) ticketETypes() []keytab.EType {
+	if p.TicketETypes != nil {
+		return p.TicketETypes
+	}
+	return p.ETypes
 }
 
 // opened is the only place that makes a Ticket.

@@ -20,9 +20,12 @@ type Params struct {
 	// Skew is how far the clocks of KDC and acceptor may differ. Zero means no
 	// difference at all is tolerated.
 	Skew time.Duration
-	// ETypes are the permitted encryption types of the ticket and of its session
-	// key, each by itself. If nil, 17 to 20.
+	// ETypes are the permitted encryption types of the ticket's session key and,
+	// unless there are TicketETypes, of the ticket, each by itself. If nil, 17 to 20.
 	ETypes []keytab.EType
+	// TicketETypes are the permitted encryption types of the ticket, that is, of
+	// the service's keys. If nil, ETypes.
+	TicketETypes []keytab.EType
 	// UserToUser is the session key of the acceptor's own TGT. It opens tickets
 	// presented with USE-SESSION-KEY, which Keys never do. The zero Key refuses
 	// them.

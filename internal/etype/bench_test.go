@@ -53,7 +53,7 @@ func BenchmarkDecryptWrong300(b *testing.B) {
 
 func BenchmarkEncrypt300(b *testing.B) {
 	benchKeys(b, ticketLen, func(b *testing.B, k *Key) {
-		confounder, text := make([]byte, ConfounderLen), make([]byte, ticketLen)
+		confounder, text := make([]byte, MaxConfounderLen), make([]byte, ticketLen)
 		room := make([]byte, 0, 400)
 		for b.Loop() {
 			if _, err := k.Encrypt(room, confounder, text, 2); err != nil {
@@ -93,7 +93,7 @@ func benchUsages(b *testing.B, f func(b *testing.B, u *Usage, segs []Segment, ma
 	for _, id := range allIDs {
 		b.Run(fmt.Sprint(int32(id)), func(b *testing.B) {
 			u := newUsage(b, newKey(b, id, 1), 24)
-			segs := []Segment{{B: make([]byte, ConfounderLen)}, {B: make([]byte, 64<<10)}, {B: make([]byte, 16)}}
+			segs := []Segment{{B: make([]byte, MaxConfounderLen)}, {B: make([]byte, 64<<10)}, {B: make([]byte, 16)}}
 			mac := make([]byte, u.Profile().ChecksumLen)
 			b.SetBytes(64 << 10)
 			b.ReportAllocs()

@@ -44,48 +44,62 @@ func (k *Key) Decrypt(dst, ciphertext []byte, usage uint32) ([]byte, error) {
 	}
 	s := p.hash.get()
 	defer s.put()
-	n := len(ciphertext) - p.ChecksumLen - ConfounderLen
+	text, mac := p.split(ciphertext)
+	n := len(text) - p.ConfounderLen
 	out := slices.Grow(dst, n)[:len(dst)+n]
-	copy(s.confounder[:], ciphertext)
-	copy(out[len(dst):], ciphertext[ConfounderLen:])
-	segs := [2]Segment{{B: s.confounder[:]}, {B: out[len(dst):]}}
+	confounder := s.confounder[:copy(s.confounder[:p.ConfounderLen], text)]
+	copy(out[len(dst):], text[p.ConfounderLen:])
+	segs := [2]Segment{{B: confounder}, {B: out[len(dst):]}}
 	ke, ki := k.cipherKeys(s, usage)
-	if !s.open(p, ke, ki, segs[:], ciphertext[ConfounderLen+n:]) {
+	if !s.open(p, ke, ki, segs[:], mac) {
 		return dst, errWrongKey(p)
 	}
 	return out, nil
 }
 
 // Encrypt appends the ciphertext of plaintext to dst and returns it all.
-// confounder is ConfounderLen bytes of the caller's randomness. Neither may
-// overlap the room behind dst. The error is of the caller's making.
+// confounder is the profile's ConfounderLen bytes of the caller's randomness.
+// Neither may overlap the room behind dst. The error is of the caller's making.
 func (k *Key) Encrypt(dst, confounder, plaintext []byte, usage uint32) ([]byte, error) {
 	if err := k.guard(usage); err != nil {
 		return dst, err
 	}
-	if len(confounder) != ConfounderLen {
+	if len(confounder) != k.profile.ConfounderLen {
 		return dst, &status.Error{Reason: status.ReasonInternal, Detail: fmt.Sprintf("a confounder of %d bytes", len(confounder))}
 	}
 	p := k.profile
 	s := p.hash.get()
 	defer s.put()
-	start := len(dst)
-	dst = slices.Grow(dst, ConfounderLen+len(plaintext)+p.ChecksumLen)
-	dst = append(append(dst, confounder...), plaintext...)
-	segs := [1]Segment{{B: dst[start:]}}
-	end := len(dst)
-	dst = dst[:end+p.ChecksumLen]
+	n := p.ConfounderLen + len(plaintext) + p.ChecksumLen
+	out := slices.Grow(dst, n)[:len(dst)+n]
+	text, mac := p.split(out[len(dst):])
+	copy(text[copy(text, confounder):], plaintext)
+	segs := [1]Segment{{B: text}}
 	ke, ki := k.cipherKeys(s, usage)
-	s.seal(p, ke, ki, segs[:], dst[end:])
-	return dst, nil
+	s.seal(p, ke, ki, segs[:], mac)
+	return out, nil
+}
+
+// split divides a ciphertext of at least a checksum's length.
+func (p *Profile) split(ciphertext []byte) (text, mac []byte) {
+	if p.construction == rc4HMAC {
+		return ciphertext[p.ChecksumLen:], ciphertext[:p.ChecksumLen]
+	}
+	n := len(ciphertext) - p.ChecksumLen
+	return ciphertext[:n:n], ciphertext[n:]
 }
 
 // cipherKeys returns Ke and Ki of a usage as seal and open take them: where the
-// usage is not prepared, Ki is nil and s holds it, up to its next derivation.
+// usage is not prepared, Ki is nil and s holds it, up to its next derivation. RC4
+// has no Ke, and needs its Ki twice.
 func (k *Key) cipherKeys(s *scratch, usage uint32) (ke cipher.Block, ki *hmacKey) {
 	if u := k.find(usage); u != nil {
 		d := u.derived()
 		return d.ke, &d.ki
+	}
+	if k.profile.construction == rc4HMAC {
+		s.keep(&s.once, k.deriveUsage(s, usage, forIntegrity))
+		return nil, &s.once
 	}
 	ke = newCipher(k.deriveUsage(s, usage, forEncryption))
 	s.setKey(k.deriveUsage(s, usage, forIntegrity))
@@ -120,36 +134,55 @@ func (k *Key) checksum(s *scratch, data []byte, usage uint32) []byte {
 	} else {
 		s.setKey(k.deriveUsage(s, usage, forChecksum))
 	}
+	return s.checksum(k.profile, kc, usage, data)
+}
+
+// checksum is that of all parts as one text. If kc is nil, s holds the key.
+func (s *scratch) checksum(p *Profile, kc *hmacKey, usage uint32, parts ...[]byte) []byte {
+	if p.construction == rc4HMAC {
+		s.digestOf(usage, parts)
+		parts = [][]byte{s.sum[:p.hash.stateLen]}
+	}
 	s.begin(kc)
-	s.write(data)
-	return s.end(kc)[:k.profile.ChecksumLen]
+	for _, b := range parts {
+		s.write(b)
+	}
+	return s.end(kc)[:p.ChecksumLen]
 }
 
 // seal encrypts the confidential bytes of segs, at least a confounder, in place,
 // and fills mac, which has the checksum's length.
 func (s *scratch) seal(p *Profile, ke cipher.Block, ki *hmacKey, segs []Segment, mac []byte) {
 	n := confidentialLen(segs)
-	if p.construction == encryptThenMAC {
+	switch p.construction {
+	case encryptThenMAC:
 		s.encrypt(ke, segs, n)
 		copy(mac, s.mac(p, ki, segs))
-		return
+	case rc4HMAC:
+		copy(mac, s.mac(p, ki, segs))
+		s.rc4(ki, mac, segs)
+	default:
+		copy(mac, s.mac(p, ki, segs))
+		s.encrypt(ke, segs, n)
 	}
-	copy(mac, s.mac(p, ki, segs))
-	s.encrypt(ke, segs, n)
 }
 
 // open is the inverse of seal. If it is false, the confidential bytes are wiped.
 func (s *scratch) open(p *Profile, ke cipher.Block, ki *hmacKey, segs []Segment, mac []byte) bool {
 	n := confidentialLen(segs)
-	if p.construction == encryptThenMAC {
+	switch p.construction {
+	case encryptThenMAC:
 		if !hmac.Equal(mac, s.mac(p, ki, segs)) {
 			wipe(segs)
 			return false
 		}
 		s.decrypt(ke, segs, n)
 		return true
+	case rc4HMAC:
+		s.rc4(ki, mac, segs)
+	default:
+		s.decrypt(ke, segs, n)
 	}
-	s.decrypt(ke, segs, n)
 	if !hmac.Equal(mac, s.mac(p, ki, segs)) {
 		wipe(segs)
 		return false

@@ -46,7 +46,7 @@ func eachType(t *testing.T, f func(t *testing.T, k *Key)) {
 
 func encrypt(t testing.TB, k *Key, plaintext []byte, usage uint32) []byte {
 	t.Helper()
-	b, err := k.Encrypt(nil, randomBytes(99, ConfounderLen), plaintext, usage)
+	b, err := k.Encrypt(nil, randomBytes(99, k.profile.ConfounderLen), plaintext, usage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +62,8 @@ func TestKEY_1_Permitted(t *testing.T) {
 		{[]int32{}, nil},
 		{[]int32{18}, []int32{18}},
 		{[]int32{20, 17, 20}, []int32{17, 20}},
-		{[]int32{23, 16, 1, 3, 24, 25, 26, 0, -1, math.MaxInt32, math.MinInt32}, nil},
-		{[]int32{23, 19}, []int32{19}},
+		{[]int32{23, 16, 1, 3, 24, 25, 26, 0, -1, math.MaxInt32, math.MinInt32}, []int32{23}},
+		{[]int32{23, 19}, []int32{19, 23}},
 	} {
 		for _, e := range []int32{math.MinInt32, math.MinInt32 + 17, -133, -1, 0, 1, 3, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 273, math.MaxInt32} {
 			if got, want := Permitted(c.list, e), slices.Contains(c.want, e); got != want {
@@ -74,9 +74,9 @@ func TestKEY_1_Permitted(t *testing.T) {
 }
 
 // TestKEY_3_Length: no key but of its type's length (RFC 3962, Section 6; RFC
-// 8009, Section 5), and none of a type without implementation.
+// 8009, Section 5; RFC 4757, Section 2), and none of a type without implementation.
 func TestKEY_3_Length(t *testing.T) {
-	lengths := map[ID]int{AES128SHA1: 16, AES256SHA1: 32, AES128SHA2: 16, AES256SHA2: 32}
+	lengths := map[ID]int{AES128SHA1: 16, AES256SHA1: 32, AES128SHA2: 16, AES256SHA2: 32, RC4: 16}
 	for _, id := range []ID{-1, 0, 1, 3, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, math.MaxInt32, math.MinInt32} {
 		for n := range 65 {
 			k, err := New(id, make([]byte, n))
@@ -97,7 +97,7 @@ func TestKEY_3_Length(t *testing.T) {
 // TestKEY_4_EveryLength: a text of another key, of any length, is refused with
 // one Reason and one text, and from the minimum on a good one is not.
 func TestKEY_4_EveryLength(t *testing.T) {
-	minimum := map[ID]int{AES128SHA1: 28, AES256SHA1: 28, AES128SHA2: 32, AES256SHA2: 40}
+	minimum := map[ID]int{AES128SHA1: 28, AES256SHA1: 28, AES128SHA2: 32, AES256SHA2: 40, RC4: 24}
 	eachType(t, func(t *testing.T, k *Key) {
 		p := k.Profile()
 		if p.MinCiphertext != minimum[p.ID] {
@@ -231,7 +231,9 @@ func TestKey_Arguments(t *testing.T) {
 		} {
 			for _, f := range []func() ([]byte, error){
 				func() ([]byte, error) { return c.k.Decrypt([]byte("dst"), long, c.usage) },
-				func() ([]byte, error) { return c.k.Encrypt([]byte("dst"), long[:16], long, c.usage) },
+				func() ([]byte, error) {
+					return c.k.Encrypt([]byte("dst"), long[:k.profile.ConfounderLen], long, c.usage)
+				},
 				func() ([]byte, error) { return c.k.Checksum([]byte("dst"), long, c.usage) },
 			} {
 				out, err := f()
@@ -253,7 +255,7 @@ func TestKey_Arguments(t *testing.T) {
 				wantReason(t, name, err, status.ReasonArgument)
 			}
 		}
-		for _, n := range []int{0, 8, 15, 17, 32} {
+		for _, n := range []int{0, k.profile.ConfounderLen - 1, k.profile.ConfounderLen + 1, 32} {
 			_, err := k.Encrypt(nil, make([]byte, n), nil, 2)
 			wantReason(t, fmt.Sprintf("a confounder of %d bytes", n), err, status.ReasonInternal)
 		}
@@ -289,7 +291,7 @@ func TestKey_Append(t *testing.T) {
 				}
 				check("plaintext", plaintext, func(dst []byte) ([]byte, error) { return k.Decrypt(dst, c, 2) })
 				check("ciphertext", c, func(dst []byte) ([]byte, error) {
-					return k.Encrypt(dst, randomBytes(99, ConfounderLen), plaintext, 2)
+					return k.Encrypt(dst, randomBytes(99, k.profile.ConfounderLen), plaintext, 2)
 				})
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
+
+	"github.com/gosspi/kerberos/status"
 )
 
 // What a key of a usage is for, the last byte of the constant that it is derived
@@ -23,6 +25,9 @@ const (
 // deriveUsage returns the key of one purpose of a usage. It is valid until s is
 // used again.
 func (k *Key) deriveUsage(s *scratch, usage uint32, purpose byte) []byte {
+	if k.profile.construction == rc4HMAC {
+		return k.deriveRC4(s, usage, purpose)
+	}
 	label := s.label[:5]
 	binary.BigEndian.PutUint32(label, usage)
 	label[4] = purpose
@@ -67,10 +72,13 @@ func (k *Key) kdf(s *scratch, label, context []byte, n int) []byte {
 
 // PRF appends the output of the pseudo-random function to dst: 16 bytes for 17
 // and 18 (RFC 3962, Section 6), 32 for 19 and 48 for 20 (RFC 8009, Section 5).
-// It fails only for a key that was wiped.
+// It fails for a key that was wiped, and for RC4, which has none by its standard.
 func (k *Key) PRF(dst, in []byte) ([]byte, error) {
 	if err := k.guard(0); err != nil {
 		return dst, err
+	}
+	if k.profile.prfLen == 0 {
+		return dst, &status.Error{Reason: status.ReasonETypeRefused, Detail: k.profile.name + " has no pseudo-random function"}
 	}
 	s := k.profile.hash.get()
 	defer s.put()

@@ -3,6 +3,7 @@ package etype_test
 import (
 	"bytes"
 	"crypto/hmac"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -15,6 +16,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/crypto/common"
 	"github.com/jcmturner/gokrb5/v8/crypto/rfc3961"
+	"github.com/jcmturner/gokrb5/v8/crypto/rfc4757"
 	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/internal/etype"
@@ -45,6 +47,16 @@ func (s source) usage() uint32 {
 	return uint32(1 + s.below(25))
 }
 
+// usageOf is one of which gokrb5 knows how it stands in RC4. For 9 it has the number
+// of RFC 4757, Section 3, and not that of Windows; above 127 it has none.
+func (s source) usageOf(id etype.ID) uint32 {
+	u := s.usage()
+	for id == etype.RC4 && (u == 9 || u > 127) {
+		u = s.usage()
+	}
+	return u
+}
+
 // keys returns a random key twice: ours, and gokrb5's.
 func (s source) keys(t *testing.T, id etype.ID) (*etype.Key, types.EncryptionKey) {
 	t.Helper()
@@ -58,7 +70,7 @@ func (s source) keys(t *testing.T, id etype.ID) (*etype.Key, types.EncryptionKey
 
 // eachID calls f some times for each type.
 func eachID(t *testing.T, seed byte, f func(t *testing.T, s source, id etype.ID)) {
-	for id := etype.AES128SHA1; id <= etype.AES256SHA2; id++ {
+	for _, id := range []etype.ID{etype.AES128SHA1, etype.AES256SHA1, etype.AES128SHA2, etype.AES256SHA2, etype.RC4} {
 		t.Run(id.String(), func(t *testing.T) { f(t, newSource(seed+byte(id)), id) })
 	}
 }
@@ -74,14 +86,14 @@ func TestGokrb5_Encryption(t *testing.T) {
 	eachID(t, 0, func(t *testing.T, s source, id etype.ID) {
 		for n := range 204 {
 			k, theirs := s.keys(t, id)
-			usage := s.usage()
+			usage := s.usageOf(id)
 			if n%2 == 1 {
 				k.Prepare(usage)
 			}
 			if n > 200 {
 				n = 1 << 16 / (n - 200) // some long ones, a whole number of blocks and not
 			}
-			plaintext, confounder := s.bytes(n), s.bytes(etype.ConfounderLen)
+			plaintext, confounder := s.bytes(n), s.bytes(k.Profile().ConfounderLen)
 			what := fmt.Sprintf("usage %d, %d bytes", usage, n)
 			want := krbtest.Encrypt(bytes.NewReader(confounder), theirs, usage, plaintext)
 			got, err := k.Encrypt(nil, confounder, plaintext, usage)
@@ -108,7 +120,7 @@ func TestGokrb5_Refusals(t *testing.T) {
 	eachID(t, 50, func(t *testing.T, s source, id etype.ID) {
 		for i := range 400 {
 			k, theirs := s.keys(t, id)
-			usage := s.usage()
+			usage := s.usageOf(id)
 			b := krbtest.Encrypt(s, theirs, usage, s.bytes(s.below(60)))
 			switch i % 4 {
 			case 0: // as it is
@@ -117,7 +129,7 @@ func TestGokrb5_Refusals(t *testing.T) {
 			case 2:
 				b = b[:s.below(len(b))]
 			case 3:
-				usage ^= 1
+				usage ^= 64
 			}
 			got, ours := k.Decrypt(nil, b, usage)
 			want, err := krbtest.Decrypt(theirs, usage, b)
@@ -135,7 +147,7 @@ func TestGokrb5_Checksum(t *testing.T) {
 	eachID(t, 100, func(t *testing.T, s source, id etype.ID) {
 		for n := range 201 {
 			k, theirs := s.keys(t, id)
-			usage, text := s.usage(), s.bytes(n)
+			usage, text := s.usageOf(id), s.bytes(n)
 			if n%2 == 1 {
 				k.Prepare(usage)
 			}
@@ -157,11 +169,11 @@ func TestGokrb5_Checksum(t *testing.T) {
 
 // TestGokrb5_SignOnly puts the checksum over segments together from gokrb5's Ki
 // and the standard library's HMAC: over all of the plaintext in 17 and 18 (RFC
-// 3961, Section 5.3), over a zero vector and then all of the ciphertext in 19 and
+// 3961, Section 5.3) and 23 (RFC 4757, Section 5), over a zero vector and then all of the ciphertext in 19 and
 // 20 (RFC 8009, Section 5).
 func TestGokrb5_SignOnly(t *testing.T) {
 	hashes := map[etype.ID]func() hash.Hash{
-		etype.AES128SHA1: sha1.New, etype.AES256SHA1: sha1.New, etype.AES128SHA2: sha256.New, etype.AES256SHA2: sha512.New384,
+		etype.AES128SHA1: sha1.New, etype.AES256SHA1: sha1.New, etype.AES128SHA2: sha256.New, etype.AES256SHA2: sha512.New384, etype.RC4: md5.New,
 	}
 	eachID(t, 150, func(t *testing.T, s source, id etype.ID) {
 		et, err := crypto.GetEtype(int32(id))
@@ -170,7 +182,7 @@ func TestGokrb5_SignOnly(t *testing.T) {
 		}
 		for range 100 {
 			k, theirs := s.keys(t, id)
-			usage := s.usage()
+			usage := s.usageOf(id)
 			u, err := k.Usage(usage)
 			if err != nil {
 				t.Fatal(err)
@@ -188,12 +200,14 @@ func TestGokrb5_SignOnly(t *testing.T) {
 			}
 			after := bytes.Join([][]byte{segs[0].B, segs[1].B, segs[2].B, segs[3].B}, nil)
 
-			ki, err := et.DeriveKey(theirs.KeyValue, common.GetUsageKi(usage))
-			if err != nil {
-				t.Fatal(err)
+			ki := rfc4757.HMAC(theirs.KeyValue, rfc4757.UsageToMSMsgType(usage))
+			if id != etype.RC4 {
+				if ki, err = et.DeriveKey(theirs.KeyValue, common.GetUsageKi(usage)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			h := hmac.New(hashes[id], ki)
-			if id >= etype.AES128SHA2 {
+			if id == etype.AES128SHA2 || id == etype.AES256SHA2 {
 				h.Write(make([]byte, 16))
 				h.Write(after)
 			} else {
@@ -224,6 +238,10 @@ func TestGokrb5_StringToKey(t *testing.T) {
 		}
 		for range 40 {
 			iterations := uint32(1 + s.below(50))
+			if id == etype.RC4 { // of which gokrb5 makes the right key of ASCII only
+				check(fmt.Sprintf("%x", s.bytes(s.below(200))), string(s.bytes(s.below(80))), iterations, "")
+				continue
+			}
 			check(string(s.bytes(s.below(200))), string(s.bytes(s.below(80))), iterations, hex.EncodeToString([]byte{0, 0, 0, byte(iterations)}))
 		}
 		check("", "", 1, "00000001")

@@ -1,6 +1,7 @@
 package etype
 
 import (
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -11,15 +12,17 @@ import (
 
 // hashing is the hash function of a type and the scratch to use it with.
 type hashing struct {
-	blockLen int // what HMAC pads its key to
-	stateLen int // of the chaining value, which is what an HMAC key boils down to
+	approved bool // by FIPS 140-3, as package crypto/fips140 sees it
+	blockLen int  // what HMAC pads its key to
+	stateLen int  // of the chaining value, which is what an HMAC key boils down to
 	pool     sync.Pool
 }
 
 var (
-	sha1Hashing   = newHashing(sha1.New, sha1.BlockSize, sha1.Size)
-	sha256Hashing = newHashing(sha256.New, sha256.BlockSize, sha256.Size)
-	sha384Hashing = newHashing(sha512.New384, sha512.BlockSize, sha512.Size)
+	md5Hashing    = newHashing(md5.New, false, md5.BlockSize, md5.Size)
+	sha1Hashing   = newHashing(sha1.New, false, sha1.BlockSize, sha1.Size)
+	sha256Hashing = newHashing(sha256.New, true, sha256.BlockSize, sha256.Size)
+	sha384Hashing = newHashing(sha512.New384, true, sha512.BlockSize, sha512.Size)
 )
 
 const (
@@ -27,8 +30,8 @@ const (
 	maxStateLen = sha512.Size
 )
 
-func newHashing(newHash func() hash.Hash, blockLen, stateLen int) *hashing {
-	h := &hashing{blockLen: blockLen, stateLen: stateLen}
+func newHashing(newHash func() hash.Hash, approved bool, blockLen, stateLen int) *hashing {
+	h := &hashing{approved: approved, blockLen: blockLen, stateLen: stateLen}
 	h.pool.New = func() any { return newScratch(h, newHash()) }
 	return h
 }
@@ -61,9 +64,11 @@ type scratch struct {
 	key   [maxStateLen]byte // the last derived key, maybe with more behind it
 	label [24]byte
 
-	confounder [ConfounderLen]byte
-	tail       [2 * ConfounderLen]byte
-	vector     [ConfounderLen]byte
+	confounder [MaxConfounderLen]byte
+	tail       [2 * blockLen]byte
+	vector     [blockLen]byte
+
+	once hmacKey // RC4's, for a usage that is not prepared
 }
 
 func newScratch(h *hashing, d hash.Hash) *scratch {
@@ -84,6 +89,7 @@ func (s *scratch) put() {
 	clear(s.confounder[:])
 	clear(s.tail[:])
 	clear(s.vector[:])
+	s.once = hmacKey{}
 	// state and digest still hold a chaining value, and the digest behind it the
 	// end of a text. By now sum is zero.
 	s.load(&s.sum)

@@ -23,7 +23,7 @@ type Key struct {
 type material struct {
 	raw      [maxKeyLen]byte
 	base     cipher.Block // raw as a cipher: for derivation in 17 and 18
-	hmac     hmacKey      // raw as an HMAC key: for derivation in 19 and 20
+	hmac     hmacKey      // raw as an HMAC key: for derivation in 19, 20 and 23
 	prepared []*Usage
 }
 
@@ -48,7 +48,7 @@ func New(id ID, b []byte) (*Key, error) {
 	switch p.construction {
 	case macThenEncrypt:
 		m.base = newCipher(m.raw[:p.KeyLen])
-	case encryptThenMAC:
+	case encryptThenMAC, rc4HMAC:
 		s := p.hash.get()
 		s.keep(&m.hmac, m.raw[:p.KeyLen])
 		s.put()

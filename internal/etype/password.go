@@ -16,11 +16,15 @@ const maxIterations = 10_000_000
 
 // StringToKey makes the bytes of a key from a password (RFC 3962, Section 4; RFC
 // 8009, Section 4). iterations 0 stands for the type's default, 4096 for 17 and
-// 18, 32768 for 19 and 20; above 10,000,000 it is refused.
+// 18, 32768 for 19 and 20; above 10,000,000 it is refused. RC4 has neither salt nor
+// iterations, and what is given for them does not matter (RFC 4757, Section 2).
 func StringToKey(id ID, password, salt string, iterations uint32) ([]byte, error) {
 	p, ok := Lookup(id)
 	if !ok {
 		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: id.String() + " is not implemented"}
+	}
+	if p.construction == rc4HMAC {
+		return ntHash(password)
 	}
 	if iterations == 0 {
 		iterations = p.iterations

@@ -1,6 +1,7 @@
 package etype
 
 import (
+	"crypto/aes"
 	"crypto/fips140"
 	"slices"
 	"strconv"
@@ -9,8 +10,7 @@ import (
 // ID is the number of an encryption type (RFC 3961, Section 8).
 type ID int32
 
-// The encryption types that this package knows. RC4 has a name and nothing else:
-// [New] and [Lookup] refuse it.
+// The encryption types that this package knows.
 const (
 	AES128SHA1 ID = 17 // RFC 3962
 	AES256SHA1 ID = 18 // RFC 3962
@@ -25,15 +25,12 @@ func (id ID) String() string {
 	if p := known(id); p != nil {
 		return p.name
 	}
-	if id == RC4 {
-		return "rc4-hmac"
-	}
 	return "etype(" + strconv.Itoa(int(id)) + ")"
 }
 
-// ConfounderLen is the number of random bytes in front of every plaintext: one
-// AES block, for every type here.
-const ConfounderLen = 16
+// MaxConfounderLen is the length of the longest confounder of any type: an AES
+// block.
+const MaxConfounderLen = aes.BlockSize
 
 // maxKeyLen is the length of the longest key of any type.
 const maxKeyLen = 32
@@ -43,6 +40,7 @@ const maxKeyLen = 32
 type Profile struct {
 	ID            ID
 	KeyLen        int
+	ConfounderLen int // random bytes in front of every plaintext
 	ChecksumLen   int
 	MinCiphertext int   // confounder and checksum around an empty plaintext
 	ChecksumType  int32 // the checksum type that belongs to it
@@ -66,37 +64,46 @@ const (
 	// encryptThenMAC is RFC 8009: the checksum is of the ciphertext, and
 	// derivation is by the HMAC.
 	encryptThenMAC
+	// rc4HMAC is RFC 4757: the checksum is of the plaintext and stands in front of
+	// the ciphertext, the cipher's key is derived from it, and all derivation is by
+	// the HMAC.
+	rc4HMAC
 )
 
 var profiles = [...]Profile{
 	{
-		ID: AES128SHA1, KeyLen: 16, ChecksumLen: 12, MinCiphertext: 28, ChecksumType: 15,
+		ID: AES128SHA1, KeyLen: 16, ConfounderLen: 16, ChecksumLen: 12, MinCiphertext: 28, ChecksumType: 15,
 		name: "aes128-cts-hmac-sha1-96", construction: macThenEncrypt, hash: sha1Hashing,
 		macKeyLen: 16, prfLen: 16, iterations: 4096,
 	},
 	{
-		ID: AES256SHA1, KeyLen: 32, ChecksumLen: 12, MinCiphertext: 28, ChecksumType: 16,
+		ID: AES256SHA1, KeyLen: 32, ConfounderLen: 16, ChecksumLen: 12, MinCiphertext: 28, ChecksumType: 16,
 		name: "aes256-cts-hmac-sha1-96", construction: macThenEncrypt, hash: sha1Hashing,
 		macKeyLen: 32, prfLen: 16, iterations: 4096,
 	},
 	{
-		ID: AES128SHA2, KeyLen: 16, ChecksumLen: 16, MinCiphertext: 32, ChecksumType: 19,
+		ID: AES128SHA2, KeyLen: 16, ConfounderLen: 16, ChecksumLen: 16, MinCiphertext: 32, ChecksumType: 19,
 		name: "aes128-cts-hmac-sha256-128", construction: encryptThenMAC, hash: sha256Hashing,
 		macKeyLen: 16, prfLen: 32, iterations: 32768,
 	},
 	{
-		ID: AES256SHA2, KeyLen: 32, ChecksumLen: 24, MinCiphertext: 40, ChecksumType: 20,
+		ID: AES256SHA2, KeyLen: 32, ConfounderLen: 16, ChecksumLen: 24, MinCiphertext: 40, ChecksumType: 20,
 		name: "aes256-cts-hmac-sha384-192", construction: encryptThenMAC, hash: sha384Hashing,
 		macKeyLen: 24, prfLen: 48, iterations: 32768,
+	},
+	{
+		ID: RC4, KeyLen: 16, ConfounderLen: 8, ChecksumLen: 16, MinCiphertext: 24, ChecksumType: -138,
+		name: "rc4-hmac", construction: rc4HMAC, hash: md5Hashing,
+		macKeyLen: 16,
 	},
 }
 
 // Lookup returns the profile of an implemented type. Where the Go runtime enforces
-// FIPS 140-3 (GODEBUG=fips140=only), those that need SHA-1 are not implemented: a
-// use of it would panic.
+// FIPS 140-3 (GODEBUG=fips140=only), those that need SHA-1 or MD5 are not
+// implemented: a use of these would panic.
 func Lookup(id ID) (*Profile, bool) {
 	p := known(id)
-	if p == nil || p.hash == sha1Hashing && fips140.Enforced() {
+	if p == nil || !p.hash.approved && fips140.Enforced() {
 		return nil, false
 	}
 	return p, true
@@ -104,9 +111,11 @@ func Lookup(id ID) (*Profile, bool) {
 
 // known is a type's profile, implemented or not.
 func known(id ID) *Profile {
-	// The four numbers are neighbours, the profiles stand in their order.
-	if i := int(id) - int(AES128SHA1); i >= 0 && i < len(profiles) {
-		return &profiles[i]
+	switch {
+	case id >= AES128SHA1 && id <= AES256SHA2:
+		return &profiles[id-AES128SHA1] // which stand in the order of the numbers
+	case id == RC4:
+		return &profiles[len(profiles)-1]
 	}
 	return nil
 }
@@ -118,5 +127,8 @@ func Permitted[E ~int32](list []E, e int32) bool {
 	if _, ok := Lookup(ID(e)); !ok {
 		return false
 	}
-	return list == nil || slices.Contains(list, E(e))
+	if list == nil {
+		return ID(e) != RC4
+	}
+	return slices.Contains(list, E(e))
 }

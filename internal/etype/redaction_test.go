@@ -70,10 +70,17 @@ func TestKEY_10_NoVerbPrintsAKey(t *testing.T) {
 		} {
 			secrets[name+", inner"], secrets[name+", outer"] = forms(h.inner[:]), forms(h.outer[:])
 		}
+		var mc MessageCipher
+		if id == RC4 {
+			mc = newMessageCipher(t, k)
+			for name, h := range map[string]*hmacKey{"key of numbers": &(*mc.secret).number, "key of contents": &(*mc.secret).content} {
+				secrets[name+", inner"], secrets[name+", outer"] = forms(h.inner[:]), forms(h.outer[:])
+			}
+		}
 		seen := make(map[string]bool)
 		type named struct{ k Key }
 		for what, v := range map[string]any{
-			"*Key": k, "Key": *k, "*Usage": u, "Usage": *u, "**Key": &k, "named": named{*k}, "*named": &named{*k},
+			"*Key": k, "Key": *k, "*Usage": u, "Usage": *u, "MessageCipher": mc, "*MessageCipher": &mc, "**Key": &k, "named": named{*k}, "*named": &named{*k},
 			"typed pointer": struct{ k *Key }{k}, "typed value": struct{ k Key }{*k}, "typed usage": struct{ u Usage }{*u},
 			"pointer to typed value": &struct{ u Usage }{*u}, "list of values": struct{ k []Key }{[]Key{*k}},
 		} {
@@ -106,6 +113,15 @@ func TestKEY_10_NoVerbPrintsAKey(t *testing.T) {
 	}
 }
 
+func newMessageCipher(t *testing.T, k *Key) MessageCipher {
+	t.Helper()
+	c, err := k.MessageCipher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *c
+}
+
 // TestKEY_10_ShowsKey: the search finds what it should.
 func TestKEY_10_ShowsKey(t *testing.T) {
 	b := randomBytes(1, 32)
@@ -133,6 +149,7 @@ func TestKEY_10_String(t *testing.T) {
 		{k, "etype.Key(aes256-cts-hmac-sha384-192, redacted)"},
 		{*k, "etype.Key(aes256-cts-hmac-sha384-192, redacted)"},
 		{u, "etype.Usage(aes256-cts-hmac-sha384-192, redacted)"},
+		{newMessageCipher(t, newKey(t, RC4, 1)), "etype.MessageCipher(rc4-hmac, redacted)"},
 		{&zero, "etype.Key(none)"},
 	} {
 		for _, verb := range []string{"%v", "%s", "%q", "%#v", "%x", "%d", "%y"} {
@@ -170,7 +187,7 @@ func TestKEY_10_Errors(t *testing.T) {
 		_, usage := k.Decrypt(nil, sealed, 2048)
 		_, confounder := k.Encrypt(nil, text[:15], text, 2)
 		_, length := New(k.Profile().ID, text[:15])
-		_, etype := New(23, text)
+		_, etype := New(24, text)
 		secrets := slices.Concat(forms(k.Bytes()), forms(randomBytes(5, 200)), forms(sealed))
 		for _, err := range []error{wrong, usage, confounder, length, etype, u.Seal(nil, text), u.Open(nil, text[:12])} {
 			if err == nil || status.ReasonOf(err) == status.ReasonNone {

@@ -45,7 +45,9 @@ func (k *Key) newUsage(usage uint32) *Usage {
 	d.number = usage
 	s := k.profile.hash.get()
 	defer s.put()
-	d.ke = newCipher(k.deriveUsage(s, usage, forEncryption))
+	if k.profile.construction != rc4HMAC {
+		d.ke = newCipher(k.deriveUsage(s, usage, forEncryption))
+	}
 	s.keep(&d.ki, k.deriveUsage(s, usage, forIntegrity))
 	s.keep(&d.kc, k.deriveUsage(s, usage, forChecksum))
 	return &all.Usage
@@ -58,11 +60,11 @@ func (u *Usage) Profile() *Profile { return u.profile }
 
 // Seal encrypts the segments that are not SignOnly in place, as one text that
 // begins with the confounder, and fills mac, of exactly ChecksumLen bytes, with
-// the checksum of all segments in order: in 17 and 18 of the plaintext, in 19
+// the checksum of all segments in order: in 17, 18 and 23 of the plaintext, in 19
 // and 20 of the ciphertext. No two segments, nor mac, may overlap. The error is
 // of the caller's making, and then nothing was changed.
 func (u *Usage) Seal(segs []Segment, mac []byte) error {
-	if len(mac) != u.profile.ChecksumLen || confidentialLen(segs) < ConfounderLen {
+	if len(mac) != u.profile.ChecksumLen || confidentialLen(segs) < u.profile.ConfounderLen {
 		return &status.Error{Reason: status.ReasonInternal, Detail: "no room for confounder and checksum"}
 	}
 	s := u.profile.hash.get()
@@ -75,7 +77,7 @@ func (u *Usage) Seal(segs []Segment, mac []byte) error {
 // error has ReasonMessageAltered and all segments that are not SignOnly are
 // zeroed.
 func (u *Usage) Open(segs []Segment, mac []byte) error {
-	if len(mac) != u.profile.ChecksumLen || confidentialLen(segs) < ConfounderLen {
+	if len(mac) != u.profile.ChecksumLen || confidentialLen(segs) < u.profile.ConfounderLen {
 		wipe(segs)
 		return errAltered()
 	}
@@ -103,11 +105,8 @@ func (u *Usage) Verify(sum []byte, parts ...[]byte) bool {
 }
 
 func (u *Usage) sum(s *scratch, parts [][]byte) []byte {
-	s.begin(&u.derived().kc)
-	for _, b := range parts {
-		s.write(b)
-	}
-	return s.end(&u.derived().kc)[:u.profile.ChecksumLen]
+	d := u.derived()
+	return s.checksum(u.profile, &d.kc, d.number, parts...)
 }
 
 // Wipe overwrites the derived keys, as [Key.Wipe] does for prepared usages. Nobody

@@ -7,6 +7,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/crypto/common"
 	"github.com/jcmturner/gokrb5/v8/crypto/etype"
+	"github.com/jcmturner/gokrb5/v8/crypto/rfc4757"
 	"github.com/jcmturner/gokrb5/v8/crypto/rfc8009"
 	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
 	"github.com/jcmturner/gokrb5/v8/types"
@@ -30,7 +31,7 @@ func KeyLen(e keytab.EType) int {
 
 // Encrypt encrypts plaintext as RFC 3961 has it, with a confounder of random.
 // (gokrb5's EncryptMessage takes no confounder, so its parts are put together
-// here. For types other than 17 to 20 it is used, and random is not.)
+// here. For types other than 17 to 20 and 23 it is used, and random is not.)
 func Encrypt(random io.Reader, key types.EncryptionKey, usage uint32, plaintext []byte) []byte {
 	et := implementation(key.KeyType)
 	sha2 := false
@@ -38,6 +39,8 @@ func Encrypt(random io.Reader, key types.EncryptionKey, usage uint32, plaintext 
 	case etypeID.AES128_CTS_HMAC_SHA256_128, etypeID.AES256_CTS_HMAC_SHA384_192:
 		sha2 = true
 	case etypeID.AES128_CTS_HMAC_SHA1_96, etypeID.AES256_CTS_HMAC_SHA1_96:
+	case etypeID.RC4_HMAC:
+		return encryptRC4(random, et, key, usage, plaintext)
 	default:
 		_, out, err := et.EncryptMessage(key.KeyValue, plaintext, usage)
 		must(err)
@@ -56,6 +59,16 @@ func Encrypt(random io.Reader, key types.EncryptionKey, usage uint32, plaintext 
 	}
 	must(err)
 	return append(out, mac...)
+}
+
+// encryptRC4: RFC 4757, Section 5.
+func encryptRC4(random io.Reader, et etype.EType, key types.EncryptionKey, usage uint32, plaintext []byte) []byte {
+	confounded := append(read(random, et.GetConfounderByteSize()), plaintext...)
+	ofUsage := rfc4757.HMAC(key.KeyValue, rfc4757.UsageToMSMsgType(usage))
+	mac := rfc4757.HMAC(ofUsage, confounded)
+	out, err := rfc4757.EncryptData(rfc4757.HMAC(ofUsage, mac), confounded, et)
+	must(err)
+	return append(mac, out...)
 }
 
 // Decrypt is the inverse of [Encrypt].

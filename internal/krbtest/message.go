@@ -23,7 +23,7 @@ const (
 )
 
 // protection is that of messages after the exchange (RFC 4121, Section
-// 4.2).
+// 4.2; under a key of RC4, RFC 4757, Section 7).
 type protection struct {
 	random         io.Reader
 	key            types.EncryptionKey
@@ -63,10 +63,17 @@ func (m *protection) Wrap(message []byte, conf bool) ([]byte, error) {
 	return m.WrapShaped(message, conf, Shape{})
 }
 
-// WrapShaped is [Initiator.Wrap] with a choice.
+// WrapShaped is [Initiator.Wrap] with a choice, which under RC4 is of Skip alone.
 func (m *protection) WrapShaped(message []byte, conf bool, s Shape) ([]byte, error) {
 	if m.key.KeyValue == nil {
 		return nil, ErrState
+	}
+	if m.rc4() {
+		header := RC4Signed
+		if conf {
+			header = RC4Sealed
+		}
+		return m.sealRC4(header, message, s.Skip), nil
 	}
 	header := m.header([]byte{0x05, 0x04, 0, 0xff, 0, 0, 0, 0}, conf, s)
 	var body []byte
@@ -97,6 +104,9 @@ func (m *protection) GetMICShaped(message []byte, s Shape) ([]byte, error) {
 	if m.key.KeyValue == nil {
 		return nil, ErrState
 	}
+	if m.rc4() {
+		return m.sealRC4(RC4MIC, message, s.Skip), nil
+	}
 	header := m.header([]byte{0x04, 0x04, 0, 0xff, 0xff, 0xff, 0xff, 0xff}, false, s)
 	mac := Checksum(m.key, keyusage.GSSAPI_INITIATOR_SIGN, append(bytes.Clone(message), header...)).Checksum
 	return append(header, mac...), nil
@@ -122,6 +132,13 @@ func (m *protection) header(b []byte, conf bool, s Shape) []byte {
 // Unwrap opens a token of the acceptor's. If the client asked for SEQUENCE,
 // tokens must come in order and once.
 func (m *protection) Unwrap(token []byte) (message []byte, conf bool, err error) {
+	if m.rc4() {
+		t, err := m.openRC4(token, false, nil)
+		if err != nil {
+			return nil, false, err
+		}
+		return t.Text[:len(t.Text)-1], t.Header == RC4Sealed, nil
+	}
 	conf, err = m.checkHeader(token, []byte{0x05, 0x04}, []byte{0xff})
 	if err != nil {
 		return nil, false, err
@@ -176,6 +193,10 @@ func (m *protection) unsign(token []byte) ([]byte, error) {
 // VerifyMIC checks a token of the acceptor's against message, and its order as
 // Unwrap does.
 func (m *protection) VerifyMIC(message, token []byte) error {
+	if m.rc4() {
+		_, err := m.openRC4(token, true, message)
+		return err
+	}
 	conf, err := m.checkHeader(token, []byte{0x04, 0x04}, bytes.Repeat([]byte{0xff}, 5))
 	if err != nil {
 		return err
@@ -207,7 +228,10 @@ func (m *protection) checkHeader(token, tokID, filler []byte) (conf bool, err er
 
 // inOrder is called with tokens that proved to be the acceptor's.
 func (m *protection) inOrder(token []byte) error {
-	n := binary.BigEndian.Uint64(token[8:])
+	return m.numberInOrder(binary.BigEndian.Uint64(token[8:]))
+}
+
+func (m *protection) numberInOrder(n uint64) error {
 	m.receiving.Lock()
 	defer m.receiving.Unlock()
 	if m.ordered && n != m.received {

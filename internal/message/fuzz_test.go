@@ -20,7 +20,7 @@ func FuzzUnwrap(f *testing.F) {
 		for _, dce := range []bool{false, true} {
 			p := fuzzed(e, dce)
 			for _, sealed := range []bool{true, false} {
-				f.Add(e, dce, uint16(p.TrailerLen(sealed)), p.wrap(text, sealed, uint16(16+p.sum)))
+				f.Add(e, dce, uint16(p.TrailerLen(nil, sealed)), p.wrap(text, sealed, uint16(16+p.sum)))
 			}
 			f.Add(e, dce, uint16(0), p.mic(p.header(false), []byte(text)))
 		}

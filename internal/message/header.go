@@ -7,7 +7,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-const headerLen = 16
+const (
+	headerLen     = 16
+	confounderLen = 16 // of every AES type: a block
+)
 
 // Flags of a token (RFC 4121, Section 4.2.2).
 const (

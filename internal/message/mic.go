@@ -1,7 +1,7 @@
 package message
 
 // GetMIC appends to dst a signature over the message that parts are together (RFC
-// 4121, Section 4.2.6.1). dst must not overlap them. The error is of this side's
+// 4121, Section 4.2.6.1; RFC 4757, Section 7.2). dst must not overlap them. The error is of this side's
 // making.
 func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 	p.send.mu.Lock()
@@ -10,12 +10,15 @@ func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := newScratch()
+	defer s.release()
+	if p.rc4 {
+		return p.getMICRC4(s, u, dst, parts)
+	}
 	number, err := p.sent.take()
 	if err != nil {
 		return nil, err
 	}
-	s := newScratch()
-	defer s.release()
 	whole, h := extend(dst, headerLen)
 	p.putHeader(h, kindMIC, false, number)
 	return u.Sum(whole, s.signed(h, parts...)...), nil
@@ -30,12 +33,15 @@ func (p *Protector) VerifyMIC(token []byte, parts ...[]byte) error {
 	if err != nil {
 		return err
 	}
+	s := newScratch()
+	defer s.release()
+	if p.rc4 {
+		return p.verifyMICRC4(s, u, token, parts)
+	}
 	h, err := p.parseHeader(token, kindMIC)
 	if err != nil {
 		return err
 	}
-	s := newScratch()
-	defer s.release()
 	if h.sealed || !u.Verify(token[headerLen:], s.signed(token[:headerLen], parts...)...) {
 		return errAltered()
 	}

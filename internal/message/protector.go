@@ -42,6 +42,7 @@ type Params struct {
 // a wiped one, refuse everything. A Protector must not be copied.
 type Protector struct {
 	profile        *etype.Profile // nil: no key
+	rc4            bool           // the tokens are those of RFC 4757
 	key            [32]byte
 	acceptorSubkey bool
 	dce            bool
@@ -57,6 +58,7 @@ type Protector struct {
 type direction struct {
 	mu         sync.Mutex
 	seal, sign *etype.Usage // made when they are needed first
+	cipher     *etype.MessageCipher
 }
 
 // Init makes p ready. It derives nothing: the first token of each kind does, so
@@ -70,8 +72,11 @@ func (p *Protector) Init(params Params) {
 	p.profile = profile
 	copy(p.key[:], params.Key)
 	p.acceptorSubkey, p.dce, p.rand = params.AcceptorSubkey, params.DCE, params.Rand
-	p.sent = counter{next: params.SendSeq}
+	p.sent = counter{next: params.SendSeq, last: math.MaxUint64}
 	p.window = window{base: params.RecvSeq, replay: params.DetectReplay, sequence: params.DetectSequence}
+	if profile.ID == etype.RC4 {
+		p.rc4, p.sent.last, p.window.narrow = true, math.MaxUint32, true
+	}
 }
 
 // Wipe overwrites the keys as far as they can be, after the calls that run.
@@ -86,6 +91,12 @@ func (p *Protector) Wipe() {
 		}
 	}
 	p.send.seal, p.send.sign, p.recv.seal, p.recv.sign = nil, nil, nil, nil
+	for _, d := range []*direction{&p.send, &p.recv} {
+		if d.cipher != nil {
+			d.cipher.Wipe()
+			d.cipher = nil
+		}
+	}
 	clear(p.key[:])
 	p.profile = nil
 }
@@ -99,6 +110,9 @@ func (p *Protector) usage(slot **etype.Usage, number uint32) (*etype.Usage, erro
 	if *slot != nil {
 		return *slot, nil
 	}
+	if p.rc4 {
+		number = saltOf(number)
+	}
 	k, err := etype.New(p.profile.ID, p.key[:p.profile.KeyLen])
 	if err != nil {
 		return nil, err // unreachable: Init looked at type and length
@@ -108,11 +122,11 @@ func (p *Protector) usage(slot **etype.Usage, number uint32) (*etype.Usage, erro
 	return *slot, err
 }
 
-// counter gives out sequence numbers. They are of 64 bits; the last one is not
-// followed by the first.
+// counter gives out sequence numbers, which are of 64 bits, in RC4 of 32. The last
+// one is not followed by the first.
 type counter struct {
-	next      uint64
-	exhausted bool
+	next, last uint64
+	exhausted  bool
 }
 
 func (c *counter) take() (uint64, error) {
@@ -121,68 +135,6 @@ func (c *counter) take() (uint64, error) {
 	}
 	n := c.next
 	c.next++
-	c.exhausted = n == math.MaxUint64
+	c.exhausted = n >= c.last
 	return n, nil
-}
-
-// MICLen is the length of a signature.
-func (p *Protector) MICLen() int { return headerLen + p.checksumLen() }
-
-// MICLen is the length of a signature under a key of type e; 0 if there is no such
-// type.
-func MICLen(e etype.ID) int {
-	profile, ok := etype.Lookup(e)
-	if !ok {
-		return 0
-	}
-	return headerLen + profile.ChecksumLen
-}
-
-// TrailerLen is the length of the token of [Protector.SealSegments].
-func (p *Protector) TrailerLen(conf bool) int {
-	if !conf {
-		return headerLen + p.checksumLen()
-	}
-	return headerLen + p.extraCount() + headerLen + p.checksumLen() + etype.ConfounderLen
-}
-
-// MaxTrailerLen is at least TrailerLen: it is what Windows reports, 16 bytes of
-// filler included.
-func (p *Protector) MaxTrailerLen() int {
-	return headerLen + dceFiller + headerLen + p.checksumLen() + etype.ConfounderLen
-}
-
-// WrapSizeLimit is the length of the longest message whose wrap token has at most
-// max bytes; 0 if there is none.
-func (p *Protector) WrapSizeLimit(max int, conf bool) int {
-	overhead := headerLen + p.checksumLen()
-	if conf {
-		overhead += etype.ConfounderLen + headerLen
-	}
-	if max < overhead {
-		return 0
-	}
-	return max - overhead
-}
-
-// checksumLen is 0 without a key. Sizes may be asked for while another goroutine
-// wipes, so it takes a lock.
-func (p *Protector) checksumLen() int {
-	p.send.mu.Lock()
-	defer p.send.mu.Unlock()
-	if p.profile == nil {
-		return 0
-	}
-	return p.profile.ChecksumLen
-}
-
-// dceFiller is the extra count of sealed segments in DCE style, where MS-KILE
-// demands that there is one.
-const dceFiller = 16
-
-func (p *Protector) extraCount() int {
-	if p.dce {
-		return dceFiller
-	}
-	return 0
 }

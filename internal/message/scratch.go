@@ -9,9 +9,13 @@ import (
 // scratch is memory for the length of a call. What is here passes through
 // interfaces, and would otherwise be allocated each time.
 type scratch struct {
-	bytes [headerLen + etype.ConfounderLen + headerLen + maxChecksum + maxSaved]byte
+	bytes [headerLen + confounderLen + headerLen + maxChecksum + maxSaved]byte
 	segs  [maxSegments]etype.Segment
 	parts [maxSegments][]byte
+
+	// RC4's.
+	frame [rc4MaxFrameLen]byte
+	front [rc4MICLen]byte
 }
 
 const (
@@ -19,7 +23,7 @@ const (
 
 	// maxSegments holds what SSPI can bring, and what goes around it. More are
 	// taken, but allocate.
-	maxSegments = 16 + 2
+	maxSegments = 16 + 3
 )
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -36,11 +40,11 @@ func (s *scratch) release() {
 
 func (s *scratch) header() []byte { return s.bytes[:headerLen] }
 
-func (s *scratch) confounder() []byte { return s.bytes[headerLen:][:etype.ConfounderLen] }
+func (s *scratch) confounder() []byte { return s.bytes[headerLen:][:confounderLen] }
 
-func (s *scratch) tail() []byte { return s.bytes[headerLen+etype.ConfounderLen:][:headerLen] }
+func (s *scratch) tail() []byte { return s.bytes[headerLen+confounderLen:][:headerLen] }
 
-func (s *scratch) mac(n int) []byte { return s.bytes[2*headerLen+etype.ConfounderLen:][:n] }
+func (s *scratch) mac(n int) []byte { return s.bytes[2*headerLen+confounderLen:][:n] }
 
 func (s *scratch) saved(n int) []byte { return s.bytes[len(s.bytes)-maxSaved:][:n] }
 
@@ -72,4 +76,33 @@ func (s *scratch) signedSegments(h []byte, segs []etype.Segment) [][]byte {
 		all = append(all, segs[i].B)
 	}
 	return append(all, h)
+}
+
+// rc4Number is for a sequence number in clear.
+func (s *scratch) rc4Number() []byte { return s.header()[:rc4NumberLen] }
+
+// rc4Front is a copy of the front of a token.
+func (s *scratch) rc4Front(inner []byte) []byte { return s.front[:copy(s.front[:], inner)] }
+
+// rc4Text is the text of a sum: the token's header and what is in segments.
+func (s *scratch) rc4Text(h []byte, segs []etype.Segment) [][]byte {
+	all := append(s.parts[:0], h)
+	for i := range segs {
+		all = append(all, segs[i].B)
+	}
+	return all
+}
+
+// rc4Parts is a message that is signed by itself, as segments.
+func (s *scratch) rc4Parts(parts [][]byte) []etype.Segment {
+	all := s.segs[:0]
+	for _, b := range parts {
+		all = append(all, etype.Segment{B: b, SignOnly: true})
+	}
+	return all
+}
+
+// rc4Segments is a message behind its confounder.
+func (s *scratch) rc4Segments(confounder []byte, segs []etype.Segment) []etype.Segment {
+	return append(append(s.segs[:0], etype.Segment{B: confounder}), segs...)
 }

@@ -13,6 +13,7 @@ import (
 //
 //	sealed:  header, filler, sealed header, checksum, confounder
 //	signed:  header, checksum
+//	RC4:     frame, header, sequence number, checksum, confounder
 //
 // n is the length written. The error is of this side's making, and then the
 // segments are as they were. No two of the slices may overlap.
@@ -25,7 +26,10 @@ func (p *Protector) SealSegments(token []byte, segs []etype.Segment, conf bool) 
 	}
 	s := newScratch()
 	defer s.release()
-	if conf {
+	switch {
+	case p.rc4:
+		return p.sealSegmentsRC4(s, u, token, segs, conf)
+	case conf:
 		return p.sealSegments(s, u, token, segs)
 	}
 	return p.signSegments(s, u, token, segs)
@@ -80,12 +84,15 @@ func (p *Protector) OpenSegments(token []byte, segs []etype.Segment) (conf bool,
 	if err != nil {
 		return false, err
 	}
+	s := newScratch()
+	defer s.release()
+	if p.rc4 {
+		return p.openSegmentsRC4(s, u, token, segs)
+	}
 	h, err := p.parseHeader(token, kindWrap)
 	if err != nil {
 		return false, err
 	}
-	s := newScratch()
-	defer s.release()
 	if !h.sealed {
 		return false, p.verifySegments(s, u, h, token, segs)
 	}
@@ -126,7 +133,7 @@ type sealedLayout struct{ filler, checksum int }
 // and so into the token.
 func (l sealedLayout) rotation() int { return l.filler + headerLen + l.checksum }
 
-func (l sealedLayout) len() int { return headerLen + l.rotation() + etype.ConfounderLen }
+func (l sealedLayout) len() int { return headerLen + l.rotation() + confounderLen }
 
 func (l sealedLayout) split(token []byte) (h, tail, mac, confounder []byte) {
 	h, token = token[:headerLen], token[headerLen:]

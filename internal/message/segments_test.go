@@ -61,7 +61,7 @@ func TestSegments_PeerOpens(t *testing.T) {
 				segs[i].SignOnly = false
 			}
 			want := wholeOf(segs)
-			token := make([]byte, p.TrailerLen(sealed))
+			token := make([]byte, p.TrailerLen(nil, sealed))
 			n, err := p.SealSegments(token, segs, sealed)
 			if err != nil || n != len(token) {
 				t.Fatalf("%d bytes, %v; want %d", n, err, len(token))
@@ -155,7 +155,7 @@ func (p *peer) detached(segs []etype.Segment, sealed bool) []byte {
 	}
 	h.rrc = uint16(16 + p.sum)
 	token := p.seal(h, sealedPart(segs), nil)
-	n := p.TrailerLen(true)
+	n := p.TrailerLen(nil, true)
 	data := token[n:]
 	for i := range segs {
 		if !segs[i].SignOnly {
@@ -243,7 +243,7 @@ func TestSegments_SignOnly(t *testing.T) {
 			p := newPeer(e, inDCE)
 			segs := shape(pieces...)
 			before := shape(pieces...)
-			token := make([]byte, p.TrailerLen(true))
+			token := make([]byte, p.TrailerLen(nil, true))
 			if _, err := p.SealSegments(token, segs, true); err != nil {
 				t.Fatal(err)
 			}
@@ -288,12 +288,12 @@ func openByHand(t *testing.T, p *peer, token []byte, segs []etype.Segment) []byt
 func TestSegments_NoRoom(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		segs := shape(text)
-		for n := range p.TrailerLen(sealed) {
+		for n := range p.TrailerLen(nil, sealed) {
 			if _, err := p.SealSegments(make([]byte, n), segs, sealed); status.ReasonOf(err) != status.ReasonBuffer || string(segs[0].B) != text {
 				t.Fatalf("%d bytes: %v", n, err)
 			}
 		}
-		token := make([]byte, p.TrailerLen(sealed)+3)
+		token := make([]byte, p.TrailerLen(nil, sealed)+3)
 		n, err := p.SealSegments(token, segs, sealed)
 		if err != nil || numberOf(token) != 1000 || n > p.MaxTrailerLen() {
 			t.Errorf("%d bytes, number %d, %v", n, numberOf(token), err)

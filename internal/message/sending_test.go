@@ -22,7 +22,7 @@ func numberOf(token []byte) uint64 { return binary.BigEndian.Uint64(token[8:]) }
 func senders(p *message.Protector) map[string]func() ([]byte, error) {
 	segments := func(conf bool) func() ([]byte, error) {
 		return func() ([]byte, error) {
-			token := make([]byte, p.TrailerLen(conf))
+			token := make([]byte, p.TrailerLen(nil, conf))
 			n, err := p.SealSegments(token, []etype.Segment{{B: []byte(text)}}, conf)
 			return token[:n], err
 		}
@@ -109,7 +109,7 @@ func TestSEC_5_NoConfounder(t *testing.T) {
 			t.Errorf("Wrap: %q, %v", token, err)
 		}
 		data := []byte(text)
-		if n, err := p.SealSegments(make([]byte, p.TrailerLen(true)), []etype.Segment{{B: data}}, true); status.ReasonOf(err) != status.ReasonInternal || n != 0 || string(data) != text {
+		if n, err := p.SealSegments(make([]byte, p.TrailerLen(nil, true)), []etype.Segment{{B: data}}, true); status.ReasonOf(err) != status.ReasonInternal || n != 0 || string(data) != text {
 			t.Errorf("SealSegments: %d, %v, %q", n, err, data)
 		}
 		token, err := p.Wrap(nil, []byte(text), false) // which needs none

@@ -10,12 +10,13 @@ import (
 // RFC 2743, Section 1.2.3). Its user calls [window.accept] for genuine tokens
 // only, and in turn.
 //
-// Numbers are counted from base, modulo 2^64, so that a count that begins near
-// the end goes on past it. What a token's place is called follows MIT's
+// Numbers are counted from base, modulo 2^64 or 2^32, so that a count that begins
+// near the end goes on past it. What a token's place is called follows MIT's
 // implementation, whose table is among the test vectors.
 type window struct {
 	base             uint64
 	replay, sequence bool
+	narrow           bool // the numbers are of 32 bits
 
 	next uint64 // one more than the highest number that came
 	seen uint64 // bit i: next-1-i came
@@ -37,7 +38,7 @@ var verdictText = [...]string{"in order", "after a gap", "late", "a second time"
 // accept records a number and judges it. A number that is not wanted is recorded
 // too: the stream goes on behind a gap.
 func (w *window) accept(number uint64) verdict {
-	n := number - w.base
+	n := w.place(number)
 	if n >= w.next {
 		return w.ahead(n)
 	}
@@ -51,6 +52,14 @@ func (w *window) accept(number uint64) verdict {
 	}
 	w.seen |= bit
 	return w.late(inOrder)
+}
+
+// place is a number's distance from base.
+func (w *window) place(number uint64) uint64 {
+	if w.narrow {
+		return uint64(uint32(number) - uint32(w.base))
+	}
+	return number - w.base
 }
 
 func (w *window) ahead(n uint64) verdict {
@@ -83,6 +92,6 @@ func (w *window) check(number uint64) error {
 	}
 	return &status.Error{
 		Reason: status.ReasonMessageOutOfSequence,
-		Detail: "message " + strconv.FormatUint(number-w.base, 10) + " of the stream came " + verdictText[v],
+		Detail: "message " + strconv.FormatUint(w.place(number), 10) + " of the stream came " + verdictText[v],
 	}
 }

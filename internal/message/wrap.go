@@ -10,7 +10,7 @@ import (
 )
 
 // Wrap appends to dst a token that holds message, sealed or else signed (RFC 4121,
-// Section 4.2.6.2). dst must not overlap message. The error is of this side's
+// Section 4.2.6.2; RFC 4757, Section 7.3). dst must not overlap message. The error is of this side's
 // making.
 func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	p.send.mu.Lock()
@@ -21,7 +21,10 @@ func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	}
 	s := newScratch()
 	defer s.release()
-	if conf {
+	switch {
+	case p.rc4:
+		return p.wrapRC4(s, u, dst, message, conf)
+	case conf:
 		return p.seal(s, u, dst, message)
 	}
 	return p.sign(s, u, dst, message)
@@ -30,10 +33,10 @@ func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 // seal: header, confounder, message, header again, checksum; all of it but the
 // first header and the checksum is sealed.
 func (p *Protector) seal(s *scratch, u *etype.Usage, dst, message []byte) ([]byte, error) {
-	whole, token := extend(dst, headerLen+etype.ConfounderLen+len(message)+headerLen+u.Profile().ChecksumLen)
+	whole, token := extend(dst, headerLen+confounderLen+len(message)+headerLen+u.Profile().ChecksumLen)
 	h, text := token[:headerLen], token[headerLen:]
 	text, mac := text[:len(text)-u.Profile().ChecksumLen], text[len(text)-u.Profile().ChecksumLen:]
-	if _, err := io.ReadFull(p.rand, text[:etype.ConfounderLen]); err != nil {
+	if _, err := io.ReadFull(p.rand, text[:confounderLen]); err != nil {
 		return nil, errRandom(err)
 	}
 	number, err := p.sent.take()
@@ -41,7 +44,7 @@ func (p *Protector) seal(s *scratch, u *etype.Usage, dst, message []byte) ([]byt
 		return nil, err
 	}
 	p.putHeader(h, kindWrap, true, number)
-	n := etype.ConfounderLen + copy(text[etype.ConfounderLen:], message)
+	n := confounderLen + copy(text[confounderLen:], message)
 	copy(text[n:], h)
 	return whole, u.Seal(append(s.segs[:0], etype.Segment{B: text}), mac)
 }
@@ -74,12 +77,15 @@ func (p *Protector) Unwrap(dst, token []byte) (whole []byte, conf bool, err erro
 	if err != nil {
 		return nil, false, err
 	}
+	s := newScratch()
+	defer s.release()
+	if p.rc4 {
+		return p.unwrapRC4(s, u, dst, token)
+	}
 	h, err := p.parseHeader(token, kindWrap)
 	if err != nil {
 		return nil, false, err
 	}
-	s := newScratch()
-	defer s.release()
 	if h.sealed {
 		whole, err = p.unseal(s, u, h, dst, token)
 	} else {
@@ -93,7 +99,7 @@ func (p *Protector) Unwrap(dst, token []byte) (whole []byte, conf bool, err erro
 
 func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
 	checksum := u.Profile().ChecksumLen
-	n := len(token) - headerLen - etype.ConfounderLen - headerLen - checksum // message and filler
+	n := len(token) - headerLen - confounderLen - headerLen - checksum // message and filler
 	if n < h.ec {
 		return nil, errAltered()
 	}
@@ -103,10 +109,10 @@ func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []by
 	copy(plain, token)
 	text := p.unrotate(s, h, dst, token)
 	text.read(confounder, 0)
-	text.read(tail, etype.ConfounderLen+n)
-	text.read(mac, etype.ConfounderLen+n+headerLen)
+	text.read(tail, confounderLen+n)
+	text.read(mac, confounderLen+n+headerLen)
 	whole, message := extend(dst, n)
-	text.read(message, etype.ConfounderLen)
+	text.read(message, confounderLen)
 
 	segs := append(s.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}, etype.Segment{B: tail})
 	if u.Open(segs, mac) != nil || !sameHeader(plain, tail) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/etype"
@@ -27,14 +28,19 @@ const (
 
 // APRep is an AP-REP of which everything random is drawn and the length known,
 // before the client's authenticator is spent on it. It holds a key: Wipe it.
+//
+// The acceptor's subkey is a fresh one, unless it were of RC4: then it is a copy of
+// the client's, as other implementations have it (MS-KILE, Section 3.1.1.2), or none
+// if the client sent none.
 type APRep struct {
-	subkeyEType    keytab.EType
+	keyEType       keytab.EType // of the context's key
 	subkey         [maxKeyLen]byte
-	subkeyLen      int
+	subkeyLen      int  // 0: none is sent, or
+	copied         bool // it is the client's own
 	sequenceNumber uint32
 
 	confounder [confounderLen]byte
-	sealedLen  int // of the encrypted part, with confounder and MAC
+	sealedLen  int // of the encrypted part, with confounder and MAC; 0: nothing is drawn
 	sealEType  keytab.EType
 }
 
@@ -44,31 +50,46 @@ func (r *APRep) Draw(c *authenticator.Checked, permitted []keytab.EType, rand io
 	sub := subkeyEType(c, permitted)
 	profile, ok := etype.Lookup(etype.ID(sub))
 	seal, ok2 := etype.Lookup(etype.ID(c.SessionEType()))
-	if !ok || !ok2 || profile.KeyLen > maxKeyLen {
+	if !ok || !ok2 || profile.KeyLen > maxKeyLen || seal.ConfounderLen > confounderLen {
 		return &status.Error{Reason: status.ReasonInternal, Detail: "no such encryption type"}
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
-	random := s.random[:confounderLen+profile.KeyLen+4]
+	fresh := profile.KeyLen
+	if sub == keytab.RC4_HMAC {
+		fresh = 0 // see APRep
+	}
+	random := s.random[:seal.ConfounderLen+fresh+4]
 	if _, err := io.ReadFull(rand, random); err != nil {
 		return &status.Error{Reason: status.ReasonInternal, Detail: "the source of randomness failed", Err: err}
 	}
-	*r = APRep{subkeyEType: sub, subkeyLen: profile.KeyLen, sealEType: c.SessionEType()}
-	copy(r.confounder[:], random)
-	copy(r.subkey[:], random[confounderLen:][:profile.KeyLen])
-	r.sequenceNumber = sequenceNumber(random[confounderLen+profile.KeyLen:])
+	*r = APRep{keyEType: sub, subkeyLen: fresh, sealEType: c.SessionEType()}
+	if sub == keytab.RC4_HMAC && c.HasSubkey() {
+		r.subkeyLen, r.copied = profile.KeyLen, true
+	}
+	copy(r.confounder[:], random[:seal.ConfounderLen])
+	copy(r.subkey[:], random[seal.ConfounderLen:][:fresh])
+	r.sequenceNumber = sequenceNumber(random[seal.ConfounderLen+fresh:])
+	part := r.part(c.Time(), s.random[:r.subkeyLen]) // whose bytes do not matter here
+	r.sealedLen = seal.ConfounderLen + part.Len() + seal.ChecksumLen
+	return nil
+}
+
+// part is what is sealed.
+func (r *APRep) part(t time.Time, subkey []byte) krb5.EncAPRepPart {
 	part := krb5.EncAPRepPart{
-		Ctime: c.Time().Unix(), Cusec: int32(c.Time().Nanosecond() / 1000),
-		Subkey:         krb5.EncryptionKey{EType: int32(sub), Value: random[confounderLen:][:profile.KeyLen]},
+		Ctime: t.Unix(), Cusec: int32(t.Nanosecond() / 1000),
 		SequenceNumber: r.sequenceNumber, HasSequenceNumber: true,
 	}
-	r.sealedLen = confounderLen + part.Len() + seal.ChecksumLen
-	return nil
+	if r.subkeyLen != 0 {
+		part.Subkey = krb5.EncryptionKey{EType: int32(r.keyEType), Value: subkey}
+	}
+	return part
 }
 
 // subkeyEType is the choice of RFC 4537: never weaker than what the client
 // would use by itself, and the 256-bit type of that family if the client offers
-// it.
+// it. For RC4 any AES type is better.
 func subkeyEType(c *authenticator.Checked, permitted []keytab.EType) keytab.EType {
 	current := c.KeyEType()
 	var stronger keytab.EType
@@ -77,6 +98,8 @@ func subkeyEType(c *authenticator.Checked, permitted []keytab.EType) keytab.ETyp
 		stronger = keytab.AES256_CTS_HMAC_SHA1_96
 	case keytab.AES128_CTS_HMAC_SHA256_128:
 		stronger = keytab.AES256_CTS_HMAC_SHA384_192
+	case keytab.RC4_HMAC:
+		return insteadOfRC4(c, permitted)
 	default:
 		return current
 	}
@@ -89,6 +112,21 @@ func subkeyEType(c *authenticator.Checked, permitted []keytab.EType) keytab.ETyp
 		}
 	}
 	return current
+}
+
+// insteadOfRC4 is 18, else the client's favourite of the other AES types.
+func insteadOfRC4(c *authenticator.Checked, permitted []keytab.EType) keytab.EType {
+	best := keytab.RC4_HMAC
+	for _, e := range c.ETypes() {
+		switch {
+		case e == keytab.RC4_HMAC || !etype.Permitted(permitted, int32(e)):
+		case e == keytab.AES256_CTS_HMAC_SHA1_96:
+			return e
+		case best == keytab.RC4_HMAC:
+			best = e
+		}
+	}
+	return best
 }
 
 // sequenceNumber makes 30 random bits that are not all zero: old peers take bit
@@ -111,22 +149,23 @@ func (r *APRep) Len(mechanism []byte) int {
 	return n
 }
 
-// Append makes the AP-REP: ctime and cusec of the authenticator, a fresh subkey
-// and a sequence number, sealed in the ticket's session key (RFC 4120, Section
+// Append makes the AP-REP: ctime and cusec of the authenticator, a subkey and a
+// sequence number, sealed in the ticket's session key (RFC 4120, Section
 // 3.2.4). It appends exactly Len bytes.
 func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) ([]byte, error) {
-	if v.IsZero() || r.subkeyLen == 0 {
+	if v.IsZero() || r.sealedLen == 0 {
 		return nil, &status.Error{Reason: status.ReasonInternal, Detail: "an AP-REP needs a Verified and a Draw"}
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
+	if r.copied {
+		secret := v.Subkey().Bytes()
+		copy(r.subkey[:], secret)
+		clear(secret)
+	}
 	copy(s.random[:], r.confounder[:])
 	copy(s.random[confounderLen:], r.subkey[:])
-	part := krb5.EncAPRepPart{
-		Ctime: v.Time().Unix(), Cusec: int32(v.Time().Nanosecond() / 1000),
-		Subkey:         krb5.EncryptionKey{EType: int32(r.subkeyEType), Value: s.random[confounderLen:][:r.subkeyLen]},
-		SequenceNumber: r.sequenceNumber, HasSequenceNumber: true,
-	}
+	part := r.part(v.Time(), s.random[confounderLen:][:r.subkeyLen])
 	s.plain = part.Append(s.plain[:0])
 	var err error
 	s.sealed, err = v.Ticket().SessionKey.Encrypt(s, s.sealed[:0], s.plain, usageAPRep)
@@ -142,10 +181,12 @@ func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) (
 	return krb5.AppendFrame(dst, mechanism, krb5.TokAPRep, s.message), nil
 }
 
-// SubkeyEType is the type of the acceptor's subkey.
-func (r *APRep) SubkeyEType() keytab.EType { return r.subkeyEType }
+// KeyEType is the type of the context's key: of the acceptor's subkey, if there is
+// one.
+func (r *APRep) KeyEType() keytab.EType { return r.keyEType }
 
-// Subkey is the acceptor's subkey. The slice is the APRep's own.
+// Subkey is the acceptor's subkey, empty if it sends none; one that is a copy is
+// there after Append. The slice is the APRep's own.
 func (r *APRep) Subkey() []byte { return r.subkey[:r.subkeyLen] }
 
 // SequenceNumber is the acceptor's first.

@@ -125,7 +125,7 @@ func TestKEY_5_Fresh(t *testing.T) {
 		rand := new(fixed)
 		a, client := answered(t, r, request(r, kinds{session: e, subkey: e}), nil, rand, krbtest.OIDKerberos)
 		key := numbers(17, n)
-		if a.SubkeyEType() != e || !bytes.Equal(a.Subkey(), key) || client.Reply.Subkey.KeyType != int32(e) || !bytes.Equal(client.Reply.Subkey.KeyValue, key) {
+		if a.KeyEType() != e || !bytes.Equal(a.Subkey(), key) || client.Reply.Subkey.KeyType != int32(e) || !bytes.Equal(client.Reply.Subkey.KeyValue, key) {
 			t.Errorf("%v: subkey %x, sent %x of %d, want %x", e, a.Subkey(), client.Reply.Subkey.KeyValue, client.Reply.Subkey.KeyType, key)
 		}
 		number := numbers(17+n, 4)
@@ -215,8 +215,8 @@ func TestKEY_5_SubkeyType(t *testing.T) {
 	} {
 		r := krbtest.NewRealm("EXAMPLE.COM")
 		a, client := answered(t, r, request(r, row.kinds), row.permitted, r, krbtest.OIDKerberos)
-		if got := client.Reply.Subkey.KeyType; a.SubkeyEType() != row.want || got != int32(row.want) {
-			t.Errorf("%+v under %v: %v, sent %d, want %v", row.kinds, row.permitted, a.SubkeyEType(), got, row.want)
+		if got := client.Reply.Subkey.KeyType; a.KeyEType() != row.want || got != int32(row.want) {
+			t.Errorf("%+v under %v: %v, sent %d, want %v", row.kinds, row.permitted, a.KeyEType(), got, row.want)
 		}
 		if want := krbtest.KeyLen(row.want); len(client.Reply.Subkey.KeyValue) != want {
 			t.Errorf("%+v: %d bytes, want %d", row.kinds, len(client.Reply.Subkey.KeyValue), want)

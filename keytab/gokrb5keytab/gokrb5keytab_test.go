@@ -115,14 +115,14 @@ func TestTable_Misfits(t *testing.T) {
 		t.Fatal(err)
 	}
 	kt.Entries[0].KVNO, kt.Entries[0].KVNO8 = 70_000, 112
-	if err := kt.AddEntry("a/b", "R", "secret", time.Unix(1, 0), 2, 23); err != nil {
+	if err := kt.AddEntry("a/b", "R", "secret", time.Unix(1, 0), 2, 16); err != nil {
 		t.Fatal(err)
 	}
 	table, err := gokrb5keytab.Table(kt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := content(table); !strings.HasPrefix(got, "a/b@R 70000 aes256") || !strings.Contains(got, "unusable a/b@R 2 rc4-hmac") {
+	if got := content(table); !strings.HasPrefix(got, "a/b@R 70000 aes256") || !strings.Contains(got, "unusable a/b@R 2 etype(16)") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -1,0 +1,259 @@
+package message
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"encoding/binary"
+	"io"
+
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Under a key of RC4 the tokens are those of RFC 4757, Section 7:
+//
+//	frame       of RFC 2743, Section 3.1
+//	header      8 bytes: token id, algorithms, filler
+//	number      8 bytes, encrypted: the sequence number, and who sent it
+//	sum         8 bytes of a checksum
+//	confounder  8 bytes, in a wrap token; behind it the message and its padding
+//
+// The pseudo-code in the RFC is wrong about wrap tokens in three places: who sends
+// which direction, the salt, and that the sum is of the message and its padding
+// too. MS-KILE, Section 4.5 has a token that shows how it is.
+//
+// The sum does not cover the number, and the number's key is derived from the sum.
+// So whoever is in between can change the number of a token that is not sealed, as
+// long as it then still fits into the sequence.
+const (
+	rc4HeaderLen     = 8
+	rc4NumberLen     = 8
+	rc4SumLen        = 8
+	rc4MICLen        = rc4HeaderLen + rc4NumberLen + rc4SumLen
+	rc4ConfounderLen = 8
+	rc4WrapLen       = rc4MICLen + rc4ConfounderLen
+
+	tagFrame = 0x60
+	tagOID   = 0x06
+
+	// rc4FrameLen is the shortest frame; a longer message takes up to
+	// rc4MaxFrameLen.
+	rc4FrameLen    = 13
+	rc4MaxFrameLen = rc4FrameLen + 4
+
+	// rc4Pad is the padding of a message that is a multiple of one byte: one byte
+	// that says so.
+	rc4Pad = 1
+)
+
+// The headers that there are (RFC 4757, Sections 7.2 and 7.3).
+const (
+	rc4MIC    = "\x01\x01\x11\x00\xff\xff\xff\xff"
+	rc4Sealed = "\x02\x01\x11\x00\x10\x00\xff\xff"
+	rc4Signed = "\x02\x01\x11\x00\xff\xff\xff\xff"
+)
+
+// Salts of the sums, as the key usages that package etype takes.
+const (
+	saltWrap = 13
+	saltMIC  = 15
+)
+
+// saltOf is the salt that stands for a key usage.
+func saltOf(usage uint32) uint32 {
+	if usage == usageAcceptorSign || usage == usageInitiatorSign {
+		return saltMIC
+	}
+	return saltWrap
+}
+
+// rc4Keys are the keys of one direction for tokens of one usage.
+type rc4Keys struct {
+	sum    *etype.Usage
+	cipher *etype.MessageCipher
+}
+
+// rc4Keys adds to u what else RC4 needs. The caller holds d's lock.
+func (p *Protector) rc4Keys(d *direction, u *etype.Usage) (rc4Keys, error) {
+	if d.cipher == nil {
+		k, err := etype.New(p.profile.ID, p.key[:p.profile.KeyLen])
+		if err != nil {
+			return rc4Keys{}, err // unreachable: Init looked at type and length
+		}
+		defer k.Wipe()
+		if d.cipher, err = k.MessageCipher(); err != nil {
+			return rc4Keys{}, err // unreachable: it is a key of RC4
+		}
+	}
+	return rc4Keys{u, d.cipher}, nil
+}
+
+// rc4Frame is the frame of n bytes. In it, DCE style counts no message that lies
+// elsewhere (MS-KILE, Section 3.4.5.4.1).
+func (s *scratch) rc4Frame(n int) []byte {
+	b := krb5.AppendHeader(s.frame[:0], tagFrame, krb5.ElementSize(len(krb5.OIDKerberos))+n)
+	return append(krb5.AppendHeader(b, tagOID, len(krb5.OIDKerberos)), krb5.OIDKerberos...)
+}
+
+func rc4FrameSize(n int) int { return krb5.ElementSize(krb5.ElementSize(len(krb5.OIDKerberos))+n) - n }
+
+// cutRC4 takes the frame off a token of at least least bytes inside. The frame has
+// one form only, so that nobody can change it. elsewhere is how many bytes it
+// counts that are not in token.
+func (s *scratch) cutRC4(token []byte, least, elsewhere int) ([]byte, error) {
+	if len(token) < rc4FrameLen+least {
+		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "a message token is shorter than its header"}
+	}
+	size := rc4FrameLen
+	if first := int(token[1]); first > 0x80 {
+		size += first - 0x80
+	}
+	if size > rc4MaxFrameLen || len(token) < size+least {
+		return nil, errAltered()
+	}
+	frame := s.rc4Frame(len(token) - size + elsewhere)
+	if !bytes.HasPrefix(token, frame) || len(frame) != size {
+		return nil, errAltered()
+	}
+	return token[size:], nil
+}
+
+// directions, as they stand behind a sequence number.
+const (
+	rc4FromInitiator = 0
+	rc4FromAcceptor  = 0xffffffff
+)
+
+// finish fills in the front of a token: header, sum and number. text is what
+// follows the header, confounder included; if the header says so, it is sealed.
+func (k rc4Keys) finish(s *scratch, front []byte, header string, number uint64, text []etype.Segment) {
+	h, field, sum := splitRC4(front)
+	copy(h, header)
+	copy(sum, k.sum.Sum(s.mac(0), s.rc4Text(h, text)...))
+	if header == rc4Sealed {
+		k.cipher.Content(uint32(number), text)
+	}
+	binary.BigEndian.PutUint32(field, uint32(number))
+	binary.BigEndian.PutUint32(field[4:], rc4FromAcceptor)
+	k.cipher.Number(field, sum)
+}
+
+// open is the inverse, but for the header, which the caller has looked at. front is
+// not changed.
+func (k rc4Keys) open(s *scratch, front []byte, text []etype.Segment) (number uint64, err error) {
+	h, field, sum := splitRC4(front)
+	plain := s.rc4Number()
+	copy(plain, field)
+	k.cipher.Number(plain, sum)
+	n := binary.BigEndian.Uint32(plain)
+	if string(h) == rc4Sealed {
+		k.cipher.Content(n, text)
+	}
+	want := k.sum.Sum(s.mac(0), s.rc4Text(h, text)...)[:rc4SumLen]
+	if !hmac.Equal(sum, want) || binary.BigEndian.Uint32(plain[4:]) != rc4FromInitiator {
+		return 0, errAltered()
+	}
+	return uint64(n), nil
+}
+
+func splitRC4(front []byte) (h, number, sum []byte) {
+	return front[:rc4HeaderLen], front[rc4HeaderLen:][:rc4NumberLen], front[rc4HeaderLen+rc4NumberLen:][:rc4SumLen]
+}
+
+func (p *Protector) getMICRC4(s *scratch, u *etype.Usage, dst []byte, parts [][]byte) ([]byte, error) {
+	k, err := p.rc4Keys(&p.send, u)
+	if err != nil {
+		return nil, err
+	}
+	number, err := p.sent.take()
+	if err != nil {
+		return nil, err
+	}
+	whole, token := extend(dst, rc4FrameLen+rc4MICLen)
+	front := token[copy(token, s.rc4Frame(rc4MICLen)):]
+	k.finish(s, front, rc4MIC, number, s.rc4Parts(parts))
+	return whole, nil
+}
+
+func (p *Protector) verifyMICRC4(s *scratch, u *etype.Usage, token []byte, parts [][]byte) error {
+	k, err := p.rc4Keys(&p.recv, u)
+	if err != nil {
+		return err
+	}
+	front, err := s.cutRC4(token, rc4MICLen, 0)
+	if err != nil {
+		return err
+	}
+	if len(front) != rc4MICLen || string(front[:rc4HeaderLen]) != rc4MIC {
+		return errAltered()
+	}
+	number, err := k.open(s, front, s.rc4Parts(parts))
+	if err != nil {
+		return err
+	}
+	return p.window.check(number)
+}
+
+func rc4WrapHeader(conf bool) string {
+	if conf {
+		return rc4Sealed
+	}
+	return rc4Signed
+}
+
+// wrapRC4 always pads, in DCE style too, as other implementations do in whole
+// tokens.
+func (p *Protector) wrapRC4(s *scratch, u *etype.Usage, dst, message []byte, conf bool) ([]byte, error) {
+	k, err := p.rc4Keys(&p.send, u)
+	if err != nil {
+		return nil, err
+	}
+	n := rc4WrapLen + len(message) + rc4Pad
+	whole, token := extend(dst, rc4FrameSize(n)+n)
+	front := token[copy(token, s.rc4Frame(n)):]
+	text := front[rc4MICLen:]
+	if _, err := io.ReadFull(p.rand, text[:rc4ConfounderLen]); err != nil {
+		return nil, errRandom(err)
+	}
+	number, err := p.sent.take()
+	if err != nil {
+		return nil, err
+	}
+	copy(text[rc4ConfounderLen:], message)
+	text[len(text)-rc4Pad] = rc4Pad
+	k.finish(s, front, rc4WrapHeader(conf), number, append(s.segs[:0], etype.Segment{B: text}))
+	return whole, nil
+}
+
+func (p *Protector) unwrapRC4(s *scratch, u *etype.Usage, dst, token []byte) (whole []byte, conf bool, err error) {
+	k, err := p.rc4Keys(&p.recv, u)
+	if err != nil {
+		return nil, false, err
+	}
+	inner, err := s.cutRC4(token, rc4WrapLen+rc4Pad, 0)
+	if err != nil {
+		return nil, false, err
+	}
+	front, confounder := s.rc4Front(inner), s.confounder()[:rc4ConfounderLen]
+	copy(confounder, inner[rc4MICLen:])
+	h := string(front[:rc4HeaderLen])
+	if h != rc4Sealed && h != rc4Signed {
+		return nil, false, errAltered()
+	}
+	// Everything else is copied out by now: the message may be written over it.
+	whole, message := extend(dst, len(inner)-rc4WrapLen)
+	copy(message, inner[rc4WrapLen:])
+	number, err := k.open(s, front, append(s.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}))
+	if err == nil && message[len(message)-rc4Pad] != rc4Pad {
+		err = errAltered()
+	}
+	if err == nil {
+		err = p.window.check(number)
+	}
+	if err != nil {
+		clear(message)
+		return nil, false, err
+	}
+	return whole[:len(whole)-rc4Pad], h == rc4Sealed, nil
+}

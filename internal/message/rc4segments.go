@@ -1,0 +1,67 @@
+package message
+
+import (
+	"io"
+
+	"github.com/gosspi/kerberos/internal/etype"
+)
+
+// The shape of SSPI: the frame and all that belongs to a wrap token in one place, the
+// message in others. There is no padding but what the caller makes part of the
+// message.
+
+func (p *Protector) sealSegmentsRC4(s *scratch, u *etype.Usage, token []byte, segs []etype.Segment, conf bool) (int, error) {
+	k, err := p.rc4Keys(&p.send, u)
+	if err != nil {
+		return 0, err
+	}
+	frame := s.rc4Frame(rc4WrapLen + p.countedRC4(segs))
+	token, err = cut(token, len(frame)+rc4WrapLen)
+	if err != nil {
+		return 0, err
+	}
+	front := token[copy(token, frame):]
+	if _, err := io.ReadFull(p.rand, front[rc4MICLen:]); err != nil {
+		return 0, errRandom(err)
+	}
+	number, err := p.sent.take()
+	if err != nil {
+		return 0, err
+	}
+	k.finish(s, front, rc4WrapHeader(conf), number, s.rc4Segments(front[rc4MICLen:], segs))
+	return len(token), nil
+}
+
+// countedRC4 is the length of what lies elsewhere and is counted in the frame.
+func (p *Protector) countedRC4(segs []etype.Segment) int {
+	n := 0
+	for i := range segs {
+		if !p.dce && !segs[i].SignOnly {
+			n += len(segs[i].B)
+		}
+	}
+	return n
+}
+
+func (p *Protector) openSegmentsRC4(s *scratch, u *etype.Usage, token []byte, segs []etype.Segment) (conf bool, err error) {
+	k, err := p.rc4Keys(&p.recv, u)
+	if err != nil {
+		return false, err
+	}
+	inner, err := s.cutRC4(token, rc4WrapLen, p.countedRC4(segs))
+	if err != nil {
+		return false, err
+	}
+	h := string(inner[:rc4HeaderLen])
+	if len(inner) != rc4WrapLen || h != rc4Sealed && h != rc4Signed {
+		return false, errAltered()
+	}
+	number, err := k.open(s, inner, s.rc4Segments(inner[rc4MICLen:], segs))
+	if err == nil {
+		err = p.window.check(number)
+	}
+	if err != nil && h == rc4Sealed {
+		wipe(segs)
+	}
+	return h == rc4Sealed && err == nil, err
+}
