@@ -35,7 +35,7 @@ type ours struct {
 	config   sspi.ContextConfig
 }
 
-// startOurAcceptor serves until the test ends, and returns the port.
+// startOurAcceptor serves with a keytab until the test ends, and returns the port.
 func startOurAcceptor(t testing.TB, o ours, keytabFile string) int {
 	t.Helper()
 	b, err := os.ReadFile(keytabFile)
@@ -49,6 +49,12 @@ func startOurAcceptor(t testing.TB, o ours, keytabFile string) int {
 	if o.acceptor, err = sspi.NewAcceptor(sspi.Config{Keys: keys}); err != nil {
 		t.Fatal(err)
 	}
+	return o.listen(t)
+}
+
+// listen serves o.acceptor until the test ends, and returns the port.
+func (o ours) listen(t testing.TB) int {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -83,6 +83,9 @@ func newWindowsFace(o *ours) *windowsFace {
 	if o.config.AcceptDelegation {
 		f.wishes |= flags.ASC_REQ_DELEGATE
 	}
+	if o.config.UserToUser {
+		f.wishes |= flags.ASC_REQ_USE_SESSION_KEY
+	}
 	return f
 }
 

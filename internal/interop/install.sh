@@ -5,12 +5,13 @@
 set -euo pipefail
 
 # The initiators are MIT's, Heimdal's and Java's; gss-client, python3-gssapi and the
-# programs that people use drive the first, a few lines of C the second. faketime is
-# for a client whose clock is wrong, gss-ntlmssp for one that offers NTLM.
+# programs that people use drive the first, a few lines of C the second, and the first
+# where its GSS library does not go. faketime is for a client whose clock is wrong,
+# gss-ntlmssp for one that offers NTLM.
 packages=(
 	krb5-kdc krb5-admin-server krb5-user krb5-gss-samples
 	python3-gssapi faketime gss-ntlmssp
-	libgssapi3-heimdal heimdal-multidev gcc libc6-dev
+	libgssapi3-heimdal heimdal-multidev krb5-multidev gcc libc6-dev
 	curl chromium openjdk-17-jdk-headless
 	openssh-client
 	ldap-utils libsasl2-modules-gssapi-mit

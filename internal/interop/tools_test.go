@@ -22,6 +22,7 @@ var packages = map[string]string{
 	pythonGSSAPI:   "python3-gssapi",
 	heimdalGSSAPI:  "heimdal-multidev",
 	heimdalLib:     "libgssapi3-heimdal",
+	mitKRB5:        "krb5-multidev",
 	gssNTLMSSP:     "gss-ntlmssp",
 	"curl":         "curl",
 	"chromium":     "chromium",
@@ -42,6 +43,7 @@ const (
 	pythonGSSAPI  = "/usr/lib/python3/dist-packages/gssapi/__init__.py"
 	heimdalGSSAPI = "/usr/include/heimdal/gssapi/gssapi.h"
 	heimdalLib    = "/usr/share/doc/libgssapi3-heimdal" // the library's own path has the processor in it
+	mitKRB5       = "/usr/include/mit-krb5/krb5.h"      // where it is beside Heimdal's
 	saslGSSAPI    = "/usr/share/doc/libsasl2-modules-gssapi-mit"
 	gssNTLMSSP    = "/usr/share/doc/gss-ntlmssp"
 )
