@@ -57,6 +57,16 @@
 // that the client gets. Reasons are for the operator: they never go to the
 // peer.
 //
+// # Encryption types
+//
+// The AES types 17 to 20 are permitted, and RC4 is not, unless Config.TicketETypes
+// or Config.ETypes name it. The former admits RC4 tickets, with AES for all that
+// follows: what a service of an Active Directory account without AES keys needs. The
+// latter admits RC4 contexts too (RFC 4757); but a client that says that it has AES
+// gets a context of AES, if it waits for an answer. In a context of RC4, messages
+// rest on MD5, and nothing protects the sequence number of one that is signed and not
+// sealed: who sits in between can drop messages and renumber those that follow.
+//
 // # Concurrency
 //
 // Everything is safe for concurrent use. Of two calls of Accept at once on one

@@ -216,9 +216,8 @@ func TestKEY_3_SessionKeyLength(t *testing.T) {
 }
 
 // TestKEY_2_RC4KeysDoNotMatter unless policy says so: RC4 tickets of an AD domain are
-// presented to the keytab that has
-// both their RC4 keys and AES keys. The ticket has its own policy, the session key
-// the general one.
+// presented to the keytab that has both their RC4 keys and AES keys. The ticket has
+// its own policy, the session key the general one.
 func TestKEY_2_RC4KeysDoNotMatter(t *testing.T) {
 	keys, err := keytab.Parse(vectors.ADKeytab(t))
 	if err != nil {

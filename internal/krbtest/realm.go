@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/crypto"
+	"github.com/jcmturner/gokrb5/v8/crypto/rfc4757"
 	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/keytab"
@@ -164,6 +165,12 @@ func (r *Realm) serviceKeys(p keytab.Principal) []ServiceKey {
 func (r *Realm) add(p keytab.Principal, kvno uint32) []ServiceKey {
 	var fresh []ServiceKey
 	for _, e := range r.ETypes {
+		if e == keytab.RC4_HMAC && len(fresh) > 0 {
+			// Not drawn, so that what is drawn behind it is as it was without.
+			key := types.EncryptionKey{KeyType: int32(e), KeyValue: rfc4757.HMAC(fresh[0].KeyValue, []byte("RC4"))}
+			fresh = append(fresh, ServiceKey{key, kvno})
+			continue
+		}
 		fresh = append(fresh, ServiceKey{r.NewKey(e), kvno})
 	}
 	r.mu.Lock()

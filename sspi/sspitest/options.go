@@ -46,8 +46,12 @@ type Options struct {
 	// sealed in, SessionEType that of the ticket's session key, and SubkeyEType
 	// that of the client's subkey. If 0, they are aes256-cts-hmac-sha1-96, that
 	// of the ticket, and that of the session. They are of the types 17 to 20,
-	// or keytab.RC4_HMAC, for the service to refuse.
+	// or keytab.RC4_HMAC, for the service to refuse unless it names that.
 	TicketEType, SessionEType, SubkeyEType keytab.EType
+
+	// NoOffer leaves out the list of encryption types that the client would like
+	// better than its subkey's (RFC 4537). A context of RC4 then stays one.
+	NoOffer bool
 
 	// NoSubkey leaves the client's subkey out.
 	NoSubkey bool

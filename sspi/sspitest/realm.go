@@ -51,6 +51,7 @@ func (r random) Read(b []byte) (int, error) { return (*r.kdc).Read(b) }
 
 func newRealm(name string) *Realm {
 	kdc := krbtest.NewRealm(name)
+	kdc.ETypes = append(kdc.ETypes, keytab.RC4_HMAC)
 	return &Realm{kdc: &kdc, ahead: new(atomic.Int64), generation: new(atomic.Uint64)}
 }
 
@@ -85,8 +86,8 @@ func (r *Realm) Advance(d time.Duration) {
 }
 
 // Service returns the keys of services, such as "HTTP/www.example.com", as a
-// keytab: one key for each of the encryption types 17 to 20. A service is made
-// when it is named for the first time. A name without realm is of this one.
+// keytab: one key for each of the encryption types 17 to 20, and one of RC4, which
+// only an acceptor uses that names RC4 (sspi.Config.ETypes). A service is made when it is named for the first time. A name without realm is of this one.
 // Without names, it is the keys of all services there are. The table does not
 // change with later calls of Rotate.
 func (r *Realm) Service(names ...string) (*keytab.Table, error) {

@@ -136,7 +136,7 @@ func TestRealm_Rotate(t *testing.T) {
 	log("an old ticket", before, live, status.ReasonNone)
 	log("a new ticket", client(), live, status.ReasonNone)
 	log("a new ticket for old keys", client(), stale, status.ReasonUnknownKeyVersion)
-	if n := table(t, realm).Len(); old.Len() != 4 || n != 8 {
+	if n := table(t, realm).Len(); old.Len() != 5 || n != 10 {
 		t.Errorf("%d keys, then %d", old.Len(), n)
 	}
 }

@@ -71,6 +71,9 @@ func (r *Realm) request(client, service string, o *Options) *krbtest.APReq {
 	case o.SubkeyEType != o.SessionEType:
 		q.Authenticator.SubKey = (*r.kdc).NewKey(o.SubkeyEType)
 	}
+	if o.NoOffer {
+		q.ETypes = nil
+	}
 	q.Flags = o.Flags
 	q.Raw = o.Raw
 	if o.ChannelBindings != nil {
@@ -84,11 +87,7 @@ func (r *Realm) request(client, service string, o *Options) *krbtest.APReq {
 func (r *Realm) ticket(client, service string, o *Options) *krbtest.Ticket {
 	kdc := *r.kdc
 	t := kdc.Ticket(client, service)
-	if o.TicketEType == keytab.RC4_HMAC { // of which no service has a key
-		t.SealWith(krbtest.ServiceKey{EncryptionKey: kdc.NewKey(o.TicketEType), Kvno: uint32(t.Kvno)})
-	} else {
-		t.SealWith(kdc.Key(service, o.TicketEType, 0))
-	}
+	t.SealWith(kdc.Key(service, o.TicketEType, 0))
 	if o.SessionEType != keytab.EType(t.Part.Key.KeyType) {
 		t.Part.Key = kdc.NewKey(o.SessionEType)
 	}
