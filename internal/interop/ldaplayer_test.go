@@ -1,0 +1,47 @@
+package interop
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestInteropLDAP_Pieces: a client that takes only short messages of the security
+// layer gets each response in several. It refuses a longer one.
+func TestInteropLDAP_Pieces(t *testing.T) {
+	r := theRealm(t, "ldapsearch", saslGSSAPI)
+	t.Parallel()
+	srv, login := ourLDAPD(t, r), r.login(t)
+	for _, layer := range []string{"maxssf=1", "minssf=56"} {
+		for _, most := range []int{100, 150, 300} {
+			options := fmt.Sprintf("%s,maxbufsize=%d", layer, most)
+			res := login.ldap(t, srv, "ldapsearch", sasl("GSSAPI", "-O", options, "-LLL", "-b", "cn=session")...)
+			if res.code != 0 || !strings.Contains(res.out, "client: "+user+"@"+realmName+"\n") {
+				t.Errorf("%s: exit %d\n%s\n%s", options, res.code, res.out, srv.p.out)
+			}
+			if len(res.out) < most {
+				t.Errorf("%s: the entry fits into one message\n%s", options, res.out)
+			}
+		}
+	}
+}
+
+// TestInteropLDAP_Many: far more than 64 kB of responses, under one login.
+func TestInteropLDAP_Many(t *testing.T) {
+	const searches = 500
+	r := theRealm(t, "ldapsearch", saslGSSAPI)
+	t.Parallel()
+	srv, login := ourLDAPD(t, r), r.login(t)
+	names := filepath.Join(t.TempDir(), "names")
+	if err := os.WriteFile(names, []byte(strings.Repeat("session\n", searches)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range ldapCases {
+		res := login.ldap(t, srv, "ldapsearch", append(sasl(c.mechanism, c.args...), "-LLL", "-b", "cn=session", "-f", names, "(cn=%s)")...)
+		if got := strings.Count(res.out, "dn: cn=session\n"); res.code != 0 || got != searches || len(res.out) < 1<<16 {
+			t.Errorf("%s: exit %d, %d of %d entries, %d bytes\n%.2000s\n%s", c.name(), res.code, got, searches, len(res.out), res.out, srv.p.out)
+		}
+	}
+}
