@@ -33,6 +33,7 @@ type ours struct {
 	acceptor *sspi.Acceptor
 	windows  bool // the Windows face, not the Go face
 	config   sspi.ContextConfig
+	etypes   []keytab.EType
 }
 
 // startOurAcceptor serves with a keytab until the test ends, and returns the port.
@@ -46,7 +47,7 @@ func startOurAcceptor(t testing.TB, o ours, keytabFile string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.acceptor, err = sspi.NewAcceptor(sspi.Config{Keys: keys}); err != nil {
+	if o.acceptor, err = sspi.NewAcceptor(sspi.Config{Keys: keys, ETypes: o.etypes}); err != nil {
 		t.Fatal(err)
 	}
 	return o.listen(t)

@@ -22,6 +22,7 @@ const (
 type realm struct {
 	dir    string
 	config string // the text of krb5.conf
+	more   string // lines of [libdefaults] besides
 	kdc    *process
 	admin  sync.Mutex // one kadmin.local at a time
 }
@@ -60,11 +61,11 @@ const kdcconf = `[kdcdefaults]
 `
 
 // newRealm makes a realm in dir and starts its KDC.
-func newRealm(dir string) (*realm, error) {
+func newRealm(dir string, more ...string) (*realm, error) {
 	const tries = 3 // somebody else may take the free port before the KDC does
 	var err error
 	for range tries {
-		r := &realm{dir: dir}
+		r := &realm{dir: dir, more: strings.Join(more, "")}
 		if err = r.open(); err == nil {
 			return r, nil
 		}
@@ -78,6 +79,7 @@ func (r *realm) open() error {
 		return err
 	}
 	r.config = fmt.Sprintf(krb5conf, realmName, port)
+	r.config = strings.Replace(r.config, "[libdefaults]\n", "[libdefaults]\n"+r.more, 1)
 	for name, text := range map[string]string{
 		"krb5.conf": r.config,
 		"kdc.conf":  fmt.Sprintf(kdcconf, realmName, port, r.dir),
@@ -153,6 +155,7 @@ func (r *realm) admins(t testing.TB, args ...string) {
 var etypes = map[int]string{
 	17: "aes128-cts-hmac-sha1-96", 18: "aes256-cts-hmac-sha1-96",
 	19: "aes128-cts-hmac-sha256-128", 20: "aes256-cts-hmac-sha384-192",
+	23: "arcfour-hmac",
 }
 
 // service makes a service principal name/localhost with a random key of the first
