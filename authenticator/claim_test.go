@@ -61,9 +61,10 @@ func TestREPLAY_1_RewrittenInClear(t *testing.T) {
 // TestREPLAY_1_Tag: it is the MAC, the last bytes of the authenticator's
 // ciphertext; of what a MAC covers no bit can change.
 func TestREPLAY_1_Tag(t *testing.T) {
-	macs := map[keytab.EType]int{17: 12, 18: 12, 19: 16, 20: 24}
-	for _, e := range krbtest.Preference {
+	macs := map[keytab.EType]int{17: 12, 18: 12, 19: 16, 20: 24, 23: 16} // of RC4 it is no MAC, but under one
+	for e := range macs {
 		d := newDesk(t)
+		d.params.ETypes = []keytab.EType{17, 18, 19, 20, 23}
 		k := d.realm.Ticket("alice", service)
 		k.Part.Key = d.realm.NewKey(e)
 		b := k.APReq().Bytes()

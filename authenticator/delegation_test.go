@@ -164,6 +164,9 @@ func TestDELEG_2_Descriptions(t *testing.T) {
 		d := newDelegating(t)
 		d.wants(row.name, forwards(d, row.change), row.want)
 	}
+	d := newDelegating(t)
+	d.params.ETypes = []keytab.EType{18, 23}
+	d.wants("a key of RC4, which is permitted", forwards(d, info(func(i *krbtest.CredInfo) { i.Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)} })), good)
 }
 
 // TestDELEG_2_Timestamp: where there is one, it is recent.

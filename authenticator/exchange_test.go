@@ -51,7 +51,8 @@ func (d *desk) request(changes ...func(*krbtest.APReq)) *krbtest.APReq {
 // open opens the ticket of an AP-REQ, which must be good.
 func (d *desk) open(apReq []byte) *ticket.Ticket {
 	d.Helper()
-	t, err := ticket.Open(apReq, &ticket.Params{Keys: d.keys, Now: d.params.Now, Skew: d.params.Skew})
+	every := []keytab.EType{17, 18, 19, 20, 23}
+	t, err := ticket.Open(apReq, &ticket.Params{Keys: d.keys, Now: d.params.Now, Skew: d.params.Skew, ETypes: every})
 	if err != nil {
 		d.Fatalf("Open: %v", err)
 	}
