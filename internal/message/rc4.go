@@ -113,7 +113,7 @@ func (s *scratch) cutRC4(token []byte, least, elsewhere int) ([]byte, error) {
 		return nil, errAltered()
 	}
 	frame := s.rc4Frame(len(token) - size + elsewhere)
-	if !bytes.HasPrefix(token, frame) || len(frame) != size {
+	if !bytes.HasPrefix(token, frame) {
 		return nil, errAltered()
 	}
 	return token[size:], nil
