@@ -125,3 +125,19 @@ func TestREFL_1_TheServiceItself(t *testing.T) {
 		t.Errorf("%+v", names)
 	}
 }
+
+// TestThirdLeg_EveryBit: no bit of the client's AP-REP may change, bare or in SPNEGO,
+// where the state of the negotiation may.
+func TestThirdLeg_EveryBit(t *testing.T) {
+	s := newSite(t)
+	half := inState["third leg"](t, s)
+	for bit := range 8 * len(half.due) {
+		x := inState["third leg"](t, s)
+		b := bytes.Clone(x.due)
+		b[bit/8] ^= 1 << (bit % 8)
+		l := s.second(x.handle, b)
+		if code := l.call(); !code.IsError() || l.handle.Context() != nil {
+			t.Errorf("byte %d, bit %d: %v", bit/8, bit%8, code)
+		}
+	}
+}
