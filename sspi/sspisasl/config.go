@@ -27,7 +27,9 @@ const (
 )
 
 // Layer is a security layer, or a set of them, or-ed. The values are the bits of
-// RFC 4752, Section 3.3.
+// RFC 4752, Section 3.3. In a layer, a message that comes twice or out of order, or
+// before which one is missing, is an error; a client that does not ask for that
+// (SEQUENCE_DETECT) gets no layer.
 type Layer uint8
 
 // The security layers.
@@ -158,9 +160,9 @@ func (c *Config) complete() Config {
 	switch {
 	case full.Layers&NoLayer != 0:
 	case full.Layers&Integrity != 0:
-		full.Context.Require |= flags.ASC_RET_INTEGRITY
+		full.Context.Require |= flags.ASC_RET_INTEGRITY | ordered
 	default:
-		full.Context.Require |= flags.ASC_RET_CONFIDENTIALITY
+		full.Context.Require |= flags.ASC_RET_CONFIDENTIALITY | ordered
 	}
 	return full
 }

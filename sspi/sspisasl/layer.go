@@ -7,14 +7,19 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
+// ordered is what a client must have asked for besides, to have a layer (RFC 4752,
+// Section 3.1). Otherwise whoever is in between could repeat its messages, drop them,
+// and let them come in another order.
+const ordered = flags.ASC_RET_SEQUENCE_DETECT
+
 // possibleLayers are the layers that policy allows and the context can give:
 // what the client did not ask for it does not expect (RFC 4752, Section 3.2).
 func (s *Server) possibleLayers() (Layer, error) {
 	possible := NoLayer
-	if s.granted(flags.ASC_RET_INTEGRITY) {
+	if s.granted(flags.ASC_RET_INTEGRITY | ordered) {
 		possible |= Integrity
 	}
-	if s.granted(flags.ASC_RET_CONFIDENTIALITY) {
+	if s.granted(flags.ASC_RET_CONFIDENTIALITY | ordered) {
 		possible |= Confidentiality
 	}
 	if possible &= s.cfg.Layers; possible != 0 {
@@ -80,8 +85,11 @@ func (s *Server) impliedLayer() error {
 	case s.granted(flags.ASC_RET_INTEGRITY):
 		layer = Integrity
 	}
-	if s.cfg.Layers&layer == 0 {
+	switch {
+	case s.cfg.Layers&layer == 0:
 		return notMet("the client asked for the security layer " + layer.String() + ", which Config.Layers does not permit")
+	case layer != NoLayer && !s.granted(ordered):
+		return notMet("the client asked for a security layer and not for SEQUENCE_DETECT, without which it protects little")
 	}
 	return s.setLayer(layer, s.cfg.MaxBuffer)
 }
