@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -209,6 +210,21 @@ func TestHTTPD_Policy(t *testing.T) {
 	a.check(t, "another realm", 403, "Not for you")
 	if err := p.stop(); err != nil || !strings.Contains(p.log.String(), "msg=forbidden client=alice@OTHER.EXAMPLE") {
 		t.Errorf("%v\n%s", err, p.log)
+	}
+}
+
+// TestHTTPD_Deadlines: nobody stays who sends half a body, or does not read.
+func TestHTTPD_Deadlines(t *testing.T) {
+	acceptor, err := sspitest.NewRealm("EXAMPLE.COM").Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := newServer(new(options), acceptor, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if srv.ReadHeaderTimeout <= 0 || srv.ReadTimeout <= 0 || srv.WriteTimeout <= srv.ReadTimeout || srv.IdleTimeout <= 0 {
+		t.Errorf("header %v, request %v, answer %v, idle %v", srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 const (
 	maxHeader = 256 << 10 // a token of the longest kind is 87 KiB in base64
 	maxBody   = 64 << 20
+	toRead    = time.Minute // a whole request
 )
 
 // newServer makes the server: who may see what, and the log of it.
@@ -52,6 +53,8 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 		ConnContext:       m.ConnContext,
 		MaxHeaderBytes:    maxHeader,
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       toRead, // net/http waits for the rest of a body before it refuses, too
+		WriteTimeout:      2 * toRead,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}, nil

@@ -27,7 +27,9 @@
 // the other way, for servers that no proxy is in front of.
 //
 // An unfinished exchange lives no longer than its connection, so that the timeouts
-// of http.Server bound it: set ReadHeaderTimeout and IdleTimeout.
+// of http.Server bound it: set ReadTimeout, WriteTimeout and IdleTimeout. Without the
+// first, net/http waits for ever for the rest of a body, also of a request that is
+// refused.
 //
 // # Channel bindings
 //
