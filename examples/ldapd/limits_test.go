@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"io"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +77,49 @@ func TestHalfOpen_AtOnce(t *testing.T) {
 	wg.Wait()
 	w.getsIn(t)
 	in.isAlice("GSSAPI", sspisasl.Confidentiality) // who is in stays
+}
+
+// full is a listener in a process that at first can open no more files.
+type full struct {
+	net.Listener
+	left int
+}
+
+func (f *full) Accept() (net.Conn, error) {
+	if f.left--; f.left >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return f.Listener.Accept()
+}
+
+// TestServe_NoMoreFiles: strangers who open connections do not end the server, and
+// those who wait make room.
+func TestServe_NoMoreFiles(t *testing.T) {
+	_, srv, _ := newServer(t, allLayers)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ours, theirs := net.Pipe()
+	srv.door.enter(ours)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.serve(ctx, &full{Listener: l, left: 3}) }()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, conn: conn}
+	c.whoAmI()
+	conn.Close()
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("who waited longest: %v", err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestDoor_Full(t *testing.T) {

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -18,6 +20,7 @@ const (
 	toLogIn    = 30 * time.Second // for everything before a login is complete
 	idle       = 5 * time.Minute  // for the next PDU of who has logged in
 	toWrite    = 10 * time.Second // also what a client can delay the server's end
+	toMakeRoom = 10 * time.Millisecond
 )
 
 // server accepts connections and serves each in a goroutine of its own.
@@ -31,7 +34,8 @@ type server struct {
 	wg       sync.WaitGroup
 }
 
-// serve returns when ctx has ended and every connection has. It closes l.
+// serve returns when ctx has ended and every connection has. It closes l. That there
+// are no more files to be opened does not end it: a stranger can bring that about.
 func (s *server) serve(ctx context.Context, l net.Listener) error {
 	defer s.wg.Wait()
 	defer l.Close()
@@ -45,6 +49,14 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 				conn.Close()
 			}
 			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			s.log.Warn("cannot accept", "err", err)
+			s.door.makeRoom()
+			select {
+			case <-ctx.Done():
+			case <-time.After(toMakeRoom):
+			}
+			continue
 		case err != nil:
 			return err
 		}
@@ -72,10 +84,24 @@ func (d *door) enter(c net.Conn) {
 
 func (d *door) wait(c net.Conn) {
 	if len(d.waiting) == maxWaiting {
-		d.waiting[0].Close() // its goroutine sees that, and calls leave
-		d.waiting = d.waiting[1:]
+		d.dismiss()
 	}
 	d.waiting = append(d.waiting, c)
+}
+
+// makeRoom is for a process that can open no more files.
+func (d *door) makeRoom() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.waiting) > 0 {
+		d.dismiss()
+	}
+}
+
+// dismiss closes who has waited longest. The caller holds mu.
+func (d *door) dismiss() {
+	d.waiting[0].Close() // its goroutine sees that, and calls leave
+	d.waiting = d.waiting[1:]
 }
 
 // admit reports whether there is room inside.
