@@ -165,7 +165,8 @@ func (c *Context) findKeys(ctx context.Context, in *inbound) (ticket.Params, err
 	}
 	in.now = cfg.Time()
 	return ticket.Params{
-		Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes, TicketETypes: cfg.TicketETypes, UserToUser: in.ours.SessionKey,
+		Keys: table, Services: services, Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes, TicketETypes: cfg.TicketETypes,
+		UserToUser: in.ours.SessionKey, UserToUserService: in.ours.Client,
 	}, err
 }
 
@@ -321,7 +322,6 @@ func (c *Context) commitPeer(v authenticator.Verified, in *inbound) {
 		TicketEType: t.EType, SessionEType: t.SessionKey.EType(), ContextEType: c.key.etype,
 	}
 	if !in.ours.SessionKey.IsZero() {
-		c.peer.Service = in.ours.Client
 		c.peer.Flags |= flags.ASC_RET_USE_SESSION_KEY
 	}
 }

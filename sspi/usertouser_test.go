@@ -116,6 +116,39 @@ func TestAPREQ_10_UserToUserInSPNEGO(t *testing.T) {
 	}
 }
 
+// TestAPREQ_8_UserToUserTransited: the realms that a client came through are judged by
+// the realm of our own ticket.
+func TestAPREQ_8_UserToUserTransited(t *testing.T) {
+	for path, want := range map[string]status.Reason{"": status.ReasonNone, "EXAMPLE.COM": status.ReasonNone, "EVIL.ORG": status.ReasonTransited} {
+		s := userSite(t, func(cfg *sspi.Config) {
+			given, bob := cfg.UserToUser, keytab.MustParsePrincipal("bob@B.EXAMPLE.COM")
+			cfg.UserToUser = func(ctx context.Context, realm string) (*sspi.TGT, error) {
+				ours, err := given(ctx, realm)
+				ours.Client = bob
+				return ours, err
+			}
+		})
+		c := s.acceptor.NewContext(sspi.ContextConfig{})
+		reply, _, err := c.Accept(context.Background(), krbtest.TGTRequest("", ""))
+		if err != sspi.ErrContinue {
+			t.Fatal(err)
+		}
+		q, err := s.realm.UserToUser("alice@A.EXAMPLE.COM", reply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Ticket.Part.Flags = krbtest.TicketFlags(0) // the KDC says nothing of the path
+		q.Ticket.Part.Transited.Contents = []byte(path)
+		_, peer, err := c.Accept(context.Background(), q.Token())
+		if got := status.ReasonOf(err); got != want || (peer != nil) != (want == status.ReasonNone) {
+			t.Errorf("by way of %q: %v, %v", path, peer, err)
+		}
+		if peer != nil && (peer.Client.String() != "alice@A.EXAMPLE.COM" || peer.Service.String() != "bob@B.EXAMPLE.COM") {
+			t.Errorf("%v at %v", peer.Client, peer.Service)
+		}
+	}
+}
+
 // TestAPREQ_10_UserToUserDemanded: another client is told, once, and may come again on
 // the same context.
 func TestAPREQ_10_UserToUserDemanded(t *testing.T) {

@@ -17,7 +17,7 @@ func (s *scratch) unseal(req *krb5.APReq, p *Params) (keytab.Entry, error) {
 	sealed := &req.Ticket.EncPart
 	s.plain = slices.Grow(s.plain, len(sealed.Cipher)) // once, not for each key that fails
 	if req.Options&flags.APUseSessionKey != 0 {
-		return s.unsealUserToUser(sealed, p.UserToUser)
+		return s.unsealUserToUser(sealed, p.UserToUser, p.UserToUserService)
 	}
 	s.name = krb5.AppendPrincipal(s.name[:0], req.Ticket.Service, req.Ticket.Realm)
 	wanted := p.Keys.Principal(s.name)
@@ -29,14 +29,14 @@ func (s *scratch) unseal(req *krb5.APReq, p *Params) (keytab.Entry, error) {
 	return keytab.Entry{}, whyNoKey(req, p, wanted, s.name)
 }
 
-func (s *scratch) unsealUserToUser(sealed *krb5.EncryptedData, key keytab.Key) (keytab.Entry, error) {
+func (s *scratch) unsealUserToUser(sealed *krb5.EncryptedData, key keytab.Key, service keytab.Principal) (keytab.Entry, error) {
 	if key.IsZero() {
 		return keytab.Entry{}, &status.Error{Reason: status.ReasonNoTGT, Detail: "the client asks for user-to-user authentication, which is not configured here"}
 	}
 	if keytab.EType(sealed.EType) != key.EType() || s.decrypt(key, sealed.Cipher) != nil {
 		return keytab.Entry{}, &status.Error{Reason: status.ReasonWrongKey, Detail: "the ticket is not sealed in the session key of our TGT"}
 	}
-	return keytab.Entry{Key: key}, nil
+	return keytab.Entry{Principal: service, Key: key}, nil
 }
 
 func (s *scratch) decrypt(key keytab.Key, cipher []byte) error {

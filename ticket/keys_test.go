@@ -279,6 +279,7 @@ func TestAPREQ_10_UserToUser(t *testing.T) {
 	r.Service(service)
 	withTGT, without, alone := params(r), params(r), params(r)
 	withTGT.UserToUser, alone.UserToUser, alone.Keys = ours, ours, nil
+	alone.UserToUserService = keytab.MustParsePrincipal("bob@EXAMPLE.COM")
 
 	useSessionKey := flags.APUseSessionKey | flags.APMutualRequired
 	normal := r.Ticket("alice", service)
@@ -297,7 +298,7 @@ func TestAPREQ_10_UserToUser(t *testing.T) {
 	refused(t, "no TGT", q.Bytes(), without, status.ReasonNoTGT)
 	for _, p := range []*ticket.Params{withTGT, alone} {
 		got := mustOpen(t, "user-to-user", q.Bytes(), p)
-		if !got.Service.IsZero() || got.Kvno != 0 || got.EType != 18 || !got.ServiceKey.Equal(ours) || got.Client.String() != "alice@EXAMPLE.COM" {
+		if got.Service != p.UserToUserService || got.Kvno != 0 || got.EType != 18 || !got.ServiceKey.Equal(ours) || got.Client.String() != "alice@EXAMPLE.COM" {
 			t.Errorf("user-to-user: service %v, kvno %d, %v, client %v", got.Service, got.Kvno, got.EType, got.Client)
 		}
 	}

@@ -30,6 +30,9 @@ type Params struct {
 	// presented with USE-SESSION-KEY, which Keys never do. The zero Key refuses
 	// them.
 	UserToUser keytab.Key
+	// UserToUserService is whose TGT that is: the Service of tickets that it opens, by
+	// whose realm the path of their clients is judged.
+	UserToUserService keytab.Principal
 }
 
 // Ticket is a ticket that a key of ours opened: it proves its maker, not its
@@ -49,7 +52,7 @@ type Content struct {
 	Client keytab.Principal
 	// Service is the principal of the key that opened the ticket. Where several
 	// have that key, it is the one of them that the AP-REQ names in clear, which
-	// nothing protects: between those it proves nothing. It is the zero Principal
+	// nothing protects: between those it proves nothing. It is UserToUserService
 	// when the session key of a user-to-user exchange opened it.
 	Service keytab.Principal
 	// ClientNameType is the name-type of Client (RFC 4120, Section 6.2).
