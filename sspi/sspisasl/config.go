@@ -111,7 +111,7 @@ type Config struct {
 func (c *Config) Mechanisms() []Mechanism {
 	var offered []Mechanism
 	full := c.complete()
-	if full.Layers&NoLayer != 0 && full.Context.BindingPolicy != sspi.BindingProxied {
+	if full.Layers&NoLayer != 0 && !full.proxied() {
 		if full.offersPlus() {
 			offered = append(offered, GS2KRB5Plus)
 		}
@@ -182,7 +182,7 @@ func (c *Config) check() error {
 
 func (c *Config) checkGS2(m Mechanism) error {
 	switch {
-	case c.Context.BindingPolicy == sspi.BindingProxied:
+	case c.proxied():
 		return argument("GS2 cannot check the channel bindings of a proxy (BindingProxied)")
 	case c.Layers&NoLayer == 0:
 		return unserved("GS2 has no security layer, and Config.Layers demands one")
@@ -190,6 +190,10 @@ func (c *Config) checkGS2(m Mechanism) error {
 		return unserved("GS2-KRB5-PLUS needs channel bindings of a named type in Config.Context")
 	}
 	return nil
+}
+
+func (c *Config) proxied() bool {
+	return c.Context.BindingPolicy == sspi.BindingProxied || c.Context.BindingPolicy == sspi.BindingProxiedAllowMissing
 }
 
 func argument(detail string) error {

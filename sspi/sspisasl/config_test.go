@@ -29,6 +29,7 @@ func TestConfig_Mechanisms(t *testing.T) {
 		{"bindings without a type", all, untyped, 0, []sspisasl.Mechanism{gssapi, spnego}},
 		{"bindings without a type may miss", all, untyped, sspi.BindingAllowMissing, []sspisasl.Mechanism{gs2, gssapi, spnego}},
 		{"bindings of a proxy", all, nil, sspi.BindingProxied, []sspisasl.Mechanism{gssapi, spnego}},
+		{"bindings of a proxy may miss", all, typed, sspi.BindingProxiedAllowMissing, []sspisasl.Mechanism{gssapi, spnego}},
 	} {
 		cfg := newSite(t).config()
 		cfg.Layers = c.layers
@@ -59,6 +60,7 @@ func TestConfig_Refused(t *testing.T) {
 		{"negative buffer", sspisasl.GSSAPI, func(c *sspisasl.Config) { c.MaxBuffer = -1 }, status.ReasonArgument},
 		{"large buffer", sspisasl.GSSAPI, func(c *sspisasl.Config) { c.MaxBuffer = 1 << 24 }, status.ReasonArgument},
 		{"proxied GS2", sspisasl.GS2KRB5, func(c *sspisasl.Config) { c.Context.BindingPolicy = sspi.BindingProxied }, status.ReasonArgument},
+		{"proxied GS2, or not", sspisasl.GS2KRB5, func(c *sspisasl.Config) { c.Context.BindingPolicy = sspi.BindingProxiedAllowMissing }, status.ReasonArgument},
 		{"GS2 where a layer is due", sspisasl.GS2KRB5, func(c *sspisasl.Config) { c.Layers = 0 }, status.ReasonUnsupportedMechanism},
 		{"PLUS without bindings", sspisasl.GS2KRB5Plus, func(*sspisasl.Config) {}, status.ReasonUnsupportedMechanism},
 		{"no mechanism", "", func(*sspisasl.Config) {}, status.ReasonUnsupportedMechanism},
