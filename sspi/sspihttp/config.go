@@ -50,7 +50,8 @@ type Config struct {
 	// PerConnection: what is sent on an HTTP/1 connection after a login, without
 	// credentials, is of the same Peer. Set it only where no proxy is in front of this
 	// server, which could send requests of one client on the connection of another.
-	// It needs ConnContext.
+	// It lasts as long as the connection, and past Peer.EndTime: Authorize, which is
+	// asked for each request, can end it. It needs ConnContext.
 	PerConnection bool
 
 	// Sessions keeps clients logged in. If nil, each request is authenticated.
