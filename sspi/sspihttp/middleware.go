@@ -31,14 +31,11 @@ func (x *request) serve() {
 	field, err := authorization(x.r)
 	connection := connectionOf(x.r)
 	c, before := connection.take(x.m)
-	if c == nil && field != "" {
-		c = x.m.cfg.Acceptor.NewContext(x.m.contextConfig(x.r))
-	}
 	var res Result
 	if err != nil {
 		res = refused(nil, err)
 	} else {
-		res = Step(x.r.Context(), c, field)
+		c, res = x.step(c, field)
 	}
 	if res.Outcome == Continued && connection != nil {
 		connection.put(x.m, c, nil)
@@ -56,6 +53,39 @@ func (x *request) serve() {
 	default:
 		x.refuse(res)
 	}
+}
+
+// step gives the field to the exchange that is open, or to a new one, and returns
+// which. What begins an exchange is no answer to ours: behind a proxy, which may use
+// the connection for several clients, it is another one's, whose login must not fail
+// because somebody did not finish his.
+func (x *request) step(open *sspi.Context, field string) (*sspi.Context, Result) {
+	if open != nil {
+		res := Step(x.r.Context(), open, field)
+		if res.Outcome != Refused || !isAnothers(res.Err, field, open.MaxToken()) {
+			return open, res
+		}
+		open.Close()
+	}
+	if field == "" {
+		return nil, Step(x.r.Context(), nil, field)
+	}
+	c := x.m.cfg.Acceptor.NewContext(x.m.contextConfig(x.r))
+	return c, Step(x.r.Context(), c, field)
+}
+
+// isAnothers reports whether field, which an open exchange refused with err, may be
+// the beginning of another. One that it would have taken there, as after a clock was
+// wrong, is none.
+func isAnothers(err error, field string, limit int) bool {
+	switch status.ReasonOf(err) {
+	case status.ReasonMalformedToken, status.ReasonWrongMessageType, status.ReasonSPNEGO:
+	default:
+		return false
+	}
+	const frame = 0x60 // RFC 2743, Section 3.1
+	token, err := tokenOf(field, limit)
+	return err == nil && len(token) > 0 && token[0] == frame
 }
 
 // contextConfig is how the exchange of a request is begun.

@@ -16,8 +16,8 @@ import (
 
 // ntlmFirst is a client that would rather have NTLM, and has Kerberos too: the login
 // takes three requests with, and two without mutual authentication.
-func ntlmFirst(realm *krbtest.Realm, mutual bool) *krbtest.Negotiation {
-	q := realm.Ticket("alice", service).APReq()
+func ntlmFirst(realm *krbtest.Realm, user string, mutual bool) *krbtest.Negotiation {
+	q := realm.Ticket(user, service).APReq()
 	if !mutual {
 		q.Flags &^= flags.GSS_C_MUTUAL_FLAG
 	}
@@ -60,7 +60,7 @@ func TestNegotiation_NTLMFirst(t *testing.T) {
 	s, realm := negotiation(t)
 	c := s.dial(t)
 	for mutual, legs := range map[bool]int{true: 3, false: 2} {
-		n := ntlmFirst(realm, mutual)
+		n := ntlmFirst(realm, "alice", mutual)
 		a := c.get(t, answerTo(t, n, ""))
 		for range legs - 1 {
 			a.check(t, "in between", http.StatusUnauthorized, "")
@@ -77,18 +77,48 @@ func TestNegotiation_NTLMFirst(t *testing.T) {
 }
 
 // TestNegotiation_Interleaved: a proxy that puts the requests of two clients on one
-// connection spoils their logins, and never mixes them up.
+// connection spoils a login, and never mixes them up.
 func TestNegotiation_Interleaved(t *testing.T) {
 	s, realm := negotiation(t)
 	c := s.dial(t)
-	one, two := ntlmFirst(realm, true), ntlmFirst(realm, true)
-	first := c.get(t, answerTo(t, one, "")).token(t)
-	c.get(t, answerTo(t, two, "")).check(t, "another begins", http.StatusUnauthorized, "")
-	if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) == status.ReasonNone {
-		t.Errorf("another begins: told %+v", res)
+	one, two := ntlmFirst(realm, "alice", true), ntlmFirst(realm, "bob", true)
+	first := c.get(t, answerTo(t, one, ""))
+	second := c.get(t, answerTo(t, two, "")) // ends the first's exchange
+	second.check(t, "another begins", http.StatusUnauthorized, "")
+	first = c.get(t, answerTo(t, one, first.token(t))) // in the second's, since they say the same so far
+	first.check(t, "the first goes on", http.StatusUnauthorized, "")
+	c.get(t, answerTo(t, two, second.token(t))).check(t, "the second goes on", http.StatusUnauthorized, "")
+	if res := s.last(t); res.Outcome != sspihttp.Refused || res.Peer != nil {
+		t.Errorf("the second goes on: told %+v", res)
 	}
-	c.get(t, answerTo(t, one, first)).check(t, "the first goes on", http.StatusUnauthorized, "")
-	if res := s.last(t); res.Outcome != sspihttp.Refused {
-		t.Errorf("the first goes on: told %+v", res)
+	c.get(t, answerTo(t, one, first.token(t))).check(t, "the first comes too late", http.StatusUnauthorized, "")
+	if res := s.last(t); res.Outcome != sspihttp.Refused || res.Peer != nil {
+		t.Errorf("the first comes too late: told %+v", res)
+	}
+}
+
+// TestNegotiation_NotFinished: behind a proxy, who begins and does not go on keeps
+// nobody else from logging in.
+func TestNegotiation_NotFinished(t *testing.T) {
+	s, realm := negotiation(t)
+	c := s.dial(t)
+	login := func() string {
+		token, _, err := realm.Ticket("alice", service).APReq().Start().Negotiate().Next(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return negotiate(token)
+	}
+	for range 3 {
+		c.get(t, answerTo(t, ntlmFirst(realm, "mallory", true), "")).check(t, "mallory", http.StatusUnauthorized, "")
+		c.get(t, login()).check(t, "alice", http.StatusOK, "alice@EXAMPLE.COM, 0 bytes")
+	}
+	// It is tried on its own exchange alone: what was accepted once is not again.
+	field := login()
+	c.get(t, field).check(t, "alice", http.StatusOK, "")
+	c.get(t, answerTo(t, ntlmFirst(realm, "mallory", true), ""))
+	c.get(t, field).check(t, "again", http.StatusUnauthorized, "")
+	if res := s.last(t); status.ReasonOf(res.Err) != status.ReasonReplay {
+		t.Errorf("again: told %+v", res)
 	}
 }
