@@ -74,13 +74,7 @@ func (c *Context) sendTicket(ctx context.Context, in *inbound, out outlet) ([]by
 		return nil, err
 	}
 	answer = krb5.AppendFrame(nil, in.mechanism, krb5.TokTGTRep, answer)
-	if in.enclosed {
-		answer, err = c.enclose(in, spnego.Response{State: spnego.AcceptIncomplete, Token: answer}, true, out)
-	} else {
-		err = out.fits(len(answer))
-		answer = append(out.dst, answer...)
-	}
-	if err != nil {
+	if answer, err = c.deliver(in, answer, out); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
@@ -91,6 +85,18 @@ func (c *Context) sendTicket(ctx context.Context, in *inbound, out outlet) ([]by
 	ours.Ticket = nil
 	c.ours = ours
 	return answer, ErrContinue
+}
+
+// deliver puts an answer that another leg follows into SPNEGO, if the client's token
+// was in it, and into out.
+func (c *Context) deliver(in *inbound, answer []byte, out outlet) ([]byte, error) {
+	if in.enclosed {
+		return c.enclose(in, spnego.Response{State: spnego.AcceptIncomplete, Token: answer}, true, out)
+	}
+	if err := out.fits(len(answer)); err != nil {
+		return nil, err
+	}
+	return append(out.dst, answer...), nil
 }
 
 // checkAsked holds the service that a client wants against the one that we are.
