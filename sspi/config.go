@@ -30,10 +30,11 @@ type Config struct {
 	// UserToUser gives a ticket-granting ticket of the service's own for
 	// user-to-user authentication, where the service has no long-term key: clients
 	// are sent its Ticket, and come with a service ticket sealed in its SessionKey. The
-	// realm is the one that the client asks for, "" if it does not say. It is asked
-	// before anything of the client is believed, so it must not cost more than a look
-	// at a ticket that is held; ReasonNoTGT is for when there is none. It must be safe
-	// for concurrent use. If nil, such clients are refused.
+	// realm is the one that the client asks for, "" if it does not say: bytes of a
+	// stranger's, to be quoted in errors and logs. It is asked before anything of the
+	// client is believed, so it must not cost more than a look at a ticket that is held;
+	// ReasonNoTGT is for when there is none. It must be safe for concurrent use. If nil,
+	// such clients are refused.
 	UserToUser func(ctx context.Context, realm string) (*TGT, error)
 
 	// Services are the principals of the keytab that may accept, as in

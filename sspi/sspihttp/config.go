@@ -48,8 +48,9 @@ type Config struct {
 	Optional bool
 
 	// PerConnection: what is sent on an HTTP/1 connection after a login, without
-	// credentials, is of the same Peer. Set it only where no proxy is in front of this
-	// server, which could send requests of one client on the connection of another.
+	// credentials for Negotiate, is of the same Peer. Set it only where no proxy is in
+	// between, which could send requests of one client on the connection of another:
+	// neither in front of this server nor, which TLS sees to, on the clients' side.
 	// It lasts as long as the connection, and past Peer.EndTime: Authorize, which is
 	// asked for each request, can end it. It needs ConnContext.
 	PerConnection bool
