@@ -19,8 +19,9 @@ import (
 // Acceptor accepts security contexts for one service. It is safe for concurrent
 // use, there is nothing to close, and one serves any number of listeners.
 type Acceptor struct {
-	cfg       Config
-	immediate bool // keys and replay cache answer without waiting
+	cfg       Config        // without ExportKey
+	exportKey func() []byte // nil: none. A function, so that what prints an Acceptor shows no key
+	immediate bool          // keys and replay cache answer without waiting
 	admitted  atomic.Pointer[admission]
 }
 
@@ -55,8 +56,14 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 	if cfg.Time == nil {
 		cfg.Time = time.Now
 	}
-	cfg.ExportKey = slices.Clone(cfg.ExportKey)
-	return &Acceptor{cfg: cfg, immediate: answersAtOnce(cfg.Keys, cfg.Replay)}, nil
+	a := &Acceptor{immediate: answersAtOnce(cfg.Keys, cfg.Replay)}
+	if cfg.ExportKey != nil {
+		key := slices.Clone(cfg.ExportKey)
+		a.exportKey = func() []byte { return key }
+	}
+	cfg.ExportKey = nil
+	a.cfg = cfg
+	return a, nil
 }
 
 // made reports whether a is from NewAcceptor. No other Acceptor accepts anybody.

@@ -92,7 +92,7 @@ type Config struct {
 
 	// ExportKey, of 32 bytes, seals exported contexts; see [Context.Export]. If nil,
 	// contexts are neither exported nor imported.
-	ExportKey []byte
+	ExportKey ExportKey
 
 	// OnEvent is told how each exchange ended, accepted or refused, before
 	// Accept returns. It must be safe for concurrent use. If nil, nobody is.

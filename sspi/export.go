@@ -2,6 +2,9 @@ package sspi
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -9,6 +12,18 @@ import (
 	"github.com/gosspi/kerberos/internal/handover"
 	"github.com/gosspi/kerberos/status"
 )
+
+// ExportKey is a key of 32 bytes. It prints redacted.
+type ExportKey []byte
+
+const redactedExportKey = "sspi.ExportKey(redacted)"
+
+// Format keeps a printed ExportKey, and a Config with one, from showing it, whatever
+// the verb.
+func (ExportKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redactedExportKey) }
+
+// LogValue keeps it out of package slog's records.
+func (ExportKey) LogValue() slog.Value { return slog.StringValue(redactedExportKey) }
 
 // Export takes an established context out of this process: the result, given to
 // Import of an Acceptor with the same Config.ExportKey, is the context as it stands,
@@ -22,8 +37,8 @@ func (c *Context) Export() ([]byte, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
 	}
-	cfg := &c.acceptor.cfg
-	if cfg.ExportKey == nil {
+	cfg, key := &c.acceptor.cfg, c.acceptor.exportKey
+	if key == nil {
 		return nil, errNoExport()
 	}
 	c.mu.Lock()
@@ -47,7 +62,7 @@ func (c *Context) Export() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handover.Seal(cfg.ExportKey, plaintext)
+	return handover.Seal(key(), plaintext)
 }
 
 func errNoExport() error {
@@ -73,10 +88,10 @@ func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*C
 		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the Acceptor is not from NewAcceptor"}
 	case ctx == nil:
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "Import without a context.Context"}
-	case a.cfg.ExportKey == nil:
+	case a.exportKey == nil:
 		return nil, errNoExport()
 	}
-	plaintext, id, err := handover.Open(a.cfg.ExportKey, sealed)
+	plaintext, id, err := handover.Open(a.exportKey(), sealed)
 	if err != nil {
 		return nil, err
 	}

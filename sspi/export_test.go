@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -350,6 +351,36 @@ func TestKEY_10_Export(t *testing.T) {
 	}
 	if bytes.Contains(sealed, key) || strings.Contains(string(sealed), "alice") {
 		t.Error("the export can be read")
+	}
+}
+
+// TestExportKey_Redacted: neither a Config nor an Acceptor, nor what holds them, shows
+// the key that exported contexts are sealed under.
+func TestExportKey_Redacted(t *testing.T) {
+	key := []byte("0123456789abcdef~!@#$%^&*()_+-=?")
+	cfg := sspi.Config{Keys: newSite(t).keys, ExportKey: bytes.Clone(key)}
+	a, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type holder struct{ acceptor *sspi.Acceptor }
+	known := secrets{"the key": key}
+	h := a.CredHandle(sspi.Kerberos)
+	for name, v := range map[string]any{
+		"Config": cfg, "&Config": &cfg, "ExportKey": cfg.ExportKey, "Acceptor": a, "its holder": holder{a},
+		"&its holder": &holder{a}, "CredHandle": h, "&CredHandle": &h, "Context": a.NewContext(sspi.ContextConfig{}),
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%t"} {
+			if _, found := known.find(fmt.Sprintf(verb, v)); found {
+				t.Errorf("%s shows it by %s", name, verb)
+			}
+		}
+		var text, object bytes.Buffer
+		slog.New(slog.NewTextHandler(&text, nil)).Info("x", "value", v)
+		slog.New(slog.NewJSONHandler(&object, nil)).Info("x", "value", v)
+		if _, found := known.find(text.String() + object.String()); found {
+			t.Errorf("%s shows it in a log", name)
+		}
 	}
 }
 
