@@ -46,8 +46,13 @@ const (
 // pOutput receives the reply in its SECBUFFER_TOKEN. Send it whenever its
 // Buffer is not empty, also with SEC_E_OK and with an error. If it does not
 // fit, SEC_E_BUFFER_TOO_SMALL comes with Needed, nothing has happened, and the
-// same token may be given again, with the same or more bindings and demands; without a TOKEN buffer that is
-// SEC_E_INVALID_TOKEN. A reply to a refusal that does not fit is dropped.
+// same token may be given again, with the same or more bindings and demands; without
+// a TOKEN buffer that is SEC_E_INVALID_TOKEN. It is never cut to fit, with
+// ASC_REQ_FRAGMENT_TO_FIT neither: replies are a few hundred bytes. A reply to a
+// refusal that does not fit is dropped.
+//
+// A client's token of Negotiate may come in pieces, one a call (MS-SPNG, Section
+// 3.1.5.9). Until it is whole it is SEC_I_CONTINUE_NEEDED with nothing to send.
 //
 // A SECBUFFER_CHANNEL_BINDINGS_RESULT in pOutput receives a
 // SEC_CHANNEL_BINDINGS_RESULT, of four bytes, when the exchange is over and channel

@@ -1,0 +1,149 @@
+package sspi_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestMessages_SchannelBuffers: a message in the buffers of a TLS record is none of
+// Kerberos's, and stays as it was.
+func TestMessages_SchannelBuffers(t *testing.T) {
+	h, client := newSite(t).establish(t)
+	header, text, trailer := make([]byte, 100), []byte("text"), make([]byte, 100)
+	d := buffers(
+		buffer(sspi.SECBUFFER_STREAM_HEADER, header), buffer(sspi.SECBUFFER_DATA, text),
+		buffer(sspi.SECBUFFER_STREAM_TRAILER, trailer), buffer(sspi.SECBUFFER_EMPTY, nil),
+	)
+	wantCode(t, "encrypt", sspi.EncryptMessage(&h, 0, d, 0), status.SEC_E_INVALID_TOKEN)
+	wantCode(t, "sign", sspi.MakeSignature(&h, 0, d, 0), status.SEC_E_INVALID_TOKEN)
+	wantCode(t, "verify", sspi.VerifySignature(&h, d, 0, nil), status.SEC_E_INVALID_TOKEN)
+	if string(d.Buffers[1].Buffer) != "text" || len(d.Buffers[0].Buffer) != 100 || len(d.Buffers[2].Buffer) != 100 {
+		t.Errorf("buffers %+v", d.Buffers)
+	}
+	wantCode(t, "decrypt", sspi.DecryptMessage(&h, d, 0, nil), status.SEC_E_INVALID_TOKEN)
+
+	// Beside a TOKEN they are passed over.
+	d.Buffers[1].Buffer = text
+	d.Buffers = append(d.Buffers, buffer(sspi.SECBUFFER_TOKEN, make([]byte, 100)))
+	wantCode(t, "encrypt with a TOKEN", sspi.EncryptMessage(&h, 0, d, 0), status.SEC_E_OK)
+	got, _, err := client.Unwrap(append(bytes.Clone(d.Buffers[4].Buffer), d.Buffers[1].Buffer...))
+	if err != nil || string(got) != "text" || !bytes.Equal(header, make([]byte, 100)) || !bytes.Equal(trailer, header) {
+		t.Errorf("%q, %v, header %x, trailer %x", got, err, header, trailer)
+	}
+}
+
+// TestDecrypt_OtherFiller: a message opens with the filler of the other style too,
+// since its sealed header confirms it (RFC 4121, Section 4.2.4).
+func TestDecrypt_OtherFiller(t *testing.T) {
+	secureEach(t, func(t *testing.T, x *secured) {
+		_, usual, _ := x.trailer()
+		for _, ec := range []int{0, 1, 16, 17, 200} {
+			rrc := 16 + x.sum // in DCE style the filler is not counted (MS-KILE, Section 3.4.5.4.1)
+			if !x.dce {
+				rrc += ec
+			}
+			b, err := x.client.WrapShaped([]byte("some text"), true, krbtest.Shape{EC: ec, RRC: rrc})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, data := b[:48+x.sum+ec:48+x.sum+ec], b[48+x.sum+ec:]
+			d := buffers(buffer(sspi.SECBUFFER_TOKEN, token), buffer(sspi.SECBUFFER_DATA, data))
+			wantCode(t, fmt.Sprintf("filler of %d, usually %d", ec, usual), sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_OK)
+			if string(data) != "some text" {
+				t.Errorf("filler of %d: %q", ec, data)
+			}
+		}
+		for _, change := range []int{4, 5} { // the bytes of EC
+			token, data := x.detached(t, "some text", true)
+			token[change] ^= 1
+			d := buffers(buffer(sspi.SECBUFFER_TOKEN, token), buffer(sspi.SECBUFFER_DATA, data))
+			wantCode(t, "another EC in clear", sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_MESSAGE_ALTERED)
+		}
+	})
+}
+
+// overlaps are ways to lay a TOKEN, three DATA and a PADDING into 256 bytes.
+var overlaps = map[string][5][2]int{ // from, to
+	"DATA twice":                       {{0, 100}, {100, 150}, {100, 150}, {200, 210}, {255, 256}},
+	"DATA over DATA":                   {{0, 100}, {100, 160}, {101, 161}, {150, 210}, {255, 256}},
+	"DATA backwards":                   {{0, 100}, {200, 250}, {175, 225}, {150, 200}, {255, 256}},
+	"DATA within DATA":                 {{0, 100}, {100, 250}, {120, 130}, {130, 131}, {255, 256}},
+	"TOKEN over DATA":                  {{50, 150}, {100, 160}, {160, 170}, {170, 180}, {255, 256}},
+	"DATA over TOKEN":                  {{100, 200}, {60, 110}, {160, 170}, {170, 180}, {255, 256}},
+	"DATA within TOKEN":                {{0, 200}, {16, 32}, {32, 48}, {48, 76}, {255, 256}},
+	"TOKEN within DATA":                {{20, 120}, {0, 256}, {0, 0}, {256, 256}, {255, 256}},
+	"all of it, five times":            {{0, 256}, {0, 256}, {0, 256}, {0, 256}, {0, 256}},
+	"PADDING over all, DATA one apart": {{0, 100}, {100, 132}, {101, 133}, {102, 134}, {0, 256}},
+}
+
+// TestMessages_Overlap: what becomes of pieces that share memory is not defined, but
+// nothing panics, nothing beside them is written, no altered message passes, and the
+// context goes on.
+func TestMessages_Overlap(t *testing.T) {
+	const data, checksum, readonly = sspi.SECBUFFER_DATA, sspi.SECBUFFER_READONLY_WITH_CHECKSUM, sspi.SECBUFFER_READONLY
+	secureEach(t, func(t *testing.T, x *secured) {
+		text := bytes.Repeat([]byte("0123456789abcdef"), 16)
+		wrapped, err := x.client.Wrap(text, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mic, err := x.client.GetMIC(text[:60])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, at := range overlaps {
+			for _, attributes := range []sspi.SECBUFFER{0, checksum, readonly} { // of the second DATA
+				const margin = 16
+				memory := bytes.Repeat([]byte{0xEE}, 256+2*margin)
+				lay := func(content []byte) *sspi.SecBufferDesc {
+					m := memory[margin:][:256:256]
+					copy(m, content)
+					d := &sspi.SecBufferDesc{}
+					for i, typ := range []sspi.SECBUFFER{sspi.SECBUFFER_TOKEN, data, data | attributes, data, sspi.SECBUFFER_PADDING} {
+						d.Buffers = append(d.Buffers, buffer(typ, m[at[i][0]:at[i][1]]))
+					}
+					return d
+				}
+				wantCode(t, name+": encrypt", sspi.EncryptMessage(&x.handle, 0, lay(text), 0), status.SEC_E_OK)
+				wantCode(t, name+": sign by wrapping", sspi.EncryptMessage(&x.handle, noEncrypt, lay(text), 0), status.SEC_E_OK)
+				wantCode(t, name+": sign", sspi.MakeSignature(&x.handle, 0, lay(text), 0), status.SEC_E_OK)
+
+				for _, content := range [][]byte{text, wrapped, mic} { // on which the pieces lie anyhow
+					d := lay(content)
+					if code := sspi.DecryptMessage(&x.handle, d, 0, nil); !code.IsError() {
+						t.Errorf("%s: decrypted %v", name, d.Buffers)
+					}
+					if code := sspi.VerifySignature(&x.handle, lay(content), 0, nil); !code.IsError() {
+						t.Errorf("%s: verified", name)
+					}
+				}
+				if beside := append(memory[:margin:margin], memory[margin+256:]...); !bytes.Equal(beside, bytes.Repeat([]byte{0xEE}, 2*margin)) {
+					t.Errorf("%s: memory beside the pieces was written", name)
+				}
+			}
+		}
+		// It is as if the client had sent nothing: two numbers back.
+		again, err := x.client.WrapShaped(text, true, krbtest.Shape{Skip: ^uint64(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, "a message", sspi.DecryptMessage(&x.handle, stream(again), 0, nil), status.SEC_E_OK)
+	})
+}
+
+// TestSignature_RepeatedData: a signature reads only, so that one memory may be part
+// of the message as often as the caller likes.
+func TestSignature_RepeatedData(t *testing.T) {
+	h, client := newSite(t).establish(t)
+	text := []byte("again ")
+	d := buffers(buffer(sspi.SECBUFFER_DATA, text), buffer(sspi.SECBUFFER_TOKEN, make([]byte, 100)), buffer(sspi.SECBUFFER_DATA, text), buffer(sspi.SECBUFFER_DATA, text[:5]))
+	wantCode(t, "sign", sspi.MakeSignature(&h, 0, d, 0), status.SEC_E_OK)
+	if err := client.VerifyMIC([]byte("again again again"), d.Buffers[1].Buffer); err != nil {
+		t.Errorf("the client: %v", err)
+	}
+}
