@@ -5,6 +5,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
@@ -164,4 +165,55 @@ func TestCTX_11_RoomForAnUnaskedMIC(t *testing.T) {
 		t.Fatal(err)
 	}
 	talk(t, h.Context(), n.Kerberos)
+}
+
+// TestNegotiate_MICWithoutIntegrity: the MIC over the list is demanded, made and
+// checked of clients too that want no integrity for their messages. RFC 4178, Section
+// 5, spares mechanisms that have none; but Kerberos has a key whatever the client asks
+// for, and without the MIC nobody would notice that the list was changed.
+func TestNegotiate_MICWithoutIntegrity(t *testing.T) {
+	const unprotected = krbtest.DefaultFlags &^ (flags.GSS_C_INTEG_FLAG | flags.GSS_C_CONF_FLAG | flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG)
+	for style, change := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": oneWay, "DCE style": dce} {
+		for name, row := range map[string]struct {
+			mic  func(n *krbtest.Negotiation) func([]byte) ([]byte, error)
+			want status.Reason
+		}{
+			"a right one": {nil, status.ReasonNone},
+			"a wrong one": {func(n *krbtest.Negotiation) func([]byte) ([]byte, error) {
+				return func(list []byte) ([]byte, error) { return n.Kerberos.GetMIC(append(list[:len(list):len(list)], 0)) }
+			}, status.ReasonMechListMIC},
+			"none": {func(*krbtest.Negotiation) func([]byte) ([]byte, error) {
+				return func([]byte) ([]byte, error) { return nil, nil }
+			}, status.ReasonMechListMICMissing},
+		} {
+			if style != "mutual" && name == "none" {
+				continue // that client would wait for us: see TestPARSE_14_OneWayWithoutMIC
+			}
+			s := newSite(t)
+			n := s.client(ntlmFirst, asking(unprotected), change)
+			if row.mic != nil {
+				n.MIC = row.mic(n)
+			}
+			c := s.acceptor.NewContext(sspi.ContextConfig{})
+			legs, _ := negotiate(n, c)
+			if got := status.ReasonOf(c.Err()); got != row.want || (c.Peer() != nil) != (row.want == status.ReasonNone) {
+				t.Errorf("%s, %s: %v, peer %v; want %v", style, name, c.Err(), c.Peer(), row.want)
+			}
+			if c.Peer() == nil {
+				continue
+			}
+			if c.Peer().Flags&flags.ASC_RET_INTEGRITY != 0 {
+				t.Errorf("%s: flags %v", style, c.Peer().Flags)
+			}
+			ours := false
+			for _, leg := range legs {
+				if r, err := krbtest.ParseNegTokenResp(leg); err == nil && r.MIC != nil {
+					ours = true
+				}
+			}
+			if !ours {
+				t.Errorf("%s: no MIC of ours", style)
+			}
+		}
+	}
 }
