@@ -10,9 +10,11 @@ import (
 
 // modelled is what a context should be.
 type modelled struct {
-	state  string // "zero", "retry", "third leg", "established", "failed", "closed", "deleted"
+	state  string // "zero", "retry", "third leg", "negotiating", "established", "failed", "closed", "deleted"
 	client *krbtest.Initiator
 	due    []byte
+
+	bargain // of package Negotiate
 }
 
 // machine has four handles, and for each what it should name.
@@ -20,30 +22,39 @@ type machine struct {
 	*site
 	handles [4]sspi.CtxtHandle
 	models  [4]*modelled
+
+	closing *sspi.Context // is closed when the next authenticator is claimed
+	closed  bool          // and was
 }
 
-// FuzzCTX_1_Operations does calls in any order on four handles and copies of
-// them, and holds every result to a model.
+// FuzzCTX_1_Operations does calls in any order, of both faces, on four handles and
+// copies of them, and holds every result to a model.
 func FuzzCTX_1_Operations(f *testing.F) {
 	f.Add([]byte{0, 0, 5, 0, 6, 0, 7, 0, 8, 0, 2, 0, 2, 0})
 	f.Add([]byte{0, 4, 1, 0, 0, 8, 1, 4, 3, 4, 2, 0, 2, 1})
+	for variant := range byte(64) { // every way to negotiate, each to its end
+		f.Add([]byte{11, 4 * variant, 12, 0, 12, 4 * (variant % 4), 12, 0, 12, 4, 12, 0, 12, 0, 12, 0, 12, 4, 12, 8, 12, 4, 12, 0, 12, 0, 8, 0, 7, 0})
+		f.Add([]byte{11, 4 * variant, 12, 0, 6, 0, 13, 0, 12, 0, 13, 0, 13, 4, 13, 0, 13, 0, 10, 0, 5, 0})
+		f.Add([]byte{11, 4 * variant, 12, 0, 14, 4 * variant, 12, 4, 10, 0, 4, 0})
+	}
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) > 64 {
 			return // each exchange costs a millisecond
 		}
-		m := &machine{site: newSite(t)}
+		m := new(machine)
+		m.site = newSite(t, m.watch)
 		for i := range m.models {
 			m.models[i] = &modelled{state: "zero"}
 		}
 		for ; len(program) >= 2; program = program[2:] {
-			m.step(t, program[0]%11, int(program[1]%4), int(program[1]/4))
+			m.step(t, program[0]%15, int(program[1]%4), int(program[1]/4))
 		}
 	})
 }
 
 func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 	h, x := &m.handles[slot], m.models[slot]
-	usable := x.state == "retry" || x.state == "third leg" || x.state == "established"
+	usable := x.state == "retry" || x.state == "third leg" || x.state == "negotiating" || x.state == "established"
 	whenUsable, whenEstablished := status.SEC_E_INVALID_HANDLE, status.SEC_E_INVALID_HANDLE
 	if usable {
 		whenUsable = status.SEC_E_OK
@@ -83,6 +94,11 @@ func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 		wantCode(t, "query names", sspi.QueryContextAttributes(h, sspi.SECPKG_ATTR_NAMES, new(sspi.SecPkgContext_Names)), whenEstablished)
 	case 6:
 		wantCode(t, "query package", sspi.QueryContextAttributes(h, sspi.SECPKG_ATTR_PACKAGE_INFO, new(sspi.SecPkgContext_PackageInfo)), whenUsable)
+		var last sspi.SecPkgContext_LastClientTokenStatus
+		wantCode(t, "query the last token", sspi.QueryContextAttributes(h, sspi.SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS, &last), whenUsable)
+		if is := last.LastClientTokenStatus == sspi.SecPkgAttrLastClientTokenYes; usable && is != (x.state == "established") {
+			t.Errorf("the last token of a %s handle: %d", x.state, last.LastClientTokenStatus)
+		}
 	case 7:
 		wantCode(t, "sign", sspi.MakeSignature(h, 0, message("text", make([]byte, 100)), 0), whenEstablished)
 	case 8:
@@ -101,6 +117,16 @@ func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 		if failed := h.Err() != nil; failed != (x.state == "failed") && x.state != "deleted" {
 			t.Errorf("Err of a %s handle: %v", x.state, h.Err())
 		}
+	case 11:
+		m.offer(t, slot, variant)
+	case 12:
+		m.goOn(t, slot, variant)
+	case 13: // while the client is proven, the server gives up
+		m.closing = h.Context()
+		m.goOn(t, slot, variant)
+		m.closing = nil
+	case 14:
+		m.disturb(t, slot, variant)
 	}
 }
 
@@ -143,6 +169,10 @@ func (m *machine) begin(t *testing.T, slot, variant int) {
 // later makes a further call with the due token, a fresh one or junk.
 func (m *machine) later(t *testing.T, slot, variant int) {
 	h, x := &m.handles[slot], m.models[slot]
+	if x.state == "negotiating" {
+		m.disturb(t, slot, variant)
+		return
+	}
 	token, client, due := []byte("junk"), x.client, false
 	switch variant % 3 {
 	case 0:
