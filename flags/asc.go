@@ -63,7 +63,7 @@ const (
 	ASC_RET_NULL_SESSION          ASC_RET = 0x00100000 // NTLM's; never returned, an anonymous ticket is named in the peer's facts
 	ASC_RET_ALLOW_NON_USER_LOGONS ASC_RET = 0x00200000 // never returned
 	ASC_RET_ALLOW_CONTEXT_REPLAY  ASC_RET = 0x00400000 // never returned
-	ASC_RET_FRAGMENT_ONLY         ASC_RET = 0x00800000 // never returned: tokens are never sent in fragments; never returned
+	ASC_RET_FRAGMENT_ONLY         ASC_RET = 0x00800000 // never returned: tokens are never sent in fragments
 	ASC_RET_NO_TOKEN              ASC_RET = 0x01000000 // never returned
 	ASC_RET_NO_ADDITIONAL_TOKEN   ASC_RET = 0x02000000 // never returned
 )
