@@ -48,8 +48,8 @@ const (
 // fit, SEC_E_BUFFER_TOO_SMALL comes with Needed, nothing has happened, and the
 // same token may be given again, with the same or more bindings and demands; without
 // a TOKEN buffer that is SEC_E_INVALID_TOKEN. It is never cut to fit, with
-// ASC_REQ_FRAGMENT_TO_FIT neither: replies are a few hundred bytes. A reply to a
-// refusal that does not fit is dropped.
+// ASC_REQ_FRAGMENT_TO_FIT neither. A reply to a refusal that does not fit is
+// dropped.
 //
 // A client's token of Negotiate may come in pieces, one a call (MS-SPNG, Section
 // 3.1.5.9). Until it is whole it is SEC_I_CONTINUE_NEEDED with nothing to send.
