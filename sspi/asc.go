@@ -101,7 +101,7 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 	if code.IsError() {
 		return code
 	}
-	attr := out.allocated(reply)
+	attr := out.allocated() | result.allocated()
 	if code == status.SEC_E_OK {
 		attr |= call.context.peer.Flags | call.echo
 		call.context.attributes.Store(uint32(attr))
@@ -218,19 +218,30 @@ func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 		c.cfg.UserToUser = true
 	}
 	c.addBindings(bindings)
-	switch {
-	case req&flags.ASC_REQ_PROXY_BINDINGS != 0 && req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0:
-		c.cfg.BindingPolicy = authenticator.BindingProxiedAllowMissing
-	case req&flags.ASC_REQ_PROXY_BINDINGS != 0:
-		c.cfg.BindingPolicy = authenticator.BindingProxied
-	case req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0:
-		c.cfg.BindingPolicy = authenticator.BindingAllowMissing
-	case c.cfg.BindingPolicy == authenticator.BindingAllowMissing:
-		c.cfg.BindingPolicy = authenticator.BindingDefault
-	}
+	c.cfg.BindingPolicy = requestedPolicy(c.cfg.BindingPolicy, req)
 	if c.acceptor.cfg.EnforceContextReq {
 		c.cfg.Require |= required(req)
 	}
+}
+
+// requestedPolicy: the flags of a call let clients come without bindings, in this call
+// alone. They undo neither BindingRequired nor, unless it is both flags, BindingProxied.
+func requestedPolicy(p BindingPolicy, req flags.ASC_REQ) BindingPolicy {
+	proxied := req&flags.ASC_REQ_PROXY_BINDINGS != 0 || p == BindingProxied || p == BindingProxiedAllowMissing
+	allow := req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0
+	switch {
+	case p == BindingRequired:
+		return BindingRequired
+	case p == BindingProxied && req&flags.ASC_REQ_PROXY_BINDINGS == 0:
+		return BindingProxied
+	case proxied && allow:
+		return BindingProxiedAllowMissing
+	case proxied:
+		return BindingProxied
+	case allow:
+		return BindingAllowMissing
+	}
+	return BindingDefault
 }
 
 // addBindings adds those that are not there yet. Servers give theirs with each call,
@@ -317,8 +328,8 @@ func (o output) need(n int) {
 	}
 }
 
-func (o output) allocated(reply []byte) flags.ASC_RET {
-	if o.allocate && len(reply) > 0 {
+func (o output) allocated() flags.ASC_RET {
+	if o.buffer != nil && o.allocate && len(o.buffer.Buffer) > 0 {
 		return flags.ASC_RET_ALLOCATED_MEMORY
 	}
 	return 0

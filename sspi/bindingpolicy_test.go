@@ -1,0 +1,118 @@
+package sspi_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+const (
+	allowMissing = flags.ASC_REQ_ALLOW_MISSING_BINDINGS
+	proxyBound   = flags.ASC_REQ_PROXY_BINDINGS
+)
+
+// TestBindingPolicy_OfTheGoFace: a flag of the Windows face does not undo what the Go
+// face demanded of a context.
+func TestBindingPolicy_OfTheGoFace(t *testing.T) {
+	for _, row := range []struct {
+		policy sspi.BindingPolicy
+		req    flags.ASC_REQ
+		want   status.Code
+	}{
+		{sspi.BindingRequired, allowMissing, status.SEC_E_BAD_BINDINGS},
+		{sspi.BindingRequired, proxyBound, status.SEC_E_BAD_BINDINGS},
+		{sspi.BindingRequired, allowMissing | proxyBound, status.SEC_E_BAD_BINDINGS},
+		{sspi.BindingProxied, 0, status.SEC_E_BAD_BINDINGS},
+		{sspi.BindingProxied, allowMissing, status.SEC_E_BAD_BINDINGS},
+		{sspi.BindingProxied, allowMissing | proxyBound, status.SEC_E_OK},
+		{sspi.BindingProxiedAllowMissing, 0, status.SEC_E_BAD_BINDINGS},
+		{sspi.BindingDefault, allowMissing, status.SEC_E_OK},
+	} {
+		s := newSite(t)
+		h := s.acceptor.NewContext(sspi.ContextConfig{BindingPolicy: row.policy}).Handle()
+		l := s.second(&h, s.request().Token())
+		l.req = row.req
+		wantCode(t, row.req.String(), l.call(), row.want)
+	}
+}
+
+// TestBindingPolicy_TwoCalls: clients may come without bindings only with the call that
+// says so, and a later call does not take PROXY_BINDINGS away.
+func TestBindingPolicy_TwoCalls(t *testing.T) {
+	for _, row := range []struct {
+		first, second flags.ASC_REQ
+		given         string
+		want          status.Code
+	}{
+		{allowMissing, 0, "a", status.SEC_E_BAD_BINDINGS},
+		{allowMissing | proxyBound, 0, "a", status.SEC_E_BAD_BINDINGS},
+		{allowMissing | proxyBound, 0, "", status.SEC_E_BAD_BINDINGS},
+		{proxyBound, 0, "", status.SEC_E_BAD_BINDINGS},
+		{proxyBound, allowMissing, "", status.SEC_E_BAD_BINDINGS},
+		{0, allowMissing, "a", status.SEC_E_OK},
+		{0, allowMissing | proxyBound, "", status.SEC_E_OK},
+	} {
+		s := newSite(t)
+		l := s.first(s.request(late).Token())
+		l.req = extendedError | row.first
+		if row.given != "" {
+			l.in.Buffers = append(l.in.Buffers, channel(t, row.given))
+		}
+		wantCode(t, "first", l.call(), status.SEC_I_CONTINUE_NEEDED)
+		l = s.second(&l.handle, s.request().Token())
+		l.req = row.second
+		wantCode(t, row.first.String()+", then "+row.second.String(), l.call(), row.want)
+	}
+}
+
+// TestBindingsResult_Allocated: memory that is the result's alone is told of too.
+func TestBindingsResult_Allocated(t *testing.T) {
+	s := newSite(t)
+	l := s.first(s.request(oneWay, bound("a")).Token())
+	l.req = flags.ASC_REQ_ALLOCATE_MEMORY
+	l.in.Buffers = append(l.in.Buffers, channel(t, "a"))
+	l.out.Buffers = append(l.out.Buffers, sspi.SecBuffer{BufferType: sspi.SECBUFFER_CHANNEL_BINDINGS_RESULT})
+	wantCode(t, "accept", l.call(), status.SEC_E_OK)
+	if len(l.reply()) != 0 || l.attr&flags.ASC_RET_ALLOCATED_MEMORY == 0 {
+		t.Errorf("a reply of %d bytes, attributes %v", len(l.reply()), l.attr)
+	}
+}
+
+// TestBindingsBuffer_EveryBit flips every bit of a bindings buffer, header and data, in both
+// forms. The client is let in only where the bit says nothing: in the place of a part
+// that is empty, and in the audit flag.
+func TestBindingsBuffer_EveryBit(t *testing.T) {
+	const data = "tls-server-end-point:0123"
+	plain := channel(t, data).Buffer
+	var ex []byte
+	for _, word := range []uint32{0x58454243, 0, 48, uint32(16 + len(plain))} {
+		ex = binary.LittleEndian.AppendUint32(ex, word)
+	}
+	ex = append(ex, plain...)
+	binary.LittleEndian.PutUint32(ex[44:], 48)
+	for _, form := range []struct {
+		name   string
+		whole  []byte
+		fields int // where the eight fields begin
+	}{{"SEC_CHANNEL_BINDINGS", plain, 0}, {"SEC_CHANNEL_BINDINGS_EX", ex, 16}} {
+		for bit := range 8 * len(form.whole) {
+			s := newSite(t)
+			b := bytes.Clone(form.whole)
+			b[bit/8] ^= 1 << (bit % 8)
+			l := s.first(s.request(bound(data)).Token())
+			l.in.Buffers = append(l.in.Buffers, sspi.SecBuffer{BufferType: sspi.SECBUFFER_CHANNEL_BINDINGS, Buffer: b})
+			word := bit/32*4 - form.fields
+			idle := word == 8 || word == 20 || form.fields > 0 && bit == 32
+			switch code := l.call(); {
+			case idle && code != status.SEC_E_OK:
+				t.Errorf("%s, bit %d: %v", form.name, bit, code)
+			case !idle && code != status.SEC_E_BAD_BINDINGS && code != status.SEC_E_INVALID_PARAMETER:
+				t.Errorf("%s, bit %d: %v, want a refusal", form.name, bit, code)
+			}
+		}
+	}
+}
