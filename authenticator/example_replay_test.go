@@ -1,0 +1,89 @@
+package authenticator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/authenticator/replaytest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// keyStore is what a cache for several hosts needs of a shared store: one step that sets
+// a key if it is not there. It must not evict keys before their time, and after it has
+// lost them nobody may come in for twice the skew. In Redis the step is
+// SET key "" NX PX milliseconds, with maxmemory-policy noeviction.
+type keyStore interface {
+	SetIfAbsent(ctx context.Context, key string, ttl time.Duration) (set bool, err error)
+}
+
+// hostsCache is a ReplayCache for all hosts of a service.
+type hostsCache struct{ store keyStore }
+
+func (c *hostsCache) Store(ctx context.Context, r authenticator.Record) (fresh bool, err error) {
+	if r.TTL() <= 0 { // a store would forget it at once, or never
+		return false, errors.New("the record has ended")
+	}
+	// Stores count in their own units: round up. What goes wrong refuses the client.
+	return c.store.SetIfAbsent(ctx, "krb5rc:"+string(r.Tag[:]), r.TTL()+time.Second)
+}
+
+// Two hosts behind one name share a cache: what one has accepted, the other refuses.
+func ExampleReplayCache() {
+	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+	cfg, err := realm.Config("HTTP/www.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg.Replay = &hostsCache{newMapStore()}
+	client, err := realm.User("alice").Initiate("HTTP/www.example.com", sspitest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, _, err := client.Next(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		host, err := sspi.NewAcceptor(cfg)
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, _, err = host.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
+		fmt.Println(status.ReasonOf(err))
+	}
+	// Output:
+	// none
+	// replay
+}
+
+// TestReplayCacheExample: an implementation is held to the contract by replaytest, and
+// so is the example's.
+func TestReplayCacheExample(t *testing.T) {
+	replaytest.Run(t, func(*testing.T) authenticator.ReplayCache { return &hostsCache{newMapStore()} })
+}
+
+// mapStore stands for the shared store. It forgets nothing.
+type mapStore struct {
+	mu   sync.Mutex
+	keys map[string]bool
+}
+
+func newMapStore() *mapStore { return &mapStore{keys: make(map[string]bool)} }
+
+func (s *mapStore) SetIfAbsent(ctx context.Context, key string, _ time.Duration) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil || s.keys[key] {
+		return false, err
+	}
+	s.keys[key] = true
+	return true, nil
+}

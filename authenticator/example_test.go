@@ -1,0 +1,54 @@
+package authenticator_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+)
+
+// An AP-REQ by itself, as protocols without GSS-API send it: the ticket is opened, its
+// bearer is checked, and only Claim proves the client. Package sspi does all of this.
+func Example() {
+	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+	keys, err := realm.Service("demo/localhost")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := realm.User("alice").Initiate("demo/localhost", sspitest.Options{Raw: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	request, _, err := client.Next(nil) // from the wire
+	if err != nil {
+		log.Fatal(err)
+	}
+	cache := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, realm.Now()) // elsewhere SharedCache
+	const skew = 5 * time.Minute
+
+	tkt, err := ticket.Open(request, &ticket.Params{Keys: keys, Now: realm.Now(), Skew: skew})
+	if err != nil {
+		log.Fatal(err)
+	}
+	checked, err := authenticator.Check(tkt, &authenticator.Params{Now: realm.Now(), Skew: skew})
+	if err != nil {
+		log.Fatal(err)
+	}
+	proof, err := checked.Claim(context.Background(), cache)
+	if err != nil {
+		log.Fatal(err)
+	}
+	user, err := proof.Ticket().Client.User("EXAMPLE.COM") // may it come in?
+	fmt.Println(user, err)
+
+	_, err = checked.Claim(context.Background(), cache)
+	fmt.Println(status.ReasonOf(err))
+	// Output:
+	// alice <nil>
+	// replay
+}

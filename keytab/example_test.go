@@ -1,0 +1,68 @@
+package keytab_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"sync/atomic"
+
+	"github.com/gosspi/kerberos/keytab"
+)
+
+// Keys from a secret store. A Source is asked for each client and must not wait for
+// the store, so the keys are read when they change. Those of before a change stay:
+// clients have tickets for them. Keys in a file need only OpenFile.
+func Example() {
+	var current atomic.Pointer[keytab.Table]
+	read := func(secrets ...[]byte) error { // at the start, and when the store tells of a change
+		var tables []*keytab.Table
+		for _, b := range secrets {
+			table, err := keytab.Parse(b)
+			if err != nil {
+				return err
+			}
+			tables = append(tables, table)
+		}
+		all, err := keytab.Merge(tables...)
+		if err != nil {
+			return err
+		}
+		current.Store(all)
+		return nil
+	}
+	if err := read(secret(4), secret(3)); err != nil {
+		log.Fatal(err)
+	}
+	// For sspi.Config.Keys.
+	source := keytab.SourceFunc(func(context.Context) (*keytab.Table, error) { return current.Load(), nil })
+
+	table, err := source.Table(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for entry := range table.All() {
+		fmt.Println(entry.Principal, entry.Kvno, entry.Key)
+	}
+	// Output:
+	// HTTP/www.example.com@EXAMPLE.COM 4 keytab.Key(aes256-cts-hmac-sha1-96, redacted)
+	// HTTP/www.example.com@EXAMPLE.COM 3 keytab.Key(aes256-cts-hmac-sha1-96, redacted)
+}
+
+// secret is what the store has: a keytab of one key, as ktutil writes it.
+func secret(kvno uint32) []byte {
+	key, err := keytab.NewKey(keytab.AES256_CTS_HMAC_SHA1_96, make([]byte, 32))
+	if err != nil {
+		log.Fatal(err)
+	}
+	table, err := keytab.NewTable(keytab.Entry{
+		Principal: keytab.MustParsePrincipal("HTTP/www.example.com@EXAMPLE.COM"), Kvno: kvno, Key: key,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	b, err := table.MarshalBinary()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return b
+}

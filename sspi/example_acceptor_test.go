@@ -1,0 +1,98 @@
+package sspi_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+)
+
+// A service is its keys, and which of them may accept. Mistakes in a Config show
+// here, and not when the first client comes.
+func ExampleNewAcceptor() {
+	keys, err := keytab.FromPassword(keytab.MustParsePrincipal("HTTP/www.example.com@EXAMPLE.COM"), 3, "a long secret", "")
+	if err != nil { // elsewhere: keytab.OpenFile("/etc/http.keytab")
+		log.Fatal(err)
+	}
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"HTTP/"}})
+	fmt.Println(acceptor != nil, err)
+
+	_, err = sspi.NewAcceptor(sspi.Config{})
+	fmt.Println(status.ReasonOf(err))
+	_, err = sspi.NewAcceptor(sspi.Config{Keys: keys, ExportKey: []byte("too short")})
+	fmt.Println(status.ReasonOf(err))
+	// Output:
+	// true <nil>
+	// no-credentials
+	// argument
+}
+
+// Who somebody is says the context. What somebody may do says the program, by the
+// whole principal: the same name in another realm is another person.
+func ExamplePeer() {
+	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("HTTP/www.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"alice", "alice@OTHER.EXAMPLE", "alice/admin"} {
+		client, err := realm.User(name).Initiate("HTTP/www.example.com", sspitest.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		peer, err := sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{}))
+		if err != nil {
+			log.Fatal(err)
+		}
+		if user, err := peer.Client.User("EXAMPLE.COM"); err != nil {
+			fmt.Println(peer.Client, "is no user here")
+		} else {
+			fmt.Println(peer.Client, "is our", user)
+		}
+	}
+	// Output:
+	// alice@EXAMPLE.COM is our alice
+	// alice@OTHER.EXAMPLE is no user here
+	// alice/admin@EXAMPLE.COM is no user here
+}
+
+// One record for each exchange, accepted or refused, with the Reason and no secrets.
+func ExampleConfig_logger() {
+	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
+	cfg, err := realm.Config("HTTP/www.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg.Logger = slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{} // so that this example always prints the same
+			}
+			return a
+		},
+	}))
+	acceptor, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := realm.User("alice").Initiate("HTTP/www.example.com", sspitest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, _, err := client.Next(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 { // the second time it is a replay
+		_, _, _ = acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
+	}
+	// Output:
+	// level=INFO msg="kerberos: accepted" client=alice@EXAMPLE.COM service=HTTP/www.example.com@EXAMPLE.COM flags=ASC_RET_MUTUAL_AUTH|ASC_RET_REPLAY_DETECT|ASC_RET_SEQUENCE_DETECT|ASC_RET_CONFIDENTIALITY|ASC_RET_INTEGRITY until=2031-05-17T18:30:15.000Z
+	// level=WARN msg="kerberos: refused" reason=replay status=SEC_E_LOGON_DENIED detail="" retry=false
+}
