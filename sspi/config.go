@@ -32,9 +32,10 @@ type Config struct {
 	// are sent its Ticket, and come with a service ticket sealed in its SessionKey. The
 	// realm is the one that the client asks for, "" if it does not say: bytes of a
 	// stranger's, to be quoted in errors and logs. It is asked before anything of the
-	// client is believed, so it must not cost more than a look at a ticket that is held;
-	// ReasonNoTGT is for when there is none. It must be safe for concurrent use. If nil,
-	// such clients are refused.
+	// client is believed, so it must not cost more than a look at a ticket that is held.
+	// Its error, or a TGT that is nil or lacks something, refuses the client with
+	// ReasonNoTGT. ctx is Accept's. It must be safe for concurrent use. If nil, such
+	// clients are refused.
 	UserToUser func(ctx context.Context, realm string) (*TGT, error)
 
 	// Services are the principals of the keytab that may accept, as in
@@ -90,8 +91,11 @@ type Config struct {
 	// context.Context, which is in the Windows face. If 0, 5 seconds.
 	BackendTimeout time.Duration
 
-	// ExportKey, of 32 bytes, seals exported contexts; see [Context.Export]. If nil,
-	// contexts are neither exported nor imported.
+	// ExportKey, of 32 bytes, seals exported contexts by AES-256-GCM; see
+	// [Context.Export]. All processes that hand contexts to each other have the same,
+	// and nobody else has it: it is as secret as the contexts. It is to be random, and
+	// good for 2^32 exports. NewAcceptor copies it. If nil, contexts are neither exported
+	// nor imported.
 	ExportKey ExportKey
 
 	// OnEvent is told how each exchange ended, accepted or refused, before
@@ -116,7 +120,7 @@ type ContextConfig struct {
 	Package Package
 
 	// RequireSPNEGO makes Negotiate refuse clients that send Kerberos tokens as they
-	// are.
+	// are, with ReasonUnsupportedMechanism. It changes nothing for package Kerberos.
 	RequireSPNEGO bool
 
 	// ChannelBindings are the channels this exchange may be bound to; any one
@@ -145,11 +149,14 @@ type ContextConfig struct {
 	AcceptDelegation bool
 
 	// NoErrorTokens answers no refusal. By default a client that waits gets a
-	// KRB-ERROR, and one more try when its clock is wrong.
+	// KRB-ERROR, and one more try when its clock is wrong or user-to-user
+	// authentication is demanded.
 	NoErrorTokens bool
 
-	// UserToUser demands user-to-user authentication: other clients are told so, and
-	// may try once more.
+	// UserToUser demands user-to-user authentication (RFC 4120, Section 3.7), for which
+	// Config.UserToUser has the ticket. Other clients are refused with
+	// ReasonUserToUserRequired; they are told so, and may try once more on the same
+	// context.
 	UserToUser bool
 
 	// AllowRawAPReq admits an AP-REQ without GSS framing outside DCE style, and

@@ -36,6 +36,11 @@
 // empty token is told what there is. NTLM, NegoEx and IAKERB are recognised and refused,
 // each with a Reason of its own.
 //
+// A service without a keytab, such as a program that a user runs, accepts under the
+// session key of a ticket-granting ticket that it holds, by user-to-user
+// authentication: Config.UserToUser. An established context goes on in another
+// process by [Context.Export] and [Acceptor.Import], under Config.ExportKey.
+//
 // Carriers are in the folders of this package: sspihttp for net/http, sspissh for
 // golang.org/x/crypto/ssh, sspisasl for LDAP and everything else that speaks SASL.
 // sspitls makes channel bindings.

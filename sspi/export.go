@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// ExportKey is a key of 32 bytes. It prints redacted.
+// ExportKey is a key of 32 bytes, for Config.ExportKey. It prints redacted.
 type ExportKey []byte
 
 const redactedExportKey = "sspi.ExportKey(redacted)"
@@ -29,10 +29,13 @@ func (ExportKey) LogValue() slog.Value { return slog.StringValue(redactedExportK
 // Import of an Acceptor with the same Config.ExportKey, is the context as it stands,
 // with its next sequence number, Peer and Delegated. It closes c, after the calls that
 // run: no sequence number is used twice. Config.ExportKey seals the result, which may
-// travel by any way; it is good for once, and for as long as Config.Skew.
+// travel by any way; it is good for once, and for as long as Config.Skew. It is some
+// hundred bytes, and the delegated tickets, and belongs to the caller. RFC 2743, Section
+// 2.2.8, has the same for GSS-API; the form of the bytes is this library's own.
 //
 // ReasonUnsupported: there is no Config.ExportKey. ReasonInvalidHandle: c is not
-// established. c is as before then.
+// established, or another Export or Close came first. c is as before then. After any
+// other error, as of more than 64 delegated tickets, c is closed.
 func (c *Context) Export() ([]byte, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
@@ -69,14 +72,22 @@ func errNoExport() error {
 	return &status.Error{Reason: status.ReasonUnsupported, Detail: "Config.ExportKey is nil: contexts stay where they are"}
 }
 
-// Import is the inverse of Export, once. That it is once is what Config.Replay
-// remembers: where several processes may get the same bytes, let them share one. A
-// context that was exported before the cache began is refused, as an authenticator is.
+// Import is the inverse of Export, once (RFC 2743, Section 2.2.9). That it is once is
+// what Config.Replay remembers: where several processes may get the same bytes, let them
+// share one. A context that was exported before the cache began is refused, as an
+// authenticator is. a has to have the exporter's ExportKey, and otherwise its own policy,
+// of which ETypes, Skew and EnforceExpiry count; Services does not, since the client is
+// accepted already.
+//
+// sealed is neither kept nor modified. ctx bounds the wait for the replay cache. The
+// context is the caller's, to be closed. Errors are, or wrap, *status.Error, and there is
+// no context then: ReasonUnsupported without a Config.ExportKey; ReasonMalformedToken for
+// what is not of this key and version; ReasonReplay for what was imported before;
+// ReasonContextExpired for what was exported too long ago, or by another clock;
+// ReasonETypeRefused for a key that ETypes does not permit; and those of the replay cache.
 //
 // Never give it bytes that a peer may have chosen: they would be refused, but an
-// exporter's key should not be worked on for strangers. ReasonMalformedToken: not of
-// this key and version. ReasonReplay: imported before. ReasonContextExpired: exported
-// too long ago.
+// exporter's key should not be worked on for strangers.
 func (a *Acceptor) Import(ctx context.Context, sealed []byte) (*Context, error) {
 	return a.importAs(ctx, "", sealed)
 }

@@ -17,7 +17,8 @@ const (
 // nil, is nil: there is no access token without the operating system's.
 //
 // SEC_E_UNSUPPORTED_FUNCTION: also without Config.ExportKey. SEC_E_INVALID_HANDLE: the
-// context is not established. It is as before then.
+// context is not established. SEC_E_INVALID_PARAMETER: pPackedContext is nil. The context
+// is as before then.
 func ExportSecurityContext(phContext *CtxtHandle, fFlags uint32, pPackedContext *SecBuffer, pToken **AccessToken) status.Code {
 	c, code := phContext.context()
 	switch {
@@ -39,13 +40,17 @@ func ExportSecurityContext(phContext *CtxtHandle, fFlags uint32, pPackedContext 
 	return status.SEC_E_OK
 }
 
-// ImportSecurityContext is [Acceptor.Import]. Token is the credentials whose
-// Config.ExportKey opens pPackedContext. pszPackage is the package that the context
-// was accepted with.
+// ImportSecurityContext is [Acceptor.Import], with Config.BackendTimeout for the replay
+// cache. Token is the credentials whose Config.ExportKey opens pPackedContext, whose bytes
+// are neither kept nor modified. pszPackage is the package that the context was accepted
+// with. phContext receives a handle that is due for DeleteSecurityContext, and the zero
+// handle on failure.
 //
 // SEC_E_INVALID_HANDLE: Token is invalid, or phContext nil. SEC_E_SECPKG_NOT_FOUND: no
-// such package. SEC_E_INVALID_TOKEN: pPackedContext is missing, not of this key, or of
-// another package. SEC_E_LOGON_DENIED: it was imported before.
+// such package. SEC_E_UNSUPPORTED_FUNCTION: there is no Config.ExportKey.
+// SEC_E_INVALID_TOKEN: pPackedContext is missing, not of this key, or of another package.
+// SEC_E_LOGON_DENIED: it was imported before, or its key is of a type that is not
+// permitted. SEC_E_CONTEXT_EXPIRED: it was exported too long ago.
 func ImportSecurityContext(pszPackage Package, pPackedContext *SecBuffer, Token *CredHandle, phContext *CtxtHandle) status.Code {
 	if phContext == nil {
 		return status.SEC_E_INVALID_HANDLE

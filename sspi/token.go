@@ -7,8 +7,9 @@ import "github.com/gosspi/kerberos/status"
 type AccessToken struct{ _ struct{} }
 
 // QuerySecurityContextToken would give the client's access token. No PAC is read, so
-// that there is none: on an established context it is SEC_E_UNSUPPORTED_FUNCTION and
-// *Token is nil, on every other handle SEC_E_INVALID_HANDLE.
+// that there is none: on an established context it is SEC_E_UNSUPPORTED_FUNCTION, or
+// SEC_E_INVALID_PARAMETER if Token is nil; on every other handle SEC_E_INVALID_HANDLE.
+// *Token is nil after every call. [Context.Peer] says who the client is, without SIDs.
 func QuerySecurityContextToken(phContext *CtxtHandle, Token **AccessToken) status.Code {
 	if Token != nil {
 		*Token = nil

@@ -14,14 +14,17 @@ import (
 )
 
 // TGT is a ticket-granting ticket of an acceptor that has no long-term key
-// (RFC 4120, Section 3.7). It prints redacted.
+// (RFC 4120, Section 3.7). It prints redacted. One that was given out must not be
+// modified: any number of exchanges may read it.
 type TGT struct {
 	// Client is whose ticket it is: the name that clients ask their KDC for, and
 	// Peer.Service. Required.
 	Client keytab.Principal
-	// Ticket is the ticket, in DER, as the KDC gave it. Clients are sent it.
+	// Ticket is the ticket, in DER, as the KDC gave it (RFC 4120, Section 5.3).
+	// Clients that ask for it are sent it, and are refused with ReasonNoTGT if it is
+	// none.
 	Ticket []byte
-	// SessionKey is the ticket's session key, which is secret.
+	// SessionKey is the ticket's session key, which is secret. Required.
 	SessionKey keytab.Key
 }
 
