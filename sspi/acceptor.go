@@ -21,7 +21,7 @@ import (
 type Acceptor struct {
 	cfg       Config        // without ExportKey
 	exportKey func() []byte // nil: none. A function, so that what prints an Acceptor shows no key
-	immediate bool          // keys and replay cache answer without waiting
+	immediate bool          // keys and replay cache answer without waiting, and nobody else is asked
 	admitted  atomic.Pointer[admission]
 }
 
@@ -56,7 +56,7 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 	if cfg.Time == nil {
 		cfg.Time = time.Now
 	}
-	a := &Acceptor{immediate: answersAtOnce(cfg.Keys, cfg.Replay)}
+	a := &Acceptor{immediate: cfg.UserToUser == nil && answersAtOnce(cfg.Keys, cfg.Replay)}
 	if cfg.ExportKey != nil {
 		key := slices.Clone(cfg.ExportKey)
 		a.exportKey = func() []byte { return key }

@@ -87,7 +87,7 @@ type Config struct {
 	// MaxToken is the longest token, in bytes. If 0, 65536.
 	MaxToken int
 
-	// BackendTimeout bounds Keys and Replay where the caller has no
+	// BackendTimeout bounds Keys, Replay and UserToUser where the caller has no
 	// context.Context, which is in the Windows face. If 0, 5 seconds.
 	BackendTimeout time.Duration
 

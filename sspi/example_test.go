@@ -180,15 +180,3 @@ func ExampleConfig_onEvent() {
 	fmt.Println(errors.As(err, &refusal), refusal.Code(), count)
 	// Output: true SEC_E_NO_CREDENTIALS map[no-key:1]
 }
-
-// A service without a keytab, which has a ticket of its own, is logged in to by
-// user-to-user authentication.
-func ExampleConfig_userToUser() {
-	acceptor, err := sspi.NewAcceptor(sspi.Config{
-		UserToUser: func(_ context.Context, realm string) (*sspi.TGT, error) {
-			return nil, errors.New("no ticket for " + realm + " yet") // from a credential cache
-		},
-	})
-	fmt.Println(acceptor != nil, err)
-	// Output: true <nil>
-}

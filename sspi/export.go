@@ -138,6 +138,8 @@ func (a *Acceptor) claim(ctx context.Context, x *exported, id [handover.IDLen]by
 	switch {
 	case err != nil && asStatus(err).Reason != status.ReasonInternal:
 		return err
+	case err != nil && ctx.Err() != nil:
+		return &status.Error{Reason: status.ReasonCanceled, Detail: "while the replay cache was asked", Err: err}
 	case err != nil:
 		return &status.Error{Reason: status.ReasonReplayCacheFailed, Err: err}
 	case !fresh:

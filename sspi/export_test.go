@@ -252,6 +252,22 @@ func TestCTX_12_ImportRefused(t *testing.T) {
 	}
 }
 
+// TestCTX_12_ImportCanceled: an end of the caller's context is no failure of the cache.
+func TestCTX_12_ImportCanceled(t *testing.T) {
+	s := newSite(t, exporting)
+	c, _ := s.established(t, sspi.ContextConfig{})
+	sealed, err := c.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w := s.worker(t, func(cfg *sspi.Config) { cfg.Replay = mute{} })
+	if _, err := w.Import(ctx, sealed); status.ReasonOf(err) != status.ReasonCanceled {
+		t.Error(err)
+	}
+}
+
 // mute gives no answer.
 type mute struct{}
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/keytab"
@@ -314,5 +315,28 @@ func TestKEY_10_TGT(t *testing.T) {
 		if text := fmt.Sprintf(verb, c); strings.Contains(text, string(key)) || strings.Contains(text, fmt.Sprintf("%x", key)) {
 			t.Errorf("%s of the context shows the key", verb)
 		}
+	}
+}
+
+// TestDOS_4_UserToUserTimeout: the Windows face gives the function a deadline too,
+// also where keys and replay cache need none.
+func TestDOS_4_UserToUserTimeout(t *testing.T) {
+	bounded := false
+	a, err := sspi.NewAcceptor(sspi.Config{
+		Keys: newSite(t).keys, Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
+		UserToUser: func(ctx context.Context, _ string) (*sspi.TGT, error) {
+			_, bounded = ctx.Deadline()
+			return nil, errors.New("none")
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred := a.CredHandle(sspi.Kerberos)
+	var h sspi.CtxtHandle
+	code := sspi.AcceptSecurityContext(&cred, nil, tokenIn(krbtest.TGTRequest("", "")), 0, 0, &h, room(4096), nil, nil)
+	wantCode(t, "no ticket", code, status.SEC_E_NO_CREDENTIALS)
+	if !bounded {
+		t.Error("the function has no deadline")
 	}
 }

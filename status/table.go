@@ -67,7 +67,7 @@ var table = [reasonCount]row{
 	ReasonMessageAltered:          {SEC_E_MESSAGE_ALTERED, 0, "message-altered", "a message was changed on its way, or belongs to another context"},
 	ReasonMessageOutOfSequence:    {SEC_E_OUT_OF_SEQUENCE, 0, "message-out-of-sequence", "a message came twice, late, or with others missing before it"},
 	ReasonMessageIncomplete:       {SEC_E_INCOMPLETE_MESSAGE, 0, "message-incomplete", "a message was cut; read more and try again"},
-	ReasonContextExpired:          {SEC_E_CONTEXT_EXPIRED, 0, "context-expired", "the ticket behind the context has ended, and EnforceExpiry is set"},
+	ReasonContextExpired:          {SEC_E_CONTEXT_EXPIRED, 0, "context-expired", "the ticket behind the context has ended, and EnforceExpiry is set; or the context was exported too long ago"},
 	ReasonProtectionNotNegotiated: {SEC_E_QOP_NOT_SUPPORTED, 0, "protection-not-negotiated", "the client did not ask for the protection that this call needs"},
 
 	ReasonContextState:  {SEC_E_OUT_OF_SEQUENCE, 0, "context-state", "the call does not fit the state of the context: too early, again, or beside another"},
