@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -14,6 +16,7 @@ const (
 	maxConnections = 64               // at once; more wait in the listener's queue
 	idle           = 30 * time.Second // for a whole frame, however slowly its bytes drip in
 	grace          = 5 * time.Second  // for what runs when the server is told to end
+	toMakeRoom     = 100 * time.Millisecond
 )
 
 // server accepts connections and serves each in a goroutine of its own.
@@ -24,7 +27,8 @@ type server struct {
 	wg   sync.WaitGroup
 }
 
-// serve returns when ctx has ended and every connection has. It closes l.
+// serve returns when ctx has ended and every connection has. It closes l. That there
+// are no more files to be opened does not end it: a stranger can bring that about.
 func (s *server) serve(ctx context.Context, l net.Listener) error {
 	defer s.wg.Wait()
 	defer l.Close()
@@ -39,6 +43,13 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 				conn.Close()
 			}
 			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			s.log.Warn("cannot accept", "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(toMakeRoom):
+			}
+			continue
 		case err != nil:
 			return err
 		}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -17,6 +20,7 @@ const (
 	idleTime      = 10 * time.Minute // for the next message of a session
 	replyTime     = 60 * time.Second // for the client to take an answer
 	grace         = 5 * time.Second  // for what runs when the server is told to end
+	toMakeRoom    = 10 * time.Millisecond
 )
 
 // server accepts connections and serves each in a goroutine of its own.
@@ -38,7 +42,8 @@ func newServer(acceptor *sspi.Acceptor, encrypt encryption, log *slog.Logger) *s
 	}
 }
 
-// serve returns when ctx has ended and every connection has. It closes l.
+// serve returns when ctx has ended and every connection has. It closes l. That there
+// are no more files to be opened does not end it: a stranger can bring that about.
 func (s *server) serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.wg.Wait()
@@ -54,6 +59,14 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 				conn.Close()
 			}
 			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			s.log.Warn("cannot accept", "err", err)
+			s.lobby.makeRoom()
+			select {
+			case <-ctx.Done():
+			case <-time.After(toMakeRoom):
+			}
+			continue
 		case err != nil:
 			return err
 		}
@@ -95,21 +108,32 @@ func (l *lobby) enter(c *timed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.guests) >= l.places {
-		l.guests[0].Close()
-		l.guests = l.guests[1:]
+		l.dismiss()
 	}
 	l.guests = append(l.guests, c)
+}
+
+// makeRoom is for a process that can open no more files.
+func (l *lobby) makeRoom() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.guests) > 0 {
+		l.dismiss()
+	}
+}
+
+// dismiss sends away who has been here longest. The caller holds mu.
+func (l *lobby) dismiss() {
+	l.guests[0].Close() // which ends its handler
+	l.guests = slices.Delete(l.guests, 0, 1)
 }
 
 // leave may be called again.
 func (l *lobby) leave(c *timed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, guest := range l.guests {
-		if guest == c {
-			l.guests = append(l.guests[:i], l.guests[i+1:]...)
-			return
-		}
+	if i := slices.Index(l.guests, c); i >= 0 {
+		l.guests = slices.Delete(l.guests, i, i+1)
 	}
 }
 

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,6 +230,45 @@ func TestServer_LobbyIsForLogins(t *testing.T) {
 	first.closed()
 	if row, _ := alice.query("select current_user"); len(row) != 1 {
 		t.Error("a session had to go")
+	}
+}
+
+// full is a listener in a process that at first can open no more files.
+type full struct {
+	net.Listener
+	left int
+}
+
+func (f *full) Accept() (net.Conn, error) {
+	if f.left--; f.left >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return f.Listener.Accept()
+}
+
+// TestServer_NoMoreFiles: strangers who open connections do not end the server, and who
+// is in the lobby makes room.
+func TestServer_NoMoreFiles(t *testing.T) {
+	w := serve(t, allowEncryption)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(w.server.acceptor, allowEncryption, w.server.log)
+	ours, its := net.Pipe()
+	s.lobby.enter(&timed{Conn: ours})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.serve(ctx, &full{Listener: l, left: 3}) }()
+	_ = its.SetReadDeadline(time.Now().Add(patience))
+	if _, err := its.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("who was there first: %v", err)
+	}
+	w.addr = l.Addr().String()
+	w.login("alice")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -18,9 +18,23 @@ func (l *lobby) enter(c *timed) {
 	defer l.mu.Unlock()
 	l.guests = append(l.guests, c)
 	if len(l.guests) > maxLogins {
-		l.guests[0].Close() // which ends its handler
-		l.guests = slices.Delete(l.guests, 0, 1)
+		l.dismiss()
 	}
+}
+
+// makeRoom is for a process that can open no more files.
+func (l *lobby) makeRoom() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.guests) > 0 {
+		l.dismiss()
+	}
+}
+
+// dismiss sends away who has been here longest. The caller holds mu.
+func (l *lobby) dismiss() {
+	l.guests[0].Close() // which ends its handler
+	l.guests = slices.Delete(l.guests, 0, 1)
 }
 
 // leave may be called again.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -21,6 +22,7 @@ const (
 	loginTime   = 30 * time.Second // from the connection to the login
 	sessionTime = time.Minute      // after it
 	grace       = 5 * time.Second  // for what runs when the server is told to end
+	toMakeRoom  = 10 * time.Millisecond
 )
 
 // server accepts connections and serves each in a goroutine of its own.
@@ -33,7 +35,8 @@ type server struct {
 	wg       sync.WaitGroup
 }
 
-// serve returns when ctx has ended and every connection has. It closes l.
+// serve returns when ctx has ended and every connection has. It closes l. That there
+// are no more files to be opened does not end it: a stranger can bring that about.
 func (s *server) serve(ctx context.Context, l net.Listener) error {
 	defer s.wg.Wait()
 	defer l.Close()
@@ -47,6 +50,14 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 				conn.Close()
 			}
 			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			s.log.Warn("cannot accept", "err", err)
+			s.lobby.makeRoom()
+			select {
+			case <-ctx.Done():
+			case <-time.After(toMakeRoom):
+			}
+			continue
 		case err != nil:
 			return err
 		}

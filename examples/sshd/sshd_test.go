@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -44,6 +46,15 @@ func (l *lines) Write(b []byte) (int, error) {
 // and returns its log.
 func start(t *testing.T, realm *sspitest.Realm) (addr string, end func() string) {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String(), startOn(t, realm, l)
+}
+
+func startOn(t *testing.T, realm *sspitest.Realm, l net.Listener) (end func() string) {
+	t.Helper()
 	table, err := realm.Service("host/localhost", "HTTP/localhost")
 	if err != nil {
 		t.Fatal(err)
@@ -67,15 +78,11 @@ func start(t *testing.T, realm *sspitest.Realm) (addr string, end func() string)
 	}
 	base := new(ssh.ServerConfig)
 	base.AddHostKey(key)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var log lines
 	srv := &server{kerberos: kerberos, base: base, log: slog.New(slog.NewTextHandler(&log, nil))}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.serve(ctx, l) }()
-	return l.Addr().String(), func() string {
+	return func() string {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -174,6 +181,55 @@ func TestLobby(t *testing.T) {
 	alice.Close()
 	if log := end(); !strings.Contains(log, "client=alice@EXAMPLE.COM") {
 		t.Error(log)
+	}
+}
+
+// full is a listener in a process that at first can open no more files.
+type full struct {
+	net.Listener
+	left int
+}
+
+func (f *full) Accept() (net.Conn, error) {
+	if f.left--; f.left >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return f.Listener.Accept()
+}
+
+// TestServe_NoMoreFiles: strangers who open connections do not end the server, and who
+// is in the lobby makes room.
+func TestServe_NoMoreFiles(t *testing.T) {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := startOn(t, realm, &full{Listener: l, left: 3})
+	alice, err := dial(t, l.Addr().String(), realm, "alice", "host/localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.Close()
+	if log := end(); strings.Count(log, "cannot accept") != 3 || !strings.Contains(log, "client=alice@EXAMPLE.COM") {
+		t.Error(log)
+	}
+}
+
+func TestLobby_MakeRoom(t *testing.T) {
+	var l lobby
+	l.makeRoom() // nobody is there
+	first, its := net.Pipe()
+	second, _ := net.Pipe()
+	defer second.Close()
+	l.enter(&timed{Conn: first})
+	l.enter(&timed{Conn: second})
+	l.makeRoom()
+	if _, err := its.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("who was there first: %v", err)
+	}
+	if len(l.guests) != 1 || l.guests[0].Conn != second {
+		t.Errorf("%d guests", len(l.guests))
 	}
 }
 
