@@ -29,8 +29,9 @@ type Realm struct {
 	ETypes []keytab.EType   // of a service's keys, the KDC's favourite first
 	Kvno   uint32           // of a service's first keys
 
-	mu       sync.Mutex
-	services map[keytab.Principal][]ServiceKey
+	mu         sync.Mutex
+	services   map[keytab.Principal][]ServiceKey
+	generation uint64 // of services
 }
 
 // ServiceKey is a service's long-term key.
@@ -123,6 +124,14 @@ func (r *Realm) Table() *keytab.Table {
 	return r.Service(names...)
 }
 
+// Generation grows with the keys, under the lock under which they change: who has
+// a ticket for a key finds the key's generation here, or a later one.
+func (r *Realm) Generation() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.generation
+}
+
 // Rotate gives services new keys, with the next kvno. The old ones stay.
 func (r *Realm) Rotate(names ...string) {
 	for _, name := range names {
@@ -180,6 +189,7 @@ func (r *Realm) add(p keytab.Principal, kvno uint32) []ServiceKey {
 	}
 	if old := r.services[p]; newest(old) < kvno || len(old) == 0 {
 		r.services[p] = append(fresh, old...)
+		r.generation++
 	}
 	return slices.Clone(r.services[p])
 }

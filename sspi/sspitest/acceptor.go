@@ -53,7 +53,8 @@ type keys struct {
 func (k *keys) Table(context.Context) (*keytab.Table, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.realm.generation.Load()
+	// Read before the keys: they may be newer than what is noted here, never older.
+	now := (*k.realm.kdc).Generation()
 	if k.table != nil && k.generation == now {
 		return k.table, nil
 	}
