@@ -80,20 +80,27 @@ func (l *lines) await(t *testing.T, words ...string) {
 	}
 }
 
-// serve starts a server, which change may change first.
-func serve(t *testing.T, encrypt encryption, change ...func(*server)) *world {
+// newWorld makes a server that does not run yet.
+func newWorld(t *testing.T, encrypt encryption) *world {
 	t.Helper()
 	w := &world{t: t, realm: sspitest.NewRealm("EXAMPLE.COM"), log: &lines{new: make(chan struct{})}}
 	acceptor, err := w.realm.Acceptor(service)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.server = newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(w.log, nil)))
+	return w
+}
+
+// serve starts a server, which change may change first.
+func serve(t *testing.T, encrypt encryption, change ...func(*server)) *world {
+	t.Helper()
+	w := newWorld(t, encrypt)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.addr = l.Addr().String()
-	w.server = newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(w.log, nil)))
 	for _, f := range change {
 		f(w.server)
 	}
@@ -132,6 +139,10 @@ func (w *world) dial() *peer {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		w.t.Fatal(err)
 	}
+	return w.over(conn)
+}
+
+func (w *world) over(conn net.Conn) *peer {
 	return &peer{w.t, conn, pgproto3.NewFrontend(conn, conn)}
 }
 
@@ -285,10 +296,15 @@ func (p *peer) query(sql string) (row []string, code string) {
 func (w *world) login(user string) *peer {
 	w.t.Helper()
 	p := w.dial()
+	p.login(w, user)
+	return p
+}
+
+func (p *peer) login(w *world, user string) {
+	p.t.Helper()
 	p.startup(user)
 	p.gss(w.initiate(user, sspitest.Options{}))
 	p.in()
-	return p
 }
 
 // ask sends a request that is answered with one byte.

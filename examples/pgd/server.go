@@ -25,19 +25,18 @@ const (
 
 // server accepts connections and serves each in a goroutine of its own.
 type server struct {
-	acceptor  *sspi.Acceptor
-	encrypt   encryption
-	log       *slog.Logger
-	loginTime time.Duration
-	grace     time.Duration
-	lobby     lobby
-	sessions  chan struct{} // a place is taken by sending
-	wg        sync.WaitGroup
+	acceptor *sspi.Acceptor
+	encrypt  encryption
+	log      *slog.Logger
+	grace    time.Duration
+	lobby    lobby
+	sessions chan struct{} // a place is taken by sending
+	wg       sync.WaitGroup
 }
 
 func newServer(acceptor *sspi.Acceptor, encrypt encryption, log *slog.Logger) *server {
 	return &server{
-		acceptor: acceptor, encrypt: encrypt, log: log, loginTime: loginTime, grace: grace,
+		acceptor: acceptor, encrypt: encrypt, log: log, grace: grace,
 		lobby: lobby{places: maxHandshakes}, sessions: make(chan struct{}, maxSessions),
 	}
 }
@@ -82,7 +81,7 @@ func (s *server) handle(ctx context.Context, conn *timed) {
 	defer s.lobby.leave(conn)
 	stop := context.AfterFunc(ctx, conn.end)
 	defer stop()
-	conn.within(s.loginTime)
+	conn.within(loginTime)
 	c := &client{server: s, base: conn, conn: conn}
 	defer func() { c.context.Close() }() // nil is closed
 	if err := c.login(ctx); err != nil {

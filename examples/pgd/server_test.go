@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -71,30 +72,46 @@ func TestServer_Gone(t *testing.T) {
 	}
 }
 
-// TestServer_LoginTime: who does not log in is hung up on.
+// TestServer_LoginTime: who does not log in is hung up on. With a clock of its own.
 func TestServer_LoginTime(t *testing.T) {
-	w := serve(t, allowEncryption, func(s *server) { s.loginTime = 50 * time.Millisecond })
-	silent, asked := w.dial(), w.dial()
-	asked.startup("alice")
-	expect[*pgproto3.AuthenticationGSS](asked)
-	silent.closed()
-	asked.closed()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, allowEncryption)
+		begin := time.Now()
+		silent, asked := w.pipe(), w.pipe()
+		asked.startup("alice")
+		expect[*pgproto3.AuthenticationGSS](asked)
+		silent.closed()
+		asked.closed()
+		if took := time.Since(begin); took != loginTime {
+			t.Errorf("it took %v, want %v", took, loginTime)
+		}
+	})
 }
 
-// TestServer_LoginTimeEnds: a session outlives the time for the login.
+// TestServer_LoginTimeEnds: a session outlives the time for the login, but not that
+// for its next message.
 func TestServer_LoginTimeEnds(t *testing.T) {
-	const short = 500 * time.Millisecond
-	w := serve(t, allowEncryption, func(s *server) { s.loginTime = short })
-	begin := time.Now()
-	p := w.login("alice")
-	silent := w.dial() // the server hangs up on it after the time for the login
-	silent.closed()
-	if time.Since(begin) < short {
-		t.Fatal("it did not take the time")
-	}
-	if row, _ := p.query("select current_user"); len(row) != 1 {
-		t.Error("the session ended with the time for the login")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, allowEncryption)
+		p := w.pipe()
+		p.login(w, "alice")
+		time.Sleep(idleTime - time.Second)
+		if row, _ := p.query("select current_user"); len(row) != 1 {
+			t.Error("the session ended with the time for the login")
+		}
+		begin := time.Now()
+		p.refused("57P05", "idle-session")
+		if took := time.Since(begin); took != idleTime {
+			t.Errorf("the session ended after %v, want %v", took, idleTime)
+		}
+	})
+}
+
+// pipe is a client whose connection the server handles.
+func (w *world) pipe() *peer {
+	ours, theirs := net.Pipe()
+	go w.server.handle(w.t.Context(), &timed{Conn: theirs, grace: grace})
+	return w.over(ours)
 }
 
 func TestServer_TooManySessions(t *testing.T) {
