@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // full is a listener in a process that at first can open no more files.
@@ -51,5 +53,33 @@ func TestServer_NoMoreFiles(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestServer_SilentClient: who says nothing is hung up on, and sooner if the server
+// ends. With a clock of its own.
+func TestServer_SilentClient(t *testing.T) {
+	const begun = 10 * time.Second // when the server is told to end
+	for name, c := range map[string]struct {
+		ends bool
+		want time.Duration
+	}{
+		"the server goes on": {false, idle},
+		"the server ends":    {true, begun + grace},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			begin := time.Now()
+			if c.ends {
+				time.AfterFunc(begun, cancel)
+			}
+			ours, theirs := net.Pipe()
+			defer ours.Close()
+			(&server{log: slog.New(slog.DiscardHandler)}).handle(ctx, theirs)
+			if took := time.Since(begin); took != c.want {
+				t.Errorf("%s: it took %v, want %v", name, took, c.want)
+			}
+		})
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // patience bounds every wait for another program. It is for loaded machines:
 // nothing here takes a second on an idle one.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // transcript is what a process has written so far, both streams in order of
 // arrival.
