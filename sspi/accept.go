@@ -183,13 +183,20 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 	if in.mic != nil && checked.Flags()&(flags.GSS_C_MUTUAL_FLAG|flags.GSS_C_DCE_STYLE) != 0 {
 		return errEarlyMIC()
 	}
-	if missing := c.cfg.Require &^ checked.Flags().ASC(); missing != 0 {
-		return &status.Error{Reason: status.ReasonRequirementNotMet, Detail: "the client did not ask for " + missing.String()}
+	if err := c.checkDemands(checked.Flags().ASC()); err != nil {
+		return err
 	}
 	if len(c.cfg.Targets) > 0 {
 		if target, _ := checked.Target(); target == "" || !slices.Contains(c.cfg.Targets, target) {
 			return &status.Error{Reason: status.ReasonTargetNotAllowed}
 		}
+	}
+	return nil
+}
+
+func (c *Context) checkDemands(granted flags.ASC_RET) error {
+	if missing := c.cfg.Require &^ granted; missing != 0 {
+		return &status.Error{Reason: status.ReasonRequirementNotMet, Detail: "the client did not ask for " + missing.String()}
 	}
 	return nil
 }

@@ -88,9 +88,9 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 	}
 	ctx, cancel := call.context.acceptor.backendContext()
 	defer cancel()
-	reply, err := call.accept(ctx, outlet)
+	reply, binding, err := call.accept(ctx, outlet)
 	out.put(reply)
-	result.tell(call.context, err)
+	result.tell(binding)
 
 	if short := asShortage(err); short != nil {
 		out.need(short.needed)
@@ -141,6 +141,9 @@ func newCall(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferD
 	if phContext != nil {
 		*phNewContext = CtxtHandle{c}
 	}
+	if c.at() == stateEstablished {
+		return none, status.SEC_E_OUT_OF_SEQUENCE
+	}
 	if req&flags.ASC_REQ_DATAGRAM != 0 {
 		return none, status.SEC_E_UNSUPPORTED_FUNCTION
 	}
@@ -186,23 +189,27 @@ func callContext(phCredential *CredHandle, phContext *CtxtHandle) (*Context, sta
 	return acceptor.NewContext(ContextConfig{Package: phCredential.c.pkg}), status.SEC_E_OK
 }
 
-// accept is Context.accept with what this call asks for. A call that does not
-// get to an AP-REQ leaves nothing of its wishes behind.
-func (k *call) accept(ctx context.Context, out outlet) ([]byte, error) {
+// accept is Context.accept with what this call asks for, and what came of the
+// channel bindings in it. A call that does not get to an AP-REQ leaves nothing of its
+// wishes behind.
+func (k *call) accept(ctx context.Context, out outlet) ([]byte, Binding, error) {
 	c := k.context
 	if !c.accepting.TryLock() {
-		return nil, errBusy()
+		return nil, BindingUnchecked, errBusy()
 	}
 	defer c.accepting.Unlock()
-	switch c.at() {
+	due := c.at()
+	switch due {
 	case stateStart:
 		c.request(k.req, k.bindings)
 	case stateThirdLeg, stateMIC:
-		if len(k.bindings) > 0 && c.peer.Binding == BindingUnchecked {
-			return nil, errLateBindings
+		if slices.ContainsFunc(k.bindings, c.lacksBindings) {
+			return nil, BindingUnchecked, errLateBindings
 		}
+		c.demand(k.req)
 	}
-	return c.step(ctx, k.token, out)
+	reply, err := c.step(ctx, k.token, out)
+	return reply, c.decidedBinding(due, err), err
 }
 
 // errLateBindings: to go on would look as if they had been checked.
@@ -219,6 +226,12 @@ func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	}
 	c.addBindings(bindings)
 	c.cfg.BindingPolicy = requestedPolicy(c.cfg.BindingPolicy, req)
+	c.demand(req)
+}
+
+// demand makes the wishes of a call demands, if they are to be. The caller holds
+// accepting.
+func (c *Context) demand(req flags.ASC_REQ) {
 	if c.acceptor.cfg.EnforceContextReq {
 		c.cfg.Require |= required(req)
 	}
@@ -248,12 +261,16 @@ func requestedPolicy(p BindingPolicy, req flags.ASC_REQ) BindingPolicy {
 // and how many calls there are is for the client to say.
 func (c *Context) addBindings(bindings []ChannelBindings) {
 	for _, b := range bindings {
-		same := func(other ChannelBindings) bool { return reflect.DeepEqual(b, other) }
-		if !slices.ContainsFunc(c.cfg.ChannelBindings, same) {
+		if c.lacksBindings(b) {
 			// Clipped: the list may be one that other contexts have too.
 			c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), b)
 		}
 	}
+}
+
+func (c *Context) lacksBindings(b ChannelBindings) bool {
+	same := func(other ChannelBindings) bool { return reflect.DeepEqual(b, other) }
+	return !slices.ContainsFunc(c.cfg.ChannelBindings, same)
 }
 
 // required are the demands among a server's wishes.

@@ -41,14 +41,17 @@ var bindingsResults = [...]SEC_CHANNEL_BINDINGS_RESULT{
 		SEC_CHANNEL_BINDINGS_RESULT_NOTVALID_MISSING,
 }
 
-// decidedBinding is what came of the channel bindings in a call; err is the call's. It
-// is BindingUnchecked as long as the exchange goes on.
-func (c *Context) decidedBinding(err error) Binding {
-	if err == nil {
+// decidedBinding is what came of the channel bindings when a call has ended with err;
+// due is the state in which it began. It is BindingUnchecked as long as the exchange
+// goes on. The caller holds accepting.
+func (c *Context) decidedBinding(due state, err error) Binding {
+	switch refused, ok := errors.AsType[*authenticator.Refused](err); {
+	case err == nil:
 		return c.peer.Binding
-	}
-	if refused, ok := errors.AsType[*authenticator.Refused](err); ok {
+	case ok:
 		return refused.Binding
+	case (due == stateThirdLeg || due == stateMIC) && c.at() == stateFailed:
+		return c.peer.Binding // the leg before decided
 	}
 	return BindingUnchecked
 }
@@ -69,13 +72,13 @@ func (o bindingsOutput) fits() bool {
 	return o.buffer == nil || o.allocate || len(o.buffer.Buffer) >= bindingsResultLen
 }
 
-// tell writes what came of a call of c.
-func (o bindingsOutput) tell(c *Context, err error) {
+// tell writes what came of a call.
+func (o bindingsOutput) tell(b Binding) {
 	if o.buffer == nil {
 		return
 	}
 	var result []byte
-	if r := bindingsResults[c.decidedBinding(err)]; r != 0 {
+	if r := bindingsResults[b]; r != 0 {
 		result = binary.LittleEndian.AppendUint32(nil, uint32(r))
 	}
 	o.put(result)

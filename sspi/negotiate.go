@@ -247,6 +247,9 @@ func (c *Context) acceptMIC(in *inbound, out outlet) ([]byte, error) {
 	if in.mic == nil {
 		return nil, &status.Error{Reason: status.ReasonMechListMICMissing}
 	}
+	if err := c.checkDemands(c.peer.Flags); err != nil { // those that came with this leg
+		return nil, err
+	}
 	r := spnego.Response{State: spnego.AcceptCompleted}
 	if !in.final {
 		if err := out.fits(r.Len()); err != nil { // before the MIC is used up

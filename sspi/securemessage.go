@@ -1,6 +1,8 @@
 package sspi
 
 import (
+	"slices"
+
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/status"
@@ -147,7 +149,9 @@ func encryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc)
 
 // DecryptMessage opens a message that the client sealed or signed. It comes in
 // one of two shapes: SECBUFFER_STREAM holds a whole token of the client's Wrap,
-// and SECBUFFER_DATA receives the message, inside the STREAM's memory; or
+// and the first SECBUFFER_DATA receives the message, inside the STREAM's memory, or
+// in other memory if the STREAM is READONLY (others are cut to nothing, and those
+// marked READONLY are passed over); or
 // SECBUFFER_TOKEN and SECBUFFER_DATA are as EncryptMessage made them on the other
 // side, and the DATA is opened in place. MessageSeqNo is ignored. pfQOP, if not
 // nil, receives 0 if the message was sealed and SECQOP_WRAP_NO_ENCRYPT if it was
@@ -173,7 +177,7 @@ func decryptMessage(phContext *CtxtHandle, pMessage *SecBufferDesc, pfQOP *uint3
 	var conf bool
 	var err error
 	if stream := pMessage.find(SECBUFFER_STREAM); stream != nil {
-		conf, err = c.openStream(stream, pMessage.find(SECBUFFER_DATA))
+		conf, err = c.openStream(stream, pMessage)
 	} else {
 		conf, err = c.openParts(pMessage)
 	}
@@ -191,15 +195,21 @@ func decryptMessage(phContext *CtxtHandle, pMessage *SecBufferDesc, pfQOP *uint3
 
 var errNoBuffers = &status.Error{Reason: status.ReasonNoTokenBuffer, Detail: "STREAM and DATA, or TOKEN and DATA, are needed"}
 
-func (c *Context) openStream(stream, data *SecBuffer) (conf bool, err error) {
-	if data == nil {
+func (c *Context) openStream(stream *SecBuffer, d *SecBufferDesc) (conf bool, err error) {
+	i := slices.IndexFunc(d.Buffers, isWritableData)
+	if i < 0 {
 		return false, errNoBuffers
 	}
-	message, conf, err := c.protector.Unwrap(stream.Buffer[:0], stream.Buffer)
+	dst := stream.Buffer[:0]
+	if stream.BufferType&readonly != 0 {
+		dst = nil
+	}
+	message, conf, err := c.protector.Unwrap(dst, stream.Buffer)
 	if err != nil {
 		return false, err
 	}
-	data.Buffer = message
+	dropData(d) // what else there is is no part of the message
+	d.Buffers[i].Buffer = message
 	return conf, nil
 }
 
@@ -221,11 +231,16 @@ func dropData(d *SecBufferDesc) {
 		return
 	}
 	for i := range d.Buffers {
-		if b := &d.Buffers[i]; b.is(SECBUFFER_DATA) && b.BufferType&(SECBUFFER_READONLY|SECBUFFER_READONLY_WITH_CHECKSUM) == 0 {
-			b.Buffer = b.Buffer[:0]
+		if isWritableData(d.Buffers[i]) {
+			d.Buffers[i].Buffer = d.Buffers[i].Buffer[:0]
 		}
 	}
 }
+
+// readonly are the marks of buffers that are never written.
+const readonly = SECBUFFER_READONLY | SECBUFFER_READONLY_WITH_CHECKSUM
+
+func isWritableData(b SecBuffer) bool { return b.is(SECBUFFER_DATA) && b.BufferType&readonly == 0 }
 
 // holds reports whether b has room for n bytes, and how much it needs if not.
 func (b *SecBuffer) holds(n int) bool {

@@ -30,6 +30,9 @@ func (c *Context) acceptThirdLeg(token []byte, in *inbound, out outlet) ([]byte,
 	if err := due.check(token); err != nil {
 		return nil, err
 	}
+	if err := c.checkDemands(c.peer.Flags); err != nil { // those that came with this leg
+		return nil, err
+	}
 	if in.enclosed {
 		if err := out.fits(in.negotiation.responseLen(-1, true, key, in.mic != nil)); err != nil {
 			return nil, err

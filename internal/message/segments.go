@@ -105,7 +105,10 @@ func (p *Protector) OpenSegments(token []byte, segs []etype.Segment) (conf bool,
 
 func (p *Protector) openSegments(s *scratch, u *etype.Usage, h header, token []byte, segs []etype.Segment) error {
 	layout := sealedLayout{filler: h.ec, checksum: u.Profile().ChecksumLen}
-	if len(token) != layout.len() || p.rotation(h, len(token)-headerLen+length(segs)) != layout.rotation() {
+	n := len(token) - headerLen + length(segs)
+	// Windows counts the filler in a rotation, MIT does so in DCE style only. No checksum
+	// covers the count, and with either it is the same bytes in the same places.
+	if len(token) != layout.len() || p.rotation(h, n) != layout.rotation() && (h.rrc+h.ec)%n != layout.rotation() {
 		return errAltered()
 	}
 	plain, tail, mac, confounder := layout.split(token)

@@ -129,12 +129,14 @@ func insteadOfRC4(c *authenticator.Checked, permitted []keytab.EType) keytab.ETy
 	return best
 }
 
-// sequenceNumber makes 30 random bits that are not all zero: old peers take bit
-// 31 for a sign.
+// sequenceNumber makes 30 random bits: old peers take bit 31 for a sign. All numbers
+// are of four bytes in DER, so that an answer is as long as the next one for the same
+// client: who made room for one has room for the other.
 func sequenceNumber(b []byte) uint32 {
+	const fourBytes, top = 1 << 23, 1 << 29
 	n := binary.BigEndian.Uint32(b) & (1<<30 - 1)
-	if n == 0 {
-		return 1
+	if n < fourBytes {
+		n |= top
 	}
 	return n
 }

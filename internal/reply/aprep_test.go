@@ -224,17 +224,27 @@ func TestKEY_5_SubkeyType(t *testing.T) {
 	}
 }
 
-// TestKEY_5_SequenceNumber: 30 bits (old peers take bit 31 for a sign), never 0.
+// TestKEY_5_SequenceNumber: 30 bits (old peers take bit 31 for a sign), never 0, and
+// always of the same length.
 func TestKEY_5_SequenceNumber(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
+	length := 0
 	for drawn, want := range map[string]uint32{
-		"\x00\x00\x00\x00": 1, "\xc0\x00\x00\x00": 1, "\x40\x00\x00\x00": 1,
-		"\xff\xff\xff\xff": 0x3fffffff, "\x00\x00\x00\x01": 1, "\x80\x00\x00\x02": 2, "\x3f\xff\xff\xff": 0x3fffffff, "\x00\x00\x00\x80": 128,
+		"\x00\x00\x00\x00": 1 << 29, "\xc0\x00\x00\x00": 1 << 29, "\x40\x00\x00\x00": 1 << 29,
+		"\xff\xff\xff\xff": 0x3fffffff, "\x3f\xff\xff\xff": 0x3fffffff, "\x80\x00\x00\x02": 1<<29 | 2,
+		"\x00\x7f\xff\xff": 1<<29 | 0x7fffff, "\x00\x80\x00\x00": 0x800000,
 	} {
 		rand := append(make([]byte, 48), drawn...)
 		a, client := answered(t, r, request(r, kinds{session: 18}), nil, bytes.NewReader(rand), krbtest.OIDKerberos)
 		if a.SequenceNumber() != want || uint32(client.Reply.SequenceNumber) != want {
 			t.Errorf("%x: %d, sent %d, want %d", drawn, a.SequenceNumber(), client.Reply.SequenceNumber, want)
+		}
+		n := a.Len(krbtest.OIDKerberos)
+		if length == 0 {
+			length = n
+		}
+		if n != length {
+			t.Errorf("%x: %d bytes, another has %d", drawn, n, length)
 		}
 	}
 }
