@@ -280,8 +280,9 @@ func TestCTX_12_Windows(t *testing.T) {
 	s := newSite(t, exporting)
 	h, client := s.establish(t)
 	copied := h
+	granted := query[sspi.SecPkgContext_Flags](t, h, sspi.SECPKG_ATTR_FLAGS).Flags
 	var packed sspi.SecBuffer
-	var token *sspi.AccessToken
+	token := new(sspi.AccessToken)
 	for name, f := range map[string]uint32{
 		"keeping the old": 0, "reset": sspi.SECPKG_CONTEXT_EXPORT_RESET_NEW, "to the kernel": sspi.SECPKG_CONTEXT_EXPORT_TO_KERNEL | sspi.SECPKG_CONTEXT_EXPORT_DELETE_OLD,
 		"reset, deleting": sspi.SECPKG_CONTEXT_EXPORT_RESET_NEW | sspi.SECPKG_CONTEXT_EXPORT_DELETE_OLD, "an unknown flag": 0x80000002,
@@ -292,6 +293,9 @@ func TestCTX_12_Windows(t *testing.T) {
 	wantCode(t, "no buffer", sspi.ExportSecurityContext(&h, old, nil, nil), status.SEC_E_INVALID_PARAMETER)
 	wantCode(t, "no handle", sspi.ExportSecurityContext(nil, old, &packed, nil), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "export", sspi.ExportSecurityContext(&h, old, &packed, &token), status.SEC_E_OK)
+	if token != nil {
+		t.Error("an access token came with it")
+	}
 	wantCode(t, "again", sspi.ExportSecurityContext(&copied, old, &packed, nil), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "delete", sspi.DeleteSecurityContext(&h), status.SEC_E_OK)
 
@@ -309,6 +313,9 @@ func TestCTX_12_Windows(t *testing.T) {
 	}
 	wantCode(t, "import", sspi.ImportSecurityContext("kerberos", &packed, &cred, &moved), status.SEC_E_OK)
 	talk(t, moved.Context(), client)
+	if got := query[sspi.SecPkgContext_Flags](t, moved, sspi.SECPKG_ATTR_FLAGS).Flags; got != granted {
+		t.Errorf("SECPKG_ATTR_FLAGS %v, before %v", got, granted)
+	}
 	var again sspi.CtxtHandle
 	wantCode(t, "twice", sspi.ImportSecurityContext(sspi.Kerberos, &packed, &cred, &again), status.SEC_E_LOGON_DENIED)
 }

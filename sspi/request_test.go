@@ -188,6 +188,12 @@ func TestRequest_Connection(t *testing.T) {
 	if l.attr != flags.ASC_RET_CONNECTION {
 		t.Errorf("granted %v", l.attr)
 	}
+	l = s.first(s.request().Token())
+	l.req = flags.ASC_REQ_CONNECTION | flags.ASC_REQ_ALLOCATE_MEMORY
+	wantCode(t, "accept", l.call(), status.SEC_E_OK)
+	if got := query[sspi.SecPkgContext_Flags](t, l.handle, sspi.SECPKG_ATTR_FLAGS).Flags; got != l.attr {
+		t.Errorf("SECPKG_ATTR_FLAGS %v, pfContextAttr %v", got, l.attr)
+	}
 	l = s.first(s.request(dce).Token())
 	l.req = flags.ASC_REQ_CONNECTION | flags.ASC_REQ_ALLOCATE_MEMORY
 	wantCode(t, "first leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
@@ -257,5 +263,16 @@ func TestRequest_DelegateInThreeLegs(t *testing.T) {
 	wantCode(t, "delete", sspi.DeleteSecurityContext(&h), status.SEC_E_OK)
 	if c.Delegated() != nil {
 		t.Error("credentials after delete")
+	}
+}
+
+// TestPeer_TargetUntrusted: a client says whether it had the name of its target from
+// where anybody may have written it.
+func TestPeer_TargetUntrusted(t *testing.T) {
+	for _, untrusted := range []bool{false, true} {
+		h, _ := newSite(t).establish(t, naming("HTTP/www"), func(q *krbtest.APReq) { q.TargetUntrusted = untrusted })
+		if p := h.Context().Peer(); p.Target != "HTTP/www" || p.TargetUntrusted != untrusted {
+			t.Errorf("%q, untrusted: %v", p.Target, p.TargetUntrusted)
+		}
 	}
 }

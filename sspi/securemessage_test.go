@@ -182,6 +182,40 @@ func TestDecrypt_Stream(t *testing.T) {
 	})
 }
 
+// TestDecrypt_StreamBuffers: the message goes to the first DATA that may be written,
+// what is READONLY is left alone, and nothing else looks like a part of the message.
+func TestDecrypt_StreamBuffers(t *testing.T) {
+	const data, str, stale = sspi.SECBUFFER_DATA, sspi.SECBUFFER_STREAM, "stale"
+	secureEach(t, func(t *testing.T, x *secured) {
+		for _, spoilt := range []bool{false, true} { // these last: their numbers are missing
+			for _, mark := range []sspi.SECBUFFER{sspi.SECBUFFER_READONLY, sspi.SECBUFFER_READONLY_WITH_CHECKSUM} {
+				token, err := x.client.Wrap([]byte("attack at dawn"), true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, code := "attack at dawn", status.SEC_E_OK
+				if spoilt {
+					token[20] ^= 1
+					want, code = "", status.SEC_E_MESSAGE_ALTERED
+				}
+				was := bytes.Clone(token)
+				d := buffers(buffer(str|mark, token), buffer(data|mark, []byte(stale)), buffer(data, []byte(stale)), buffer(data, []byte(stale)))
+				wantCode(t, "decrypt", sspi.DecryptMessage(&x.handle, d, 0, nil), code)
+				if !bytes.Equal(token, was) {
+					t.Error("a READONLY STREAM was written")
+				}
+				for i, want := range []string{stale, want, ""} {
+					if got := string(d.Buffers[1+i].Buffer); got != want {
+						t.Errorf("DATA %d: %q, want %q", i, got, want)
+					}
+				}
+			}
+			d := buffers(buffer(str, []byte("token")), buffer(data|sspi.SECBUFFER_READONLY, []byte(stale)))
+			wantCode(t, "no DATA to write", sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_INVALID_TOKEN)
+		}
+	})
+}
+
 // within reports whether a lies in the memory of b.
 func within(a, b []byte) bool {
 	for i := range b {
@@ -287,4 +321,16 @@ func TestSignature_IsNoSignedMessage(t *testing.T) {
 	x := &secured{handle: h, client: client, sum: 12}
 	token, data := x.detached(t, "text", false)
 	wantCode(t, "verify a signed message", sspi.VerifySignature(&h, message(string(data), token), 0, nil), status.SEC_E_MESSAGE_ALTERED)
+}
+
+// TestDecrypt_Padding: AES has none, so that what is in a PADDING is none of the message.
+func TestDecrypt_Padding(t *testing.T) {
+	secureEach(t, func(t *testing.T, x *secured) {
+		token, data := x.detached(t, "text", true)
+		d := buffers(buffer(sspi.SECBUFFER_TOKEN, token), buffer(sspi.SECBUFFER_DATA, data), buffer(sspi.SECBUFFER_PADDING, []byte{1}))
+		wantCode(t, "decrypt", sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_OK)
+		if string(data) != "text" {
+			t.Errorf("%q", data)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package sspi_test
 import (
 	"testing"
 
+	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
@@ -302,6 +303,15 @@ func TestCTX_6_TokenAfterCompletion(t *testing.T) {
 	}
 	if got := s.replay.stores.Load(); got != stores {
 		t.Errorf("%d authenticators claimed", got-stores)
+	}
+	for name, spoil := range map[string]func(l *leg){
+		"no pInput":            func(l *leg) { l.in = nil },
+		"ASC_REQ_DATAGRAM":     func(l *leg) { l.req = flags.ASC_REQ_DATAGRAM },
+		"no room for a result": func(l *leg) { l.out = buffers(buffer(sspi.SECBUFFER_CHANNEL_BINDINGS_RESULT, nil)) },
+	} {
+		l := s.second(&l.handle, token)
+		spoil(l)
+		wantCode(t, name, l.call(), status.SEC_E_OUT_OF_SEQUENCE)
 	}
 	var names sspi.SecPkgContext_Names
 	wantCode(t, "query", sspi.QueryContextAttributes(&l.handle, sspi.SECPKG_ATTR_NAMES, &names), status.SEC_E_OK)

@@ -1,0 +1,114 @@
+package sspi_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// half is an exchange that waits for its last leg.
+func (s *site) half(t *testing.T, first func(l *leg), changes ...func(*krbtest.APReq)) (last *leg) {
+	t.Helper()
+	client := s.request(append(changes, func(q *krbtest.APReq) { q.Flags |= flags.GSS_C_DCE_STYLE })...).Start()
+	token, _, _ := client.Next(nil)
+	l := s.first(token)
+	first(l)
+	wantCode(t, "the first leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
+	third, _, err := client.Next(l.reply())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.second(&l.handle, third)
+}
+
+// TestBIND_2_OthersGivenTooLate: bindings that were not there when the decision was
+// made are not taken for checked, whatever the decision was.
+func TestBIND_2_OthersGivenTooLate(t *testing.T) {
+	for name, row := range map[string]struct {
+		client func(*krbtest.APReq)
+		given  string
+		req    flags.ASC_REQ
+	}{
+		"matched":         {bound("a"), "a", 0},
+		"of a proxy":      {bound("a"), "", flags.ASC_REQ_PROXY_BINDINGS},
+		"missing allowed": {nothing, "", flags.ASC_REQ_PROXY_BINDINGS | flags.ASC_REQ_ALLOW_MISSING_BINDINGS},
+	} {
+		s := newSite(t)
+		last := s.half(t, func(l *leg) {
+			l.req = row.req
+			if row.given != "" {
+				l.in.Buffers = append(l.in.Buffers, channel(t, row.given))
+			}
+		}, row.client)
+		l := *last
+		l.in = buffers(append([]sspi.SecBuffer{channel(t, "b")}, last.in.Buffers...)...)
+		wantCode(t, name+", others with the third leg", l.call(), status.SEC_E_INVALID_PARAMETER)
+		wantCode(t, name+", the third leg", last.call(), status.SEC_E_OK)
+	}
+}
+
+// TestBIND_7_DemandedLater: a demand of any call counts, and one that cannot be met
+// any more ends the exchange.
+func TestBIND_7_DemandedLater(t *testing.T) {
+	lacking := asking(krbtest.DefaultFlags &^ flags.GSS_C_INTEG_FLAG)
+	for _, row := range []struct {
+		enforced bool
+		req      flags.ASC_REQ
+		want     status.Code
+	}{
+		{true, flags.ASC_REQ_INTEGRITY, status.SEC_E_SECURITY_QOS_FAILED},
+		{true, flags.ASC_REQ_CONFIDENTIALITY, status.SEC_E_OK},
+		{true, 0, status.SEC_E_OK},
+		{false, flags.ASC_REQ_INTEGRITY, status.SEC_E_OK},
+	} {
+		s := newSite(t, func(cfg *sspi.Config) { cfg.EnforceContextReq = row.enforced })
+		check := func(at string, l *leg) {
+			t.Helper()
+			l.req = row.req | extendedError
+			wantCode(t, at, l.call(), row.want)
+			if got := l.handle.Context().Peer() != nil; got != (row.want == status.SEC_E_OK) {
+				t.Errorf("%s: a peer: %v", at, got)
+			}
+		}
+		check("with the third leg", s.half(t, func(*leg) {}, lacking))
+
+		h, mic, _ := s.dueMIC(t, s.acceptor.CredHandle(sspi.Negotiate), lacking)
+		check("with the MIC", s.second(&h, (&krbtest.NegTokenResp{State: krbtest.NegCompleted, MIC: mic}).Bytes()))
+
+		retry := inState["retry"](t, s)
+		check("with the second AP-REQ", s.second(retry.handle, s.request(lacking).Token()))
+	}
+}
+
+// TestBIND_2_ResultOfLastLeg: what the leg before decided is told when the last one
+// ends the exchange, also badly.
+func TestBIND_2_ResultOfLastLeg(t *testing.T) {
+	for name, row := range map[string]struct {
+		spoil func([]byte)
+		want  status.Code
+	}{
+		"good": {func([]byte) {}, status.SEC_E_OK},
+		"bad":  {func(b []byte) { b[len(b)-1] ^= 1 }, status.SEC_E_LOGON_DENIED},
+	} {
+		s := newSite(t)
+		l := s.half(t, func(l *leg) { l.in.Buffers = append(l.in.Buffers, channel(t, "a")) }, bound("a"))
+		third := bytes.Clone(l.in.Buffers[0].Buffer)
+		row.spoil(third)
+		l = s.second(&l.handle, third)
+		l.out.Buffers = append(l.out.Buffers, sspi.SecBuffer{BufferType: sspi.SECBUFFER_CHANNEL_BINDINGS_RESULT, Buffer: make([]byte, 4)})
+		wantCode(t, name, l.call(), row.want)
+		if got := l.out.Buffers[1].Buffer; len(got) != 4 || binary.LittleEndian.Uint32(got) != uint32(sspi.SEC_CHANNEL_BINDINGS_RESULT_VALID_MATCHED) {
+			t.Errorf("%s: the result is %x", name, got)
+		}
+		l.out.Buffers[1].Buffer = make([]byte, 4)
+		l.call()
+		if got := l.out.Buffers[1].Buffer; row.want != status.SEC_E_OK && len(got) != 0 {
+			t.Errorf("a call on the failed context: %x", got)
+		}
+	}
+}
