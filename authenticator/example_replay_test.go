@@ -27,6 +27,7 @@ type keyStore interface {
 // hostsCache is a ReplayCache for all hosts of a service.
 type hostsCache struct{ store keyStore }
 
+// The hosts' clocks and the store's differ: TTL is long enough for that.
 func (c *hostsCache) Store(ctx context.Context, r authenticator.Record) (fresh bool, err error) {
 	if r.TTL() <= 0 { // a store would forget it at once, or never
 		return false, errors.New("the record has ended")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosspi/kerberos/status"
@@ -43,8 +44,9 @@ const (
 type MemoryCache struct {
 	seed   maphash.Seed
 	rule   StartRule
-	start  int64    // Unix microseconds
-	shards []*shard // a power of two; pointers, which package fmt does not follow here
+	start  int64        // Unix microseconds
+	life   atomic.Int64 // how long after its stamp a record counts, in microseconds
+	shards []*shard     // a power of two; pointers, which package fmt does not follow here
 }
 
 // shard is a part of the cache. A tag belongs to one shard, for good.
@@ -61,10 +63,7 @@ type shard struct {
 	// can be called new: that is what makes steps of the clock harmless.
 	horizon int64
 
-	// life is how long after its stamp a record counts.
-	life int64
-
-	_ [16]byte // a cache line for each shard
+	_ [24]byte // a cache line for each shard
 }
 
 // NewMemoryCache makes a cache for max records of about 50 bytes each; 0 means
@@ -117,14 +116,28 @@ func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 	if c == nil || len(c.shards) == 0 {
 		return false, &status.Error{Reason: status.ReasonReplayCacheFailed, Detail: "a MemoryCache is made by NewMemoryCache"}
 	}
-	if r.TTL() <= 0 {
+	if !r.Until.After(r.Now) {
 		return false, &status.Error{Reason: status.ReasonArgument, Detail: "a replay record must outlive the moment it is stored"}
 	}
 	stamp, now, until := r.Time.UnixMicro(), r.Now.UnixMicro(), r.Until.Add(time.Microsecond-1).UnixMicro()
 	if c.rule == RefuseWithinSkew && stamp-c.start <= until-stamp {
 		return false, beforeCache()
 	}
-	return c.shard(&r.Tag).store(&r.Tag, stamp, now, until)
+	return c.shard(&r.Tag).store(&r.Tag, stamp, now, c.lives(until-stamp))
+}
+
+// lives takes note of how long a record wants to count, and returns the longest that
+// any did. It is one for all shards: each of them may get the next record of that kind.
+func (c *MemoryCache) lives(n int64) int64 {
+	for {
+		life := c.life.Load()
+		if n <= life {
+			return life
+		}
+		if c.life.CompareAndSwap(life, n) {
+			return n
+		}
+	}
 }
 
 // Format writes no record, whatever the verb: they are MACs, there may be millions,
@@ -142,17 +155,16 @@ func (c *MemoryCache) shard(tag *[24]byte) *shard {
 	return c.shards[maphash.Bytes(c.seed, tag[:])&uint64(len(c.shards)-1)]
 }
 
-func (s *shard) store(tag *[24]byte, stamp, now, until int64) (bool, error) {
+func (s *shard) store(tag *[24]byte, stamp, now, life int64) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.life = max(s.life, until-stamp)
 	if _, known := s.seen[*tag]; known {
 		return false, nil
 	}
-	s.sweep(now, sweepFew)
+	s.sweep(now, life, sweepFew)
 	for try := 0; try < sweepTries && len(s.seen) >= s.max; try++ {
-		s.sweep(now, sweepMany)
+		s.sweep(now, life, sweepMany)
 	}
 	// After the sweep, which may have moved the horizon.
 	if stamp <= s.horizon {
@@ -168,9 +180,9 @@ func (s *shard) store(tag *[24]byte, stamp, now, until int64) (bool, error) {
 
 // sweep looks at up to n records and drops those that no longer count. A range
 // over a map begins at a random place, so that in time every record is looked at.
-func (s *shard) sweep(now int64, n int) {
+func (s *shard) sweep(now, life int64, n int) {
 	for tag, stamp := range s.seen {
-		if stamp+s.life <= now {
+		if stamp+life <= now {
 			delete(s.seen, tag)
 			s.horizon = max(s.horizon, stamp)
 		}

@@ -88,7 +88,7 @@ func TestShrinkKeepsTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.sweep(start.Add(6*time.Minute).UnixMicro(), 5000)
+	s.sweep(start.Add(6*time.Minute).UnixMicro(), c.life.Load(), 5000)
 	if len(s.seen) != len(kept) || s.peak != len(kept) {
 		t.Fatalf("%d records left, room for %d, want %d", len(s.seen), s.peak, len(kept))
 	}

@@ -307,6 +307,24 @@ func TestREPLAY_11_ClockSteps(t *testing.T) {
 	expect(t, c, later(after, now.Add(-2*skew)), status.ReasonReplay)
 }
 
+// TestSkewsMayDiffer_Shards: one record that wants to be kept for longer counts for all
+// parts of a large cache, so that clients of the acceptor with the greater skew get in.
+func TestSkewsMayDiffer_Shards(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, start)
+	until := func(r authenticator.Record, skew time.Duration) authenticator.Record {
+		r.Until = r.Time.Add(skew)
+		return r
+	}
+	expect(t, c, until(use(start, 0), 10*time.Minute), status.ReasonNone)
+	for i := range 30000 { // five minutes of the other's
+		now := start.Add(time.Duration(i) * 10 * time.Millisecond)
+		expect(t, c, until(use(now, 0), time.Minute), status.ReasonNone)
+	}
+	for range 200 {
+		expect(t, c, until(use(start.Add(5*time.Minute), -3*time.Minute), 10*time.Minute), status.ReasonNone)
+	}
+}
+
 // TestSkewsMayDiffer: acceptors with different skews that share the cache do
 // not open a gap for each other.
 func TestSkewsMayDiffer(t *testing.T) {
@@ -352,9 +370,24 @@ func TestStoreRefusesMisuse(t *testing.T) {
 }
 
 func TestRecordTTL(t *testing.T) {
-	r := authenticator.Record{Now: start, Until: start.Add(90 * time.Second)}
-	if got := r.TTL(); got != 90*time.Second {
-		t.Errorf("TTL = %v", got)
+	for name, row := range map[string]struct {
+		stamp, until time.Duration
+		want         time.Duration
+	}{
+		"as a rule":          {-20 * time.Second, 40 * time.Second, 100 * time.Second},
+		"ahead of time":      {30 * time.Second, 90 * time.Second, 150 * time.Second},
+		"stamped at its end": {90 * time.Second, 90 * time.Second, 90 * time.Second},
+		"stamped behind it":  {91 * time.Second, 90 * time.Second, 90 * time.Second},
+		"ends now":           {-60 * time.Second, 0, 0},
+		"has ended":          {-60 * time.Second, -1, -1},
+	} {
+		r := authenticator.Record{Time: start.Add(row.stamp), Now: start, Until: start.Add(row.until)}
+		if got := r.TTL(); got != row.want {
+			t.Errorf("%s: %v, want %v", name, got, row.want)
+		}
+	}
+	if got := (authenticator.Record{Now: start, Until: start.Add(1)}).TTL(); got != math.MaxInt64 {
+		t.Errorf("no stamp: %v", got)
 	}
 }
 

@@ -19,8 +19,8 @@ type Record struct {
 	// Tag always comes with one Time.
 	Time time.Time
 
-	// Now is the acceptor's clock. Caches take the time from here and have no
-	// clock of their own.
+	// Now is the acceptor's clock. Caches take the time from here; one that has a
+	// clock of its own nevertheless goes by TTL.
 	Now time.Time
 
 	// Until is the time to which the record must be kept: the last at which the
@@ -30,9 +30,17 @@ type Record struct {
 	Until time.Time
 }
 
-// TTL returns how long the record must be kept from Now, by a cache that counts
-// durations by a clock of its own: Until less Now.
-func (r Record) TTL() time.Duration { return r.Until.Sub(r.Now) }
+// TTL returns how long the record must be kept by a cache that counts durations by a
+// clock of its own, as a store that several hosts share does. It is what is left until
+// Until, and a skew more: the clock of another host may be behind ours by as much, and
+// the cache's answers may take their time. It is not positive if Until has passed.
+func (r Record) TTL() time.Duration {
+	left := r.Until.Sub(r.Now)
+	if left <= 0 {
+		return left
+	}
+	return r.Until.Add(max(0, r.Until.Sub(r.Time))).Sub(r.Now) // both stop at the greatest Duration
+}
 
 // ReplayCache remembers the authenticators that were used. It is shared by all
 // that accept under the same keys: two caches that do not know of each other,

@@ -9,7 +9,9 @@ type EType int32
 // The encryption types that this module has.
 //
 // RC4_HMAC is weak: the key of an account is the hash of its password without salt,
-// and MD5 protects the messages (RFC 8429). It is there for domains that still have
+// and MD5 protects the messages (RFC 8429), whose numbers and direction nothing
+// protects: whoever is in between can send our own messages back to us as the client's,
+// or an old one again. It is there for domains that still have
 // accounts without another key. Keytabs may hold such keys, but nothing is accepted
 // under RC4 unless a policy names it: sspi.Config has one for tickets, TicketETypes,
 // and one for everything else, ETypes.

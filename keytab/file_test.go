@@ -229,6 +229,54 @@ func TestKEY_12_OnceASecond(t *testing.T) {
 	}
 }
 
+// TestKEY_12_StrangersLooks: tokens of strangers, each of which misses a key, make no
+// reading of a file that did not change, nor of one that is broken more than one, and
+// put no regular look off. What is read again unchanged is no new Table.
+func TestKEY_12_StrangersLooks(t *testing.T) {
+	var readings int // each begins with a look at the clock
+	at := time.Now()
+	path := filepath.Join(t.TempDir(), "keytab")
+	sound := generation(t, 1)
+	write := func(b []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(sound)
+	f, err := openFile(FileConfig{Path: path}, func() time.Time { readings++; return at })
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := *f.due.Load()
+	strangers := func(what string, most int) {
+		t.Helper()
+		before := readings
+		for range 100 {
+			if _, err := f.Refresh(context.Background(), f.current()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := readings - before; n > most {
+			t.Errorf("%s: %d readings, want %d at most", what, n, most)
+		}
+		if !f.due.Load().Equal(due) {
+			t.Errorf("%s: the regular look was put off", what)
+		}
+	}
+	strangers("unchanged", 0)
+	write([]byte("broken"))
+	strangers("broken", 1)
+	write(sound)
+	same := f.current()
+	if err := f.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if f.current() != same {
+		t.Error("the same content became another Table")
+	}
+}
+
 // TestKEY_11_Refresh: a key that is missed makes one look, at once.
 func TestKEY_11_Refresh(t *testing.T) {
 	f := follow(t, generation(t, 1))

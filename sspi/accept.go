@@ -31,6 +31,8 @@ type inbound struct {
 	ours        TGT             // user-to-user: what the client's ticket is sealed under
 }
 
+func (in *inbound) isUserToUser() bool { return !in.ours.SessionKey.IsZero() }
+
 // accept is Accept for both faces; out is where the reply goes.
 func (c *Context) accept(ctx context.Context, token []byte, out outlet) ([]byte, error) {
 	if !c.accepting.TryLock() {
@@ -148,6 +150,9 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 		return nil, err
 	}
 	verified, err := checked.Claim(ctx, cfg.Replay)
+	if err == nil {
+		err = c.acceptor.answeredInTime(verified.Time())
+	}
 	if err != nil {
 		return nil, refusedLate(checked, err)
 	}
@@ -170,6 +175,15 @@ func (c *Context) findKeys(ctx context.Context, in *inbound) (ticket.Params, err
 	}, err
 }
 
+// answeredInTime refuses a replay cache's answer about what was stamped at a time and
+// is no longer recent: since it was checked, the cache may have forgotten its first use.
+func (a *Acceptor) answeredInTime(stamp time.Time) error {
+	if a.cfg.Time().After(stamp.Add(a.cfg.Skew + time.Second)) {
+		return &status.Error{Reason: status.ReasonReplayCacheFailed, Detail: "it answered when the client's time stamp was no longer recent"}
+	}
+	return nil
+}
+
 // checkProperties holds what the client asked for against what the caller
 // demands and the frame allows.
 func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) error {
@@ -183,7 +197,11 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 	if in.mic != nil && checked.Flags()&(flags.GSS_C_MUTUAL_FLAG|flags.GSS_C_DCE_STYLE) != 0 {
 		return errEarlyMIC()
 	}
-	if err := c.checkDemands(checked.Flags().ASC()); err != nil {
+	granted := checked.Flags().ASC()
+	if in.isUserToUser() {
+		granted |= flags.ASC_RET_USE_SESSION_KEY
+	}
+	if err := c.checkDemands(granted); err != nil {
 		return err
 	}
 	if len(c.cfg.Targets) > 0 {
@@ -288,6 +306,7 @@ func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *i
 	c.commitKey(v, answer)
 	if next == stateThirdLeg {
 		c.third = thirdLeg{session: v.Ticket().SessionKey, sequenceNumber: answer.SequenceNumber()}
+		copy(c.third.own[:], token[len(token)-len(c.third.own):])
 	}
 	if in.enclosed {
 		var err error
@@ -328,7 +347,7 @@ func (c *Context) commitPeer(v authenticator.Verified, in *inbound) {
 		AuthTime: t.AuthTime, StartTime: t.StartTime, EndTime: t.EndTime,
 		TicketEType: t.EType, SessionEType: t.SessionKey.EType(), ContextEType: c.key.etype,
 	}
-	if !in.ours.SessionKey.IsZero() {
+	if in.isUserToUser() {
 		c.peer.Flags |= flags.ASC_RET_USE_SESSION_KEY
 	}
 }

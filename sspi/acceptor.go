@@ -160,10 +160,19 @@ func (a *Acceptor) admit(table *keytab.Table) ([]keytab.Principal, error) {
 		return nil, err // unreachable: NewAcceptor looked at the patterns
 	}
 	if len(services) == 0 { // an empty list would admit every principal
-		return nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key for " + strings.Join(a.cfg.Services, ", ")}
+		return nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key for " + strings.Join(a.cfg.Services, ", ") + otherCase(table, a.cfg.Services...)}
 	}
 	a.admitted.Store(&admission{table, services})
 	return services, nil
+}
+
+// otherCase is a hint for an operator who wrote a name in another case than the keytab.
+func otherCase(table *keytab.Table, services ...string) string {
+	found, err := table.MatchFold(services...)
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return "; it has one for " + found[0].String() + ", which differs in case alone"
 }
 
 // newerKeys asks a source that can look again to do so, after no key opened a

@@ -145,7 +145,7 @@ func (a *Acceptor) claim(ctx context.Context, x *exported, id [handover.IDLen]by
 	case !fresh:
 		return &status.Error{Reason: status.ReasonReplay, Detail: "the context was imported before"}
 	}
-	return nil
+	return a.answeredInTime(x.at)
 }
 
 // resume writes what was exported into a new context. The caller holds mu.

@@ -1,6 +1,8 @@
 package sspi
 
 import (
+	"bytes"
+
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -14,6 +16,7 @@ const usageAPRep = 12
 type thirdLeg struct {
 	session        keytab.Key // zero, and so nothing's, once the context is closed
 	sequenceNumber uint32     // ours
+	own            [16]byte   // the end of our AP-REP's ciphertext
 }
 
 // acceptThirdLeg takes the client's AP-REP (MS-KILE, Section 3.4.5.1): it
@@ -66,6 +69,9 @@ func (t *thirdLeg) check(token []byte) error {
 	bad := func(detail string) error { return &status.Error{Reason: status.ReasonThirdLeg, Detail: detail} }
 	if keytab.EType(rep.EncPart.EType) != t.session.EType() {
 		return bad("it is of another encryption type than the session key")
+	}
+	if bytes.HasSuffix(rep.EncPart.Cipher, t.own[:]) {
+		return bad("it is our own AP-REP") // which under RC4 may be without a subkey
 	}
 	plain, err := t.session.Decrypt(nil, rep.EncPart.Cipher, usageAPRep)
 	if err != nil {

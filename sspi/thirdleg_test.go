@@ -114,6 +114,24 @@ func TestREFL_2_OwnReply(t *testing.T) {
 	}
 }
 
+// TestREFL_2_OwnReplyRC4: where it has no subkey that would tell it apart.
+func TestREFL_2_OwnReplyRC4(t *testing.T) {
+	s := newSite(t, withRC4)
+	client := s.request(s.ofType(23), noSubkey, dce).Start()
+	token, _, _ := client.Next(nil)
+	l := s.first(token)
+	wantCode(t, "first leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
+	reply := bytes.Clone(l.reply())
+	if _, _, err := client.Next(reply); err != nil || len(client.Reply.Subkey.KeyValue) != 0 {
+		t.Fatalf("the AP-REP has a subkey of %d bytes, %v", len(client.Reply.Subkey.KeyValue), err)
+	}
+	l = s.second(&l.handle, reply)
+	wantCode(t, "our own AP-REP as a third leg", l.call(), status.SEC_E_LOGON_DENIED)
+	if p := l.handle.Context().Peer(); p != nil || status.ReasonOf(l.handle.Err()) != status.ReasonThirdLeg {
+		t.Errorf("%v, %v", p, l.handle.Err())
+	}
+}
+
 // TestREFL_1_TheServiceItself: a client that is the service is that client.
 func TestREFL_1_TheServiceItself(t *testing.T) {
 	s := newSite(t)

@@ -132,7 +132,9 @@ func (c *Context) userToUser(ctx context.Context, in *inbound) (TGT, error) {
 	c.mu.Lock()
 	sent := c.ours
 	c.mu.Unlock()
-	demanded := c.cfg.UserToUser || cfg.Keys == nil || !sent.SessionKey.IsZero() || string(in.mechanism) == string(krb5.OIDUser2User)
+	// That somebody asked for our ticket is no demand: he may be another on the same
+	// connection, and has proven nothing.
+	demanded := c.cfg.UserToUser || cfg.Keys == nil || string(in.mechanism) == string(krb5.OIDUser2User)
 	switch used := req.Options&flags.APUseSessionKey != 0; {
 	case !used && demanded:
 		return TGT{}, &status.Error{Reason: status.ReasonUserToUserRequired}

@@ -122,8 +122,10 @@ func TestBadCachesFail(t *testing.T) {
 			return r.Now.Add(skew + time.Second)
 		}}},
 		{"own clock, seconds cut", []string{"subsecond"}, &cache{
-			now:   func(authenticator.Record) time.Time { return time.Now() },
-			until: func(r authenticator.Record) time.Time { return time.Now().Add(r.TTL().Truncate(time.Second)) },
+			now: func(authenticator.Record) time.Time { return time.Now() },
+			until: func(r authenticator.Record) time.Time {
+				return time.Now().Add(r.Until.Sub(r.Now).Truncate(time.Second))
+			},
 		}},
 		{"shortened by a replay", []string{"longer"}, &cache{now: fromNow, overwrite: true}},
 		{"believes the clock", []string{"clock"}, &cache{now: fromNow}},

@@ -6,7 +6,7 @@
 // (MS-KILE, Section 3.4.5.4.1).
 //
 // A [Protector] is the acceptor's end. Its two directions are independent of each
-// other: each has its own keys, its own count and its own lock.
+// other: each has its own keys, except under RC4, its own count and its own lock.
 //
 // All failures of a token look the same, whatever is wrong with it: there is one
 // error, without plaintext. Only afterwards is a genuine token's place in the

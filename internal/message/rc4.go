@@ -23,9 +23,11 @@ import (
 // which direction, the salt, and that the sum is of the message and its padding
 // too. MS-KILE, Section 4.5 has a token that shows how it is.
 //
-// The sum does not cover the number, and the number's key is derived from the sum.
-// So whoever is in between can change the number of a token that is not sealed, as
-// long as it then still fits into the sequence.
+// The sum does not cover the number, and the number is encrypted with nothing that
+// would show a change. So whoever is in between can flip bits of it, which makes a
+// token fit into another place of the sequence, and our own tokens ones of the client:
+// the keys are the same both ways. RFC 4757 knows no better, and its MIC of one message
+// is the same from either side.
 const (
 	rc4HeaderLen     = 8
 	rc4NumberLen     = 8
