@@ -1,8 +1,8 @@
 package sspi_test
 
 import (
-	"encoding/binary"
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"testing"
 

@@ -19,6 +19,7 @@ import (
 const (
 	maxLogins   = 64               // under way at once; the oldest makes room for one more
 	maxSessions = 64               // logged in at once
+	maxChannels = 10               // of one of them at once
 	loginTime   = 30 * time.Second // from the connection to the login
 	sessionTime = time.Minute      // after it
 	grace       = 5 * time.Second  // for what runs when the server is told to end
@@ -89,7 +90,14 @@ func (s *server) handle(ctx context.Context, t *timed) {
 		s.refused(t, refusal, err)
 		return
 	}
-	defer conn.Close()
+	// x/crypto reads nothing of a connection, not even its end, while a request or a
+	// channel of it waits to be taken: all of them are, to the last.
+	go ssh.DiscardRequests(requests)
+	defer func() {
+		conn.Close()
+		for range channels {
+		}
+	}()
 	s.lobby.leave(t)
 	defer s.sessions.Add(-1)
 	if s.sessions.Add(1) > maxSessions {
@@ -100,11 +108,7 @@ func (s *server) handle(ctx context.Context, t *timed) {
 	s.log.Info("login", "peer", t.RemoteAddr().String(), "user", conn.User(), "client", peer.Client.String(),
 		"service", peer.Service.String(), "flags", peer.Flags.String(), "delegated", sspissh.Delegated(conn) != nil)
 	t.allow(sessionTime)
-	go ssh.DiscardRequests(requests) // ends with conn
-	// One session after the other: nobody needs two here.
-	for c := range channels {
-		serveChannel(c, conn)
-	}
+	serveChannels(channels, conn)
 }
 
 // refused logs why nobody got in: the refusal of each attempt, or err, if there was

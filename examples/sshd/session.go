@@ -4,12 +4,31 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/gosspi/kerberos/sspi/sspissh"
 )
+
+// serveChannels returns when the connection has ended.
+func serveChannels(channels <-chan ssh.NewChannel, conn *ssh.ServerConn) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	places := make(chan struct{}, maxChannels)
+	for c := range channels {
+		select {
+		case places <- struct{}{}:
+			wg.Go(func() {
+				defer func() { <-places }()
+				serveChannel(c, conn)
+			})
+		default:
+			_ = c.Reject(ssh.ResourceShortage, "too many sessions")
+		}
+	}
+}
 
 // serveChannel serves what a client opens, which must be a session (RFC 4254,
 // Section 6). An error ends the session, and the client sees it end.
@@ -32,10 +51,10 @@ func serveChannel(c ssh.NewChannel, conn *ssh.ServerConn) {
 		case "exec", "shell":
 			out, errs, code := answer(r, conn)
 			_ = r.Reply(true, nil)
+			go ssh.DiscardRequests(requests) // ends with channel
 			write(channel, out, terminal)
 			write(channel.Stderr(), errs, terminal)
 			exit(channel, code)
-			go ssh.DiscardRequests(requests) // ends with channel
 			return
 		default:
 			_ = r.Reply(false, nil)

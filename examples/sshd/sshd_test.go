@@ -55,6 +55,19 @@ func start(t *testing.T, realm *sspitest.Realm) (addr string, end func() string)
 
 func startOn(t *testing.T, realm *sspitest.Realm, l net.Listener) (end func() string) {
 	t.Helper()
+	return startWith(t, realm, l, new(server))
+}
+
+// startFull is startOn of a server that has as many sessions as it may.
+func startFull(t *testing.T, realm *sspitest.Realm, l net.Listener) (end func() string) {
+	t.Helper()
+	srv := new(server)
+	srv.sessions.Store(maxSessions)
+	return startWith(t, realm, l, srv)
+}
+
+func startWith(t *testing.T, realm *sspitest.Realm, l net.Listener, srv *server) (end func() string) {
+	t.Helper()
 	table, err := realm.Service("host/localhost", "HTTP/localhost")
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +92,7 @@ func startOn(t *testing.T, realm *sspitest.Realm, l net.Listener) (end func() st
 	base := new(ssh.ServerConfig)
 	base.AddHostKey(key)
 	var log lines
-	srv := &server{kerberos: kerberos, base: base, log: slog.New(slog.NewTextHandler(&log, nil))}
+	srv.kerberos, srv.base, srv.log = kerberos, base, slog.New(slog.NewTextHandler(&log, nil))
 	ended := make(chan error, 1)
 	go func() { ended <- srv.serve(ctx, l) }()
 	return func() string {
