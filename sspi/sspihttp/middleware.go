@@ -173,7 +173,7 @@ func (x *request) authorized(p *sspi.Peer) bool {
 	res := Result{Outcome: Forbidden, Peer: p, Err: err}
 	if fallback := x.m.cfg.Fallback; fallback != nil && errors.Is(err, ErrFallback) {
 		x.tell(res)
-		fallback.ServeHTTP(x.w, x.with(known{refusal: err}))
+		x.with(known{refusal: err}, func(r *http.Request) { fallback.ServeHTTP(x.w, r) })
 		return false
 	}
 	x.refuse(res)
@@ -194,7 +194,7 @@ func (x *request) tell(res Result) {
 
 func (x *request) page(res Result) {
 	x.header(res)
-	x.m.cfg.Page(x.w, x.with(known{refusal: res.Err}), res.StatusCode())
+	x.with(known{refusal: res.Err}, func(r *http.Request) { x.m.cfg.Page(x.w, r, res.StatusCode()) })
 }
 
 func (x *request) header(res Result) {
@@ -203,11 +203,18 @@ func (x *request) header(res Result) {
 	}
 }
 
-func (x *request) pass(k known) { x.next.ServeHTTP(x.w, x.with(k)) }
+func (x *request) pass(k known) { x.with(k, func(r *http.Request) { x.next.ServeHTTP(x.w, r) }) }
 
-// with is the request with what is known of it in its context.
-func (x *request) with(k known) *http.Request {
-	return x.r.WithContext(context.WithValue(x.r.Context(), knownKey{}, k))
+// with serves the request with what is known of it in its context. What a form of it
+// put on the disk, net/http removes with the request that it knows, which is x.r.
+func (x *request) with(k known, serve func(*http.Request)) {
+	r := x.r.WithContext(context.WithValue(x.r.Context(), knownKey{}, k))
+	defer func() {
+		if x.r.MultipartForm == nil {
+			x.r.MultipartForm = r.MultipartForm
+		}
+	}()
+	serve(r)
 }
 
 func internal(what string, err error) error {
