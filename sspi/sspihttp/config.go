@@ -51,7 +51,8 @@ type Config struct {
 	// credentials for Negotiate, is of the same Peer. Set it only where no proxy is in
 	// between, which could send requests of one client on the connection of another:
 	// neither in front of this server nor, which TLS sees to, on the clients' side.
-	// It lasts as long as the connection, and past Peer.EndTime: Authorize, which is
+	// It lasts as long as the connection, if no request on it goes to another
+	// Middleware, and past Peer.EndTime: Authorize, which is
 	// asked for each request, can end it. It needs ConnContext.
 	PerConnection bool
 

@@ -24,7 +24,8 @@ type connectionKey struct{}
 // ConnContext is for http.Server.ConnContext. It makes the place for an exchange
 // that needs more than one request, for Config.PerConnection, and for what
 // sspitls.Record sees. One of them serves any number of Middlewares, which do not
-// share what they put there.
+// share what they put there: it is one place, and a request to another Middleware
+// ends what the one before put there.
 func (m *Middleware) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 	if _, ok := ctx.Value(connectionKey{}).(*connection); !ok {
 		ctx = context.WithValue(ctx, connectionKey{}, new(connection))

@@ -35,9 +35,10 @@
 //
 // Over TLS, a client may bind itself to the server's certificate, which stops those
 // who relay its token. sspitls.Record makes the certificate known. A client that binds
-// itself to another one is refused; one that does not bind itself, as many do not,
-// is accepted, unless Config.Context.BindingPolicy is sspi.BindingRequired. What
-// came of it is in Peer.Binding.
+// itself to another one is refused, and so is one that says that it knows of bindings
+// and sends none, as Windows does where nobody bound it. One that says nothing of
+// them, as many do, is accepted, unless Config.Context.BindingPolicy is
+// sspi.BindingRequired. What came of it is in Peer.Binding.
 //
 // Where a proxy ends TLS, the certificate that clients see is the proxy's: give
 // sspitls.EndPoint of it as Config.Context.ChannelBindings, or leave bindings out.

@@ -86,7 +86,8 @@ func refusalCode(err error) int {
 // were not offered.
 //
 // A token comes in one piece: Negotiate's fragments, which other protocols need, are
-// refused. Of a token longer than the acceptor's MaxToken nothing is decoded.
+// refused. A token longer than the acceptor's MaxToken is refused before it is read,
+// and, but for a byte or two, before it is decoded.
 func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	token, err := tokenOf(authorization, c.MaxToken())
 	switch {

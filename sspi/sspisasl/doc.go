@@ -34,6 +34,7 @@
 //
 // A server on TLS sets NoLayer, and, against relays, the channel bindings that
 // package sspitls makes, in Config.Context, for each connection. With
-// GS2-KRB5-PLUS the client says that it uses them. With the others those of
-// Kerberos itself count, as Active Directory has it.
+// GS2-KRB5-PLUS the client says that it uses them. With GS2-KRB5 it uses none, and is
+// refused where the policy demands them or somebody kept the other mechanism from it.
+// With GSSAPI and GSS-SPNEGO those of Kerberos itself count, as Active Directory has it.
 package sspisasl
