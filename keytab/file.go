@@ -66,7 +66,8 @@ type File struct {
 	warned string // the last failure that Warn was told
 }
 
-// OpenFile reads the keytab at path and follows it from then on. It fails if
+// OpenFile reads the keytab at path, a plain path without the FILE: of KRB5_KTNAME
+// ([Default] takes that), and follows it from then on. It fails if
 // the file cannot be read or is not a sound keytab. One without an entry of use
 // is no error, since entries can be added.
 func OpenFile(path string) (*File, error) { return FileConfig{Path: path}.Open() }

@@ -164,7 +164,7 @@ func (p Principal) Components() iter.Seq[string] {
 // it refuses whatever such a name could be mistaken for: a principal of any
 // other realm, one of several components, an empty list of realms, and a name
 // with '/', '@', '\', '$' or a control character in it, or that is "." or "..".
-// Nothing is stripped and no case is changed.
+// Nothing is stripped and no case is changed. The error has ReasonNotAuthorized.
 func (p Principal) User(realms ...string) (string, error) {
 	if p.IsZero() {
 		return "", notUser("it is the zero Principal")
@@ -249,5 +249,5 @@ func badName(why string) error {
 }
 
 func notUser(why string) error {
-	return &status.Error{Reason: status.ReasonArgument, Detail: "the principal is no plain user: " + why}
+	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the principal is no plain user: " + why}
 }

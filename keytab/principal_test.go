@@ -199,7 +199,7 @@ func TestNAME_2_User(t *testing.T) {
 		"alice@A.EXAMPLE\\/B.EXAMPLE": "",
 	} {
 		got, err := MustParsePrincipal(text).User(realms...)
-		if got != want || (err == nil) != (want != "") || err != nil && status.ReasonOf(err) != status.ReasonArgument {
+		if got != want || (err == nil) != (want != "") || err != nil && status.ReasonOf(err) != status.ReasonNotAuthorized {
 			t.Errorf("User of %q = %q, %v; want %q", text, got, err, want)
 		}
 	}

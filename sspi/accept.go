@@ -110,8 +110,8 @@ func (c *Context) acceptLeg(ctx context.Context, token []byte, in *inbound, out 
 }
 
 // authenticate is the whole protocol, in order: RFC 4120, Section 3.2.3, and
-// RFC 4121, Section 4.1. Nothing of the context is written before the last
-// line.
+// RFC 4121, Section 4.1. Nothing of the client is written to the context before
+// the last line.
 func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]byte, error) {
 	cfg := &c.acceptor.cfg
 	opening, err := c.findKeys(ctx, in)
@@ -281,7 +281,7 @@ func (c *Context) makeRoom(checked *authenticator.Checked, answer *reply.APRep, 
 	return out.fits(n)
 }
 
-// establish commits the context. Only here does an exchange write to it.
+// establish commits the context: only here are its keys and its peer written.
 func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *inbound, out outlet) ([]byte, error) {
 	var token []byte
 	if v.Flags()&flags.GSS_C_MUTUAL_FLAG != 0 {

@@ -47,9 +47,10 @@ const (
 // Buffer is not empty, also with SEC_E_OK and with an error. If it does not
 // fit, SEC_E_BUFFER_TOO_SMALL comes with Needed, nothing has happened, and the
 // same token may be given again, with the same or more bindings and demands; without
-// a TOKEN buffer that is SEC_E_INVALID_TOKEN. It is never cut to fit, with
-// ASC_REQ_FRAGMENT_TO_FIT neither. A reply to a refusal that does not fit is
-// dropped.
+// a TOKEN buffer that is SEC_E_INVALID_TOKEN. A reply is never cut to fit, with
+// ASC_REQ_FRAGMENT_TO_FIT neither. One to a refusal that does not fit is dropped. The
+// Buffer is cut to the reply: who uses it for the next call too gives it its full
+// length again.
 //
 // A client's token of Negotiate may come in pieces, one a call (MS-SPNG, Section
 // 3.1.5.9). Until it is whole it is SEC_I_CONTINUE_NEEDED with nothing to send.

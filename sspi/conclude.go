@@ -162,9 +162,14 @@ func (c *Context) report(ctx context.Context, e Event) {
 			slog.String("flags", e.Peer.Flags.String()), slog.Time("until", e.Peer.EndTime))
 		return
 	}
-	cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "kerberos: refused",
+	attrs := []slog.Attr{
 		slog.String("reason", e.Err.Reason.String()), slog.String("status", e.Err.Code().String()),
-		slog.String("detail", e.Err.Detail), slog.Bool("retry", e.Retry))
+		slog.String("detail", e.Err.Detail), slog.Bool("retry", e.Retry),
+	}
+	if e.Err.Err != nil { // of the key source or the replay cache, most often
+		attrs = append(attrs, slog.String("cause", e.Err.Err.Error()))
+	}
+	cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "kerberos: refused", attrs...)
 }
 
 // asStatus finds the *status.Error that every error of an exchange wraps.

@@ -84,11 +84,11 @@ type Config struct {
 	// they are wishes, as on Windows.
 	EnforceContextReq bool
 
-	// MaxToken is the longest token, in bytes. If 0, 65536.
+	// MaxToken is the longest token, in bytes, its fragments together. If 0, 65536.
 	MaxToken int
 
-	// BackendTimeout bounds Keys, Replay and UserToUser where the caller has no
-	// context.Context, which is in the Windows face. If 0, 5 seconds.
+	// BackendTimeout bounds Keys, Replay and UserToUser in the Windows face, whose
+	// callers have no context.Context. If 0, 5 seconds.
 	BackendTimeout time.Duration
 
 	// ExportKey, of 32 bytes, seals exported contexts by AES-256-GCM; see
@@ -102,7 +102,8 @@ type Config struct {
 	// Accept returns. It must be safe for concurrent use. If nil, nobody is.
 	OnEvent func(ctx context.Context, e Event)
 
-	// Logger gets one record for each exchange. If nil, the package is silent.
+	// Logger gets one record for each exchange, and one more where a client is invited
+	// to try again. If nil, the package is silent.
 	Logger *slog.Logger
 
 	// Time is the clock. If nil, time.Now. For tests.
@@ -200,10 +201,10 @@ const (
 	BindingMissingAware   = authenticator.BindingMissingAware
 )
 
-// Event is how an exchange ended, or that it goes on after a client's clock was
-// found wrong.
+// Event is how an exchange ended, or that it goes on after a client was told what it
+// can mend: its clock was found wrong, or user-to-user authentication is demanded.
 type Event struct {
 	Peer  *Peer         // nil if refused
 	Err   *status.Error // nil if accepted
-	Retry bool          // the client was told the time and may try once more
+	Retry bool          // the client was told and may try once more
 }

@@ -67,8 +67,10 @@ func (h CtxtHandle) Context() *Context {
 }
 
 // Err is why the exchange failed: a *status.Error, or what wraps one, with the
-// Reason that a bare code loses. Nil if it did not fail. Ask before
-// DeleteSecurityContext, which zeroes the handle.
+// Reason that a bare code loses. Nil if it did not fail, and for the zero handle,
+// which AcceptSecurityContext leaves where its arguments were wrong: then its code is
+// all there is (status.Code.Err). Ask before DeleteSecurityContext, which zeroes the
+// handle.
 func (h CtxtHandle) Err() error {
 	if h.c == nil {
 		return nil

@@ -37,6 +37,10 @@ func (c *Context) ready() error {
 // Wrap appends to dst a token that holds message, signed and, if conf is set,
 // sealed (RFC 4121, Section 4.2.6.2). It works whatever the client asked for;
 // Peer.Flags say what it expects. dst may be nil and must not overlap message.
+//
+// This and the other calls for messages fail with ReasonInvalidHandle on a context that
+// is not established, and with ReasonContextExpired after the ticket's end where
+// Config.EnforceExpiry is set.
 func (c *Context) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	if err := c.ready(); err != nil {
 		return nil, err
@@ -66,7 +70,8 @@ func (c *Context) GetMIC(dst, message []byte) ([]byte, error) {
 	return c.protector.GetMIC(dst, message)
 }
 
-// VerifyMIC checks a signature of the client's GetMIC over message.
+// VerifyMIC checks a signature of the client's GetMIC over message. A signature has its
+// place in the sequence, as a wrapped message has (ReasonMessageOutOfSequence).
 func (c *Context) VerifyMIC(message, mic []byte) error {
 	if err := c.ready(); err != nil {
 		return err

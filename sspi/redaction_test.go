@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -224,6 +226,21 @@ func TestSEC_2_ErrorsAndLogs(t *testing.T) {
 				t.Errorf("error: %q", err.Error())
 			}
 		})
+	}
+}
+
+// TestLogger_Cause: the operator sees why a key source failed.
+func TestLogger_Cause(t *testing.T) {
+	var log bytes.Buffer
+	s := newSite(t, func(cfg *sspi.Config) {
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		cfg.Keys = keytab.SourceFunc(func(context.Context) (*keytab.Table, error) { return nil, errors.New("vault: sealed") })
+	})
+	if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(t.Context(), s.request().Token()); err == nil {
+		t.Fatal("accepted")
+	}
+	if !strings.Contains(log.String(), `cause="vault: sealed"`) {
+		t.Error(log.String())
 	}
 }
 

@@ -43,7 +43,9 @@ func messageContext(phContext *CtxtHandle, d *SecBufferDesc) (*Context, status.C
 // On failure the TOKEN is cut to nothing. SEC_E_INVALID_TOKEN: a buffer is
 // missing. SEC_E_BUFFER_TOO_SMALL: the token needs Needed bytes, nothing was
 // signed. SEC_E_QOP_NOT_SUPPORTED: fQOP, or the client asked for no protection
-// at all.
+// at all. This and the other three calls for messages are SEC_E_INVALID_HANDLE on a
+// context that is not established, and SEC_E_CONTEXT_EXPIRED after the ticket's end
+// where Config.EnforceExpiry is set.
 func MakeSignature(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc, MessageSeqNo uint32) status.Code {
 	code := makeSignature(phContext, fQOP, pMessage)
 	if code != status.SEC_E_OK {
@@ -76,9 +78,11 @@ func makeSignature(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc) 
 // VerifySignature checks the client's signature in the SECBUFFER_TOKEN over the
 // SECBUFFER_DATA buffers. MessageSeqNo is ignored. pfQOP, if not nil, receives 0.
 //
+// SEC_E_INVALID_TOKEN: a buffer is missing, or the token is no token.
 // SEC_E_MESSAGE_ALTERED: message or signature are not as they were made.
 // SEC_E_OUT_OF_SEQUENCE: they are, but came twice or out of order, and the
-// client asked for that to be detected.
+// client asked for that to be detected. SEC_E_QOP_NOT_SUPPORTED: it asked for no
+// protection at all.
 func VerifySignature(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo uint32, pfQOP *uint32) status.Code {
 	c, code := messageContext(phContext, pMessage)
 	if code != status.SEC_E_OK {
@@ -161,6 +165,7 @@ func encryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc)
 // SEC_E_INVALID_TOKEN: a buffer is missing, or the token is no token.
 // SEC_E_MESSAGE_ALTERED: it is not as it was made. SEC_E_OUT_OF_SEQUENCE: it
 // came twice or out of order, and the client asked for that to be detected.
+// SEC_E_QOP_NOT_SUPPORTED: it asked for no protection at all.
 func DecryptMessage(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo uint32, pfQOP *uint32) status.Code {
 	code := decryptMessage(phContext, pMessage, pfQOP)
 	if code != status.SEC_E_OK {

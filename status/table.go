@@ -58,17 +58,17 @@ var table = [reasonCount]row{
 	ReasonRequirementNotMet: {SEC_E_SECURITY_QOS_FAILED, 60, "requirement-not-met", "the client did not ask for a property that the server requires"},
 	ReasonTargetNotAllowed:  {SEC_E_LOGON_DENIED, 35, "target-not-allowed", "the client says it meant another service, or does not say which; see Targets"},
 
-	ReasonPACBad:          {SEC_E_LOGON_DENIED, 41, "pac-bad", "the ticket's PAC is malformed, not the client's, or its signature is wrong"},
-	ReasonPACRequired:     {SEC_E_LOGON_DENIED, 60, "pac-required", "a PAC is required and the ticket has none"},
-	ReasonPACUnverifiable: {SEC_E_NO_AUTHENTICATING_AUTHORITY, 60, "pac-unverifiable", "nobody could be asked whether the KDC made the PAC"},
+	ReasonPACBad:          {SEC_E_LOGON_DENIED, 41, "pac-bad", "the ticket has more than one PAC"},
+	ReasonPACRequired:     {SEC_E_LOGON_DENIED, 60, "pac-required", "reserved: a PAC is required and the ticket has none"},
+	ReasonPACUnverifiable: {SEC_E_NO_AUTHENTICATING_AUTHORITY, 60, "pac-unverifiable", "reserved: nobody could be asked whether the KDC made the PAC"},
 
 	ReasonNotAuthorized: {SEC_E_LOGON_DENIED, 0, "not-authorized", "the client is proven, and the program's own rule keeps it out"},
 
 	ReasonMessageAltered:          {SEC_E_MESSAGE_ALTERED, 0, "message-altered", "a message was changed on its way, or belongs to another context"},
 	ReasonMessageOutOfSequence:    {SEC_E_OUT_OF_SEQUENCE, 0, "message-out-of-sequence", "a message came twice, late, or with others missing before it"},
-	ReasonMessageIncomplete:       {SEC_E_INCOMPLETE_MESSAGE, 0, "message-incomplete", "a message was cut; read more and try again"},
+	ReasonMessageIncomplete:       {SEC_E_INCOMPLETE_MESSAGE, 0, "message-incomplete", "reserved: a message was cut; read more and try again"},
 	ReasonContextExpired:          {SEC_E_CONTEXT_EXPIRED, 0, "context-expired", "the ticket behind the context has ended, and EnforceExpiry is set; or the context was exported too long ago"},
-	ReasonProtectionNotNegotiated: {SEC_E_QOP_NOT_SUPPORTED, 0, "protection-not-negotiated", "the client did not ask for the protection that this call needs"},
+	ReasonProtectionNotNegotiated: {SEC_E_QOP_NOT_SUPPORTED, 0, "protection-not-negotiated", "reserved: the client did not ask for the protection that this call needs"},
 
 	ReasonContextState:  {SEC_E_OUT_OF_SEQUENCE, 0, "context-state", "the call does not fit the state of the context: too early, again, or beside another"},
 	ReasonInvalidHandle: {SEC_E_INVALID_HANDLE, 0, "invalid-handle", "the handle or context is zero, closed or failed; its first error says why"},

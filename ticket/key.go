@@ -66,7 +66,7 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 	case !named && !anyAdmitted(p):
 		return &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key under the acceptor's name"}
 	case !named:
-		return &status.Error{Reason: status.ReasonWrongService, Detail: what}
+		return &status.Error{Reason: status.ReasonWrongService, Detail: what + "; " + served(p)}
 	case !exact:
 		return &status.Error{Reason: status.ReasonUnknownKeyVersion, Detail: what + "; " + held(p.Keys, wanted)}
 	}
@@ -105,6 +105,31 @@ func admits(p *Params, entry *keytab.Entry) bool {
 // isVersion compares the version of a keytab's entry, of which the file may have
 // kept eight bits, with a ticket's.
 func isVersion(entry, ticket uint32) bool { return entry == ticket || entry == ticket&0xff }
+
+// served lists services whose tickets are taken, so that a misspelt name, or one in
+// another case, can be told from another service.
+func served(p *Params) string {
+	const few = 4
+	names := slices.Clone(p.Services)
+	if len(names) == 0 {
+		for entry := range p.Keys.All() {
+			if len(names) > few {
+				break
+			}
+			if !slices.Contains(names, entry.Principal) && admits(p, &entry) {
+				names = append(names, entry.Principal)
+			}
+		}
+	}
+	s := "served here:"
+	for i, name := range names {
+		if i == few {
+			return s + " ..."
+		}
+		s += " " + name.String()
+	}
+	return s
+}
 
 // held lists the keys of one principal, so that a stale keytab can be told from
 // a wrong one at a glance.

@@ -2,6 +2,7 @@ package ticket_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/flags"
@@ -311,4 +312,29 @@ func TestAPREQ_10_UserToUser(t *testing.T) {
 	u2u.EType = 0
 	u2u.Part.EndTime = r.Now().Add(-2 * skew)
 	refused(t, "expired", q.Bytes(), withTGT, status.ReasonTicketExpired)
+}
+
+// TestWrongService_Served: who misspells a name is told what is served; of many
+// services, a few.
+func TestWrongService_Served(t *testing.T) {
+	name := func(s string) keytab.Principal { return keytab.MustParsePrincipal(s + "@EXAMPLE.COM") }
+	many := []string{"a/h", "b/h", "c/h", "d/h", "e/h"}
+	for _, c := range []struct {
+		keys     []string
+		services []keytab.Principal
+		want     string
+	}{
+		{[]string{"HTTP/www", "krbtgt/EXAMPLE.COM"}, nil, "; served here: HTTP/www@EXAMPLE.COM"},
+		{[]string{"HTTP/www", "ldap/dc"}, []keytab.Principal{name("ldap/dc")}, "; served here: ldap/dc@EXAMPLE.COM"},
+		{many[:4], nil, "; served here: a/h@EXAMPLE.COM b/h@EXAMPLE.COM c/h@EXAMPLE.COM d/h@EXAMPLE.COM"},
+		{many, nil, "; served here: a/h@EXAMPLE.COM b/h@EXAMPLE.COM c/h@EXAMPLE.COM d/h@EXAMPLE.COM ..."},
+	} {
+		r := krbtest.NewRealm("EXAMPLE.COM")
+		p := params(r)
+		p.Keys, p.Services = r.Service(c.keys...), c.services
+		_, err := ticket.Open(r.Ticket("alice", "http/WWW").APReq().Bytes(), p)
+		if status.ReasonOf(err) != status.ReasonWrongService || !strings.HasSuffix(err.Error(), c.want) {
+			t.Errorf("%v; want ... %s", err, c.want)
+		}
+	}
 }

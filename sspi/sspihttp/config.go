@@ -28,7 +28,8 @@ type Config struct {
 
 	// Authorize says whether a client that is authenticated may send this request:
 	// its realm, a list of names. It is asked for each request that has a Peer. An
-	// error answers 403; one that is or wraps ErrFallback leads to Fallback. If nil,
+	// error answers 403, and comes to OnResult, with ReasonNotAuthorized if it has no
+	// Reason of its own; one that is or wraps ErrFallback leads to Fallback. If nil,
 	// every client that the KDC vouches for may, those of trusted realms too.
 	Authorize func(r *http.Request, p *sspi.Peer) error
 
@@ -94,6 +95,9 @@ type Middleware struct{ cfg Config }
 func New(cfg Config) (*Middleware, error) {
 	if cfg.Acceptor == nil {
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: Config.Acceptor is nil"}
+	}
+	if p := cfg.Context.Package; p != "" && sspi.QuerySecurityPackageInfo(p, new(*sspi.SecPkgInfo)) != status.SEC_E_OK {
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: Config.Context.Package names a package that is not here"}
 	}
 	if cfg.Context.BindingPolicy == sspi.BindingDefault {
 		cfg.Context.BindingPolicy = sspi.BindingAllowMissing

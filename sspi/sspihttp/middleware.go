@@ -170,6 +170,9 @@ func (x *request) authorized(p *sspi.Peer) bool {
 	if err == nil {
 		return true
 	}
+	if e, ok := errors.AsType[*status.Error](err); !ok || e == nil {
+		err = &status.Error{Reason: status.ReasonNotAuthorized, Detail: "sspihttp: Config.Authorize", Err: err}
+	}
 	res := Result{Outcome: Forbidden, Peer: p, Err: err}
 	if fallback := x.m.cfg.Fallback; fallback != nil && errors.Is(err, ErrFallback) {
 		x.tell(res)

@@ -21,8 +21,17 @@ import (
 )
 
 func TestNew_Argument(t *testing.T) {
-	if m, err := sspihttp.New(sspihttp.Config{}); m != nil || status.ReasonOf(err) != status.ReasonArgument {
-		t.Errorf("%v, %v", m, err)
+	acceptor, err := sspitest.NewRealm("EXAMPLE.COM").Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]sspihttp.Config{
+		"no Acceptor":     {},
+		"no such package": {Acceptor: acceptor, Context: sspi.ContextConfig{Package: "NTLM"}},
+	} {
+		if m, err := sspihttp.New(cfg); m != nil || status.ReasonOf(err) != status.ReasonArgument {
+			t.Errorf("%s: %v, %v", name, m, err)
+		}
 	}
 }
 
@@ -237,13 +246,14 @@ func TestWrap_Nested(t *testing.T) {
 func TestWrap_Authorize(t *testing.T) {
 	var refusal error
 	var known bool
+	notListed := errors.New("not on the list")
 	s := open(t, func(cfg *sspihttp.Config) {
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
 			switch user, err := p.Client.User("EXAMPLE.COM"); {
 			case err != nil:
 				return fmt.Errorf("%w: %v", sspihttp.ErrFallback, err)
 			case user != "alice":
-				return errors.New("not on the list")
+				return notListed
 			}
 			return nil
 		}
@@ -254,15 +264,15 @@ func TestWrap_Authorize(t *testing.T) {
 		})
 		cfg.Page = func(w http.ResponseWriter, r *http.Request, code int) {
 			w.WriteHeader(code)
-			fmt.Fprintf(w, "%d, %v", code, sspihttp.Refusal(r.Context()))
+			fmt.Fprintf(w, "%d, %v", code, status.ReasonOf(sspihttp.Refusal(r.Context())))
 		}
 	})
-	s.get(t).check(t, "no login", 401, "401, <nil>")
+	s.get(t).check(t, "no login", 401, "401, none")
 	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "alice", 200, "alice@EXAMPLE.COM, 0 bytes")
 	a := s.get(t, s.login(t, "bob", sspitest.Options{}))
-	a.check(t, "bob", 403, "403, not on the list")
+	a.check(t, "bob", 403, "403, not-authorized")
 	a.token(t) // the server has proven itself even so
-	if res := s.last(t); res.Outcome != sspihttp.Forbidden || res.Peer.Client.String() != "bob@EXAMPLE.COM" || res.Err == nil {
+	if res := s.last(t); res.Outcome != sspihttp.Forbidden || res.Peer.Client.String() != "bob@EXAMPLE.COM" || !errors.Is(res.Err, notListed) {
 		t.Errorf("told %+v", res)
 	}
 	a = s.get(t, s.login(t, "alice@OTHER.EXAMPLE", sspitest.Options{}))

@@ -97,7 +97,8 @@ type Config struct {
 
 	// Authorize decides whether the client may act as authzid, the authorization
 	// identity that it asks for, in UTF-8. It is empty if the client asks for
-	// none, and wants to be what it is. An error refuses the client.
+	// none, and wants to be what it is. An error refuses the client, with
+	// ReasonNotAuthorized if it has no Reason of its own.
 	//
 	// If nil, everybody but anonymous clients may come in as what they are:
 	// authzid must be empty, or the client's principal as Peer.Client prints it,

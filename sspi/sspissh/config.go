@@ -8,7 +8,7 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// defaultBackendTimeout is that of sspi.Config.
+// defaultBackendTimeout is the default of sspi.Config too.
 const defaultBackendTimeout = 5 * time.Second
 
 // Config is how an SSH server logs in users by Kerberos. It is for any number of
@@ -30,7 +30,8 @@ type Config struct {
 	Authorize func(conn ssh.ConnMetadata, peer *sspi.Peer) (*ssh.Permissions, error)
 
 	// BackendTimeout bounds the wait for the acceptor's keys and replay cache,
-	// since x/crypto hands no context.Context on. If 0, 5 seconds.
+	// since x/crypto hands no context.Context on. If 0, 5 seconds; what sspi.Config
+	// says is for the Windows face.
 	BackendTimeout time.Duration
 }
 
@@ -38,7 +39,8 @@ type Config struct {
 // log in with gssapi-with-mic. Other methods stay as they are in base.
 //
 // All copies share what base holds, its host keys among them: call AddHostKey on
-// base, before the first copy is made, and never on a copy.
+// base, before the first copy is made, and never on a copy. What c lacks, each login is
+// refused for.
 func (c *Config) ServerConfig(base *ssh.ServerConfig) *ssh.ServerConfig {
 	config := *base
 	server := c.NewServer()

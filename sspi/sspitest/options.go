@@ -44,8 +44,9 @@ type Options struct {
 
 	// TicketEType is the encryption type of the service's key that the ticket is
 	// sealed in, SessionEType that of the ticket's session key, and SubkeyEType
-	// that of the client's subkey. If 0, they are aes256-cts-hmac-sha1-96, that
-	// of the ticket, and that of the session. They are of the types 17 to 20,
+	// that of the client's subkey. If 0, they are aes256-cts-hmac-sha1-96 (with
+	// GODEBUG=fips140=only aes256-cts-hmac-sha384-192), that of the ticket, and that of
+	// the session. They are of the types 17 to 20,
 	// or keytab.RC4_HMAC, for the service to refuse unless it names that.
 	TicketEType, SessionEType, SubkeyEType keytab.EType
 
@@ -98,7 +99,7 @@ func (o Options) complete(now time.Time) (Options, error) {
 		o.Flags &^= flags.GSS_C_MUTUAL_FLAG
 	}
 	if o.TicketEType == 0 {
-		o.TicketEType = krbtest.Preference[0]
+		o.TicketEType = serviceETypes()[0]
 	}
 	if o.SessionEType == 0 {
 		o.SessionEType = o.TicketEType

@@ -1,9 +1,11 @@
 package sspitest
 
 import (
+	"crypto/fips140"
 	"crypto/rand"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -50,8 +52,16 @@ func (r random) Read(b []byte) (int, error) { return (*r.kdc).Read(b) }
 
 func newRealm(name string) *Realm {
 	kdc := krbtest.NewRealm(name)
-	kdc.ETypes = append(kdc.ETypes, keytab.RC4_HMAC)
+	kdc.ETypes = serviceETypes()
 	return &Realm{kdc: &kdc, ahead: new(atomic.Int64)}
+}
+
+// serviceETypes are those of services' keys, the KDC's favourite first.
+func serviceETypes() []keytab.EType {
+	if fips140.Enforced() { // where the others cannot be had
+		return []keytab.EType{keytab.AES256_CTS_HMAC_SHA384_192, keytab.AES128_CTS_HMAC_SHA256_128}
+	}
+	return append(slices.Clone(krbtest.Preference), keytab.RC4_HMAC)
 }
 
 func (r *Realm) clock(base func() time.Time) {
@@ -86,8 +96,9 @@ func (r *Realm) Advance(d time.Duration) {
 
 // Service returns the keys of services, such as "HTTP/www.example.com", as a
 // keytab: one key for each of the encryption types 17 to 20, and one of RC4, which
-// only an acceptor uses that names RC4 (sspi.Config.ETypes). A service is made when it is named for the first time. A name without realm is of this one.
-// Without names, it is the keys of all services there are. The table does not
+// only an acceptor uses that names RC4 (sspi.Config.ETypes); where GODEBUG=fips140=only
+// is set, of the types 19 and 20 alone. A service is made when it is named for the first
+// time. A name without realm is of this one. Without names, it is the keys of all services there are. The table does not
 // change with later calls of Rotate.
 func (r *Realm) Service(names ...string) (*keytab.Table, error) {
 	if err := r.check(names...); err != nil {

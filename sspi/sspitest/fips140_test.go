@@ -1,0 +1,49 @@
+package sspitest_test
+
+import (
+	"crypto/fips140"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+)
+
+// TestEnforcedFIPS_Realm: where SHA-1 and MD5 are forbidden, a realm has keys that do
+// without, and its clients use these.
+func TestEnforcedFIPS_Realm(t *testing.T) {
+	if !fips140.Enforced() {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestEnforcedFIPS_Realm$", "-test.v")
+		cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "--- PASS: TestEnforcedFIPS_Realm") {
+			t.Errorf("under fips140=only: %v\n%s", err, out)
+		}
+		return
+	}
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	acceptor, err := realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []sspitest.Options{{}, {SPNEGO: true}, {DCEStyle: true}, {OneWay: true}, {TicketEType: keytab.AES128_CTS_HMAC_SHA256_128}} {
+		client, err := realm.User("alice").Initiate(service, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := acceptor.NewContext(sspi.ContextConfig{})
+		if _, err := sspitest.Handshake(client, c); err != nil {
+			t.Fatalf("%+v: %v", o, err)
+		}
+		token, err := client.Wrap([]byte("text"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, conf, err := c.Unwrap(nil, token); string(text) != "text" || !conf || err != nil {
+			t.Errorf("%q, %v, %v", text, conf, err)
+		}
+	}
+}
