@@ -305,8 +305,7 @@ func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *i
 	}
 	c.commitKey(v, answer)
 	if next == stateThirdLeg {
-		c.third = thirdLeg{session: v.Ticket().SessionKey, sequenceNumber: answer.SequenceNumber()}
-		copy(c.third.own[:], token[len(token)-len(c.third.own):])
+		c.third = answer.ThirdLeg(v)
 	}
 	if in.enclosed {
 		var err error
@@ -330,7 +329,7 @@ func (c *Context) enter(s state) error {
 		c.state.Store(uint32(s))
 		return ErrContinue
 	}
-	c.third, c.ours, c.negotiation = thirdLeg{}, TGT{}, nil
+	c.third, c.ours, c.negotiation = reply.ThirdLeg{}, TGT{}, nil
 	c.proven.Store(&c.peer)
 	c.state.Store(uint32(s))
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/message"
+	"github.com/gosspi/kerberos/internal/reply"
 	"github.com/gosspi/kerberos/internal/spnego"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -71,7 +72,7 @@ type body struct {
 // delegated and protector are written by commit.
 type vault struct {
 	key       contextKey
-	third     thirdLeg
+	third     reply.ThirdLeg
 	ours      TGT // user-to-user: what the client was sent; its Ticket is dropped
 	delegated *authenticator.Delegated
 	protector message.Protector
@@ -208,7 +209,7 @@ func (c *Context) usable() error {
 // wipe forgets every key. The caller holds mu.
 func (c *Context) wipe() {
 	c.key = contextKey{}
-	c.third = thirdLeg{}
+	c.third = reply.ThirdLeg{}
 	c.ours = TGT{}
 	c.delegated = nil
 	c.protector.Wipe()

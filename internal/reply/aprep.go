@@ -1,6 +1,7 @@
 // Package reply builds what an acceptor sends: AP-REP and KRB-ERROR (RFC 4120,
 // Sections 5.5.2 and 5.9.1; RFC 4121, Section 4.1). Nothing else in the library
-// makes an answer, and an AP-REP is made only of an authenticator.Verified.
+// makes an answer of Kerberos, and an AP-REP is made only of an authenticator.Verified.
+// What a client answers to an AP-REP is checked here too.
 package reply
 
 import (
@@ -42,6 +43,7 @@ type APRep struct {
 	confounder [confounderLen]byte
 	sealedLen  int // of the encrypted part, with confounder and MAC; 0: nothing is drawn
 	sealEType  keytab.EType
+	end        [16]byte // of the encrypted part, once it is made
 }
 
 // Draw takes the randomness of one AP-REP in a single read: confounder, subkey
@@ -174,6 +176,7 @@ func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) (
 	if err != nil {
 		return nil, err // unreachable: all it could lack is there
 	}
+	copy(r.end[:], s.sealed[len(s.sealed)-len(r.end):])
 	dst = slices.Grow(dst, r.Len(mechanism))
 	message := krb5.APRep{EncPart: krb5.EncryptedData{EType: int32(r.sealEType), Cipher: s.sealed}}
 	if mechanism == nil {
