@@ -2,7 +2,10 @@ package authenticator
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/gosspi/kerberos/status"
 )
 
 // Record is one use of an authenticator: what a [ReplayCache] is asked to
@@ -40,6 +43,33 @@ func (r Record) TTL() time.Duration {
 		return left
 	}
 	return r.Until.Add(max(0, r.Until.Sub(r.Time))).Sub(r.Now) // both stop at the greatest Duration
+}
+
+// Claim stores r in cache, and fails unless it is new there: with ReasonReplay, with the
+// cache's own reason, and with ReasonReplayCacheFailed or ReasonCanceled when the cache
+// gave no answer; a cache that cannot tell refuses.
+func (r Record) Claim(ctx context.Context, cache ReplayCache) error {
+	if ctx == nil || cache == nil {
+		return &status.Error{Reason: status.ReasonArgument, Detail: "Claim needs a context.Context and a replay cache"}
+	}
+	switch fresh, err := cache.Store(ctx, r); {
+	case err != nil:
+		return noAnswer(ctx, err)
+	case !fresh:
+		return &status.Error{Reason: status.ReasonReplay}
+	}
+	return nil
+}
+
+func noAnswer(ctx context.Context, err error) error {
+	known, ok := errors.AsType[*status.Error](err)
+	switch {
+	case ok && known != nil:
+		return err
+	case ctx.Err() != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &status.Error{Reason: status.ReasonCanceled, Detail: "while asking the replay cache", Err: err}
+	}
+	return &status.Error{Reason: status.ReasonReplayCacheFailed, Err: err}
 }
 
 // ReplayCache remembers the authenticators that were used. It is shared by all

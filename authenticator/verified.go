@@ -2,7 +2,6 @@ package authenticator
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gosspi/kerberos/flags"
@@ -103,21 +102,15 @@ func (c *Checked) Time() time.Time { return time.Unix(c.ctime, int64(c.cusec)*10
 
 // Claim records the authenticator in cache. It is the last check: what fails
 // before it burns nobody's authenticator, and what it has passed can never be
-// presented again. It fails with ReasonReplay, with the cache's own reason, and
-// with ReasonReplayCacheFailed or ReasonCanceled when the cache gave no answer;
-// a cache that cannot tell refuses.
+// presented again. It fails as [Record.Claim] does.
 //
 // A nil cache is refused: there is no way to leave the replay cache out.
 func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error) {
-	if c == nil || c.content == nil || cache == nil {
-		return Verified{}, &status.Error{Reason: status.ReasonArgument, Detail: "Claim needs a Checked from Check and a replay cache"}
+	if c == nil || c.content == nil {
+		return Verified{}, &status.Error{Reason: status.ReasonArgument, Detail: "Claim needs a Checked from Check"}
 	}
-	fresh, err := cache.Store(ctx, c.record())
-	switch {
-	case err != nil:
-		return Verified{}, storeError(err)
-	case !fresh:
-		return Verified{}, &status.Error{Reason: status.ReasonReplay}
+	if err := c.record().Claim(ctx, cache); err != nil {
+		return Verified{}, err
 	}
 	return Verified{c}, nil
 }
@@ -127,17 +120,6 @@ func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error
 func (c *Checked) record() Record {
 	stamp := time.Unix(c.ctime, int64(c.cusec)*1000)
 	return Record{Tag: c.tag, Time: stamp, Now: time.Unix(c.now, int64(c.nowNano)), Until: stamp.Add(c.skew + time.Second)}
-}
-
-func storeError(err error) error {
-	var known *status.Error
-	switch {
-	case errors.As(err, &known) && known != nil:
-		return err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &status.Error{Reason: status.ReasonCanceled, Detail: "while asking the replay cache", Err: err}
-	}
-	return &status.Error{Reason: status.ReasonReplayCacheFailed, Err: err}
 }
 
 // setTag takes the last checksum-length bytes of the authenticator's

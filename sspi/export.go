@@ -134,16 +134,12 @@ func (a *Acceptor) claim(ctx context.Context, x *exported, id [handover.IDLen]by
 	if now.After(x.at.Add(a.cfg.Skew)) || x.at.After(now.Add(a.cfg.Skew)) {
 		return &status.Error{Reason: status.ReasonContextExpired, Detail: "the context was exported too long ago, or the clocks differ"}
 	}
-	fresh, err := a.cfg.Replay.Store(ctx, authenticator.Record{Tag: id, Time: x.at, Now: now, Until: x.at.Add(a.cfg.Skew + time.Second)})
-	switch {
-	case err != nil && asStatus(err).Reason != status.ReasonInternal:
-		return err
-	case err != nil && ctx.Err() != nil:
-		return &status.Error{Reason: status.ReasonCanceled, Detail: "while the replay cache was asked", Err: err}
-	case err != nil:
-		return &status.Error{Reason: status.ReasonReplayCacheFailed, Err: err}
-	case !fresh:
+	record := authenticator.Record{Tag: id, Time: x.at, Now: now, Until: x.at.Add(a.cfg.Skew + time.Second)}
+	switch err := record.Claim(ctx, a.cfg.Replay); {
+	case status.ReasonOf(err) == status.ReasonReplay:
 		return &status.Error{Reason: status.ReasonReplay, Detail: "the context was imported before"}
+	case err != nil:
+		return err
 	}
 	return a.answeredInTime(x.at)
 }
