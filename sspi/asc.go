@@ -75,7 +75,7 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 	if pfContextAttr != nil {
 		*pfContextAttr = 0
 	}
-	out, outlet := replyBuffer(pOutput, fContextReq)
+	out, place := replyBuffer(pOutput, fContextReq)
 	result := resultBuffer(pOutput, fContextReq)
 	call, code := newCall(phCredential, phContext, pInput, fContextReq, phNewContext, pOutput)
 	if code == status.SEC_E_OK && !result.fits() {
@@ -89,7 +89,7 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 	}
 	ctx, cancel := call.context.acceptor.backendContext()
 	defer cancel()
-	reply, binding, err := call.accept(ctx, outlet)
+	reply, binding, err := call.accept(ctx, place)
 	out.put(reply)
 	result.tell(binding)
 
