@@ -48,12 +48,12 @@
 // # What is checked
 //
 // Each accept runs the checks of RFC 4120, Section 3.2.3, and RFC 4121, Section
-// 4.1, in this order: size and form of the token; encryption types by policy;
-// the ticket, by a key of the keytab; its validity; the authenticator, by the
+// 4.1, in this order: size and form of the token; the ticket's encryption type, by
+// policy; the ticket, by a key of the keytab; its validity; the authenticator, by the
 // ticket's session key; that both name the same client; addresses; transited
 // realms; critical authorization data; the clock; the checksum; channel
-// bindings; required properties; that the reply has room; and last the replay
-// cache. Nothing is written to the context before all of them have passed. Where
+// bindings; the subkey's encryption type; forwarded credentials; required properties;
+// that the reply has room; and last the replay cache. Nothing is written to the context before all of them have passed. Where
 // another token is due, the third of DCE style or SPNEGO's MIC, there is no identity
 // before it is right: identity and success come together or not at all.
 //
@@ -69,8 +69,9 @@
 // follows: what a service of an Active Directory account without AES keys needs. The
 // latter admits RC4 contexts too (RFC 4757); but a client that says that it has AES
 // gets a context of AES, if it waits for an answer. In a context of RC4, messages
-// rest on MD5, and nothing protects the sequence number of one that is signed and not
-// sealed: who sits in between can drop messages and renumber those that follow.
+// rest on MD5, and nothing protects their sequence number and direction: who sits in
+// between can drop messages, renumber those that follow, and send ours back to us as
+// the client's.
 //
 // # Concurrency
 //

@@ -198,6 +198,29 @@ func TestRC4Handles_Padding(t *testing.T) {
 	}
 }
 
+// TestRC4Handles_ReadonlyPadding: what must not be written is no part of the message.
+func TestRC4Handles_ReadonlyPadding(t *testing.T) {
+	const padding = sspi.SECBUFFER_PADDING | sspi.SECBUFFER_READONLY
+	s := newSite(t, withRC4)
+	h, client := s.establish(t, s.ofType(23))
+	d := buffers(buffer(sspi.SECBUFFER_TOKEN, make([]byte, 49)), buffer(sspi.SECBUFFER_DATA, []byte("text")), buffer(padding, []byte{9}))
+	wantCode(t, "encrypt", sspi.EncryptMessage(&h, 0, d, 0), status.SEC_E_OK)
+	if got := d.Buffers[2].Buffer; string(got) != "\x09" {
+		t.Errorf("the padding became %x", got)
+	}
+	token, err := client.Wrap([]byte("text"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(token) - len("text") - 1
+	last := bytes.Clone(token[len(token)-1:])
+	d = buffers(buffer(sspi.SECBUFFER_TOKEN, token[:n]), buffer(sspi.SECBUFFER_DATA, token[n:len(token)-1]), buffer(padding, token[len(token)-1:]))
+	wantCode(t, "decrypt", sspi.DecryptMessage(&h, d, 0, nil), status.SEC_E_MESSAGE_ALTERED)
+	if !bytes.Equal(token[len(token)-1:], last) {
+		t.Error("the padding was written")
+	}
+}
+
 // TestRC4Handles_KeyInfo: the numbers are those of the registries.
 func TestRC4Handles_KeyInfo(t *testing.T) {
 	s := newSite(t, withRC4)

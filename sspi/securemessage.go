@@ -224,7 +224,7 @@ func (c *Context) openParts(d *SecBufferDesc) (conf bool, err error) {
 	if token == nil || !segs.collect(d) {
 		return false, errNoBuffers
 	}
-	if b := d.find(SECBUFFER_PADDING); b != nil && len(b.Buffer) > 0 && len(c.protector.Padding()) > 0 {
+	if b := d.find(SECBUFFER_PADDING); b != nil && b.BufferType&SECBUFFER_READONLY == 0 && len(b.Buffer) > 0 && len(c.protector.Padding()) > 0 {
 		segs.add(b) // the client sealed it too
 	}
 	return c.protector.OpenSegments(token.Buffer, segs.list())
@@ -305,7 +305,7 @@ func (p *sealedParts) add(b *SecBuffer) {
 // pad makes padding part of the message if there is any and b has room for it, and
 // cuts b to it.
 func (p *sealedParts) pad(padding []byte, b *SecBuffer) {
-	if b == nil {
+	if b == nil || b.BufferType&SECBUFFER_READONLY != 0 {
 		return
 	}
 	if len(b.Buffer) < len(padding) {

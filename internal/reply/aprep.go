@@ -1,7 +1,8 @@
 // Package reply builds what an acceptor sends: AP-REP and KRB-ERROR (RFC 4120,
-// Sections 5.5.2 and 5.9.1; RFC 4121, Section 4.1). Nothing else in the library
-// makes an answer of Kerberos, and an AP-REP is made only of an authenticator.Verified.
-// What a client answers to an AP-REP is checked here too.
+// Sections 5.5.2 and 5.9.1; RFC 4121, Section 4.1), and the KERB-TGT-REPLY of
+// user-to-user authentication. Nothing else in the library makes a Kerberos message,
+// and an AP-REP is made only of an authenticator.Verified. What a client answers to an
+// AP-REP is checked here too.
 package reply
 
 import (
@@ -132,8 +133,8 @@ func insteadOfRC4(c *authenticator.Checked, permitted []keytab.EType) keytab.ETy
 }
 
 // sequenceNumber makes 30 random bits: old peers take bit 31 for a sign. All numbers
-// are of four bytes in DER, so that an answer is as long as the next one for the same
-// client: who made room for one has room for the other.
+// are of four bytes in DER, so that an answer is as long as the next one to the same
+// token: who made room for one has room for the other.
 func sequenceNumber(b []byte) uint32 {
 	const fourBytes, top = 1 << 23, 1 << 29
 	n := binary.BigEndian.Uint32(b) & (1<<30 - 1)
