@@ -1,8 +1,8 @@
 package message
 
 // GetMIC appends to dst a signature over the message that parts are together (RFC
-// 4121, Section 4.2.6.1; RFC 4757, Section 7.2). dst must not overlap them. The error is of this side's
-// making.
+// 4121, Section 4.2.6.1; RFC 4757, Section 7.2). dst must not overlap them. The error is
+// of this side's making.
 func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()

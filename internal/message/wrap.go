@@ -10,8 +10,8 @@ import (
 )
 
 // Wrap appends to dst a token that holds message, sealed or else signed (RFC 4121,
-// Section 4.2.6.2; RFC 4757, Section 7.3). dst must not overlap message. The error is of this side's
-// making.
+// Section 4.2.6.2; RFC 4757, Section 7.3). dst must not overlap message. The error is
+// of this side's making.
 func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()

@@ -27,7 +27,8 @@ type Error struct {
 
 // Append makes the KRB-ERROR that answers apReq (RFC 4120, Section 5.9.1): the
 // acceptor's clock, the code of the reason, and the service as the client named
-// it. It says nothing else: no text, no client name. It appends nothing when
+// it, since an acceptor may have many names, and patterns for them. It says nothing
+// else: no text, no client name. It appends nothing when
 // apReq does not parse, when the reason has no code, or when the client does
 // not wait for an answer. The token is framed also where an AP-REP would not be,
 // so mechanism is never nil.
