@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"time"
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/sspi"
@@ -25,32 +27,18 @@ const wishes = flags.ASC_REQ_ALLOCATE_MEMORY | flags.ASC_REQ_EXTENDED_ERROR |
 // connection is one client: at most one context, and its messages.
 type connection struct {
 	cred sspi.CredHandle
-	conn *timed
+	conn net.Conn
 
-	begun bool   // the first frame was read
-	v1    bool   // the client speaks version 1
-	held  *frame // read already, to be read again
+	begun   bool   // the first frame was read
+	v1      bool   // the client speaks version 1
+	held    *frame // read already, to be read again
+	session bool   // each frame has idle time, instead of all together guestTime
 
 	context sspi.CtxtHandle
 	attr    flags.ASC_RET
 	log     []any // of the context
 
 	messages, sealed, signed, clear int
-}
-
-// run is a whole connection, in order.
-func (c *connection) run() error {
-	defer sspi.DeleteSecurityContext(&c.context) // also what is left of a refused one
-	contextFollows, err := c.hello()
-	if err != nil {
-		return err
-	}
-	if contextFollows {
-		if err := c.authenticate(); err != nil {
-			return err
-		}
-	}
-	return c.talk()
 }
 
 // hello finds out which version the client speaks, and whether it means to
@@ -232,7 +220,7 @@ func (c *connection) read(limit int) (frame, error) {
 		c.held = nil
 		return f, nil
 	}
-	if err := c.conn.next(); err != nil {
+	if err := c.next(); err != nil {
 		return frame{}, err
 	}
 	f, err := readFrame(c.conn, limit)
@@ -244,8 +232,16 @@ func (c *connection) read(limit int) (frame, error) {
 }
 
 func (c *connection) write(flags byte, body []byte) error {
-	if err := c.conn.next(); err != nil {
+	if err := c.next(); err != nil {
 		return err
 	}
 	return writeFrame(c.conn, frame{flags: flags, body: body, v1: c.v1})
+}
+
+// next begins a new frame.
+func (c *connection) next() error {
+	if !c.session {
+		return nil // its time goes on
+	}
+	return c.conn.SetDeadline(time.Now().Add(idle))
 }

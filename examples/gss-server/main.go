@@ -11,7 +11,9 @@
 // at most, and exits with 0.
 //
 // It is an example, but an honest one: sizes, times and the number of connections
-// are bounded.
+// are bounded. Who has no context has 30 seconds for all that it does, and goes when
+// 64 others without one have come after it; who has one has 30 seconds for each
+// message, and is refused if 64 are there.
 package main
 
 import (
