@@ -39,8 +39,9 @@ const (
 // does: what is stamped no later than a record that it has dropped, it might
 // have known, and refuses with ReasonBeforeReplayCache. It starts no goroutine.
 //
-// It keeps every record for the longest time that any record wanted, so that
-// acceptors with different skews can share it.
+// It keeps every record for the longest time that any record wanted so far, so that
+// acceptors with different skews can share it. Until the first record of the greater
+// skew, those that it wants to accept later than the lesser are refused.
 type MemoryCache struct {
 	seed   maphash.Seed
 	rule   StartRule

@@ -1,8 +1,8 @@
 package sspi
 
 import (
+	"bytes"
 	"context"
-	"reflect"
 	"slices"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -270,8 +270,11 @@ func (c *Context) addBindings(bindings []ChannelBindings) {
 }
 
 func (c *Context) lacksBindings(b ChannelBindings) bool {
-	same := func(other ChannelBindings) bool { return reflect.DeepEqual(b, other) }
-	return !slices.ContainsFunc(c.cfg.ChannelBindings, same)
+	return !slices.ContainsFunc(c.cfg.ChannelBindings, func(own ChannelBindings) bool {
+		return own.InitiatorAddrType == b.InitiatorAddrType && bytes.Equal(own.InitiatorAddress, b.InitiatorAddress) &&
+			own.AcceptorAddrType == b.AcceptorAddrType && bytes.Equal(own.AcceptorAddress, b.AcceptorAddress) &&
+			bytes.Equal(own.ApplicationData, b.ApplicationData)
+	})
 }
 
 // required are the demands among a server's wishes.

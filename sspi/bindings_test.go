@@ -185,3 +185,26 @@ func TestBIND_2_GivenTooLate(t *testing.T) {
 		t.Errorf("binding %v", got)
 	}
 }
+
+// TestBIND_2_SameGivenAgain: the same bindings, from both faces, are the same, however
+// their empty fields are written.
+func TestBIND_2_SameGivenAgain(t *testing.T) {
+	for name, own := range map[string]sspi.ChannelBindings{
+		"nil":   {ApplicationData: []byte("a")},
+		"empty": {InitiatorAddress: []byte{}, AcceptorAddress: []byte{}, ApplicationData: []byte("a")},
+	} {
+		s := newSite(t)
+		h := s.acceptor.NewContext(sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{own}}).Handle()
+		client := s.request(dce, bound("a")).Start()
+		token, _, _ := client.Next(nil)
+		l := s.second(&h, token)
+		wantCode(t, name+", the first leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
+		third, _, err := client.Next(l.reply())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l = s.second(&l.handle, third)
+		l.in.Buffers = append(l.in.Buffers, channel(t, "a"))
+		wantCode(t, name+", the same again", l.call(), status.SEC_E_OK)
+	}
+}

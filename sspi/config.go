@@ -134,7 +134,8 @@ type ContextConfig struct {
 	// ChannelBindings refuses everybody.
 	BindingPolicy BindingPolicy
 
-	// Require are attributes that the client must have asked for, all of them.
+	// Require are attributes that the client must have asked for, all of them. To
+	// demand user-to-user authentication there is UserToUser, which tells the client.
 	Require flags.ASC_RET
 
 	// Targets, if any, are service principals of which the client must have

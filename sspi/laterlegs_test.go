@@ -112,3 +112,42 @@ func TestBIND_2_ResultOfLastLeg(t *testing.T) {
 		}
 	}
 }
+
+// TestBIND_2_ResultWithTheMIC: the same where the last leg is SPNEGO's MIC; nothing is
+// told before.
+func TestBIND_2_ResultWithTheMIC(t *testing.T) {
+	s := newSite(t)
+	h := s.acceptor.NewContext(sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: []byte("a")}}}).Handle()
+	n := s.client(ntlmFirst, bound("a"))
+	var mic []byte
+	n.EditResp = func(r *krbtest.NegTokenResp) { mic = r.MIC }
+	send := func(token []byte) *leg {
+		l := s.second(&h, token)
+		l.out.Buffers = append(l.out.Buffers, sspi.SecBuffer{BufferType: sspi.SECBUFFER_CHANNEL_BINDINGS_RESULT, Buffer: make([]byte, 4)})
+		return l
+	}
+	token, _, _ := n.Next(nil)
+	for mic == nil {
+		l := send(token)
+		wantCode(t, "a leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
+		if got := l.out.Buffers[1].Buffer; len(got) != 0 {
+			t.Errorf("before the end: %x", got)
+		}
+		var err error
+		if token, _, err = n.Next(l.reply()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := send((&krbtest.NegTokenResp{State: krbtest.NegIncomplete, MIC: mic}).Bytes())
+	l.out.Buffers[0].Buffer = l.out.Buffers[0].Buffer[:1]
+	wantCode(t, "no room for the answer", l.call(), status.SEC_E_BUFFER_TOO_SMALL)
+	if got := l.out.Buffers[1].Buffer; len(got) != 0 {
+		t.Errorf("with too little room: %x", got)
+	}
+	mic[len(mic)-1] ^= 1
+	l = send((&krbtest.NegTokenResp{State: krbtest.NegCompleted, MIC: mic}).Bytes())
+	wantCode(t, "the MIC", l.call(), status.SEC_E_MESSAGE_ALTERED)
+	if got := l.out.Buffers[1].Buffer; len(got) != 4 || binary.LittleEndian.Uint32(got) != uint32(sspi.SEC_CHANNEL_BINDINGS_RESULT_VALID_MATCHED) {
+		t.Errorf("the result is %x", got)
+	}
+}

@@ -203,10 +203,11 @@ func TestRC4Handles_ReadonlyPadding(t *testing.T) {
 	const padding = sspi.SECBUFFER_PADDING | sspi.SECBUFFER_READONLY
 	s := newSite(t, withRC4)
 	h, client := s.establish(t, s.ofType(23))
-	d := buffers(buffer(sspi.SECBUFFER_TOKEN, make([]byte, 49)), buffer(sspi.SECBUFFER_DATA, []byte("text")), buffer(padding, []byte{9}))
+	memory := []byte{9}
+	d := buffers(buffer(sspi.SECBUFFER_TOKEN, make([]byte, 49)), buffer(sspi.SECBUFFER_DATA, []byte("text")), buffer(padding, memory))
 	wantCode(t, "encrypt", sspi.EncryptMessage(&h, 0, d, 0), status.SEC_E_OK)
-	if got := d.Buffers[2].Buffer; string(got) != "\x09" {
-		t.Errorf("the padding became %x", got)
+	if len(d.Buffers[2].Buffer) != 0 || memory[0] != 9 {
+		t.Errorf("the padding became %x, in memory %x", d.Buffers[2].Buffer, memory)
 	}
 	token, err := client.Wrap([]byte("text"), true)
 	if err != nil {

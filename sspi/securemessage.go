@@ -1,6 +1,7 @@
 package sspi
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/gosspi/kerberos/flags"
@@ -224,10 +225,14 @@ func (c *Context) openParts(d *SecBufferDesc) (conf bool, err error) {
 	if token == nil || !segs.collect(d) {
 		return false, errNoBuffers
 	}
-	if b := d.find(SECBUFFER_PADDING); b != nil && b.BufferType&SECBUFFER_READONLY == 0 && len(b.Buffer) > 0 && len(c.protector.Padding()) > 0 {
+	if b := d.find(SECBUFFER_PADDING); b != nil && b.BufferType&readonly == 0 && len(b.Buffer) > 0 && len(c.protector.Padding()) > 0 {
 		segs.add(b) // the client sealed it too
 	}
-	return c.protector.OpenSegments(token.Buffer, segs.list())
+	memory := token.Buffer
+	if token.BufferType&readonly != 0 {
+		memory = bytes.Clone(memory)
+	}
+	return c.protector.OpenSegments(memory, segs.list())
 }
 
 // dropData leaves nothing that could be taken for an opened message.
@@ -242,7 +247,7 @@ func dropData(d *SecBufferDesc) {
 	}
 }
 
-// readonly are the marks of buffers that are never written.
+// readonly are the marks of buffers whose memory is never written.
 const readonly = SECBUFFER_READONLY | SECBUFFER_READONLY_WITH_CHECKSUM
 
 func isWritableData(b SecBuffer) bool { return b.is(SECBUFFER_DATA) && b.BufferType&readonly == 0 }
@@ -305,10 +310,10 @@ func (p *sealedParts) add(b *SecBuffer) {
 // pad makes padding part of the message if there is any and b has room for it, and
 // cuts b to it.
 func (p *sealedParts) pad(padding []byte, b *SecBuffer) {
-	if b == nil || b.BufferType&SECBUFFER_READONLY != 0 {
+	if b == nil {
 		return
 	}
-	if len(b.Buffer) < len(padding) {
+	if len(b.Buffer) < len(padding) || b.BufferType&readonly != 0 {
 		padding = nil
 	}
 	b.Buffer = b.Buffer[:copy(b.Buffer, padding)]

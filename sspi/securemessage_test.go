@@ -323,6 +323,43 @@ func TestSignature_IsNoSignedMessage(t *testing.T) {
 	wantCode(t, "verify a signed message", sspi.VerifySignature(&h, message(string(data), token), 0, nil), status.SEC_E_MESSAGE_ALTERED)
 }
 
+// TestEncrypt_ReadonlyPadding: what is sent is a whole token, and no memory that is
+// marked is written.
+func TestEncrypt_ReadonlyPadding(t *testing.T) {
+	secureEach(t, func(t *testing.T, x *secured) {
+		memory := []byte{1, 2, 3, 4}
+		d := buffers(buffer(sspi.SECBUFFER_TOKEN, make([]byte, 200)), buffer(sspi.SECBUFFER_DATA, []byte("text")),
+			buffer(sspi.SECBUFFER_PADDING|sspi.SECBUFFER_READONLY, memory))
+		wantCode(t, "encrypt", sspi.EncryptMessage(&x.handle, 0, d, 0), status.SEC_E_OK)
+		if string(memory) != "\x01\x02\x03\x04" {
+			t.Errorf("the memory is %x", memory)
+		}
+		var whole []byte
+		for _, b := range d.Buffers {
+			whole = append(whole, b.Buffer...)
+		}
+		if x.dce {
+			return // no token of gss_wrap
+		}
+		if _, _, err := x.client.Unwrap(whole); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestDecrypt_ReadonlyToken: it is opened from a copy.
+func TestDecrypt_ReadonlyToken(t *testing.T) {
+	secureEach(t, func(t *testing.T, x *secured) {
+		token, data := x.detached(t, "text", true)
+		was := bytes.Clone(token)
+		d := buffers(buffer(sspi.SECBUFFER_TOKEN|sspi.SECBUFFER_READONLY, token), buffer(sspi.SECBUFFER_DATA, data))
+		wantCode(t, "decrypt", sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_OK)
+		if !bytes.Equal(was, token) {
+			t.Error("a READONLY TOKEN was written")
+		}
+	})
+}
+
 // TestDecrypt_Padding: AES has none, so that what is in a PADDING is none of the message.
 func TestDecrypt_Padding(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {

@@ -71,6 +71,23 @@ func TestREPLAY_3_SlowCache(t *testing.T) {
 	}
 }
 
+// TestREPLAY_3_CacheMayTakeItsTime: a client at the edge of the skew is not refused for
+// an answer that took half a second.
+func TestREPLAY_3_CacheMayTakeItsTime(t *testing.T) {
+	var late time.Duration
+	cache := &expiring{until: map[[24]byte]time.Time{}, keep: authenticator.Record.TTL, network: func() { late += time.Second / 2 }}
+	s := newSite(t, func(cfg *sspi.Config) {
+		clock := cfg.Time
+		cfg.Time = func() time.Time { return clock().Add(late) }
+		cache.clock, cfg.Replay = cfg.Time, cache
+	})
+	token := s.request().Token()
+	late = 5 * time.Minute
+	if _, peer, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(t.Context(), token); peer == nil {
+		t.Error(err)
+	}
+}
+
 // TestREPLAY_9_ClocksOfHosts: hosts behind one name whose clocks differ, by as much as
 // clocks may, share a store with a third clock. What one of them accepted, the other
 // refuses to the end.

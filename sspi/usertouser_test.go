@@ -318,6 +318,19 @@ func TestKEY_10_TGT(t *testing.T) {
 	}
 }
 
+// TestAPREQ_10_UserToUserMechanism: a client of the mechanism user-to-user is held to it
+// by a server, too, that has keys for others.
+func TestAPREQ_10_UserToUserMechanism(t *testing.T) {
+	s := newSite(t, func(cfg *sspi.Config) {
+		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return nil, nil }
+	})
+	token := krbtest.Frame(krbtest.OIDUser2User, 0x0100, s.request().Bytes())
+	_, peer, err := s.acceptor.NewContext(sspi.ContextConfig{NoErrorTokens: true}).Accept(t.Context(), token)
+	if peer != nil || status.ReasonOf(err) != status.ReasonUserToUserRequired {
+		t.Errorf("%v, %v", peer, err)
+	}
+}
+
 // TestDOS_4_UserToUserTimeout: the Windows face gives the function a deadline too,
 // also where keys and replay cache need none.
 func TestDOS_4_UserToUserTimeout(t *testing.T) {

@@ -48,13 +48,7 @@ func TestServe_ManyChannels(t *testing.T) {
 		t.Errorf("%d sessions, want %d", got, maxChannels)
 	}
 	alice.Close()
-	ended := make(chan struct{})
-	go func() { end(); close(ended) }()
-	select {
-	case <-ended:
-	case <-time.After(patience):
-		t.Fatal("the client has gone, and the server does not end")
-	}
+	ended(t, end)
 }
 
 // TestServe_TooManySessions: a client that there is no place for leaves nothing behind,
@@ -81,14 +75,77 @@ func TestServe_TooManySessions(t *testing.T) {
 	if log := end(); !strings.Contains(log, "too many sessions") {
 		t.Errorf("no line of the log says so:\n%s", log)
 	}
+	noneLeft(t)
+}
+
+// TestServe_TooManySessionsChannels: the same with sessions on the way.
+func TestServe_TooManySessionsChannels(t *testing.T) {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := startFull(t, realm, l)
+	for range 20 {
+		alice, err := dial(t, l.Addr().String(), realm, "alice", "host/localhost")
+		if err != nil {
+			continue // it was refused before it could tell
+		}
+		for range 60 { // some are never answered: x/crypto's client loses those it sends as it ends
+			go func() { _, _, _ = alice.OpenChannel("session", nil) }()
+		}
+		_ = alice.Wait() // an error means that it was hung up on
+	}
+	end()
+	noneLeft(t)
+}
+
+// TestServe_RequestsAfterTheCommand: what a client asks of a session that is over does
+// not keep the server from ending.
+func TestServe_RequestsAfterTheCommand(t *testing.T) {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	addr, end := start(t, realm)
+	alice, err := dial(t, addr, realm, "alice", "host/localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, requests, err := alice.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	_, _ = c.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{"id"}))
+	for range 200 {
+		_, _ = c.SendRequest("x", false, nil) // fails once the session is closed
+	}
+	alice.Close()
+	ended(t, end)
+	noneLeft(t)
+}
+
+// ended waits for the server to end.
+func ended(t *testing.T, end func() string) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { end(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("the client has gone, and the server does not end")
+	}
+}
+
+// noneLeft waits until x/crypto serves no connection any more, on either side.
+func noneLeft(t *testing.T) {
+	t.Helper()
 	stacks := make([]byte, 1<<20)
 	for last := time.Now().Add(patience); ; runtime.Gosched() {
-		left := strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "handleGlobalPacket")
+		left := strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "(*mux).loop")
 		if left == 0 {
 			return
 		}
 		if time.Now().After(last) {
-			t.Fatalf("%d goroutines are left, each with its connection", left)
+			t.Fatalf("%d connections are left", left)
 		}
 	}
 }

@@ -265,7 +265,12 @@ func TestInteropGSSServer_TermIsBounded(t *testing.T) {
 	if err := writeWire(conn, wireFrame{flags: frameContextNext}); err != nil {
 		t.Fatal(err)
 	}
+	begin := time.Now()
 	if code := srv.terminate(t); code != 0 {
 		t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
+	}
+	// Left alone, the client would have been hung up on after half a minute.
+	if took := time.Since(begin); took > 25*time.Second {
+		t.Errorf("the server took %v to end", took)
 	}
 }
