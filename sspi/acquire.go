@@ -34,8 +34,8 @@ const (
 // SEC_E_SECPKG_NOT_FOUND: no such package. SEC_E_NO_CREDENTIALS: the keys
 // cannot be read (keytab.Default, or the source's own constructor, says why), or the
 // use is not accepting. SEC_E_INVALID_PARAMETER: the Config is wrong; NewAcceptor says
-// how, and [Acceptor.CredHandle] leads from there to here. A service that the keytab does not hold yet is no error:
-// rotation may bring it.
+// how, and [Acceptor.CredHandle] leads from there to here. A service that the keytab
+// does not hold yet is no error: rotation may bring it.
 func AcquireCredentialsHandle(pszPrincipal string, pszPackage Package, fCredentialUse SECPKG_CRED, pvLogonID any, pAuthData *Config, pGetKeyFn, pvGetKeyArgument any, phCredential *CredHandle, ptsExpiry *TimeStamp) status.Code {
 	if phCredential == nil {
 		return status.SEC_E_INVALID_HANDLE

@@ -191,8 +191,8 @@ func callContext(phCredential *CredHandle, phContext *CtxtHandle) (*Context, sta
 }
 
 // accept is Context.accept with what this call asks for, and what came of the
-// channel bindings in it. A call that does not get to an AP-REQ leaves nothing of its
-// wishes behind.
+// channel bindings in it. What makes a context stricter, bindings and demands, stays
+// with it; everything else that a call asks for ends with the call.
 func (k *call) accept(ctx context.Context, out outlet) ([]byte, Binding, error) {
 	c := k.context
 	if !c.accepting.TryLock() {

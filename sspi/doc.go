@@ -53,9 +53,10 @@
 // ticket's session key; that both name the same client; addresses; transited
 // realms; critical authorization data; the clock; the checksum; channel
 // bindings; the subkey's encryption type; forwarded credentials; required properties;
-// that the reply has room; and last the replay cache. Nothing is written to the context before all of them have passed. Where
-// another token is due, the third of DCE style or SPNEGO's MIC, there is no identity
-// before it is right: identity and success come together or not at all.
+// that the reply has room; and last the replay cache. Nothing of the client is written
+// to the context before all of them have passed. Where another token is due, the third
+// of DCE style or SPNEGO's MIC, there is no identity before it is right: identity and
+// success come together or not at all.
 //
 // A token is refused with a [status.Reason], which says why, and from which the
 // one table in package status makes the SECURITY_STATUS and the error number

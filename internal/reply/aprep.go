@@ -1,7 +1,7 @@
 // Package reply builds what an acceptor sends: AP-REP and KRB-ERROR (RFC 4120,
 // Sections 5.5.2 and 5.9.1; RFC 4121, Section 4.1), and the KERB-TGT-REPLY of
-// user-to-user authentication. Nothing else in the library makes a Kerberos message,
-// and an AP-REP is made only of an authenticator.Verified. What a client answers to an
+// user-to-user authentication. Nothing else on the acceptor's side makes a Kerberos
+// message, and an AP-REP is made only of an authenticator.Verified. What a client answers to an
 // AP-REP is checked here too.
 package reply
 

@@ -28,10 +28,9 @@ type Error struct {
 // Append makes the KRB-ERROR that answers apReq (RFC 4120, Section 5.9.1): the
 // acceptor's clock, the code of the reason, and the service as the client named
 // it, since an acceptor may have many names, and patterns for them. It says nothing
-// else: no text, no client name. It appends nothing when
-// apReq does not parse, when the reason has no code, or when the client does
-// not wait for an answer. The token is framed also where an AP-REP would not be,
-// so mechanism is never nil.
+// else: no text, no client name. It appends nothing when apReq does not parse, when the
+// reason has no code, or when the client does not wait for an answer. The token is
+// framed also where an AP-REP would not be, so mechanism is never nil.
 func (e *Error) Append(dst, apReq, mechanism []byte) []byte {
 	var req krb5.APReq
 	code := status.ReasonOf(e.Err).Kerberos()

@@ -53,8 +53,8 @@ type Config struct {
 	// between, which could send requests of one client on the connection of another:
 	// neither in front of this server nor, which TLS sees to, on the clients' side.
 	// It lasts as long as the connection, if no request on it goes to another
-	// Middleware, and past Peer.EndTime: Authorize, which is
-	// asked for each request, can end it. It needs ConnContext.
+	// Middleware, and past Peer.EndTime: Authorize, which is asked for each request,
+	// can end it. It needs ConnContext.
 	PerConnection bool
 
 	// Sessions keeps clients logged in. If nil, each request is authenticated.

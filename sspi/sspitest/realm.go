@@ -98,8 +98,8 @@ func (r *Realm) Advance(d time.Duration) {
 // keytab: one key for each of the encryption types 17 to 20, and one of RC4, which
 // only an acceptor uses that names RC4 (sspi.Config.ETypes); where GODEBUG=fips140=only
 // is set, of the types 19 and 20 alone. A service is made when it is named for the first
-// time. A name without realm is of this one. Without names, it is the keys of all services there are. The table does not
-// change with later calls of Rotate.
+// time. A name without realm is of this one. Without names, it is the keys of all
+// services there are. The table does not change with later calls of Rotate.
 func (r *Realm) Service(names ...string) (*keytab.Table, error) {
 	if err := r.check(names...); err != nil {
 		return nil, err
