@@ -29,6 +29,8 @@ type inbound struct {
 	request     krb5.TGTRequest // what message is, if wantsTicket
 	wantsTicket bool            // user-to-user: the client asks for our ticket first
 	ours        TGT             // user-to-user: what the client's ticket is sealed under
+
+	facts facts // for the record
 }
 
 func (in *inbound) isUserToUser() bool { return !in.ours.SessionKey.IsZero() }
@@ -66,7 +68,8 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 
 // exchange takes one whole leg.
 func (c *Context) exchange(ctx context.Context, token []byte, due state, out outlet) ([]byte, error) {
-	in := inbound{due: due}
+	c.flushEvent(ctx)
+	in := inbound{due: due, facts: c.facts}
 	token, whole, err := c.collect(token)
 	switch {
 	case err != nil:

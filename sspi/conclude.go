@@ -3,7 +3,6 @@ package sspi
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/krb5"
@@ -54,7 +53,7 @@ func asShortage(err error) *shortage {
 func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out outlet, err error) ([]byte, error) {
 	switch {
 	case err == nil:
-		c.report(ctx, Event{Peer: &c.peer})
+		c.finishEvent(ctx, Event{Peer: &c.peer}, in)
 		return answer, nil
 	case err == ErrContinue, asShortage(err) != nil:
 		return answer, err
@@ -73,7 +72,7 @@ func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out 
 	} else {
 		c.fail(err)
 	}
-	c.report(ctx, e)
+	c.finishEvent(ctx, e, in)
 	return append(out.dst, token...), err
 }
 
@@ -146,30 +145,6 @@ func (c *Context) fail(err error) {
 		c.err = err
 		c.state.Store(uint32(stateFailed))
 	}
-}
-
-func (c *Context) report(ctx context.Context, e Event) {
-	cfg := &c.acceptor.cfg
-	if cfg.OnEvent != nil {
-		cfg.OnEvent(ctx, e)
-	}
-	if cfg.Logger == nil {
-		return
-	}
-	if e.Err == nil {
-		cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "kerberos: accepted",
-			slog.String("client", e.Peer.Client.String()), slog.String("service", e.Peer.Service.String()),
-			slog.String("flags", e.Peer.Flags.String()), slog.Time("until", e.Peer.EndTime))
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("reason", e.Err.Reason.String()), slog.String("status", e.Err.Code().String()),
-		slog.String("detail", e.Err.Detail), slog.Bool("retry", e.Retry),
-	}
-	if e.Err.Err != nil { // of the key source or the replay cache, most often
-		attrs = append(attrs, slog.String("cause", e.Err.Err.Error()))
-	}
-	cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "kerberos: refused", attrs...)
 }
 
 // asStatus finds the *status.Error that every error of an exchange wraps.

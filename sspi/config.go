@@ -10,7 +10,6 @@ import (
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/keytab"
-	"github.com/gosspi/kerberos/status"
 )
 
 // Defaults of Config.
@@ -98,12 +97,14 @@ type Config struct {
 	// nor imported.
 	ExportKey ExportKey
 
-	// OnEvent is told how each exchange ended, accepted or refused, before
-	// Accept returns. It must be safe for concurrent use. If nil, nobody is.
+	// OnEvent receives the record of each attempt, accepted or refused, whether this
+	// package or an integration decided it, before Accept or Report returns. Several
+	// goroutines may call it at once. If nil, no function is called.
 	OnEvent func(ctx context.Context, e Event)
 
-	// Logger gets one record for each exchange, and one more where a client is invited
-	// to try again. If nil, the package is silent.
+	// Logger receives the same record as one line for each attempt, and one more line
+	// if a client is invited to try again. Package documentation of [Event] lists the
+	// attributes. If nil, the package logs nothing.
 	Logger *slog.Logger
 
 	// Time is the clock. If nil, time.Now. For tests.
@@ -145,6 +146,16 @@ type ContextConfig struct {
 	// PeerAddr is the client's address. The zero Addr: addresses in the ticket
 	// are not compared.
 	PeerAddr netip.Addr
+
+	// Remote is the client's address and port as the transport reports them. It is
+	// logged and decides nothing. The zero AddrPort: the record has PeerAddr, if any.
+	Remote netip.AddrPort
+
+	// DeferReport leaves the record of each attempt to the caller, which decides more
+	// than Accept does: it takes the record with [Context.TakeEvent] after Accept, adds
+	// its own decision and attributes, and calls [Acceptor.Report]. A record that the
+	// caller has not taken is reported unchanged by the next Accept, Export or Close.
+	DeferReport bool
 
 	// AcceptDelegation reads forwarded credentials. Otherwise they are skipped
 	// unread, and DELEGATE is not among the granted flags.
@@ -201,11 +212,3 @@ const (
 	BindingMissingRefused = authenticator.BindingMissingRefused
 	BindingMissingAware   = authenticator.BindingMissingAware
 )
-
-// Event is how an exchange ended, or that it goes on after a client was told what it
-// can mend: its clock was found wrong, or user-to-user authentication is demanded.
-type Event struct {
-	Peer  *Peer         // nil if refused
-	Err   *status.Error // nil if accepted
-	Retry bool          // the client was told and may try once more
-}

@@ -50,10 +50,13 @@ type body struct {
 	retried     bool             // the client had its second try
 	hinted      bool             // the client was told the mechanisms
 	fragments   spnego.Fragments // of a token
+	facts       facts            // of the accepted AP-REQ, for the record that a later leg makes
 	negotiation *negotiation     // nil: the client's tokens are not in SPNEGO, or none came yet
 
 	deleted    atomic.Bool   // by DeleteSecurityContext
 	attributes atomic.Uint32 // flags.ASC_RET, as AcceptSecurityContext returned them
+
+	pending atomic.Pointer[Event] // a record that the caller has not taken yet (DeferReport)
 
 	mu    sync.Mutex // guards each step from state to state, and what follows
 	state atomic.Uint32
@@ -176,6 +179,7 @@ func (c *Context) Close() {
 	if c.isZero() {
 		return
 	}
+	defer c.flushEvent(context.Background()) // after the lock is released
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state.Store(uint32(stateClosed))

@@ -44,6 +44,7 @@ func (c *Context) Export() ([]byte, error) {
 	if key == nil {
 		return nil, errNoExport()
 	}
+	defer c.flushEvent(context.Background()) // after the lock is released
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.usable(); err != nil { // closed meanwhile
