@@ -12,10 +12,10 @@ type APRep struct {
 	EncPart EncryptedData // an EncAPRepPart
 }
 
-// Parse reads an AP-REP without GSS framing. It refuses pvno other than 5 with
-// status.ReasonWrongVersion, and another message of RFC 4120 with
+// Parse reads an AP-REP without GSS framing. It refuses a pvno other than 5 with
+// status.ReasonWrongVersion, and any other message type of RFC 4120 with
 // status.ReasonWrongMessageType.
-func (m *APRep) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *APRep) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *APRep) parse(b []byte) error {
 	const what = "AP-REP"
@@ -42,7 +42,7 @@ func (m *APRep) Append(dst []byte) []byte {
 	return w.b
 }
 
-// APRepLen is the length of an AP-REP, without GSS framing, whose encrypted part
+// APRepLen returns the length of an AP-REP, without GSS framing, whose encrypted part
 // has no kvno and a ciphertext of cipherLen bytes.
 func APRepLen(etype int32, cipherLen int) int {
 	encPart := fieldSize(fieldSize(integerSize(int64(etype))) + fieldSize(cipherLen))
@@ -63,7 +63,7 @@ type EncAPRepPart struct {
 }
 
 // Parse reads an EncAPRepPart.
-func (m *EncAPRepPart) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *EncAPRepPart) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *EncAPRepPart) parse(b []byte) error {
 	const what = "EncAPRepPart"
@@ -82,8 +82,8 @@ func (m *EncAPRepPart) parse(b []byte) error {
 	return nil
 }
 
-// Append writes the EncAPRepPart. It takes memory at most once, so that no piece
-// of the subkey is left behind in a buffer that was outgrown.
+// Append writes the EncAPRepPart. It allocates at most once, so that no outgrown buffer
+// keeps a copy of the subkey.
 func (m *EncAPRepPart) Append(dst []byte) []byte {
 	w := writer{slices.Grow(dst, m.Len())}
 	w.element(application(tagEncAPRepPart), func() {
@@ -99,7 +99,7 @@ func (m *EncAPRepPart) Append(dst []byte) []byte {
 	return w.b
 }
 
-// Len is the number of bytes that Append writes.
+// Len returns the number of bytes that Append writes.
 func (m *EncAPRepPart) Len() int {
 	n := fieldSize(timeLen) + fieldSize(integerSize(int64(m.Cusec)))
 	if m.Subkey.Value != nil {

@@ -7,17 +7,18 @@ const (
 	tagAuthenticator = 2
 )
 
-// APReq is an AP-REQ (RFC 4120, Section 5.5.1). Nothing protects Options.
+// APReq is an AP-REQ (RFC 4120, Section 5.5.1). Options is sent in clear, without
+// integrity protection.
 type APReq struct {
 	Options       flags.AP
 	Ticket        Ticket
 	Authenticator EncryptedData // an Authenticator
 }
 
-// Parse reads an AP-REQ without GSS framing. It refuses pvno and tkt-vno other
-// than 5 with status.ReasonWrongVersion, and another message of RFC 4120 with
+// Parse reads an AP-REQ without GSS framing. It refuses a pvno or tkt-vno other
+// than 5 with status.ReasonWrongVersion, and any other message type of RFC 4120 with
 // status.ReasonWrongMessageType.
-func (m *APReq) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *APReq) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *APReq) parse(b []byte) error {
 	const what = "AP-REQ"
@@ -67,14 +68,14 @@ type Authenticator struct {
 	SequenceNumber    uint32
 	HasSequenceNumber bool
 
-	// AuthorizationData is the whole SEQUENCE OF, with tag and length, and holds
-	// what [ReadAuthorizationData] accepts. Nil: absent.
+	// AuthorizationData is the whole SEQUENCE OF, with tag and length, in a form that
+	// [ReadAuthorizationData] accepts. It is nil if the field is absent.
 	AuthorizationData []byte
 }
 
-// Parse reads an Authenticator. It refuses authenticator-vno other than 5 with
+// Parse reads an Authenticator. It refuses an authenticator-vno other than 5 with
 // status.ReasonWrongVersion.
-func (m *Authenticator) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *Authenticator) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *Authenticator) parse(b []byte) error {
 	const what = "Authenticator"

@@ -2,8 +2,8 @@ package krb5
 
 import "golang.org/x/crypto/cryptobyte/asn1"
 
-// Limits on lists. They are arbitrary, far above what is met, and keep the work
-// that one token causes in proportion.
+// Limits on lists. They are arbitrary and far above the lists of real clients. They keep
+// the work for one token proportional to its length.
 const (
 	maxAuthData  = 1024
 	maxAddresses = 256
@@ -19,9 +19,9 @@ type AuthDataEntry struct {
 // AuthDataReader has none.
 type AuthDataReader struct{ rest reader }
 
-// ReadAuthorizationData checks a whole AuthorizationData: a SEQUENCE of at most
-// 1024 well-formed elements, which may be none, and nothing behind it. What the
-// elements hold is not looked into. RFC 4120, Section 5.2.6.
+// ReadAuthorizationData checks a whole AuthorizationData: a SEQUENCE of 0 to 1024
+// well-formed elements, without trailing bytes. It does not parse the contents of the
+// elements. RFC 4120, Section 5.2.6.
 func ReadAuthorizationData(seq []byte) (AuthDataReader, error) {
 	list, ok := readList(seq, maxAuthData)
 	if !ok {
@@ -30,7 +30,7 @@ func ReadAuthorizationData(seq []byte) (AuthDataReader, error) {
 	return AuthDataReader{list}, nil
 }
 
-// Next returns the next element, a view, and false behind the last.
+// Next returns the next element as a view, and false after the last element.
 func (r *AuthDataReader) Next() (AuthDataEntry, bool) {
 	var e AuthDataEntry
 	ok := r.rest.next(&e.Type, &e.Data)
@@ -47,9 +47,8 @@ type HostAddress struct {
 // has none.
 type AddressReader struct{ rest reader }
 
-// ReadAddresses checks a whole HostAddresses: a SEQUENCE of at most 256
-// well-formed elements, which may be none, and nothing behind it. RFC 4120,
-// Section 5.2.5.
+// ReadAddresses checks a whole HostAddresses: a SEQUENCE of 0 to 256 well-formed
+// elements, without trailing bytes. RFC 4120, Section 5.2.5.
 func ReadAddresses(seq []byte) (AddressReader, error) {
 	list, ok := readList(seq, maxAddresses)
 	if !ok {
@@ -58,7 +57,7 @@ func ReadAddresses(seq []byte) (AddressReader, error) {
 	return AddressReader{list}, nil
 }
 
-// Next returns the next address, a view, and false behind the last.
+// Next returns the next address as a view, and false after the last address.
 func (r *AddressReader) Next() (HostAddress, bool) {
 	var a HostAddress
 	ok := r.rest.next(&a.Type, &a.Address)
@@ -83,7 +82,7 @@ func readList(b []byte, limit int) (list reader, ok bool) {
 	return list, true
 }
 
-// next reads one element of such a list.
+// next reads one element of a list that readList has checked.
 func (r *reader) next(number *int32, value *[]byte) bool {
 	var seq reader
 	return r.element(&seq, asn1.SEQUENCE) && seq.pair(number, value)
@@ -93,7 +92,7 @@ func (r *reader) authorizationData(n uint8, v *[]byte) bool { return r.list(n, v
 
 func (r *reader) addresses(n uint8, v *[]byte) bool { return r.list(n, v, maxAddresses) }
 
-// list reads field n, of which v gets the whole SEQUENCE OF once it is checked.
+// list reads field n and sets v to the whole SEQUENCE OF after checking it.
 func (r *reader) list(n uint8, v *[]byte, limit int) bool {
 	if !r.wholeField(n, (*reader)(v), asn1.SEQUENCE) {
 		return false
@@ -110,7 +109,7 @@ func (w *writer) optionalAddress(n uint8, v *HostAddress) {
 	}
 }
 
-// optionalRaw writes field n around an element that is DER already.
+// optionalRaw writes field n around an element that is already encoded in DER.
 func (w *writer) optionalRaw(n uint8, element []byte) {
 	if element != nil {
 		w.raw(n, element)

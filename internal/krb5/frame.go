@@ -6,9 +6,9 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Token ids: what the first token of each side and the user-to-user tokens hold
-// (RFC 4121, Section 4.1; draft-swift-win2k-krb-user2user-03, Section 3). The
-// first byte on the wire is the more significant one.
+// Token ids (TOK_ID) of the initial tokens and of the user-to-user tokens (RFC 4121,
+// Section 4.1; draft-swift-win2k-krb-user2user-03, Section 3). They are big-endian on
+// the wire.
 const (
 	TokAPReq  uint16 = 0x0100
 	TokAPRep  uint16 = 0x0200
@@ -17,8 +17,8 @@ const (
 	TokTGTRep uint16 = 0x0401
 )
 
-// The mechanisms that an acceptor meets, as the content of a DER OBJECT
-// IDENTIFIER. Nobody modifies them.
+// Object identifiers of the mechanisms that clients offer, as the content of a DER OBJECT
+// IDENTIFIER. They must not be modified.
 var (
 	OIDKerberos   = []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02}       // 1.2.840.113554.1.2.2
 	OIDMSKerberos = []byte{0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 0x01, 0x02, 0x02}       // 1.2.840.48018.1.2.2
@@ -31,18 +31,17 @@ var (
 
 const tagFrame = 0
 
-// Framed is a token taken out of its GSS frame. Its slices are views of the
-// token.
+// Framed is a token without its GSS frame. Its slices are views of the framed token.
 type Framed struct {
 	Mechanism []byte // content of the OBJECT IDENTIFIER, which ValidOID accepts
-	// TokID is 0 for a mechanism that is not one of Kerberos's: those need not
-	// begin with one, and Inner then is all that follows the mechanism.
+	// TokID is 0 for a mechanism other than Kerberos, whose tokens need not begin with
+	// a token id. Inner is then everything after the mechanism.
 	TokID uint16
 	Inner []byte
 }
 
-// CutFrame takes a token out of the frame of RFC 2743, Section 3.1, which must
-// be all of it, and reads the token id of RFC 4121, Section 4.1.
+// CutFrame removes the frame of RFC 2743, Section 3.1, which must span the whole token,
+// and reads the token id of RFC 4121, Section 4.1.
 func CutFrame(token []byte) (Framed, error) {
 	const what = "GSS token"
 	in := reader(token)
@@ -69,8 +68,8 @@ func hasTokID(oid []byte) bool {
 	return false
 }
 
-// AppendFrame appends inner in its GSS frame: oid, the token id, inner. The room
-// behind dst must not overlap inner.
+// AppendFrame appends inner in its GSS frame: oid, the token id, inner. The spare
+// capacity of dst must not overlap inner.
 func AppendFrame(dst, oid []byte, tokID uint16, inner []byte) []byte {
 	dst = append(dst, byte(application(tagFrame)))
 	dst = appendLength(dst, elementSize(len(oid))+2+len(inner))
@@ -81,8 +80,8 @@ func AppendFrame(dst, oid []byte, tokID uint16, inner []byte) []byte {
 	return append(dst, inner...)
 }
 
-// FrameOverhead is how much longer [AppendFrame] makes a token of innerLen
-// bytes.
+// FrameOverhead returns the number of bytes that [AppendFrame] adds to a token of
+// innerLen bytes.
 func FrameOverhead(oid []byte, innerLen int) int {
 	return elementSize(elementSize(len(oid))+2+innerLen) - innerLen
 }
@@ -94,8 +93,8 @@ const (
 )
 
 // ValidOID reports whether oid is the content of a DER OBJECT IDENTIFIER with at
-// most 64 arcs, none of them above 1<<31. Each arc has one encoding: padded ones
-// are refused, so that comparing bytes compares identifiers.
+// most 64 arcs, each below 1<<31. ValidOID refuses padded arcs, so that two identifiers
+// are equal exactly if their bytes are.
 func ValidOID(oid []byte) bool {
 	if len(oid) == 0 || oid[len(oid)-1]&0x80 != 0 {
 		return false

@@ -10,21 +10,20 @@ const (
 	msgCred           = 22
 	tagEncKRBCredPart = 29
 
-	// maxCredTickets is arbitrary. Clients forward one ticket.
+	// maxCredTickets is an arbitrary limit. Clients forward a single ticket.
 	maxCredTickets = 8
 )
 
-// KRBCred is a KRB-CRED (RFC 4120, Section 5.8.1). One that was parsed has 1 to 8
-// tickets.
+// KRBCred is a KRB-CRED (RFC 4120, Section 5.8.1). A parsed KRBCred has 1 to 8 tickets.
 type KRBCred struct {
 	Tickets []Ticket
 	EncPart EncryptedData // an EncKRBCredPart
 }
 
-// Parse reads a KRB-CRED. It refuses pvno and tkt-vno other than 5 with
-// status.ReasonWrongVersion, and another message of RFC 4120 with
+// Parse reads a KRB-CRED. It refuses a pvno or tkt-vno other than 5 with
+// status.ReasonWrongVersion, and any other message type of RFC 4120 with
 // status.ReasonWrongMessageType.
-func (m *KRBCred) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *KRBCred) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *KRBCred) parse(b []byte) error {
 	const what = "KRB-CRED"
@@ -75,7 +74,7 @@ func (m *KRBCred) Append(dst []byte) []byte {
 }
 
 // EncKRBCredPart describes the tickets of a KRB-CRED, in their order (RFC 4120,
-// Section 5.8.1). One that was parsed has 1 to 8 descriptions.
+// Section 5.8.1). A parsed EncKRBCredPart has 1 to 8 descriptions.
 type EncKRBCredPart struct {
 	Info []CredInfo
 
@@ -86,12 +85,12 @@ type EncKRBCredPart struct {
 	Usec      int32 // 0 to 999999
 	HasUsec   bool
 
-	// Address nil: absent.
+	// An Address of nil is absent.
 	SenderAddress, RecipientAddress HostAddress
 }
 
-// CredInfo describes one ticket of a KRB-CRED (RFC 4120, Section 5.8.1). All but
-// Key is optional.
+// CredInfo describes one ticket of a KRB-CRED (RFC 4120, Section 5.8.1). Every field
+// except Key is optional.
 type CredInfo struct {
 	Key EncryptionKey
 
@@ -106,13 +105,13 @@ type CredInfo struct {
 	Realm   []byte // srealm
 	Service Name   // sname
 
-	// Addresses is the whole SEQUENCE OF, with tag and length, and holds what
+	// Addresses is the whole SEQUENCE OF, with tag and length, in a form that
 	// [ReadAddresses] accepts.
 	Addresses []byte
 }
 
 // Parse reads an EncKRBCredPart.
-func (m *EncKRBCredPart) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *EncKRBCredPart) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *EncKRBCredPart) parse(b []byte) error {
 	const what = "EncKrbCredPart"

@@ -4,7 +4,7 @@ import "golang.org/x/crypto/cryptobyte/asn1"
 
 const msgError = 30
 
-// KRBError is a KRB-ERROR (RFC 4120, Section 5.9.1). Nothing protects it.
+// KRBError is a KRB-ERROR (RFC 4120, Section 5.9.1), which has no integrity protection.
 type KRBError struct {
 	Ctime    Time
 	Cusec    int32 // 0 to 999999
@@ -14,20 +14,20 @@ type KRBError struct {
 	Susec int32 // 0 to 999999
 	Code  int32
 
-	// Optional: nil, or without components, where absent.
+	// The following fields are optional: nil, or a name without components, if absent.
 	ClientRealm []byte
 	Client      Name
 
 	Realm   []byte
 	Service Name
 
-	EText, EData []byte // nil: absent
+	EText, EData []byte // nil if absent
 }
 
-// Parse reads a KRB-ERROR without GSS framing. It refuses pvno other than 5 with
-// status.ReasonWrongVersion, and another message of RFC 4120 with
+// Parse reads a KRB-ERROR without GSS framing. It refuses a pvno other than 5 with
+// status.ReasonWrongVersion, and any other message type of RFC 4120 with
 // status.ReasonWrongMessageType.
-func (m *KRBError) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *KRBError) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *KRBError) parse(b []byte) error {
 	const what = "KRB-ERROR"

@@ -8,26 +8,25 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Limits on names. RFC 4120 has none; these are far above what any directory
-// issues, and bound the work that a name can cause.
+// Limits on names. RFC 4120 sets no limits. These are far above the names of real
+// directories and bound the work for one name.
 const (
 	maxComponents = 32
 	maxPart       = 1024 // bytes of a component or of a realm
 )
 
-// Name is a PrincipalName (RFC 4120, Section 5.2.2). One that was parsed has 1 to
-// 32 components of 1 to 1024 bytes each. The bytes are whatever the sender
-// wrote.
+// Name is a PrincipalName (RFC 4120, Section 5.2.2). A parsed Name has 1 to 32 components
+// of 1 to 1024 bytes each. The components may contain any bytes.
 type Name struct {
 	// Type is the name-type, which says nothing about identity (RFC 4120,
 	// Section 6.2).
 	Type int32
-	// Components is the content of the SEQUENCE OF KerberosString, in DER. Nil
-	// in a name that is not there.
+	// Components is the content of the SEQUENCE OF KerberosString, in DER. It is nil if
+	// the name is absent.
 	Components []byte
 }
 
-// NewName makes a Name; the components are copied.
+// NewName returns a Name with copies of the components.
 func NewName(nameType int32, components ...string) Name {
 	var w writer
 	for _, c := range components {
@@ -36,7 +35,7 @@ func NewName(nameType int32, components ...string) Name {
 	return Name{Type: nameType, Components: w.b}
 }
 
-// Len is the number of components.
+// Len returns the number of components.
 func (n Name) Len() int {
 	count := 0
 	for range n.All() {
@@ -45,7 +44,7 @@ func (n Name) Len() int {
 	return count
 }
 
-// All yields the components in order: views, not copies.
+// All yields views of the components in order.
 func (n Name) All() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		rest := reader(n.Components)
@@ -55,16 +54,15 @@ func (n Name) All() iter.Seq[[]byte] {
 	}
 }
 
-// Equal reports whether the components are the same, byte for byte. The
-// name-type does not count (RFC 4120, Section 6.2).
+// Equal reports whether the components are the same, byte for byte. It ignores the
+// name-type (RFC 4120, Section 6.2).
 func (n Name) Equal(o Name) bool { return bytes.Equal(n.Components, o.Components) }
 
-// AppendPrincipal appends name and realm in the form that MIT's
-// krb5_unparse_name prints: components joined by '/', then '@' and the realm. In
-// all of them a backslash stands before '/', '@' and '\', and newline, tab,
-// backspace and NUL are \n, \t, \b and \0. So two different names never look
-// alike, whatever bytes are in them. It is the form of keytab.ParsePrincipal,
-// which refuses what is not UTF-8.
+// AppendPrincipal appends name and realm in the form of MIT's krb5_unparse_name:
+// components joined by '/', then '@' and the realm. A backslash precedes '/', '@' and '\'
+// in components and realm; newline, tab, backspace and NUL become \n, \t, \b and \0. Two
+// different names therefore have different texts, whatever bytes they contain.
+// keytab.ParsePrincipal parses this form and refuses text that is not UTF-8.
 func AppendPrincipal(dst []byte, n Name, realm []byte) []byte {
 	first := true
 	for c := range n.All() {

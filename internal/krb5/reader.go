@@ -7,9 +7,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// reader is what is left to read of a run of DER elements. Its methods take one
-// element off the front and report whether it was what it should be; after a
-// false nothing more is read.
+// reader is the unread rest of a run of DER elements. Each method removes one element
+// from the front and reports whether the element was valid. Callers stop reading after
+// the first false.
 type reader cryptobyte.String
 
 // generalString is the tag of KerberosString and Realm (RFC 4120, Section
@@ -21,24 +21,26 @@ func context(n uint8) asn1.Tag     { return asn1.Tag(n) | 0xa0 }
 
 func (r *reader) empty() bool { return len(*r) == 0 }
 
-// has reports whether field n comes next.
+// has reports whether field n is next.
 func (r *reader) has(n uint8) bool { return (*cryptobyte.String)(r).PeekASN1Tag(context(n)) }
 
-// lacks is for optional fields: r.lacks(n) || r.read(n, &v).
+// lacks reports whether field n is absent, for optional fields:
+// r.lacks(n) || r.read(n, &v).
 func (r *reader) lacks(n uint8) bool { return !r.has(n) }
 
-// present is for optional fields whose presence must be told apart from their
-// zero value: !r.present(n, &has) || r.read(n, &v).
+// present reports whether field n is next and stores the result in has, for optional
+// fields whose absence differs from their zero value:
+// !r.present(n, &has) || r.read(n, &v).
 func (r *reader) present(n uint8, has *bool) bool {
 	*has = r.has(n)
 	return *has
 }
 
-// element reads an element; out gets its content.
+// element reads an element and sets out to its content.
 //
-// Lengths below 128 have one form, and most elements have such a length: reading
-// those here takes a quarter off the time of a message. Everything else, and
-// every refusal, is cryptobyte's.
+// element reads lengths below 128 itself, which have a single form: most elements have
+// such a length, and this saves a quarter of the time of a message. For all other lengths
+// and for every refusal it calls cryptobyte.
 func (r *reader) element(out *reader, tag asn1.Tag) bool {
 	if s := *r; len(s) >= 2 && s[0] == byte(tag) && s[1] < 0x80 && int(s[1]) <= len(s)-2 {
 		end := 2 + int(s[1])
@@ -52,7 +54,7 @@ func (r *reader) element(out *reader, tag asn1.Tag) bool {
 	return true
 }
 
-// whole reads an element; out gets all of it, tag and length too.
+// whole reads an element and sets out to all of it, including tag and length.
 func (r *reader) whole(out *reader, tag asn1.Tag) bool {
 	if !(*cryptobyte.String)(r).ReadASN1Element((*cryptobyte.String)(out), tag) {
 		return false
@@ -61,14 +63,14 @@ func (r *reader) whole(out *reader, tag asn1.Tag) bool {
 	return true
 }
 
-// field reads field n, explicitly tagged, which holds one element and no more;
-// out gets that element's content.
+// field reads the explicitly tagged field n, which must contain exactly one element, and
+// sets out to the content of that element.
 func (r *reader) field(n uint8, out *reader, tag asn1.Tag) bool {
 	var f reader
 	return r.element(&f, context(n)) && f.element(out, tag) && f.empty()
 }
 
-// wholeField is field, but out gets the element's tag and length too.
+// wholeField reads the same as field, but sets out to the element with tag and length.
 func (r *reader) wholeField(n uint8, out *reader, tag asn1.Tag) bool {
 	var f reader
 	return r.element(&f, context(n)) && f.whole(out, tag) && f.empty()
@@ -91,7 +93,7 @@ func (r *reader) int32(n uint8, v *int32) bool {
 	return ok && i == int64(*v)
 }
 
-// uint32 reads a UInt32, also one that its sender took for a signed number.
+// uint32 reads a UInt32, also in the negative form of a sender with signed numbers.
 func (r *reader) uint32(n uint8, v *uint32) bool {
 	var c reader
 	if !r.field(n, &c, asn1.INTEGER) {
@@ -107,7 +109,7 @@ func (r *reader) microseconds(n uint8, v *int32) bool {
 	return r.int32(n, v) && *v >= 0 && *v <= 999999
 }
 
-// integer is the value of an INTEGER's content in its one shortest form.
+// integer decodes the content of an INTEGER, which must have the shortest form.
 func integer(c []byte) (v int64, ok bool) {
 	if len(c) == 0 || len(c) > 8 {
 		return 0, false
@@ -145,8 +147,8 @@ func (r *reader) flags(n uint8, v *uint32) bool {
 	return true
 }
 
-// readPart opens the one element that b must be: an application tag around a
-// SEQUENCE.
+// readPart returns the fields of b, which must be exactly one element: an application tag
+// around a SEQUENCE.
 func readPart(b []byte, tag uint8, what string) (reader, error) {
 	in := reader(b)
 	var outer, seq reader
@@ -156,8 +158,8 @@ func readPart(b []byte, tag uint8, what string) (reader, error) {
 	return seq, nil
 }
 
-// readMessage opens a message whose application tag is its msg-type, and reads
-// the two fields that each begins with.
+// readMessage opens a message whose application tag equals its msg-type, and reads pvno
+// and msg-type, the first two fields of every message.
 func readMessage(b []byte, msgType uint8, what string) (reader, error) {
 	seq, err := readPart(b, msgType, what)
 	if err != nil {
@@ -170,9 +172,8 @@ func readMessage(b []byte, msgType uint8, what string) (reader, error) {
 	return seq, err
 }
 
-// isOther reports whether b could be one whole message of RFC 4120, from its
-// outside, but not of msgType: it has one of the application tags from AS-REQ to
-// AP-REP, and from KRB-SAFE to KRB-ERROR.
+// isOther reports whether the outer element of b has the application tag of a message
+// type of RFC 4120 other than msgType: AS-REQ to AP-REP, or KRB-SAFE to KRB-ERROR.
 func isOther(b []byte, msgType uint8) bool {
 	in := cryptobyte.String(b)
 	var content cryptobyte.String
@@ -184,11 +185,11 @@ func isOther(b []byte, msgType uint8) bool {
 	return n != msgType && (n >= 10 && n <= 15 || n >= 20 && n <= 22 || n == 30)
 }
 
-// protocolVersion is pvno, tkt-vno and authenticator-vno.
+// protocolVersion is the only valid pvno, tkt-vno and authenticator-vno.
 const protocolVersion = 5
 
-// header reads pvno and msg-type. The version comes first: what follows it is
-// known for version 5 alone.
+// header reads pvno and msg-type. It checks the version first, because only the messages
+// of version 5 are known.
 func (r *reader) header(msgType uint8, what string) error {
 	var t int32
 	if err := r.version(what); err != nil {
@@ -210,21 +211,22 @@ func (r *reader) version(what string) error {
 	case !r.int32(0, &v):
 		return malformed(what)
 	case v != protocolVersion:
-		return &status.Error{Reason: status.ReasonWrongVersion, Detail: "the " + what + " is not of version 5"}
+		return &status.Error{Reason: status.ReasonWrongVersion, Detail: "the protocol version of the " + what + " is not 5"}
 	}
 	return nil
 }
 
 func malformed(what string) error {
-	return &status.Error{Reason: status.ReasonMalformedToken, Detail: "this is no well-formed " + what}
+	return &status.Error{Reason: status.ReasonMalformedToken, Detail: "malformed " + what}
 }
 
 func wrongType(what string) error {
-	return &status.Error{Reason: status.ReasonWrongMessageType, Detail: "this is another message than the " + what + " that is due"}
+	return &status.Error{Reason: status.ReasonWrongMessageType, Detail: "unexpected message type; expected " + what}
 }
 
-// settle keeps a message that did not parse from being half filled in.
-func settle[T any](m *T, err error) error {
+// zeroOnError sets *m to its zero value if err is not nil, so that callers never see a
+// partly parsed message.
+func zeroOnError[T any](m *T, err error) error {
 	if err != nil {
 		*m = *new(T)
 	}

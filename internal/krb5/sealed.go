@@ -1,24 +1,24 @@
 package krb5
 
-// EncryptedData is a ciphertext and what it was made with (RFC 4120, Section
-// 5.2.9). Nothing says that it is long enough to be one.
+// EncryptedData is a ciphertext with its encryption type and key version (RFC 4120,
+// Section 5.2.9). Parsing does not check the length of Cipher.
 type EncryptedData struct {
 	EType   int32
-	Kvno    uint32 // 0 if there is none
+	Kvno    uint32 // 0 if absent
 	HasKvno bool
 	Cipher  []byte
 }
 
-// EncryptionKey is a key (RFC 4120, Section 5.2.9). Value is nil where there is
-// none. It is neither known to be of the right length nor redacted when printed:
-// do not print it.
+// EncryptionKey is a key (RFC 4120, Section 5.2.9). Value is nil if the key is absent.
+// Parsing does not check the length of Value. Do not print an EncryptionKey: it does not
+// redact Value.
 type EncryptionKey struct {
 	EType int32
 	Value []byte
 }
 
-// Checksum is a checksum, or what travels in its place (RFC 4120, Section 5.2.9;
-// RFC 4121, Section 4.1.1).
+// Checksum is a checksum, or the GSS data that RFC 4121, Section 4.1.1 puts in its place
+// (RFC 4120, Section 5.2.9).
 type Checksum struct {
 	Type int32
 	Sum  []byte
@@ -38,7 +38,7 @@ func (w *writer) encrypted(n uint8, v *EncryptedData) {
 		w.sequence(func() {
 			w.int32(0, v.EType)
 			if v.HasKvno {
-				// Signed, as MIT writes it: the key versions of read-only domain
+				// A signed number, like MIT: the key versions of read-only domain
 				// controllers have bit 31, and old peers read 32 bits.
 				w.int32(1, int32(v.Kvno))
 			}
@@ -61,15 +61,15 @@ func (w *writer) optionalKey(n uint8, v *EncryptionKey) {
 
 func (r *reader) checksum(n uint8, v *Checksum) bool { return r.typed(n, &v.Type, &v.Sum) }
 
-// typed reads a number and the octets that it says how to read. RFC 4120 writes
-// EncryptionKey, Checksum, TransitedEncoding and HostAddress all as SEQUENCE {
-// [0] Int32, [1] OCTET STRING }.
+// typed reads a SEQUENCE of a type number and an OCTET STRING. RFC 4120 defines
+// EncryptionKey, Checksum, TransitedEncoding and HostAddress as SEQUENCE { [0] Int32,
+// [1] OCTET STRING }.
 func (r *reader) typed(n uint8, number *int32, value *[]byte) bool {
 	var seq reader
 	return r.sequence(n, &seq) && seq.pair(number, value)
 }
 
-// pair is the content of such a SEQUENCE.
+// pair reads the content of the SEQUENCE that typed describes.
 func (r *reader) pair(number *int32, value *[]byte) bool {
 	return r.int32(0, number) && r.octets(1, value) && r.empty()
 }
@@ -83,7 +83,7 @@ func (w *writer) typed(n uint8, number int32, value []byte) {
 	})
 }
 
-// typedSize is the size of what [writer.typed] writes.
+// typedSize returns the number of bytes that [writer.typed] writes.
 func typedSize(number int32, valueLen int) int {
 	return fieldSize(fieldSize(integerSize(int64(number))) + fieldSize(valueLen))
 }

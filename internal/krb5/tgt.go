@@ -8,17 +8,17 @@ const (
 )
 
 // TGTRequest is a KERB-TGT-REQUEST (draft-swift-win2k-krb-user2user-03, Section
-// 2): a client asks for the acceptor's ticket-granting ticket. Both fields are
-// optional; without them any ticket-granting ticket will do.
+// 2), by which a client requests the acceptor's ticket-granting ticket. Both fields are
+// optional; without them the client accepts any ticket-granting ticket.
 type TGTRequest struct {
 	Service Name
 	Realm   []byte
 }
 
-// Parse reads a KERB-TGT-REQUEST without GSS framing. It refuses pvno other than
-// 5 with status.ReasonWrongVersion, and another msg-type with
+// Parse reads a KERB-TGT-REQUEST without GSS framing. It refuses a pvno other than
+// 5 with status.ReasonWrongVersion, and any other msg-type with
 // status.ReasonWrongMessageType.
-func (m *TGTRequest) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *TGTRequest) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *TGTRequest) parse(b []byte) error {
 	const what = "KERB-TGT-REQUEST"
@@ -51,10 +51,10 @@ type TGTReply struct {
 	Ticket Ticket
 }
 
-// Parse reads a KERB-TGT-REPLY without GSS framing. It refuses pvno and tkt-vno
-// other than 5 with status.ReasonWrongVersion, and another msg-type with
+// Parse reads a KERB-TGT-REPLY without GSS framing. It refuses a pvno or tkt-vno
+// other than 5 with status.ReasonWrongVersion, and any other msg-type with
 // status.ReasonWrongMessageType.
-func (m *TGTReply) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *TGTReply) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *TGTReply) parse(b []byte) error {
 	const what = "KERB-TGT-REPLY"
@@ -80,7 +80,7 @@ func (m *TGTReply) Append(dst []byte) []byte {
 	return w.b
 }
 
-// readUntagged opens a message of the user-to-user draft: these have no
+// readUntagged opens a message of the user-to-user draft, whose messages have no
 // application tag.
 func readUntagged(b []byte, msgType uint8, what string) (reader, error) {
 	in := reader(b)

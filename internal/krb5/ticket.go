@@ -11,20 +11,20 @@ const (
 	tagEncTicketPart = 3
 )
 
-// Ticket is a ticket as it travels (RFC 4120, Section 5.3). Nothing protects
-// Realm and Service, which are in clear.
+// Ticket is a ticket in its wire form (RFC 4120, Section 5.3). Realm and Service are in
+// clear, without integrity protection.
 type Ticket struct {
-	// Raw is the whole ticket as it was parsed. Append does not write it, but
-	// the other fields.
+	// Raw is the whole encoding that Parse read. Append ignores Raw and writes the
+	// other fields.
 	Raw     []byte
 	Realm   []byte
 	Service Name
 	EncPart EncryptedData // an EncTicketPart
 }
 
-// Parse reads a Ticket. It refuses tkt-vno other than 5 with
+// Parse reads a Ticket. It refuses a tkt-vno other than 5 with
 // status.ReasonWrongVersion.
-func (m *Ticket) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *Ticket) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *Ticket) parse(b []byte) error {
 	const what = "ticket"
@@ -63,7 +63,8 @@ func (m *Ticket) write(w *writer) {
 	})
 }
 
-// EncTicketPart is what a ticket says to the service (RFC 4120, Section 5.3).
+// EncTicketPart is the part of a ticket that is encrypted with the service's key
+// (RFC 4120, Section 5.3).
 type EncTicketPart struct {
 	Flags       flags.Ticket
 	Key         EncryptionKey // the session key
@@ -78,14 +79,14 @@ type EncTicketPart struct {
 	EndTime   Time // always set
 	RenewTill Time
 
-	// Addresses and AuthorizationData are the whole SEQUENCE OF, with tag and
-	// length, and hold what [ReadAddresses] and [ReadAuthorizationData] accept.
-	// Nil: absent.
+	// Addresses and AuthorizationData are the whole SEQUENCE OF, with tag and length, in
+	// a form that [ReadAddresses] and [ReadAuthorizationData] accept. They are nil if
+	// absent.
 	Addresses, AuthorizationData []byte
 }
 
 // Parse reads an EncTicketPart.
-func (m *EncTicketPart) Parse(b []byte) error { return settle(m, m.parse(b)) }
+func (m *EncTicketPart) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 
 func (m *EncTicketPart) parse(b []byte) error {
 	const what = "EncTicketPart"
@@ -111,8 +112,8 @@ func (m *EncTicketPart) parse(b []byte) error {
 	return nil
 }
 
-// Append writes the EncTicketPart, AuthTime and EndTime whether they are set or
-// not.
+// Append writes the EncTicketPart. It always writes AuthTime and EndTime, which are not
+// optional.
 func (m *EncTicketPart) Append(dst []byte) []byte {
 	w := writer{dst}
 	w.element(application(tagEncTicketPart), func() {

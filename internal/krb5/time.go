@@ -7,7 +7,7 @@ import (
 )
 
 // Time is a KerberosTime (RFC 4120, Section 5.2.3): seconds since 1970, UTC. The
-// zero Time is one that is not there.
+// zero Time is an absent one.
 type Time struct {
 	Unix int64
 	Set  bool
@@ -15,7 +15,7 @@ type Time struct {
 
 const (
 	secondsPerDay = 24 * 60 * 60
-	// The years that four digits can say.
+	// The first and the last second of the years that have four digits.
 	minTime = -62167219200 // 0000-01-01 00:00:00
 	maxTime = 253402300799 // 9999-12-31 23:59:59
 	timeLen = len("YYYYMMDDHHMMSSZ")
@@ -40,9 +40,9 @@ func (r *reader) unix(n uint8, v *int64) bool {
 	return ok
 }
 
-// parseTime reads YYYYMMDDHHMMSSZ and nothing else: no fraction, no offset, no
-// 60th second. It is by hand because package time takes ten times as long, which
-// is then most of what reading a ticket takes.
+// parseTime reads YYYYMMDDHHMMSSZ only: no fraction, no offset, no leap second. It does
+// not use package time, which takes ten times as long and would dominate the time of
+// reading a ticket.
 func parseTime(b []byte) (unix int64, ok bool) {
 	if len(b) != timeLen || b[timeLen-1] != 'Z' {
 		return 0, false
@@ -77,8 +77,8 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// daysSince1970 counts in the Gregorian calendar. The year is taken to begin in
-// March, so that the leap day is its last.
+// daysSince1970 counts days in the Gregorian calendar. It lets the year begin in March, so
+// that a leap day is the last day of its year.
 func daysSince1970(year, month, day int) int {
 	if month < 3 {
 		year--
@@ -89,7 +89,7 @@ func daysSince1970(year, month, day int) int {
 	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1 - before1970
 }
 
-// time writes t, or the nearest time that four digits of a year can say.
+// time writes t, or the nearest time whose year has four digits.
 func (w *writer) time(n uint8, unix int64) {
 	var b [timeLen]byte
 	t := time.Unix(min(max(unix, minTime), maxTime), 0).UTC()

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// writer appends DER to b. Elements whose content is written by a function get
-// their length when it returns, so that what writes a message reads like its
-// definition; the content is moved where the length needs more than one byte.
+// writer appends DER to b. If a function writes the content of an element, element
+// inserts the length after that function returns, so that the code reads like the ASN.1
+// definition. It moves the content if the length needs more than one byte.
 type writer struct{ b []byte }
 
 func (w *writer) element(tag asn1.Tag, content func()) {
@@ -45,7 +45,7 @@ func (w *writer) wrapped(n uint8, tag asn1.Tag, content []byte) {
 	w.bytes(tag, content)
 }
 
-// raw writes field n around an element that is DER already.
+// raw writes field n around an element that is already encoded in DER.
 func (w *writer) raw(n uint8, element []byte) { w.bytes(context(n), element) }
 
 func (w *writer) octets(n uint8, v []byte) { w.wrapped(n, asn1.OCTET_STRING, v) }
@@ -86,7 +86,7 @@ func appendLength(b []byte, n int) []byte {
 	return b
 }
 
-// lengthSize is the size of the DER length n.
+// lengthSize returns the number of bytes of the DER length n.
 func lengthSize(n int) int {
 	if n < 0x80 {
 		return 1
@@ -98,20 +98,20 @@ func lengthSize(n int) int {
 	return size
 }
 
-// elementSize is the size of an element with n bytes of content.
+// elementSize returns the size of an element with n bytes of content.
 func elementSize(n int) int { return 1 + lengthSize(n) + n }
 
-// ElementSize is the size of a DER element with n bytes of content.
+// ElementSize returns the size of a DER element with n bytes of content.
 func ElementSize(n int) int { return elementSize(n) }
 
 // AppendHeader appends the tag and the length of a DER element with n bytes of
 // content.
 func AppendHeader(dst []byte, tag byte, n int) []byte { return appendLength(append(dst, tag), n) }
 
-// fieldSize is the size of an explicitly tagged element with n bytes of content.
+// fieldSize returns the size of an explicitly tagged element with n bytes of content.
 func fieldSize(n int) int { return elementSize(elementSize(n)) }
 
-// integerSize is the size of the content of the INTEGER v.
+// integerSize returns the size of the content of the INTEGER v.
 func integerSize(v int64) int {
 	size := 1
 	for ; v < -0x80 || v > 0x7f; v >>= 8 {
