@@ -8,6 +8,7 @@ import (
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/internal/reply"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -207,12 +208,27 @@ func (c *Context) checkProperties(checked *authenticator.Checked, in *inbound) e
 	if err := c.checkDemands(granted); err != nil {
 		return err
 	}
-	if len(c.cfg.Targets) > 0 {
-		if target, _ := checked.Target(); target == "" || !slices.Contains(c.cfg.Targets, target) {
-			return &status.Error{Reason: status.ReasonTargetNotAllowed}
-		}
+	return c.checkTarget(checked)
+}
+
+// checkTarget holds the service that the client named against ContextConfig.Targets.
+func (c *Context) checkTarget(checked *authenticator.Checked) error {
+	if len(c.cfg.Targets) == 0 {
+		return nil
 	}
-	return nil
+	target, untrusted := checked.Target()
+	why := ""
+	switch {
+	case target == "":
+		why = "the client names no service, and ContextConfig.Targets demands it"
+	case !slices.Contains(c.cfg.Targets, target):
+		why = "the client names the service " + quote.Text(target) + ", which is not in ContextConfig.Targets"
+	case untrusted && !c.cfg.AllowUntrustedTarget:
+		why = "the client names the service " + quote.Text(target) + " and says that it had this name from an untrusted source; see ContextConfig.AllowUntrustedTarget"
+	default:
+		return nil
+	}
+	return &status.Error{Reason: status.ReasonTargetNotAllowed, Detail: why}
 }
 
 func (c *Context) checkDemands(granted flags.ASC_RET) error {

@@ -140,8 +140,12 @@ type ContextConfig struct {
 	Require flags.ASC_RET
 
 	// Targets, if any, are service principals of which the client must have
-	// named one (MS-KILE, Section 3.2.5.8; Windows clients do), byte for byte.
-	Targets []string
+	// named one (MS-KILE, Section 3.2.5.8; Windows clients do), byte for byte. A name
+	// that the client marked as coming from an untrusted source (Peer.TargetUntrusted)
+	// does not count, unless AllowUntrustedTarget is set: another host may have told
+	// the client to ask for this service.
+	Targets              []string
+	AllowUntrustedTarget bool
 
 	// PeerAddr is the client's address. The zero Addr: addresses in the ticket
 	// are not compared.

@@ -1,6 +1,8 @@
 package sspi_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/flags"
@@ -263,6 +265,31 @@ func TestRequest_DelegateInThreeLegs(t *testing.T) {
 	wantCode(t, "delete", sspi.DeleteSecurityContext(&h), status.SEC_E_OK)
 	if c.Delegated() != nil {
 		t.Error("credentials after delete")
+	}
+}
+
+// TestTargets_Untrusted: a name that the client had from an untrusted source satisfies
+// ContextConfig.Targets only where the program says so. The refusal quotes the name.
+func TestTargets_Untrusted(t *testing.T) {
+	for _, row := range []struct {
+		named            string
+		untrusted, allow bool
+		want             status.Reason
+		detail           string
+	}{
+		{"HTTP/www", false, false, status.ReasonNone, ""},
+		{"HTTP/www", false, true, status.ReasonNone, ""},
+		{"HTTP/www", true, true, status.ReasonNone, ""},
+		{"HTTP/www", true, false, status.ReasonTargetNotAllowed, `"HTTP/www" and says that it had this name from an untrusted source`},
+		{"HTTP/x\x1b[2J\u202e", false, true, status.ReasonTargetNotAllowed, `"HTTP/x\x1b[2J\u202e"`},
+		{"", true, true, status.ReasonTargetNotAllowed, "names no service"},
+	} {
+		s := newSite(t)
+		c := s.acceptor.NewContext(sspi.ContextConfig{Targets: []string{"HTTP/www"}, AllowUntrustedTarget: row.allow})
+		_, peer, err := c.Accept(context.Background(), s.request(naming(row.named), func(q *krbtest.APReq) { q.TargetUntrusted = row.untrusted }).Token())
+		if status.ReasonOf(err) != row.want || (peer == nil) != (err != nil) || err != nil && !strings.Contains(err.Error(), row.detail) {
+			t.Errorf("%+v: %v, %v", row, peer, err)
+		}
 	}
 }
 
