@@ -8,6 +8,7 @@ import (
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -133,7 +134,7 @@ func (s *scratch) open(t *ticket.Ticket, content *ticket.Content, a *krb5.Authen
 func (s *scratch) checkClient(a *krb5.Authenticator, content *ticket.Content) error {
 	s.name = krb5.AppendPrincipal(s.name[:0], a.Client, a.ClientRealm)
 	if string(s.name) != content.Client.String() {
-		return &status.Error{Reason: status.ReasonNameMismatch, Detail: "the authenticator names " + krb5.Quote(s.name) + ", the ticket " + krb5.Quote([]byte(content.Client.String()))}
+		return &status.Error{Reason: status.ReasonNameMismatch, Detail: "the authenticator names " + quote.Text(s.name) + ", the ticket " + quote.Text(content.Client.String())}
 	}
 	return nil
 }

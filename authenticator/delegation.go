@@ -8,6 +8,7 @@ import (
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -46,7 +47,7 @@ func (d Delegated) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.Stri
 
 // String does not print the ticket.
 func (t DelegatedTicket) String() string {
-	return "DelegatedTicket{" + t.Client.String() + " to " + t.Service.String() + "}"
+	return "DelegatedTicket{" + quote.Value(t.Client.String()) + " to " + quote.Value(t.Service.String()) + "}"
 }
 
 // Format writes [DelegatedTicket.String], whatever the verb.

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/gosspi/kerberos/flags"
-	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
 )
@@ -38,7 +38,7 @@ func checkTransited(c *ticket.Content, allowed []string) error {
 	common, related := commonDomain(from, to)
 	for _, r := range realms {
 		if !slices.Contains(allowed, r) && !(related && onPath(r, from, to, common)) {
-			return &status.Error{Reason: status.ReasonTransited, Detail: "the client came through " + krb5.Quote([]byte(r)) + ", which is not on the way and not allowed, and the KDC did not check the path"}
+			return &status.Error{Reason: status.ReasonTransited, Detail: "the client came through " + quote.Text(r) + ", which is not on the way and not allowed, and the KDC did not check the path"}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -42,7 +43,7 @@ func defaultPath(name string) (string, error) {
 	case !typed, strings.HasPrefix(name, "/"), len(kind) == 1: // a drive of Windows
 		return name, nil
 	case kind != "FILE" && kind != "WRFILE":
-		return "", &status.Error{Reason: status.ReasonNoCredentials, Detail: environment + " names a keytab of type " + quote(kind) + "; only FILE and WRFILE can be read"}
+		return "", &status.Error{Reason: status.ReasonNoCredentials, Detail: environment + " names a keytab of type " + quote.Text(kind) + "; only FILE and WRFILE can be read"}
 	case path == "":
 		return "", &status.Error{Reason: status.ReasonNoCredentials, Detail: environment + " names no file"}
 	}

@@ -2,10 +2,10 @@ package keytab
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -115,7 +115,7 @@ func parsePatterns(texts []string) ([]pattern, error) {
 			why = checkPattern(components, realm, hasRealm)
 		}
 		if why != "" {
-			return nil, &status.Error{Reason: status.ReasonArgument, Detail: "the service name " + quote(text) + " cannot be used: " + why}
+			return nil, &status.Error{Reason: status.ReasonArgument, Detail: "the service name " + quote.Text(text) + " cannot be used: " + why}
 		}
 		list = append(list, newPattern(components, realm, true))
 		if len(components) == 1 {
@@ -172,13 +172,4 @@ func split(s string) (components []string, realm string, hasRealm bool, why stri
 		return nil, "", false, whyRealm
 	}
 	return components, unescaped(s), true, ""
-}
-
-// quote makes text of a configuration fit for a message.
-func quote(s string) string {
-	const limit = 100
-	if len(s) > limit {
-		return strconv.Quote(s[:limit]) + "..."
-	}
-	return strconv.Quote(s)
 }

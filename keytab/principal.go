@@ -1,11 +1,11 @@
 package keytab
 
 import (
-	"fmt"
 	"iter"
-	"strings"
+	"log/slog"
 	"unicode/utf8"
 
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -114,7 +114,7 @@ func ParsePrincipal(s string) (Principal, error) {
 func MustParsePrincipal(s string) Principal {
 	p, err := ParsePrincipal(s)
 	if err != nil {
-		panic(fmt.Sprintf("keytab: MustParsePrincipal(%q): %v", s, err))
+		panic("keytab: MustParsePrincipal(" + quote.Text(s) + "): " + err.Error())
 	}
 	return p
 }
@@ -122,7 +122,9 @@ func MustParsePrincipal(s string) Principal {
 // String returns the name as MIT prints it: components joined by '/', then '@'
 // and the realm, with a backslash before each '/', '@' and '\' inside a part,
 // and \n, \t, \b and \0 for newline, tab, backspace and NUL. Two Principals are
-// equal exactly if their Strings are. The zero Principal is "".
+// equal exactly if their Strings are. The zero Principal is "". Other control
+// characters, and characters that change the direction of text, are in it as the KDC
+// sent them: print it with %q. [Principal.LogValue] does so for log/slog.
 func (p Principal) String() string { return p.s }
 
 // IsZero reports whether p is no name at all.
@@ -159,39 +161,9 @@ func (p Principal) Components() iter.Seq[string] {
 	}
 }
 
-// User returns the name of an ordinary user of one of realms: the one component
-// that p consists of. It is for programs that know users by a plain name, and
-// it refuses whatever such a name could be mistaken for: a principal of any
-// other realm, one of several components, an empty list of realms, and a name
-// with '/', '@', '\', '$' or a control character in it, or that is "." or "..".
-// Nothing is stripped and no case is changed. The error has ReasonNotAuthorized.
-func (p Principal) User(realms ...string) (string, error) {
-	if p.IsZero() {
-		return "", notUser("it is the zero Principal")
-	}
-	realm := p.Realm()
-	known := false
-	for _, r := range realms {
-		known = known || r == realm
-	}
-	if !known {
-		return "", notUser("its realm is not one of those given")
-	}
-	name := p.Name()
-	switch {
-	case strings.Contains(name, "/"):
-		return "", notUser("it has several components")
-	case strings.ContainsFunc(name, notInUser), name == ".", name == "..":
-		return "", notUser("it has characters that no plain user name has")
-	}
-	return name, nil
-}
-
-// notInUser is given escaped text, in which '@', '/', NUL and the like come
-// with a backslash.
-func notInUser(r rune) bool {
-	return r < ' ' || r == 0x7f || r == '\\' || r == '$' || r >= 0x80 && r < 0xa0
-}
+// LogValue returns [Principal.String] for a log record: in double quotes and Go's
+// syntax if a character of it is not printable, and cut after 1024 bytes.
+func (p Principal) LogValue() slog.Value { return slog.StringValue(quote.Value(p.s)) }
 
 // MarshalText returns [Principal.String]; the zero Principal is empty text.
 func (p Principal) MarshalText() ([]byte, error) { return []byte(p.s), nil }
@@ -246,8 +218,4 @@ func separator(s string) int {
 
 func badName(why string) error {
 	return &status.Error{Reason: status.ReasonArgument, Detail: "not a principal name: " + why}
-}
-
-func notUser(why string) error {
-	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the principal is no plain user: " + why}
 }

@@ -179,7 +179,21 @@ func TestNAME_2_User(t *testing.T) {
 	for text, want := range map[string]string{
 		"alice@A.EXAMPLE":             "alice",
 		"Alice@B.EXAMPLE":             "Alice", // no change of case
-		"jörg.müller@A.EXAMPLE":       "jörg.müller",
+		"_apt-1.x@A.EXAMPLE":          "_apt-1.x",
+		"jörg.müller@A.EXAMPLE":       "",
+		"1000@A.EXAMPLE":              "",
+		"1a@A.EXAMPLE":                "",
+		"-oProxyCommand=id@A.EXAMPLE": "",
+		"-a@A.EXAMPLE":                "",
+		".a@A.EXAMPLE":                "",
+		"a b@A.EXAMPLE":               "",
+		"root @A.EXAMPLE":             "",
+		" root@A.EXAMPLE":             "",
+		"root\u00a0@A.EXAMPLE":        "",
+		"аlice@A.EXAMPLE":             "", // a Cyrillic letter
+		"alice\u202e@A.EXAMPLE":       "",
+		"a:b@A.EXAMPLE":               "",
+		"a%b@A.EXAMPLE":               "",
 		"alice@C.EXAMPLE":             "",
 		"alice@a.example":             "",
 		"alice/admin@A.EXAMPLE":       "",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/internal/reply"
 	"github.com/gosspi/kerberos/internal/spnego"
 	"github.com/gosspi/kerberos/keytab"
@@ -30,7 +31,7 @@ type TGT struct {
 
 // Format keeps a printed TGT from showing the ticket, whatever the verb.
 func (t TGT) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sspi.TGT{"+t.Client.String()+"}")
+	_, _ = io.WriteString(f, "sspi.TGT{"+quote.Value(t.Client.String())+"}")
 }
 
 // tgt asks for the acceptor's own ticket.

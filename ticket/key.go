@@ -6,6 +6,7 @@ import (
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
@@ -61,7 +62,7 @@ func whyNoKey(req *krb5.APReq, p *Params, wanted keytab.Principal, name []byte) 
 			exact = true
 		}
 	}
-	what := "the ticket is for " + krb5.Quote(name) + ", kvno " + strconv.FormatUint(uint64(sealed.Kvno), 10) + ", " + keytab.EType(sealed.EType).String()
+	what := "the ticket is for " + quote.Text(name) + ", kvno " + strconv.FormatUint(uint64(sealed.Kvno), 10) + ", " + keytab.EType(sealed.EType).String()
 	switch {
 	case !named && !anyAdmitted(p):
 		return &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key under the acceptor's name"}

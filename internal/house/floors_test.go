@@ -11,7 +11,7 @@ import (
 // floors says what may import what: only what lies on a lower floor. A room's
 // subfolders lie on its floor unless they are named.
 var floors = map[string]int{
-	"status": 1, "flags": 1,
+	"status": 1, "flags": 1, "internal/quote": 1,
 	"internal/krb5": 2, "internal/etype": 2,
 	"keytab":            3,
 	"ticket":            4,

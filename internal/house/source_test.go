@@ -51,6 +51,32 @@ func TestTree_Randomness(t *testing.T) {
 	}
 }
 
+// TestSEC_3_OneQuoter keeps the quoting of a peer's strings in internal/quote, which
+// bounds their length and escapes what changes a terminal.
+func TestSEC_3_OneQuoter(t *testing.T) {
+	for _, f := range decisions(t) {
+		if f.dir == "internal/quote" {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				if path, name := selects(f, n); path == "strconv" && (strings.HasPrefix(name, "Quote") || strings.HasPrefix(name, "AppendQuote")) {
+					t.Errorf("%s: strconv.%s: call internal/quote", at(f, n), name)
+				}
+			case *ast.BasicLit:
+				if n.Kind == token.STRING && quoting.MatchString(n.Value) {
+					t.Errorf("%s: %s quotes a string without a limit: call internal/quote", at(f, n), n.Value)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// quoting matches a format that quotes a string.
+var quoting = regexp.MustCompile(`%[-+# 0]*[0-9.]*q`)
+
 // secret matches names of values that must be compared in constant time.
 var secret = regexp.MustCompile(`(?i)^(mac|hmac|sum|checksum|cksum|digest|signature|sig|bnd|key|subkey|session|password|secret)s?$|(mac|hmac|checksum|cksum|digest|signature|bnd|subkey|secret)$`)
 

@@ -3,7 +3,6 @@ package krb5
 import (
 	"bytes"
 	"iter"
-	"strconv"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -94,16 +93,6 @@ func appendEscaped(dst, part []byte) []byte {
 		}
 	}
 	return dst
-}
-
-// Quote makes a name that a peer chose fit for the text of an error: quoted, and
-// cut after 128 bytes.
-func Quote(name []byte) string {
-	const limit = 128
-	if len(name) > limit {
-		return strconv.Quote(string(name[:limit])) + "..."
-	}
-	return strconv.Quote(string(name))
 }
 
 // name reads a PrincipalName.

@@ -1,11 +1,9 @@
 package krb5_test
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/internal/krb5"
@@ -82,24 +80,6 @@ func TestName_Equal(t *testing.T) {
 			if got := krb5.NewName(1, x...).Equal(krb5.NewName(2, y...)); got != slices.Equal(x, y) {
 				t.Errorf("%q and %q: equal is %v", x, y, got)
 			}
-		}
-	}
-}
-
-// TestQuote bounds and quotes what a peer chose.
-func TestQuote(t *testing.T) {
-	for _, c := range []struct {
-		name []byte
-		want string
-	}{
-		{nil, `""`},
-		{[]byte("a\"\xff\x1b\n"), `"a\"\xff\x1b\n"`},
-		{bytes.Repeat([]byte{'x'}, 128), `"` + strings.Repeat("x", 128) + `"`},
-		{bytes.Repeat([]byte{'x'}, 129), `"` + strings.Repeat("x", 128) + `"...`},
-		{bytes.Repeat([]byte{0xff}, 1<<16), `"` + strings.Repeat(`\xff`, 128) + `"...`},
-	} {
-		if got := krb5.Quote(c.name); got != c.want {
-			t.Errorf("%.200q is quoted as %s, want %s", c.name, got, c.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -65,7 +66,7 @@ func (l *login) attach(perms *ssh.Permissions) *ssh.Permissions {
 
 // Format keeps printed permissions from showing forwarded credentials.
 func (l *login) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sspissh.login{"+l.peer.Client.String()+"}")
+	_, _ = io.WriteString(f, "sspissh.login{"+quote.Value(l.peer.Client.String())+"}")
 }
 
 // loginOf is the login by which conn got in; nil if that was by another method.

@@ -211,7 +211,7 @@ func TestLogin_NextAttempt(t *testing.T) {
 	if o.err != nil || len(o.errs) != len(attempts) {
 		t.Fatalf("%v, %v", o.err, o.errs)
 	}
-	if !strings.Contains(o.errs[1].Error(), `bob@EXAMPLE.COM may not log in as "alice"`) {
+	if !strings.Contains(o.errs[1].Error(), `"bob@EXAMPLE.COM" may not log in as the user "alice"`) {
 		t.Error(o.errs[1])
 	}
 	if peer := sspissh.Peer(o.conn); peer == nil || peer.Client.String() != "alice@"+realmName {

@@ -359,6 +359,41 @@ func TestSameUser(t *testing.T) {
 	}
 }
 
+// TestNAME_7_SameUserErrors (C14): the error says which principal is refused, and why.
+func TestNAME_7_SameUserErrors(t *testing.T) {
+	for _, c := range []struct {
+		principal, user string
+		want            []string
+	}{
+		{"WS1$@EXAMPLE.COM", "ws1", []string{`"WS1$@EXAMPLE.COM"`, "contains '$'"}},
+		{"bob@CHILD.EXAMPLE.COM", "bob", []string{`"bob@CHILD.EXAMPLE.COM"`, `"CHILD.EXAMPLE.COM"`, `given are "EXAMPLE.COM"`}},
+		{"root@EXAMPLE.COM", "root", []string{`"root@EXAMPLE.COM"`, "Config.Authorize can name"}},
+		{"alice@EXAMPLE.COM", "bob", []string{`"alice@EXAMPLE.COM" may not log in as the user "bob"`}},
+	} {
+		peer := &sspi.Peer{Client: keytab.MustParsePrincipal(c.principal)}
+		_, err := sspissh.SameUser(realmName)(metadata{"s", c.user}, peer)
+		for _, want := range c.want {
+			if status.ReasonOf(err) != status.ReasonNotAuthorized || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s as %s: %v; want %s in it", c.principal, c.user, err, want)
+			}
+		}
+	}
+}
+
+// TestSEC_3_SameUserQuotes: neither the name that the client asks for nor the one that
+// its KDC gave it changes the terminal of the operator who reads the error.
+func TestSEC_3_SameUserQuotes(t *testing.T) {
+	const evil = "a\x1b[2J\u202e\u009b\x07"
+	for _, c := range []struct{ principal, user string }{
+		{"alice@EXAMPLE.COM", evil}, {evil + "@EXAMPLE.COM", "alice"}, {"alice@" + evil, "alice"}, {evil + "@EXAMPLE.COM", evil},
+	} {
+		_, err := sspissh.SameUser(realmName)(metadata{"s", c.user}, &sspi.Peer{Client: keytab.MustParsePrincipal(c.principal)})
+		if err == nil || strings.ContainsAny(err.Error(), evil[1:2]+evil[5:]) || !strings.Contains(err.Error(), `a\x1b[2J\u202e\u009b\a`) {
+			t.Errorf("%q as %q: %q", c.principal, c.user, err)
+		}
+	}
+}
+
 // TestSameUser_Copies: the list of realms is that of the call.
 func TestSameUser_Copies(t *testing.T) {
 	realms := []string{"EXAMPLE.COM"}

@@ -1,0 +1,67 @@
+// Package quote makes strings that a peer chose fit for errors and log records. It is
+// the only place that does so: an escape sequence would change an operator's terminal,
+// a line break would forge a second record, and a bidirectional control character
+// would show one name as another.
+package quote
+
+import (
+	"fmt"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits in bytes, before escaping. An error may quote several names; an attribute of
+// a log record holds one name, which queries look for and which must be whole.
+const (
+	textLimit  = 100
+	valueLimit = 1024
+)
+
+// Text returns s in double quotes and Go's syntax for the text of an error. ESC and the
+// other control characters, bidirectional and other format characters, and bytes that
+// are not UTF-8 are escaped. Text cuts s after 100 bytes and then appends "...".
+func Text[T ~string | ~[]byte](s T) string { return text(s, textLimit) }
+
+// Value returns s for an attribute of a log record. A string of at most 1024 bytes
+// that is all printable is returned as it is; any other one is returned as [Text]
+// writes it, cut after 1024 bytes. A string that begins with a double quote is
+// quoted too, so that it cannot pass for the quoted form of another string.
+func Value[T ~string | ~[]byte](s T) string {
+	if plain(string(s)) {
+		return string(s)
+	}
+	return text(s, valueLimit)
+}
+
+// Rune returns r in single quotes, with its code point where it is not ASCII.
+func Rune(r rune) string {
+	if r < utf8.RuneSelf {
+		return strconv.QuoteRune(r)
+	}
+	return fmt.Sprintf("%q (%U)", r, r)
+}
+
+func text[T ~string | ~[]byte](s T, limit int) string {
+	if len(s) <= limit {
+		return strconv.Quote(string(s))
+	}
+	// A character is not cut in two. Bytes that are not UTF-8 are cut anywhere.
+	for back := 0; back < utf8.UTFMax && !utf8.RuneStart(s[limit]); back++ {
+		limit--
+	}
+	return strconv.Quote(string(s[:limit])) + "..."
+}
+
+// plain reports whether a record can hold s without quotes.
+func plain(s string) bool {
+	if len(s) > valueLimit || !utf8.ValidString(s) || s != "" && s[0] == '"' {
+		return false
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
