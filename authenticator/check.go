@@ -39,6 +39,8 @@ type Params struct {
 	// did not check, besides those on the hierarchical path.
 	TransitedRealms []string
 	// Delegate reads forwarded credentials. Otherwise they are skipped unread.
+	// Malformed credentials refuse the client. Well-formed credentials that must not
+	// be used are withheld, see [Verified.DelegationError].
 	Delegate bool
 	// IgnoreUnknownAuthorizationData follows MS-KILE, Section 3.1.5.5, in place
 	// of RFC 4120, Section 5.2.6: what is not understood does not refuse.
@@ -100,14 +102,14 @@ func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	if err != nil {
 		return Checked{}, refusal(&sum, binding, err)
 	}
-	delegated, err := readDelegation(&sum, sub, content, p)
+	delegated, unusable, err := readDelegation(&sum, sub, content, p)
 	if err != nil {
 		return Checked{}, refusal(&sum, binding, err)
 	}
 	c := Checked{
 		content: content, flags: sum.flags, binding: binding, subkey: sub,
 		sequenceNumber: a.SequenceNumber, ctime: a.Ctime, cusec: a.Cusec,
-		offer: ad.offer, offered: ad.offered, extras: newExtras(&ad, delegated),
+		offer: ad.offer, offered: ad.offered, extras: newExtras(&ad, delegated, unusable),
 		now: p.Now.Unix(), nowNano: int32(p.Now.Nanosecond()), skew: p.Skew,
 	}
 	_, sealed := t.Authenticator()

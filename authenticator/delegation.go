@@ -53,53 +53,67 @@ func (t DelegatedTicket) String() string {
 // Format writes [DelegatedTicket.String], whatever the verb.
 func (t DelegatedTicket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
-// readDelegation opens the KRB-CRED in the checksum (RFC 4120, Section 5.8; RFC
-// 4121, Section 4.1.1.1). If the caller did not ask for it, it is skipped
-// unread, and the client's flag with it. If it is bad, so is the exchange.
-func readDelegation(sum *checksum, sub subkey, c *ticket.Content, p *Params) (*Delegated, error) {
-	if sum.cred == nil || !p.Delegate {
-		sum.flags &^= flags.GSS_C_DELEG_FLAG
-		return nil, nil
+// readDelegation reads the KRB-CRED in the checksum (RFC 4120, Section 5.8; RFC 4121,
+// Section 4.1.1.1). If the caller did not ask for it, readDelegation skips it unread.
+// A KRB-CRED that is malformed or does not open refuses the client. Credentials that
+// open and must not be used are withheld, and unusable says why: the client has proven
+// its identity without them. The DELEG flag is kept only for credentials that are
+// returned.
+func readDelegation(sum *checksum, sub subkey, c *ticket.Content, p *Params) (d *Delegated, unusable, err error) {
+	asked := sum.cred != nil && p.Delegate
+	if asked {
+		d, unusable, err = openDelegation(sum.cred, sub, c, p)
 	}
+	if d == nil && err == nil { // a refusal reports the flags that the client sent
+		sum.flags &^= flags.GSS_C_DELEG_FLAG
+	}
+	return d, unusable, err
+}
+
+func openDelegation(cred []byte, sub subkey, c *ticket.Content, p *Params) (d *Delegated, unusable, err error) {
 	var message krb5.KRBCred
-	if err := message.Parse(sum.cred); err != nil {
-		return nil, badCred("it is malformed", err)
+	if err := message.Parse(cred); err != nil {
+		return nil, nil, badCred("the KRB-CRED is malformed", err)
 	}
 	plain, err := openCred(&message.EncPart, sub.key(), c.SessionKey)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer clear(plain)
 	var part krb5.EncKRBCredPart
 	if err := part.Parse(plain); err != nil {
-		return nil, badCred("its content is malformed", err)
+		return nil, nil, badCred("the encrypted part is malformed", err)
 	}
 	if len(part.Info) != len(message.Tickets) || len(part.Info) == 0 {
-		return nil, badCred("it does not describe each of its tickets", nil)
+		return nil, nil, badCred("the KRB-CRED does not describe each of its tickets", nil)
 	}
-	if part.Timestamp.Set {
-		stamp := time.Unix(part.Timestamp.Unix, 0) // microseconds are optional: a second of grace for them
-		if stamp.Before(p.Now.Add(-p.Skew-time.Second)) || stamp.After(p.Now.Add(p.Skew)) {
-			return nil, badCred("its time stamp is not recent", nil)
-		}
+	keys, err := credKeys(part.Info, p.ETypes)
+	if err != nil {
+		return nil, nil, err
 	}
-	d := &Delegated{Client: c.Client}
+	if unusable = checkCredTime(&part, p); unusable != nil {
+		return nil, unusable, nil
+	}
+	d = &Delegated{Client: c.Client}
 	for i := range part.Info {
-		t, err := delegatedTicket(&part.Info[i], &message.Tickets[i], p)
-		if err != nil {
-			return nil, err
-		}
-		if t.Client != c.Client {
-			return nil, badCred("it holds another client's credentials", nil)
+		t, unusable := delegatedTicket(&part.Info[i], &message.Tickets[i], keys[i], c)
+		if unusable != nil {
+			return nil, unusable, nil
 		}
 		d.Tickets = append(d.Tickets, t)
 	}
-	return d, nil
+	return d, nil, nil
 }
 
-// openCred tries the subkey and the session key, as clients use either. Type 0,
-// which says that nothing is encrypted, is none of them.
+// openCred returns the EncKrbCredPart. Clients encrypt it with the subkey or with the
+// session key. Heimdal's clients send it as encryption type 0, unencrypted (RFC 6448).
+// That is accepted here and nowhere else: this KRB-CRED is a part of the authenticator,
+// which was decrypted and authenticated with the session key.
 func openCred(sealed *krb5.EncryptedData, keys ...keytab.Key) ([]byte, error) {
+	const unencrypted = 0
+	if sealed.EType == unencrypted {
+		return sealed.Cipher, nil
+	}
 	for _, k := range keys {
 		if k.IsZero() || keytab.EType(sealed.EType) != k.EType() {
 			continue
@@ -108,47 +122,70 @@ func openCred(sealed *krb5.EncryptedData, keys ...keytab.Key) ([]byte, error) {
 			return plain, nil
 		}
 	}
-	return nil, badCred("it does not open with the client's keys", nil)
+	return nil, badCred("the KRB-CRED opens neither with the client's subkey nor with the session key", nil)
 }
 
-// delegatedTicket refuses an entry that leaves out what RFC 4120 lets it leave
-// out, but nobody can do without.
-func delegatedTicket(info *krb5.CredInfo, t *krb5.Ticket, p *Params) (DelegatedTicket, error) {
+// credKeys makes the session keys of the described tickets. A key whose encryption
+// type is not permitted stays zero: delegatedTicket withholds its ticket. A key of a
+// permitted type that does not have the type's length is malformed.
+func credKeys(info []krb5.CredInfo, permitted []keytab.EType) ([]keytab.Key, error) {
+	keys := make([]keytab.Key, len(info))
+	for i := range info {
+		if !etype.Permitted(permitted, info[i].Key.EType) {
+			continue
+		}
+		var err error
+		if keys[i], err = keytab.NewKey(keytab.EType(info[i].Key.EType), info[i].Key.Value); err != nil {
+			return nil, badCred("a session key is malformed", err)
+		}
+	}
+	return keys, nil
+}
+
+// checkCredTime compares the time stamp, which is optional, with the clock. The
+// microseconds are optional too, so it allows a second for them.
+func checkCredTime(part *krb5.EncKRBCredPart, p *Params) error {
+	if !part.Timestamp.Set {
+		return nil
+	}
+	stamp := time.Unix(part.Timestamp.Unix, 0)
+	if stamp.Before(p.Now.Add(-p.Skew-time.Second)) || stamp.After(p.Now.Add(p.Skew)) {
+		return badCred("the time stamp "+stamp.UTC().Format(time.RFC3339)+" is not recent", nil)
+	}
+	return nil
+}
+
+// delegatedTicket returns one ticket with its description, or an error that says why
+// the ticket must not be used. RFC 4120 makes names and end time optional, but no
+// program can use a ticket without them.
+func delegatedTicket(info *krb5.CredInfo, t *krb5.Ticket, key keytab.Key, c *ticket.Content) (DelegatedTicket, error) {
 	var none DelegatedTicket
-	if info.ClientRealm == nil || info.Client.Components == nil || info.Realm == nil || info.Service.Components == nil || !info.EndTime.Set {
-		return none, badCred("names or times are missing", nil)
+	if key.IsZero() {
+		return none, badCred("a session key is of "+etype.ID(info.Key.EType).String()+", which Config.ETypes does not permit", nil)
 	}
-	if !etype.Permitted(p.ETypes, info.Key.EType) {
-		return none, badCred("its session key is of "+etype.ID(info.Key.EType).String(), nil)
+	client := string(krb5.AppendPrincipal(nil, info.Client, info.ClientRealm)) // escaped: equal only for equal bytes
+	switch {
+	case info.ClientRealm == nil || info.Client.Components == nil:
+		return none, badCred("the name of the tickets' client is missing", nil)
+	case client != c.Client.String():
+		return none, badCred("they name the client "+quote.Text(client)+", the service ticket "+quote.Text(c.Client.String()), nil)
+	case info.Realm == nil || info.Service.Components == nil || utc(info.EndTime).IsZero():
+		return none, badCred("a ticket's service or end time is missing", nil)
 	}
-	key, err := keytab.NewKey(keytab.EType(info.Key.EType), info.Key.Value)
+	service, err := keytab.ParsePrincipal(string(krb5.AppendPrincipal(nil, info.Service, info.Realm)))
 	if err != nil {
-		return none, badCred("its session key cannot be used", err)
-	}
-	client, err := principal(info.Client, info.ClientRealm)
-	if err != nil {
-		return none, err
-	}
-	service, err := principal(info.Service, info.Realm)
-	if err != nil {
-		return none, err
+		return none, badCred("a ticket's service cannot be written as a principal", err)
 	}
 	return DelegatedTicket{
-		Client: client, Service: service, Ticket: append([]byte(nil), t.Raw...), SessionKey: key, Flags: info.Flags,
+		Client: c.Client, Service: service, Ticket: append([]byte(nil), t.Raw...), SessionKey: key, Flags: info.Flags,
 		AuthTime: utc(info.AuthTime), StartTime: utc(info.StartTime), EndTime: utc(info.EndTime), RenewTill: utc(info.RenewTill),
 	}, nil
 }
 
-func principal(n krb5.Name, realm []byte) (keytab.Principal, error) {
-	p, err := keytab.ParsePrincipal(string(krb5.AppendPrincipal(nil, n, realm)))
-	if err != nil {
-		return p, badCred("a name cannot be written as a principal", err)
-	}
-	return p, nil
-}
-
+// utc returns the zero Time for a time that is absent. Heimdal's clients write an
+// absent time as the first second of 1970.
 func utc(t krb5.Time) time.Time {
-	if !t.Set {
+	if !t.Set || t.Unix == 0 {
 		return time.Time{}
 	}
 	return time.Unix(t.Unix, 0).UTC()

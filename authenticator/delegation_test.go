@@ -9,13 +9,48 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/types"
 
-	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
 )
+
+// outcome is an outcome of forwarded credentials that the acceptor asked for.
+type outcome string
+
+const (
+	delivers      outcome = "delivered"
+	withholds     outcome = "withheld" // and the client is accepted
+	refusesClient outcome = "refused"
+)
+
+// delegates fails unless the credentials in q have the outcome want. Where they are not
+// delivered, the flag is not granted and the error says why.
+func (d *desk) delegates(what string, q *krbtest.APReq, want outcome) {
+	d.Helper()
+	if want == refusesClient {
+		d.refuses(what, q, status.ReasonBadDelegation)
+		return
+	}
+	v, err := d.claim(q.Bytes())
+	if err != nil {
+		d.Errorf("%s: %v, want them %s", what, err, want)
+		return
+	}
+	delivered := v.Delegated() != nil
+	if delivered != (want == delivers) || (v.Flags()&flags.GSS_C_DELEG_FLAG != 0) != delivered {
+		d.Errorf("%s: credentials %v, flags %v; want them %s", what, v.Delegated(), v.Flags(), want)
+	}
+	why := v.DelegationError()
+	if delivered && why != nil || !delivered && status.ReasonOf(why) != status.ReasonBadDelegation {
+		d.Errorf("%s: DelegationError is %v", what, why)
+	}
+}
+
+// unencrypted sends the credentials as Heimdal does, with encryption type 0.
+func unencrypted(_ *krbtest.APReq, c *krbtest.Cred) { c.Key = types.EncryptionKey{} }
 
 // forwards sends credentials after a change to them.
 func forwards(d *desk, change func(q *krbtest.APReq, c *krbtest.Cred)) *krbtest.APReq {
@@ -91,30 +126,15 @@ func TestDELEG_1_Read(t *testing.T) {
 	}
 }
 
-// TestDELEG_1_Captured reads what MIT's client forwarded in an AD domain.
-func TestDELEG_1_Captured(t *testing.T) {
-	c, err := checkCaptured(t, "alice-deleg", authenticator.Params{Delegate: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := c.Claim(t.Context(), authenticator.NewMemoryCache(0, authenticator.AcceptOlder))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := v.Delegated()
-	if got == nil || len(got.Tickets) != 1 || got.Tickets[0].Service.String() != "krbtgt/AD.EXAMPLE.TEST@AD.EXAMPLE.TEST" ||
-		got.Client.String() != "alice@AD.EXAMPLE.TEST" || got.Tickets[0].SessionKey.IsZero() || v.Flags()&flags.GSS_C_DELEG_FLAG == 0 {
-		t.Errorf("%v, flags %v", got, v.Flags())
-	}
-}
-
-// TestDELEG_2_Descriptions: as many as tickets, whole, and the client's own.
+// TestDELEG_2_Descriptions: there are as many descriptions as tickets; credentials that
+// are another client's, lack a name or the end, or have a key that policy does not
+// permit, are withheld, and the client is accepted without them.
 func TestDELEG_2_Descriptions(t *testing.T) {
 	type change = func(q *krbtest.APReq, c *krbtest.Cred)
 	info := func(change func(*krbtest.CredInfo)) change {
 		return func(_ *krbtest.APReq, c *krbtest.Cred) { change(&c.Part.Info[0]) }
 	}
-	good, bad := status.ReasonNone, status.ReasonBadDelegation
+	const good, withheld, bad = delivers, withholds, refusesClient
 	copies := func(tickets, infos int) change {
 		return func(_ *krbtest.APReq, c *krbtest.Cred) {
 			k, i := c.Tickets[0], c.Part.Info[0]
@@ -130,7 +150,7 @@ func TestDELEG_2_Descriptions(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change change
-		want   status.Reason
+		want   outcome
 	}{
 		{"one", copies(1, 1), good},
 		{"two", copies(2, 2), good},
@@ -141,58 +161,82 @@ func TestDELEG_2_Descriptions(t *testing.T) {
 		{"a description without ticket", copies(1, 2), bad},
 		{"no ticket", copies(0, 1), bad},
 		{"no description", copies(1, 0), bad},
-		{"no client", info(func(i *krbtest.CredInfo) { i.PName = types.PrincipalName{} }), bad},
-		{"no client's realm", info(func(i *krbtest.CredInfo) { i.PRealm = "" }), bad},
-		{"no service", info(func(i *krbtest.CredInfo) { i.SName = types.PrincipalName{} }), bad},
-		{"no service's realm", info(func(i *krbtest.CredInfo) { i.SRealm = "" }), bad},
-		{"no end", info(func(i *krbtest.CredInfo) { i.EndTime = time.Time{} }), bad},
+		{"no client", info(func(i *krbtest.CredInfo) { i.PName = types.PrincipalName{} }), withheld},
+		{"no client's realm", info(func(i *krbtest.CredInfo) { i.PRealm = "" }), withheld},
+		{"no service", info(func(i *krbtest.CredInfo) { i.SName = types.PrincipalName{} }), withheld},
+		{"no service's realm", info(func(i *krbtest.CredInfo) { i.SRealm = "" }), withheld},
+		{"no end", info(func(i *krbtest.CredInfo) { i.EndTime = time.Time{} }), withheld},
 		{"no start", info(func(i *krbtest.CredInfo) { i.StartTime = time.Time{} }), good},
-		{"another client", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"bob"} }), bad},
-		{"another case", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"Alice"} }), bad},
-		{"a client of another realm", info(func(i *krbtest.CredInfo) { i.PRealm = "EXAMPLE.ORG" }), bad},
+		{"another client", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"bob"} }), withheld},
+		{"another case", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"Alice"} }), withheld},
+		{"a client of another realm", info(func(i *krbtest.CredInfo) { i.PRealm = "EXAMPLE.ORG" }), withheld},
 		{"a client of another name-type", info(func(i *krbtest.CredInfo) { i.PName.NameType = 10 }), good},
-		{"a client that is no UTF-8", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"alice\xff"} }), bad},
-		{"a service that is no UTF-8", info(func(i *krbtest.CredInfo) { i.SName.NameString = []string{"\xff"} }), bad},
+		{"a client that is no UTF-8", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"alice\xff"} }), withheld},
+		{"a service that is no UTF-8", info(func(i *krbtest.CredInfo) { i.SName.NameString = []string{"\xff"} }), withheld},
 		{"a service of another realm", info(func(i *krbtest.CredInfo) { i.SRealm = "EXAMPLE.ORG" }), good},
-		{"a key of RC4", info(func(i *krbtest.CredInfo) { i.Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)} }), bad},
+		{"a key of RC4", info(func(i *krbtest.CredInfo) { i.Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)} }), withheld},
 		{"a short key", info(func(i *krbtest.CredInfo) { i.Key.KeyValue = i.Key.KeyValue[1:] }), bad},
 		{"the second is another's", func(q *krbtest.APReq, c *krbtest.Cred) {
 			copies(2, 2)(q, c)
 			c.Part.Info[1].PName = types.PrincipalName{NameType: 1, NameString: []string{"bob"}}
+		}, withheld},
+		{"the first is another's", func(q *krbtest.APReq, c *krbtest.Cred) {
+			copies(2, 2)(q, c)
+			c.Part.Info[0].PName = types.PrincipalName{NameType: 1, NameString: []string{"bob"}}
+		}, withheld},
+		{"the second has a key of RC4", func(q *krbtest.APReq, c *krbtest.Cred) {
+			copies(2, 2)(q, c)
+			c.Part.Info[1].Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)}
+		}, withheld},
+		{"the first is another's, the second has a short key", func(q *krbtest.APReq, c *krbtest.Cred) {
+			copies(2, 2)(q, c)
+			c.Part.Info[0].PName = types.PrincipalName{NameType: 1, NameString: []string{"bob"}}
+			c.Part.Info[1].Key.KeyValue = c.Part.Info[1].Key.KeyValue[1:]
 		}, bad},
+		{"a client with a slash in its component", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"alice/EXAMPLE.COM"} }), withheld},
+		{"a client in two components", info(func(i *krbtest.CredInfo) { i.PName.NameString = []string{"alice", "x"} }), withheld},
+		{"a realm of another case", info(func(i *krbtest.CredInfo) { i.PRealm = "example.com" }), withheld},
+		{"a key of an unknown type", info(func(i *krbtest.CredInfo) { i.Key.KeyType = 26 }), withheld},
+		{"an end in 1970", info(func(i *krbtest.CredInfo) { i.EndTime = time.Unix(0, 0).UTC() }), withheld},
 	} {
-		d := newDelegating(t)
-		d.wants(row.name, forwards(d, row.change), row.want)
+		for name, seal := range map[string]change{"sealed": unchanged, "unencrypted": unencrypted} {
+			d := newDelegating(t)
+			d.delegates(row.name+", "+name, forwards(d, func(q *krbtest.APReq, c *krbtest.Cred) {
+				row.change(q, c)
+				seal(q, c)
+			}), row.want)
+		}
 	}
 	d := newDelegating(t)
 	d.params.ETypes = []keytab.EType{18, 23}
-	d.wants("a key of RC4, which is permitted", forwards(d, info(func(i *krbtest.CredInfo) { i.Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)} })), good)
+	d.delegates("a key of RC4, which is permitted", forwards(d, info(func(i *krbtest.CredInfo) { i.Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)} })), good)
 }
 
-// TestDELEG_2_Timestamp: where there is one, it is recent.
+// TestDELEG_2_Timestamp: credentials whose time stamp is not recent are withheld.
 func TestDELEG_2_Timestamp(t *testing.T) {
 	for _, row := range []struct {
 		ahead time.Duration
-		want  status.Reason
+		want  outcome
 	}{
-		{0, status.ReasonNone},
-		{skew - time.Second, status.ReasonNone},
-		{-skew + time.Second, status.ReasonNone},
-		{skew + time.Second, status.ReasonBadDelegation},
-		{-skew - 2*time.Second, status.ReasonBadDelegation},
-		{24 * time.Hour, status.ReasonBadDelegation},
-		{-24 * time.Hour, status.ReasonBadDelegation},
+		{0, delivers},
+		{skew - time.Second, delivers},
+		{-skew + time.Second, delivers},
+		{skew + time.Second, withholds},
+		{-skew - 2*time.Second, withholds},
+		{24 * time.Hour, withholds},
+		{-24 * time.Hour, withholds},
 	} {
 		d := newDelegating(t)
-		d.wants(row.ahead.String(), forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) {
+		d.delegates(row.ahead.String(), forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) {
 			c.Part.Timestamp = c.Part.Timestamp.Add(row.ahead)
 		}), row.want)
 	}
 	d := newDelegating(t)
-	d.accepts("none", forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) { c.Part.Timestamp, c.Part.Usec = time.Time{}, 0 }))
+	d.delegates("none", forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) { c.Part.Timestamp, c.Part.Usec = time.Time{}, 0 }), delivers)
 }
 
-// TestDELEG_3_Keys: subkey or session key, under usage 14, and never in clear.
+// TestDELEG_3_Keys: credentials open with the subkey or the session key, under usage 14,
+// or are unencrypted inside the authenticator (RFC 6448).
 func TestDELEG_3_Keys(t *testing.T) {
 	other := func(e keytab.EType) func(*desk, *krbtest.APReq) types.EncryptionKey {
 		return func(d *desk, _ *krbtest.APReq) types.EncryptionKey { return d.realm.NewKey(e) }
@@ -214,7 +258,7 @@ func TestDELEG_3_Keys(t *testing.T) {
 		{"another type", other(20), 14, bad},
 		{"RC4", other(23), 14, bad},
 		{"the service's key", func(_ *desk, q *krbtest.APReq) types.EncryptionKey { return q.Ticket.Key }, 14, bad},
-		{"in clear", func(*desk, *krbtest.APReq) types.EncryptionKey { return types.EncryptionKey{} }, 14, bad},
+		{"encryption type 0", func(*desk, *krbtest.APReq) types.EncryptionKey { return types.EncryptionKey{} }, 14, good},
 	} {
 		d := newDelegating(t)
 		d.wants(row.name, forwards(d, func(q *krbtest.APReq, c *krbtest.Cred) {
@@ -284,8 +328,8 @@ func forwardsBytes(d *desk, change func([]byte) []byte) *krbtest.APReq {
 	return q
 }
 
-// TestDELEG_3_Label: a KRB-CRED that is labelled with another type than the
-// key's does not open, and type 0 is no way round encryption.
+// TestDELEG_3_Label: a KRB-CRED that is labelled with another type than the key's does
+// not open, and ciphertext that is labelled as unencrypted is malformed.
 func TestDELEG_3_Label(t *testing.T) {
 	for _, label := range []int32{0, 17, 19, 20, 23, -1} {
 		d := newDelegating(t)
@@ -298,4 +342,28 @@ func TestDELEG_3_Label(t *testing.T) {
 			return m.Append(nil)
 		}), status.ReasonBadDelegation)
 	}
+}
+
+// TestDELEG_3_NowhereElse: no other part of an AP-REQ may be of encryption type 0.
+func TestDELEG_3_NowhereElse(t *testing.T) {
+	d := newDelegating(t)
+	q := d.request()
+	var m krb5.APReq
+	if err := m.Parse(q.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	sealed := m.Authenticator
+	m.Authenticator = krb5.EncryptedData{Cipher: q.AuthenticatorBytes()}
+	if _, err := d.claim(m.Append(nil)); status.ReasonOf(err) != status.ReasonWrongKey {
+		t.Errorf("an unencrypted authenticator: %v, want %v", err, status.ReasonWrongKey)
+	}
+	m.Authenticator = sealed
+	m.Ticket.EncPart.EType = 0
+	for name, cipher := range map[string][]byte{"a ticket of type 0": m.Ticket.EncPart.Cipher, "an unencrypted ticket": q.Ticket.PartBytes()} {
+		m.Ticket.EncPart.Cipher = cipher
+		if _, err := ticket.Open(m.Append(nil), &ticket.Params{Keys: d.keys, Now: d.params.Now, Skew: skew}); status.ReasonOf(err) != status.ReasonETypeRefused {
+			t.Errorf("%s: %v, want %v", name, err, status.ReasonETypeRefused)
+		}
+	}
+	d.refuses("a subkey of type 0", d.request(func(q *krbtest.APReq) { q.Authenticator.SubKey.KeyType = 0 }), status.ReasonETypeRefused)
 }

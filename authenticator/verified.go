@@ -46,17 +46,18 @@ type extras struct {
 	target          string
 	targetUntrusted bool
 	delegated       *Delegated
+	unusable        error // why delegated is nil although credentials were read
 }
 
-func newExtras(ad *authData, d *Delegated) *extras {
-	if ad.target == "" && !ad.targetUntrusted && d == nil {
+func newExtras(ad *authData, d *Delegated, unusable error) *extras {
+	if ad.target == "" && !ad.targetUntrusted && d == nil && unusable == nil {
 		return nil
 	}
-	return &extras{ad.target, ad.targetUntrusted, d}
+	return &extras{ad.target, ad.targetUntrusted, d, unusable}
 }
 
 // Flags are the flags of the client's checksum, and MUTUAL where AP-options or
-// DCE style imply it. DELEG is among them only if credentials were read.
+// DCE style imply it. DELEG is among them only if Delegated returns credentials.
 func (c *Checked) Flags() flags.GSS { return c.flags }
 
 // Binding is what came of the channel bindings.
@@ -165,10 +166,22 @@ func (v Verified) Time() time.Time { return v.c.Time() }
 // Target is that of [Checked.Target].
 func (v Verified) Target() (name string, untrusted bool) { return v.c.Target() }
 
-// Delegated are the forwarded credentials; nil unless asked for and sent.
+// Delegated returns the forwarded credentials. It returns nil unless [Params].Delegate
+// asked for them, the client sent them and they may be used.
 func (v Verified) Delegated() *Delegated {
 	if v.c.extras == nil {
 		return nil
 	}
 	return v.c.extras.delegated
+}
+
+// DelegationError returns why forwarded credentials that were asked for and opened are
+// withheld: another client's, expired time stamp, an encryption type that
+// [Params].ETypes does not permit, a name or time that is missing. It wraps a
+// *status.Error with ReasonBadDelegation. It returns nil if no credentials are withheld.
+func (v Verified) DelegationError() error {
+	if v.c.extras == nil {
+		return nil
+	}
+	return v.c.extras.unusable
 }

@@ -334,6 +334,7 @@ func (c *Context) establish(v authenticator.Verified, answer *reply.APRep, in *i
 	}
 	c.commitPeer(v, in)
 	c.delegated = v.Delegated()
+	c.keepFacts(v, in)
 	return token, c.enter(next)
 }
 

@@ -111,7 +111,7 @@ func ticketSessionKey(t *testing.T, c vectors.ADCase) types.EncryptionKey {
 func TestCaptured_RawKerberosAES(t *testing.T) {
 	for _, name := range []string{
 		"alice-aes256", "alice-cb", "alice-nopac", "alice-upcase-spn", "alice-deleg",
-		"many-groups", "taro", "erin-enterprise", "s4u2self-alice", "heimdal-alice",
+		"many-groups", "taro", "erin-enterprise", "s4u2self-alice", "heimdal-alice", "heimdal-deleg",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := vectors.ADCaseNamed(t, name)

@@ -162,7 +162,10 @@ type ContextConfig struct {
 	DeferReport bool
 
 	// AcceptDelegation reads forwarded credentials. Otherwise they are skipped
-	// unread, and DELEGATE is not among the granted flags.
+	// unread, and DELEGATE is not among the granted flags. Malformed credentials refuse
+	// the client. Well-formed ones that must not be used, such as another client's or
+	// those with a key that ETypes does not permit, are withheld: the client is accepted
+	// without DELEGATE, and Event.DelegationError says why.
 	AcceptDelegation bool
 
 	// NoErrorTokens answers no refusal. By default a client that waits gets a

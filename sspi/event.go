@@ -62,6 +62,11 @@ type Event struct {
 	// Binding is the result of the channel bindings.
 	Binding Binding
 
+	// DelegationError is the reason why credentials that the client forwarded, and that
+	// ContextConfig.AcceptDelegation asked for, were withheld from Context.Delegated,
+	// although the client was accepted. Nil if none were withheld.
+	DelegationError *status.Error
+
 	// ClientTime is the time in the client's authenticator. The zero Time: the
 	// authenticator did not open. ClockDifference is ClientTime less Time: positive
 	// if the client's clock is ahead of the acceptor's.

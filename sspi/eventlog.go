@@ -8,9 +8,14 @@ import (
 // log writes e as one line.
 func (e *Event) log(ctx context.Context, logger *slog.Logger) {
 	if e.Err == nil {
-		logger.LogAttrs(ctx, slog.LevelInfo, "kerberos: accepted", append([]slog.Attr{
+		attrs := []slog.Attr{
 			slog.String("client", e.Peer.Client.String()), slog.String("service", e.Peer.Service.String()),
-			slog.String("flags", e.Peer.Flags.String()), slog.Time("until", e.Peer.EndTime)}, e.Attrs...)...)
+			slog.String("flags", e.Peer.Flags.String()), slog.Time("until", e.Peer.EndTime),
+		}
+		if e.DelegationError != nil {
+			attrs = append(attrs, slog.String("kerberos.delegation_error", e.DelegationError.Detail))
+		}
+		logger.LogAttrs(ctx, slog.LevelInfo, "kerberos: accepted", append(attrs, e.Attrs...)...)
 		return
 	}
 	attrs := []slog.Attr{

@@ -102,8 +102,8 @@ func TestOpen_Captured(t *testing.T) {
 		}
 		checkPAC(t, c.Name, got.PAC)
 	}
-	if opened != 12 {
-		t.Errorf("%d tickets were opened, want 12", opened)
+	if opened != 13 {
+		t.Errorf("%d tickets were opened, want 13", opened)
 	}
 }
 

@@ -21,7 +21,7 @@ type Cred struct {
 	Tickets       [][]byte
 	Part          CredPart
 	Plaintext     []byte              // in place of Part, unless nil
-	Key           types.EncryptionKey // type 0: in clear, as RFC 4120 allows
+	Key           types.EncryptionKey // type 0: unencrypted, as Heimdal sends it (RFC 6448)
 	Usage         uint32
 
 	kdc *Realm

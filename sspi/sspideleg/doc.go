@@ -26,9 +26,11 @@
 //
 // A client delegates only if it is told to, its ticket may be forwarded (kinit -f),
 // and, as a rule, the directory calls the server trusted for delegation
-// (ok-as-delegate). A nil Delegated is an everyday thing. Heimdal's client
-// forwards in clear (RFC 6448), for which a server that asks for credentials refuses
-// it.
+// (ok-as-delegate). A nil Delegated is an everyday thing. Where the
+// client did forward credentials and Delegated is nil, Event.DelegationError of package
+// sspi says why they were withheld. MIT's and Windows' clients encrypt the forwarded
+// credentials; Heimdal's clients send them unencrypted inside the encrypted
+// authenticator (RFC 6448). Both are accepted.
 //
 // # What it does not mean
 //
