@@ -29,7 +29,7 @@ type BindingPolicy uint8
 
 const (
 	BindingDefault             BindingPolicy = iota // BindingRequired where the acceptor gave some; else nothing is checked
-	BindingRequired                                 // refused, and where the acceptor gave none, everybody is
+	BindingRequired                                 // refused; an acceptor without channel bindings refuses every client (ReasonBindingUnknown)
 	BindingAllowMissing                             // accepted (ASC_REQ_ALLOW_MISSING_BINDINGS)
 	BindingProxied                                  // the acceptor has none, its proxy has: the client must send some (ASC_REQ_PROXY_BINDINGS)
 	BindingProxiedAllowMissing                      // as BindingProxied, and clients that send none are accepted (both flags)
@@ -215,7 +215,11 @@ func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
 	proxied := p.Policy == BindingProxied || p.Policy == BindingProxiedAllowMissing
 	switch {
 	case !given && p.Policy == BindingRequired:
-		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMissing, Detail: "BindingRequired was asked for, and the server gave no channel bindings of its own"}
+		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingUnknown, Detail: "BindingRequired is set, and the acceptor has no ChannelBindings", Err: p.BindingsUnknown}
+	case !given && !proxied && p.BindingsUnknown != nil && sent:
+		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingUnknown, Detail: "the client sent channel bindings, and the acceptor does not know those of the channel", Err: p.BindingsUnknown}
+	case !given && !proxied && p.BindingsUnknown != nil && aware:
+		return unmatched(sent, aware), errAwareSentNone()
 	case !given && !proxied:
 		return BindingUnchecked, nil
 	case !given && sent:
@@ -230,11 +234,17 @@ func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
 		}
 		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the client is bound to another channel than this one"}
 	case aware:
-		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client supports channel bindings and saw no channel: somebody stands between"}
+		return unmatched(sent, aware), errAwareSentNone()
 	case p.Policy == BindingAllowMissing || p.Policy == BindingProxiedAllowMissing:
 		return BindingMissing, nil
 	}
 	return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client sent no channel bindings"}
+}
+
+// errAwareSentNone returns the refusal of a client that says it supports channel
+// bindings and sends none (MS-KILE, Section 3.4.5).
+func errAwareSentNone() error {
+	return &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client supports channel bindings but sent none; the connection may be intercepted, or TLS may be terminated by a proxy"}
 }
 
 // unmatched is the Binding of a client that is refused for it.

@@ -167,8 +167,8 @@ func TestBIND_3_Aware(t *testing.T) {
 func TestBIND_2_RequiredWithoutOwn(t *testing.T) {
 	d := newDesk(t)
 	d.params.Policy = authenticator.BindingRequired
-	d.refuses("none sent", d.request(), status.ReasonBindingMissing)
-	d.refuses("some sent", d.request(func(q *krbtest.APReq) { q.Bnd = krbtest.Bindings(0, []byte("data")) }), status.ReasonBindingMissing)
+	d.refuses("none sent", d.request(), status.ReasonBindingUnknown)
+	d.refuses("some sent", d.request(func(q *krbtest.APReq) { q.Bnd = krbtest.Bindings(0, []byte("data")) }), status.ReasonBindingUnknown)
 }
 
 // keyed replaces the GSS checksum by one of the session key over nothing, of

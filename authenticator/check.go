@@ -30,6 +30,13 @@ type Params struct {
 	// Bindings are the channels this exchange may be bound to; any one may
 	// match. If empty, the client's bindings are not looked at.
 	Bindings []ChannelBindings
+	// BindingsUnknown, if not nil, says why Bindings is empty although the channel has
+	// bindings. Then a client that sends bindings is refused with
+	// ReasonBindingUnknown, which wraps BindingsUnknown, and a client that says it
+	// supports bindings and sends none is refused with ReasonBindingMissing.
+	// BindingsUnknown has no effect where Bindings is not empty, and under BindingProxied
+	// and BindingProxiedAllowMissing.
+	BindingsUnknown error
 	// Policy is about clients that send no bindings.
 	Policy BindingPolicy
 	// PeerAddr is where the client is. The zero Addr: addresses in the ticket

@@ -3,6 +3,7 @@ package authenticator
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/gosspi/kerberos/flags"
@@ -123,11 +124,52 @@ func TestBIND_2_DecisionTable(t *testing.T) {
 		{"proxy and allowed, absent, aware", nil, BindingProxiedAllowMissing, [16]byte{}, true, status.ReasonBindingMissing, BindingMissingAware},
 		{"proxy and allowed, sent", nil, BindingProxiedAllowMissing, other, false, status.ReasonNone, BindingOfProxy},
 		{"proxy and allowed, different", own, BindingProxiedAllowMissing, other, false, status.ReasonBindingMismatch, BindingMismatched},
-		{"required, none of our own", nil, BindingRequired, [16]byte{}, false, status.ReasonBindingMissing, BindingMissingRefused},
+		{"required, none of our own", nil, BindingRequired, [16]byte{}, false, status.ReasonBindingUnknown, BindingMissingRefused},
+		{"required, none of our own, sent", nil, BindingRequired, other, false, status.ReasonBindingUnknown, BindingMismatched},
 	} {
 		got, err := decideBinding(&checksum{bindings: row.sent}, row.aware, &Params{Bindings: row.bindings, Policy: row.policy})
 		if status.ReasonOf(err) != row.want || got != row.got {
 			t.Errorf("%s: %v, %v", row.name, got, err)
+		}
+	}
+}
+
+// TestBIND_9_Unknown: an acceptor that does not know the bindings of its channel
+// refuses a client that sends bindings or supports them, under every policy that does
+// not leave them to a proxy.
+func TestBIND_9_Unknown(t *testing.T) {
+	own := []ChannelBindings{{ApplicationData: []byte("tls")}}
+	match, other := own[0].sum(false), [16]byte{1}
+	unknown := errors.New("the certificate was not recorded")
+	for _, row := range []struct {
+		name     string
+		bindings []ChannelBindings
+		policy   BindingPolicy
+		sent     [16]byte
+		aware    bool
+		want     status.Reason
+		got      Binding
+	}{
+		{"sent", nil, BindingDefault, other, false, status.ReasonBindingUnknown, BindingMismatched},
+		{"sent, allowed", nil, BindingAllowMissing, other, false, status.ReasonBindingUnknown, BindingMismatched},
+		{"sent, aware, allowed", nil, BindingAllowMissing, other, true, status.ReasonBindingUnknown, BindingMismatched},
+		{"absent, aware", nil, BindingDefault, [16]byte{}, true, status.ReasonBindingMissing, BindingMissingAware},
+		{"absent, aware, allowed", nil, BindingAllowMissing, [16]byte{}, true, status.ReasonBindingMissing, BindingMissingAware},
+		{"absent", nil, BindingDefault, [16]byte{}, false, status.ReasonNone, BindingUnchecked},
+		{"absent, allowed", nil, BindingAllowMissing, [16]byte{}, false, status.ReasonNone, BindingUnchecked},
+		{"absent, required", nil, BindingRequired, [16]byte{}, false, status.ReasonBindingUnknown, BindingMissingRefused},
+		{"sent, required", nil, BindingRequired, other, false, status.ReasonBindingUnknown, BindingMismatched},
+		{"proxy, sent", nil, BindingProxied, other, false, status.ReasonNone, BindingOfProxy},
+		{"proxy and allowed, absent", nil, BindingProxiedAllowMissing, [16]byte{}, false, status.ReasonNone, BindingMissing},
+		{"given after all", own, BindingAllowMissing, match, false, status.ReasonNone, BindingMatched},
+		{"given after all, different", own, BindingAllowMissing, other, false, status.ReasonBindingMismatch, BindingMismatched},
+	} {
+		got, err := decideBinding(&checksum{bindings: row.sent}, row.aware, &Params{Bindings: row.bindings, BindingsUnknown: unknown, Policy: row.policy})
+		if status.ReasonOf(err) != row.want || got != row.got {
+			t.Errorf("%s: %v, %v", row.name, got, err)
+		}
+		if row.want == status.ReasonBindingUnknown && !errors.Is(err, unknown) {
+			t.Errorf("%s: %v does not say why", row.name, err)
 		}
 	}
 }

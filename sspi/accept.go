@@ -133,7 +133,7 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 	}
 	checked, err := authenticator.Check(tkt, &authenticator.Params{
 		Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes,
-		Bindings: c.cfg.ChannelBindings, Policy: c.cfg.BindingPolicy, PeerAddr: c.cfg.PeerAddr,
+		Bindings: c.cfg.ChannelBindings, BindingsUnknown: c.cfg.BindingsUnknown, Policy: c.cfg.BindingPolicy, PeerAddr: c.cfg.PeerAddr,
 		TransitedRealms: cfg.TransitedRealms, Delegate: c.cfg.AcceptDelegation,
 		IgnoreUnknownAuthorizationData: cfg.IgnoreUnknownAuthorizationData,
 	})

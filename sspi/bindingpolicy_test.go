@@ -3,9 +3,11 @@ package sspi_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -37,6 +39,44 @@ func TestBindingPolicy_OfTheGoFace(t *testing.T) {
 		l := s.second(&h, s.request().Token())
 		l.req = row.req
 		wantCode(t, row.req.String(), l.call(), row.want)
+	}
+}
+
+// TestBIND_9_BothFaces: a context that does not know the bindings of its channel refuses
+// bound clients, also when the Windows face continues it, and accepts them once a buffer
+// brings the bindings.
+func TestBIND_9_BothFaces(t *testing.T) {
+	unknown := errors.New("the certificate was not recorded")
+	for _, row := range []struct {
+		name   string
+		change []func(*krbtest.APReq)
+		given  string
+		want   status.Reason
+	}{
+		{"bound", []func(*krbtest.APReq){bound("a")}, "", status.ReasonBindingUnknown},
+		{"not bound", nil, "", status.ReasonNone},
+		{"bound, and given by a buffer", []func(*krbtest.APReq){bound("a")}, "a", status.ReasonNone},
+		{"bound, and others given by a buffer", []func(*krbtest.APReq){bound("a")}, "b", status.ReasonBindingMismatch},
+	} {
+		s := newSite(t)
+		token := s.request(row.change...).Token()
+		if row.given == "" {
+			c := s.acceptor.NewContext(sspi.ContextConfig{BindingsUnknown: unknown, BindingPolicy: sspi.BindingAllowMissing})
+			_, peer, err := c.Accept(t.Context(), token)
+			if status.ReasonOf(err) != row.want || (peer == nil) != (err != nil) || errors.Is(err, unknown) != (row.want == status.ReasonBindingUnknown) {
+				t.Errorf("%s: %v, %v", row.name, peer, err)
+			}
+			token = s.request(row.change...).Token()
+		}
+		h := s.acceptor.NewContext(sspi.ContextConfig{BindingsUnknown: unknown}).Handle()
+		l := s.second(&h, token)
+		l.req = allowMissing
+		if row.given != "" {
+			l.in.Buffers = append(l.in.Buffers, channel(t, row.given))
+		}
+		if code := l.call(); code.IsError() != (row.want != status.ReasonNone) || status.ReasonOf(l.handle.Err()) != row.want {
+			t.Errorf("%s, Windows face: %v, %v", row.name, code, l.handle.Err())
+		}
 	}
 }
 

@@ -130,6 +130,14 @@ type ContextConfig struct {
 	// not checked.
 	ChannelBindings []ChannelBindings
 
+	// BindingsUnknown says why ChannelBindings is empty although the exchange runs over
+	// a channel that has bindings, such as TLS. If it is not nil and ChannelBindings is
+	// empty, a client that sends bindings is refused with ReasonBindingUnknown, which
+	// wraps BindingsUnknown, and a client that says it supports bindings and sends none is
+	// refused with ReasonBindingMissing: the acceptor cannot tell such a client from one
+	// whose token is relayed. BindingProxied and BindingProxiedAllowMissing do without it.
+	BindingsUnknown error
+
 	// BindingPolicy is about clients that send no bindings. The default refuses
 	// them if there are ChannelBindings. BindingRequired without any
 	// ChannelBindings refuses everybody.

@@ -24,7 +24,7 @@ func TestBIND_7_MixedFaces(t *testing.T) {
 		cc   sspi.ContextConfig
 		want status.Reason
 	}{
-		{"BindingRequired", sspi.ContextConfig{BindingPolicy: sspi.BindingRequired}, status.ReasonBindingMissing},
+		{"BindingRequired", sspi.ContextConfig{BindingPolicy: sspi.BindingRequired}, status.ReasonBindingUnknown},
 		{"BindingProxied", sspi.ContextConfig{BindingPolicy: sspi.BindingProxied}, status.ReasonBindingMissing},
 		{"Require", sspi.ContextConfig{Require: flags.ASC_RET_CONFIDENTIALITY}, status.ReasonRequirementNotMet},
 	} {

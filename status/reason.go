@@ -56,6 +56,7 @@ const (
 	ReasonBadGSSChecksum
 	ReasonBindingMismatch
 	ReasonBindingMissing
+	ReasonBindingUnknown
 	ReasonBadDelegation
 	ReasonThirdLeg
 	ReasonRequirementNotMet
@@ -71,6 +72,7 @@ const (
 	// proven.
 
 	ReasonNotAuthorized
+	ReasonSharedConnection
 
 	// Messages under an established context.
 

@@ -53,6 +53,7 @@ var table = [reasonCount]row{
 	ReasonBadGSSChecksum:    {SEC_E_INVALID_TOKEN, 50, "bad-gss-checksum", "the authenticator's GSS-API checksum field (0x8003) is malformed"},
 	ReasonBindingMismatch:   {SEC_E_BAD_BINDINGS, 60, "binding-mismatch", "the client is bound to another channel; a proxy ends its TLS, or somebody relays it"},
 	ReasonBindingMissing:    {SEC_E_BAD_BINDINGS, 60, "binding-missing", "channel bindings are required and the client sent none; see BindingAllowMissing for clients that cannot"},
+	ReasonBindingUnknown:    {SEC_E_BAD_BINDINGS, 60, "binding-unknown", "the server was not given the channel bindings of its own channel, so it cannot compare the client's; the error names the wiring that is missing"},
 	ReasonBadDelegation:     {SEC_E_LOGON_DENIED, 41, "bad-delegation", "the forwarded credentials are malformed or do not open"},
 	ReasonThirdLeg:          {SEC_E_LOGON_DENIED, 0, "third-leg", "the client's last message of the DCE style does not answer the server's"},
 	ReasonRequirementNotMet: {SEC_E_SECURITY_QOS_FAILED, 60, "requirement-not-met", "the client did not ask for a property that the server requires"},
@@ -62,7 +63,8 @@ var table = [reasonCount]row{
 	ReasonPACRequired:     {SEC_E_LOGON_DENIED, 60, "pac-required", "reserved: a PAC is required and the ticket has none"},
 	ReasonPACUnverifiable: {SEC_E_NO_AUTHENTICATING_AUTHORITY, 60, "pac-unverifiable", "reserved: nobody could be asked whether the KDC made the PAC"},
 
-	ReasonNotAuthorized: {SEC_E_LOGON_DENIED, 0, "not-authorized", "the client is proven, and the program's own rule keeps it out"},
+	ReasonNotAuthorized:    {SEC_E_LOGON_DENIED, 0, "not-authorized", "the client is proven, and the program's own rule keeps it out"},
+	ReasonSharedConnection: {SEC_E_LOGON_DENIED, 0, "shared-connection", "a proxy sends requests over this connection, so the login of an earlier request does not count for this one"},
 
 	ReasonMessageAltered:          {SEC_E_MESSAGE_ALTERED, 0, "message-altered", "a message was changed on its way, or belongs to another context"},
 	ReasonMessageOutOfSequence:    {SEC_E_OUT_OF_SEQUENCE, 0, "message-out-of-sequence", "a message came twice, late, or with others missing before it"},
