@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/gosspi/kerberos/sspi"
-	"github.com/gosspi/kerberos/sspi/sspitls"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -21,20 +20,29 @@ type Config struct {
 	// bindings.
 	Context sspi.ContextConfig
 
-	// Bindings are the channel bindings of a request, besides those of Context. If
-	// nil, those of the certificate that sspitls.Record saw presented on the
-	// request's connection, if it is TLS and ConnContext is installed; else none.
+	// Bindings returns the channel bindings of a request, besides those of Context. If
+	// nil, they are those of the certificate that sspitls.Record recorded on the
+	// request's connection.
+	//
+	// If a request came over TLS and neither Bindings nor Context has any, a client that
+	// sends channel bindings is refused with ReasonBindingUnknown, whose error says which
+	// wiring is missing: the server cannot tell it from a client whose token is relayed.
+	// Where that is no mistake, because a proxy in front has another certificate, set
+	// Context.ChannelBindings to sspitls.EndPoint of the proxy's certificate, or
+	// Context.BindingPolicy to sspi.BindingProxied or sspi.BindingProxiedAllowMissing.
 	Bindings func(r *http.Request) []sspi.ChannelBindings
 
 	// Authorize says whether a client that is authenticated may send this request:
 	// its realm, a list of names. It is asked for each request that has a Peer. An
 	// error answers 403, and comes to OnResult, with ReasonNotAuthorized if it has no
 	// Reason of its own; one that is or wraps ErrFallback leads to Fallback. If nil,
-	// every client that the KDC vouches for may, those of trusted realms too.
+	// every client that the KDC vouches for may, those of trusted realms too, but no
+	// anonymous client.
 	Authorize func(r *http.Request, p *sspi.Peer) error
 
 	// Fallback answers the requests that Authorize sends there: with a login of
-	// another kind, for instance. They have no Peer. If nil, they get 403.
+	// another kind, for instance. They have no Peer, and never reach the wrapped handler.
+	// If nil, they get 403.
 	Fallback http.Handler
 
 	// Page writes the page of a request that does not pass. It must call
@@ -45,17 +53,26 @@ type Config struct {
 	Page func(w http.ResponseWriter, r *http.Request, code int)
 
 	// Optional lets requests pass that have no credentials for Negotiate. They have
-	// no Peer. Credentials that are wrong are refused.
+	// no Peer. Credentials that are wrong are refused. Each client chooses whether it
+	// sends credentials, so the wrapped handler must not do for a request without a Peer
+	// what only some clients may ask for; if the handler accepts a login of another kind,
+	// the site is as safe as the weaker login. Authorize is not asked for such requests.
 	Optional bool
 
-	// PerConnection: what is sent on an HTTP/1 connection after a login, without
-	// credentials for Negotiate, is of the same Peer. Set it only where no proxy is in
-	// between, which could send requests of one client on the connection of another:
-	// neither in front of this server nor, which TLS sees to, on the clients' side.
-	// It lasts as long as the connection, if no request on it goes to another
+	// PerConnectionWithoutProxy serves a request without credentials as the Peer that
+	// logged in earlier on the same HTTP/1 connection. Set it only if no proxy or load
+	// balancer is between the clients and this server, on either side: a proxy sends
+	// requests of several clients over one connection, and then serves them as each
+	// other. Nothing in a request proves that there is no proxy.
+	//
+	// If a request of a connection has a field Via, Forwarded, X-Forwarded-* or X-Real-IP,
+	// which proxies add, its login is not reused on that connection any more: requests
+	// without credentials are refused with 401 and ReasonSharedConnection.
+	//
+	// The login lasts as long as the connection, if no request on it goes to another
 	// Middleware, and past Peer.EndTime: Authorize, which is asked for each request,
-	// can end it. It needs ConnContext.
-	PerConnection bool
+	// can end it. Without ConnContext every HTTP/1 request is refused with 500.
+	PerConnectionWithoutProxy bool
 
 	// Sessions keeps clients logged in. If nil, each request is authenticated.
 	Sessions Sessions
@@ -101,9 +118,6 @@ func New(cfg Config) (*Middleware, error) {
 	}
 	if cfg.Context.BindingPolicy == sspi.BindingDefault {
 		cfg.Context.BindingPolicy = sspi.BindingAllowMissing
-	}
-	if cfg.Bindings == nil {
-		cfg.Bindings = func(r *http.Request) []sspi.ChannelBindings { return sspitls.Recorded(r.Context()) }
 	}
 	if cfg.Page == nil {
 		cfg.Page = plainPage

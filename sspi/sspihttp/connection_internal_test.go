@@ -1,6 +1,7 @@
 package sspihttp
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -18,7 +19,8 @@ func TestConnection_OtherOwner(t *testing.T) {
 	var c connection
 	open, peer := acceptor.NewContext(sspi.ContextConfig{}), new(sspi.Peer)
 	c.put(new(Middleware), open, peer)
-	if gotOpen, gotPeer := c.take(new(Middleware)); gotOpen != nil || gotPeer != nil {
+	r := new(http.Request)
+	if gotOpen, gotPeer, _ := c.take(new(Middleware), r); gotOpen != nil || gotPeer != nil {
 		t.Errorf("%v, %v", gotOpen, gotPeer)
 	}
 	if _, _, err := open.Accept(t.Context(), []byte{0x60}); status.ReasonOf(err) != status.ReasonInvalidHandle {
@@ -26,10 +28,10 @@ func TestConnection_OtherOwner(t *testing.T) {
 	}
 	owner := new(Middleware)
 	c.put(owner, nil, peer)
-	if _, got := c.take(owner); got != peer {
+	if _, got, shared := c.take(owner, r); got != peer || shared {
 		t.Errorf("%v", got)
 	}
-	if _, got := c.take(owner); got != nil {
+	if _, got, _ := c.take(owner, r); got != nil {
 		t.Errorf("taken twice: %v", got)
 	}
 }

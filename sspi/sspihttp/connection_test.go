@@ -118,7 +118,7 @@ func TestConnection_NotInstalled(t *testing.T) {
 
 // TestConnection_HTTP2: one leg works, and more are refused with a reason.
 func TestConnection_HTTP2(t *testing.T) {
-	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnection = true })
+	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
 	s.srv.EnableHTTP2 = true
 	s.srv.StartTLS()
 	get := func(field string) answer {
@@ -156,7 +156,7 @@ func TestConnection_HTTP2(t *testing.T) {
 func TestPerConnection(t *testing.T) {
 	var banned atomic.Bool
 	s := open(t, func(cfg *sspihttp.Config) {
-		cfg.PerConnection = true
+		cfg.PerConnectionWithoutProxy = true
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
 			if p.Client.Name() == "mallory" || banned.Load() {
 				return sspihttp.ErrFallback
@@ -187,8 +187,8 @@ func TestPerConnection(t *testing.T) {
 
 // TestConnection_TwoMiddlewares: what one put into the connection is not the other's.
 func TestConnection_TwoMiddlewares(t *testing.T) {
-	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnection = true })
-	other := build(t, func(cfg *sspihttp.Config) { cfg.PerConnection = true })
+	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
+	other := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
 	one, two := s.m.Wrap(http.HandlerFunc(greet)), other.m.Wrap(http.HandlerFunc(greet))
 	ctx := s.m.ConnContext(t.Context(), nil)
 	if other.m.ConnContext(ctx, nil) != ctx {

@@ -23,8 +23,15 @@
 // are not in order, and are refused there.
 //
 // A login costs one Kerberos exchange. Where that is too much for every request,
-// begin a session of your own at the first: Config.Sessions. Config.PerConnection is
-// the other way, for servers that no proxy is in front of.
+// begin a session of your own at the first: Config.Sessions. For servers that no proxy
+// is in front of there is also Config.PerConnectionWithoutProxy.
+//
+// A token counts once. A request that passes one Middleware twice is authenticated the
+// first time, and asked about by Authorize each time; see [Middleware.Wrap]. A second
+// Middleware refuses it.
+//
+// A connection holds at most one unfinished exchange or one Peer, and a new request
+// replaces it, so that the memory of a client grows only with its connections.
 //
 // An unfinished exchange lives no longer than its connection, so that the timeouts
 // of http.Server bound it: set ReadTimeout, WriteTimeout and IdleTimeout. Without the
@@ -40,8 +47,14 @@
 // them, as many do, is accepted, unless Config.Context.BindingPolicy is
 // sspi.BindingRequired. What came of it is in Peer.Binding.
 //
+// A client that binds itself to a TLS connection whose certificate this package does
+// not know is refused with ReasonBindingUnknown and 500: ConnContext or sspitls.Record
+// is missing, or the certificate was added behind Record, as by the file names of
+// ServeTLS. The error says which.
+//
 // Where a proxy ends TLS, the certificate that clients see is the proxy's: give
-// sspitls.EndPoint of it as Config.Context.ChannelBindings, or leave bindings out.
+// sspitls.EndPoint of it as Config.Context.ChannelBindings. A server that sees no TLS
+// itself may also leave bindings out: then they are not checked.
 //
 // # Refusals
 //

@@ -2,6 +2,7 @@ package sspihttp
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 
 	"github.com/gosspi/kerberos/status"
@@ -11,25 +12,32 @@ import (
 const scheme = "Negotiate"
 
 // tokenOf takes the token out of the value of an Authorization field. It is nil
-// without an error if the field is empty or another scheme's. limit is the longest
-// token.
+// without an error if the field is empty or of a scheme that this package does not know.
+// limit is the longest token.
+//
+// A field that begins with the name Negotiate is always an attempt to log in, so that
+// one that is malformed behind the name is an error and not the absence of credentials.
 func tokenOf(authorization string, limit int) ([]byte, error) {
-	name, data, _ := strings.Cut(authorization, " ")
+	name := schemeName(authorization)
 	switch {
 	case strings.EqualFold(name, scheme):
 	case strings.EqualFold(name, "NTLM"):
 		return nil, &status.Error{Reason: status.ReasonNTLM, Detail: "the client chose the HTTP scheme NTLM, which was not offered"}
 	case strings.EqualFold(name, "Kerberos"):
 		return nil, &status.Error{Reason: status.ReasonUnsupportedMechanism, Detail: "the client chose the HTTP scheme Kerberos, which was not offered"}
+	case name == "" && authorization != "":
+		return nil, malformed("the Authorization field does not begin with the name of a scheme")
 	default:
 		return nil, nil
 	}
-	data = strings.Trim(data, " ")
+	data, spaced := strings.CutPrefix(authorization[len(name):], " ")
 	switch {
-	case data == "":
-		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the Authorization field has no token"}
+	case len(authorization) == len(name), strings.Trim(data, " ") == "" && spaced:
+		return nil, malformed("the Authorization field has no token")
+	case !spaced, data[0] == ' ':
+		return nil, malformed("exactly one space must follow the name Negotiate in the Authorization field")
 	case len(data) > base64.StdEncoding.EncodedLen(limit):
-		return nil, &status.Error{Reason: status.ReasonTokenTooLong}
+		return nil, &status.Error{Reason: status.ReasonTokenTooLong, Detail: "the Authorization field has a token of " + strconv.Itoa(base64.StdEncoding.DecodedLen(len(data))) + " bytes, and Config.MaxToken of the acceptor is " + strconv.Itoa(limit)}
 	case strings.ContainsAny(data, "\r\n"): // which package base64 passes over
 		return nil, errBase64()
 	}
@@ -40,8 +48,31 @@ func tokenOf(authorization string, limit int) ([]byte, error) {
 	return token, nil
 }
 
+// schemeName returns the name of the authentication scheme that a field begins with:
+// its longest prefix that is a token (RFC 9110, Sections 5.6.2 and 11.1).
+func schemeName(field string) string {
+	for i := range len(field) {
+		if !isTokenChar(field[i]) {
+			return field[:i]
+		}
+	}
+	return field
+}
+
+func isTokenChar(c byte) bool {
+	switch {
+	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		return true
+	}
+	return strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
 func errBase64() error {
-	return &status.Error{Reason: status.ReasonMalformedToken, Detail: "the token in the Authorization field is not base64"}
+	return malformed("the token in the Authorization field is not base64")
+}
+
+func malformed(detail string) error {
+	return &status.Error{Reason: status.ReasonMalformedToken, Detail: detail}
 }
 
 // challenge is the value of a WWW-Authenticate field.

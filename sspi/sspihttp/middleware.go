@@ -12,6 +12,12 @@ import (
 // Wrap returns a handler that authenticates each request and lets next have those
 // that pass. next gets the ResponseWriter as it is, and the request with a context
 // that [Peer] and [SecurityContext] read; its body has not been touched.
+//
+// A request may pass through the handlers of one Middleware more than once, one inside
+// of the other, as where a handler rewrites the URL and dispatches the request again.
+// Its token counts once, so that the inner handler does not read it again: it asks
+// Authorize about the rewritten request and passes on the Peer and the security context.
+// That holds while the outer handler runs, and for the same Authorization field.
 func (m *Middleware) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &request{m: m, w: w, r: r, next: next}
@@ -21,16 +27,25 @@ func (m *Middleware) Wrap(next http.Handler) http.Handler {
 
 // request is one request on its way through a Middleware.
 type request struct {
-	m    *Middleware
-	w    http.ResponseWriter
-	r    *http.Request
-	next http.Handler
+	m     *Middleware
+	w     http.ResponseWriter
+	r     *http.Request
+	next  http.Handler
+	login *login // that the request itself has proven; else nil
 }
 
 func (x *request) serve() {
-	field, err := authorization(x.r)
+	if l := x.m.loginOf(x.r); l != nil {
+		x.again(l)
+		return
+	}
 	connection := connectionOf(x.r)
-	c, before := connection.take(x.m)
+	if x.m.cfg.PerConnectionWithoutProxy && connection == nil && x.r.ProtoMajor == 1 {
+		x.refuse(refused(nil, misconfigured("Config.PerConnectionWithoutProxy needs http.Server.ConnContext to be Middleware.ConnContext", nil)))
+		return
+	}
+	field, err := authorization(x.r)
+	c, before, shared := connection.take(x.m, x.r)
 	var res Result
 	if err != nil {
 		res = refused(nil, err)
@@ -45,13 +60,15 @@ func (x *request) serve() {
 	defer c.Close()
 	switch res.Outcome {
 	case Accepted:
-		x.accepted(connection, c, res)
+		x.login = &login{field: field, peer: res.Peer, context: c}
+		defer x.login.over.Store(true)
+		x.accepted(connection, res)
 	case Challenged:
-		x.anonymous(connection, before, res)
+		x.anonymous(connection, before, shared, res)
 	case Continued:
 		x.refuse(refused(nil, x.noConnection()))
 	default:
-		x.refuse(res)
+		x.refuse(provenElsewhere(x.r, field, res))
 	}
 }
 
@@ -88,14 +105,6 @@ func isAnothers(err error, field string, limit int) bool {
 	return err == nil && len(token) > 0 && token[0] == frame
 }
 
-// contextConfig is how the exchange of a request is begun.
-func (m *Middleware) contextConfig(r *http.Request) sspi.ContextConfig {
-	cc := m.cfg.Context
-	n := len(cc.ChannelBindings)
-	cc.ChannelBindings = append(cc.ChannelBindings[:n:n], m.cfg.Bindings(r)...)
-	return cc
-}
-
 // authorization is the value of the one Authorization field that a request may have
 // (RFC 9110, Sections 5.3 and 11.6.2).
 func authorization(r *http.Request) (string, error) {
@@ -105,7 +114,7 @@ func authorization(r *http.Request) (string, error) {
 	case 1:
 		return fields[0], nil
 	}
-	return "", &status.Error{Reason: status.ReasonMalformedToken, Detail: "the request has more than one Authorization field"}
+	return "", malformed("the request has more than one Authorization field")
 }
 
 // noConnection is why an exchange cannot go on.
@@ -117,24 +126,28 @@ func (x *request) noConnection() error {
 	return &status.Error{Reason: status.ReasonUnsupported, Detail: detail}
 }
 
-// anonymous serves a request without credentials.
-func (x *request) anonymous(connection *connection, before *sspi.Peer, res Result) {
+// anonymous serves a request without credentials. before is the Peer of its connection,
+// nil if there is none; shared says that a proxy uses the connection, so that before
+// proves nothing about this request, though a session does.
+func (x *request) anonymous(connection *connection, before *sspi.Peer, shared bool, res Result) {
 	peer := before
-	if sessions := x.m.cfg.Sessions; peer == nil && sessions != nil {
+	if peer == nil || shared {
 		var err error
-		if peer, err = sessions.Load(x.r); err != nil {
-			x.refuse(refused(nil, internal("Sessions.Load", err)))
+		if peer, err = x.session(); err != nil {
+			x.refuse(refused(nil, err))
 			return
 		}
 	}
 	switch {
 	case peer != nil:
-		if before != nil {
+		if peer == before {
 			connection.put(x.m, nil, before)
 		}
 		if x.authorized(peer) {
 			x.pass(known{peer: peer})
 		}
+	case before != nil:
+		x.refuse(refused(nil, errShared()))
 	case x.m.cfg.Optional:
 		x.pass(known{})
 	default:
@@ -142,8 +155,20 @@ func (x *request) anonymous(connection *connection, before *sspi.Peer, res Resul
 	}
 }
 
+// session returns the Peer of the request's session, nil if there is none.
+func (x *request) session() (*sspi.Peer, error) {
+	if x.m.cfg.Sessions == nil {
+		return nil, nil
+	}
+	peer, err := x.m.cfg.Sessions.Load(x.r)
+	if err != nil {
+		return nil, internal("Sessions.Load", err)
+	}
+	return peer, nil
+}
+
 // accepted serves a request that has proven its client.
-func (x *request) accepted(connection *connection, c *sspi.Context, res Result) {
+func (x *request) accepted(connection *connection, res Result) {
 	x.header(res)
 	if !x.authorized(res.Peer) {
 		return
@@ -154,19 +179,24 @@ func (x *request) accepted(connection *connection, c *sspi.Context, res Result) 
 			return
 		}
 	}
-	if x.m.cfg.PerConnection && connection != nil {
+	if x.m.cfg.PerConnectionWithoutProxy && connection != nil {
 		connection.put(x.m, nil, res.Peer)
 	}
 	x.tell(res)
-	x.pass(known{peer: res.Peer, context: c})
+	x.pass(known{peer: res.Peer, context: x.login.context})
+}
+
+// again serves a request that this Middleware has authenticated before, in a handler
+// outside of this one. Its URL may have been rewritten since then.
+func (x *request) again(l *login) {
+	if x.authorized(l.peer) {
+		x.pass(known{peer: l.peer, context: l.context})
+	}
 }
 
 // authorized asks Authorize, and answers whom it turns away.
 func (x *request) authorized(p *sspi.Peer) bool {
-	if x.m.cfg.Authorize == nil {
-		return true
-	}
-	err := x.m.cfg.Authorize(x.r, p)
+	err := x.m.authorize(x.r, p)
 	if err == nil {
 		return true
 	}
@@ -181,6 +211,16 @@ func (x *request) authorized(p *sspi.Peer) bool {
 	}
 	x.refuse(res)
 	return false
+}
+
+func (m *Middleware) authorize(r *http.Request, p *sspi.Peer) error {
+	switch {
+	case m.cfg.Authorize != nil:
+		return m.cfg.Authorize(r, p)
+	case p.Anonymous:
+		return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the client is anonymous, and Config.Authorize is nil"}
+	}
+	return nil
 }
 
 // refuse answers a request that does not pass.
@@ -211,7 +251,7 @@ func (x *request) pass(k known) { x.with(k, func(r *http.Request) { x.next.Serve
 // with serves the request with what is known of it in its context. What a form of it
 // put on the disk, net/http removes with the request that it knows, which is x.r.
 func (x *request) with(k known, serve func(*http.Request)) {
-	r := x.r.WithContext(context.WithValue(x.r.Context(), knownKey{}, k))
+	r := x.r.WithContext(context.WithValue(x.login.in(x.r.Context(), x.m), knownKey{}, k))
 	defer func() {
 		if x.r.MultipartForm == nil {
 			x.r.MultipartForm = r.MultipartForm

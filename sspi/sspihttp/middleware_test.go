@@ -177,7 +177,7 @@ func TestWrap_Optional(t *testing.T) {
 // TestWrap_Concurrent: no request gets what belongs to another.
 func TestWrap_Concurrent(t *testing.T) {
 	s := build(t, func(cfg *sspihttp.Config) {
-		cfg.PerConnection = true
+		cfg.PerConnectionWithoutProxy = true
 		cfg.Bindings = func(r *http.Request) []sspi.ChannelBindings {
 			return []sspi.ChannelBindings{{ApplicationData: []byte(r.Host)}}
 		}

@@ -109,7 +109,7 @@ func TestSessions_PerConnection(t *testing.T) {
 	sessions := new(store)
 	s := build(t, func(cfg *sspihttp.Config) {
 		cfg.Sessions = sessions
-		cfg.PerConnection = true
+		cfg.PerConnectionWithoutProxy = true
 	})
 	get := func(ctx context.Context, field string) answer {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil)

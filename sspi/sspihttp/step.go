@@ -69,7 +69,7 @@ func (r Result) StatusCode() int {
 func refusalCode(err error) int {
 	switch status.ReasonOf(err) {
 	case status.ReasonNoKey, status.ReasonNoCredentials, status.ReasonArgument, status.ReasonContextState,
-		status.ReasonInvalidHandle, status.ReasonInternal, status.ReasonNone:
+		status.ReasonInvalidHandle, status.ReasonInternal, status.ReasonBindingUnknown, status.ReasonNone:
 		return http.StatusInternalServerError
 	case status.ReasonReplayCacheFull, status.ReasonReplayCacheFailed, status.ReasonCanceled:
 		return http.StatusServiceUnavailable
@@ -99,7 +99,7 @@ func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	reply, peer, err := c.Accept(ctx, token)
 	switch {
 	case err == sspi.ErrContinue && len(reply) == 0:
-		return refused(nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the token in the Authorization field is cut"})
+		return refused(nil, malformed("the token in the Authorization field is cut"))
 	case err == sspi.ErrContinue:
 		return Result{Outcome: Continued, Header: challenge(reply)}
 	case err != nil:

@@ -15,8 +15,9 @@ import (
 
 const ntlm = "TlRMTVNTUAABAAAAB4IIogAAAAAAAAAAAAAAAAAAAAAKAGFKAAAADw=="
 
-// TestStep_Malformed: what is no login, and what is said to it.
-func TestStep_Malformed(t *testing.T) {
+// TestHTTP_2_Malformed: a field that names Negotiate and is malformed behind the name
+// is refused, and never passed over as a request without credentials.
+func TestHTTP_2_Malformed(t *testing.T) {
 	realm := newRealm(t)
 	for _, c := range []struct {
 		name, field string
@@ -26,8 +27,20 @@ func TestStep_Malformed(t *testing.T) {
 		{"no field", "", sspihttp.Challenged, status.ReasonNone},
 		{"another scheme", "Basic YWxpY2U6c2VjcmV0", sspihttp.Challenged, status.ReasonNone},
 		{"a longer scheme", "NegotiateX YIIB", sspihttp.Challenged, status.ReasonNone},
-		{"a space before", " Negotiate YIIB", sspihttp.Challenged, status.ReasonNone},
-		{"a tab", "Negotiate\tYIIB", sspihttp.Challenged, status.ReasonNone},
+		{"a space before", " Negotiate YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"no scheme", "=Negotiate YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a tab", "Negotiate\tYIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a tab behind the space", "Negotiate \tYIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a comma", "Negotiate,YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a comma and a space", "Negotiate, YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"an equals sign", "Negotiate=YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a colon", "negotiate: YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a slash", "Negotiate/YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a NUL", "Negotiate\x00YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a byte above ASCII", "Negotiate\xc2\xa0YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"two spaces", "Negotiate  YIIB", sspihttp.Refused, status.ReasonMalformedToken},
+		{"a tab alone", "Negotiate\t", sspihttp.Refused, status.ReasonMalformedToken},
+		{"NTLM and a tab", "NTLM\tTlRM", sspihttp.Refused, status.ReasonNTLM},
 		{"no token", "Negotiate", sspihttp.Refused, status.ReasonMalformedToken},
 		{"spaces for a token", "Negotiate   ", sspihttp.Refused, status.ReasonMalformedToken},
 		{"rubbish", "Negotiate !!!!", sspihttp.Refused, status.ReasonMalformedToken},
@@ -77,7 +90,7 @@ func TestStep_Accepts(t *testing.T) {
 		{"SPNEGO, one-way", sspitest.Options{SPNEGO: true, OneWay: true}, 1, false},
 		{"SPNEGO, DCE style", sspitest.Options{SPNEGO: true, DCEStyle: true}, 2, false},
 	} {
-		for _, scheme := range []string{"Negotiate ", "negotiate ", "NEGOTIATE   "} {
+		for _, scheme := range []string{"Negotiate ", "negotiate ", "NEGOTIATE "} {
 			i, err := realm.User("alice").Initiate(service, c.o)
 			if err != nil {
 				t.Fatal(err)
@@ -181,7 +194,7 @@ func TestStep_NoContext(t *testing.T) {
 func TestResult_StatusCode(t *testing.T) {
 	server := map[status.Reason]int{
 		status.ReasonNoKey: 500, status.ReasonNoCredentials: 500, status.ReasonArgument: 500, status.ReasonContextState: 500,
-		status.ReasonInvalidHandle: 500, status.ReasonInternal: 500,
+		status.ReasonInvalidHandle: 500, status.ReasonInternal: 500, status.ReasonBindingUnknown: 500,
 		status.ReasonReplayCacheFull: 503, status.ReasonReplayCacheFailed: 503, status.ReasonCanceled: 503,
 	}
 	for r := range status.All() {

@@ -90,9 +90,9 @@ func TestBindings(t *testing.T) {
 		"default":        {sspitls.Record, 0, want{none: sspi.BindingMissing, right: sspi.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
 		"GetCertificate": {byCallback, 0, want{none: sspi.BindingMissing, right: sspi.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
 		"required":       {sspitls.Record, sspi.BindingRequired, want{none: status.ReasonBindingMissing, right: sspi.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
-		"not recorded":   {plain, 0, want{none: sspi.BindingUnchecked, right: sspi.BindingUnchecked, wrong: sspi.BindingUnchecked, aware: sspi.BindingUnchecked}},
+		"not recorded":   {plain, 0, want{none: sspi.BindingUnchecked, right: status.ReasonBindingUnknown, wrong: status.ReasonBindingUnknown, aware: status.ReasonBindingMissing}},
 		"required, and not recorded": {plain, sspi.BindingRequired, want{
-			none: status.ReasonBindingMissing, right: status.ReasonBindingMissing, wrong: status.ReasonBindingMissing, aware: status.ReasonBindingMissing,
+			none: status.ReasonBindingUnknown, right: status.ReasonBindingUnknown, wrong: status.ReasonBindingUnknown, aware: status.ReasonBindingUnknown,
 		}},
 		"proxied": {plain, sspi.BindingProxied, want{none: status.ReasonBindingMissing, right: sspi.BindingOfProxy, wrong: sspi.BindingOfProxy, aware: status.ReasonBindingMissing}},
 	} {
@@ -116,7 +116,8 @@ func TestBindings(t *testing.T) {
 					t.Errorf("%s, %s: told %+v, want binding %d", name, kind, res, expected)
 				}
 			case status.Reason:
-				a.check(t, name+", "+kind, 401, "")
+				code := map[bool]int{true: 500, false: 401}[expected == status.ReasonBindingUnknown]
+				a.check(t, name+", "+kind, code, "")
 				if got := status.ReasonOf(res.Err); got != expected {
 					t.Errorf("%s, %s: %v, want %v", name, kind, got, expected)
 				}
@@ -135,7 +136,7 @@ func TestBindings_NoTLS(t *testing.T) {
 		t.Errorf("binding %d", got)
 	}
 	s = open(t, func(cfg *sspihttp.Config) { cfg.Context.BindingPolicy = sspi.BindingRequired })
-	s.get(t, s.login(t, "alice", bound)).check(t, "required", 401, "")
+	s.get(t, s.login(t, "alice", bound)).check(t, "required", 500, "")
 }
 
 // TestBindings_Given: bindings of Config.Context and of Config.Bindings count both,

@@ -15,14 +15,15 @@
 // A server's tls.ConnectionState does not hold the server's own certificate. Where
 // the tls.Config has a fixed list, all of its certificates may count: [EndPoints].
 // Where GetCertificate or GetConfigForClient choose, [Record] keeps what was
-// presented on each connection, and [Recorded] returns it:
+// presented on each connection, and [Recorded] returns its bindings, or why there are
+// none:
 //
 //	config := sspitls.Record(&tls.Config{GetCertificate: manager.GetCertificate})
 //	...
 //	ctx := sspitls.WithRecord(context.Background())
 //	conn := tls.Server(raw, config)
 //	err := conn.HandshakeContext(ctx)
-//	bindings := sspitls.Recorded(ctx)
+//	cc.ChannelBindings, cc.BindingsUnknown = sspitls.Recorded(ctx)
 //
 // Package sspihttp does the last four lines by itself.
 package sspitls

@@ -25,10 +25,9 @@ func Example() {
 		if err := conn.HandshakeContext(ctx); err != nil {
 			return keytab.Principal{}, err
 		}
-		c := acceptor.NewContext(sspi.ContextConfig{
-			ChannelBindings: sspitls.Recorded(ctx),
-			BindingPolicy:   sspi.BindingRequired,
-		})
+		cc := sspi.ContextConfig{BindingPolicy: sspi.BindingRequired}
+		cc.ChannelBindings, cc.BindingsUnknown = sspitls.Recorded(ctx)
+		c := acceptor.NewContext(cc)
 		defer c.Close()
 		for {
 			token, err := receive(conn)

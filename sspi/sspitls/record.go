@@ -29,28 +29,39 @@ func WithRecord(ctx context.Context) context.Context {
 	return context.WithValue(ctx, recordKey{}, new(record))
 }
 
-// Recorded is [EndPoint] of the certificate that was presented on ctx's connection.
-// It is nil if none was, or if [Record] or [WithRecord] were left out. Its bytes are
-// shared and must not be modified.
-func Recorded(ctx context.Context) []sspi.ChannelBindings {
+// Recorded returns [EndPoint] of the certificate that the server presented on ctx's
+// connection. Its error, of ReasonArgument, says why there is none: ctx was not made by
+// [WithRecord], or the certificate did not come from a config that [Record] returned.
+// Both results belong into the exchange, which then refuses a client that is bound to a
+// certificate that nobody recorded:
+//
+//	cc.ChannelBindings, cc.BindingsUnknown = sspitls.Recorded(ctx)
+//
+// The bytes of the bindings are shared and must not be modified.
+func Recorded(ctx context.Context) ([]sspi.ChannelBindings, error) {
 	r, ok := ctx.Value(recordKey{}).(*record)
 	if !ok {
-		return nil
+		return nil, argument("the context of the connection was not made by WithRecord, so no certificate was recorded")
 	}
-	if b := r.endPoint.Load(); b != nil {
-		return slices.Clip(*b)
+	b := r.endPoint.Load()
+	if b == nil || len(*b) == 0 {
+		return nil, argument(`no certificate was recorded on this connection; put the certificate into the tls.Config before Record returns its copy, let the server use that copy, and pass "" for both file names to ServeTLS`)
 	}
-	return nil
+	return slices.Clip(*b), nil
 }
 
-// Record returns a copy of a server's config that keeps, for each connection, which
-// certificate was presented. The choice is made as before: of Certificates, by
-// GetCertificate, or by the config that GetConfigForClient returns.
+// Record returns a copy of a server's config that records, for each connection, which
+// certificate was presented. The certificate is chosen as without Record: from
+// Certificates, by GetCertificate, or by the config that GetConfigForClient returns.
 //
 // The copy resumes no sessions, since a resumed session presents no certificate: each
-// connection costs a whole handshake. It must have its certificates already:
-// http.Server.ServeTLS and its like get "" for both file names. NameToCertificate,
-// which is deprecated, is not looked at.
+// connection costs a whole handshake. NameToCertificate, which is deprecated, is
+// ignored.
+//
+// config must have its certificates when Record is called. Record does not see a
+// certificate that is added later, as http.Server.ServeTLS adds the files that it is
+// given (pass "" for both) and httptest.Server.StartTLS adds its own; [Recorded] returns
+// an error on a connection that such a certificate was presented on.
 func Record(config *tls.Config) *tls.Config {
 	if config == nil {
 		config = new(tls.Config)
@@ -58,15 +69,18 @@ func Record(config *tls.Config) *tls.Config {
 	original := config.Clone()
 	out := config.Clone()
 	out.SessionTicketsDisabled = true
-	// With Certificates, GetCertificate is not called for clients that name no server.
-	out.Certificates = nil
-	out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		c, err := choose(original, hello)
-		if err == nil {
-			note(hello.Context(), c)
+	if len(original.Certificates) > 0 || original.GetCertificate != nil {
+		// With Certificates, crypto/tls does not call GetCertificate for clients that name
+		// no server.
+		out.Certificates = nil
+		out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			c, err := choose(original, hello)
+			if err == nil {
+				note(hello.Context(), c)
+			}
+			return c, err
 		}
-		return c, err
-	}
+	} // A GetCertificate without a choice would refuse only the clients that name a server.
 	if original.GetConfigForClient != nil {
 		out.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			theirs, err := original.GetConfigForClient(hello)

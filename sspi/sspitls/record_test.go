@@ -7,7 +7,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitls"
+	"github.com/gosspi/kerberos/status"
 )
 
 // TestRecord wants the certificate that the client was shown, whoever chose it.
@@ -46,7 +48,7 @@ func TestRecord(t *testing.T) {
 					t.Fatalf("%s, %q: %v, %v", name, server, err, err2)
 				}
 				want := sspitls.EndPoint(seen.PeerCertificates[0])
-				if got := sspitls.Recorded(ctx); len(got) != 1 || !slices.Equal(data(got), data(want)) {
+				if got, err := sspitls.Recorded(ctx); err != nil || len(got) != 1 || !slices.Equal(data(got), data(want)) {
 					t.Errorf("%s, %q: %q, and the client was shown %q", name, server, data(got), data(want))
 				}
 				if !slices.Equal(data(want), data(sspitls.EndPoint(before.PeerCertificates[0]))) {
@@ -57,8 +59,8 @@ func TestRecord(t *testing.T) {
 	}
 	for _, name := range []string{"GetCertificate", "GetConfigForClient"} {
 		ctx := sspitls.WithRecord(t.Context())
-		if _, _, err := handshake(t, ctx, sspitls.Record(configs[name]), clientConfig("none.example.com", tls.VersionTLS13)); err == nil || sspitls.Recorded(ctx) != nil {
-			t.Errorf("%s refused, and %v was recorded", name, sspitls.Recorded(ctx))
+		if _, _, err := handshake(t, ctx, sspitls.Record(configs[name]), clientConfig("none.example.com", tls.VersionTLS13)); err == nil || recorded(ctx) != nil {
+			t.Errorf("%s refused, and %v was recorded", name, recorded(ctx))
 		}
 	}
 }
@@ -84,7 +86,7 @@ func TestRecord_NoResumption(t *testing.T) {
 					t.Fatal(err)
 				}
 				resumed = s.DidResume
-				if !c.resumes && sspitls.Recorded(ctx) == nil {
+				if !c.resumes && recorded(ctx) == nil {
 					t.Errorf("%s: nothing recorded", name)
 				}
 			}
@@ -102,13 +104,13 @@ func TestRecord_Without(t *testing.T) {
 	if sspitls.WithRecord(ctx) != ctx {
 		t.Error("a second place hides the first")
 	}
-	if _, _, err := handshake(t, ctx, plain, clientConfig("", tls.VersionTLS13)); err != nil || sspitls.Recorded(ctx) != nil {
-		t.Errorf("without Record: %v, %v", sspitls.Recorded(ctx), err)
+	if _, _, err := handshake(t, ctx, plain, clientConfig("", tls.VersionTLS13)); err != nil || recorded(ctx) != nil {
+		t.Errorf("without Record: %v, %v", recorded(ctx), err)
 	}
 	if _, _, err := handshake(t, context.Background(), sspitls.Record(plain), clientConfig("", tls.VersionTLS13)); err != nil {
 		t.Errorf("without a place: %v", err)
 	}
-	if sspitls.Recorded(context.Background()) != nil {
+	if recorded(context.Background()) != nil {
 		t.Error("recorded where there is no place")
 	}
 	if len(plain.Certificates) != 1 || plain.GetCertificate != nil || plain.SessionTicketsDisabled {
@@ -121,8 +123,40 @@ func TestRecord_Without(t *testing.T) {
 		}},
 	} {
 		ctx := sspitls.WithRecord(t.Context())
-		if _, _, err := handshake(t, ctx, sspitls.Record(config), clientConfig("", tls.VersionTLS13)); err == nil || sspitls.Recorded(ctx) != nil {
-			t.Errorf("%s: %v, %v", name, sspitls.Recorded(ctx), err)
+		if _, _, err := handshake(t, ctx, sspitls.Record(config), clientConfig("", tls.VersionTLS13)); err == nil || recorded(ctx) != nil {
+			t.Errorf("%s: %v, %v", name, recorded(ctx), err)
+		}
+	}
+}
+
+// recorded is what was recorded, nil if nothing was.
+func recorded(ctx context.Context) []sspi.ChannelBindings {
+	b, err := sspitls.Recorded(ctx)
+	if (b == nil) != (status.ReasonOf(err) == status.ReasonArgument) {
+		panic("Recorded returns both bindings and an error, or neither")
+	}
+	return b
+}
+
+// TestBIND_9_NoCertificate: a server adds its certificate to its own copy of the config
+// where Record saw none. The certificate is then unknown for every client, whether it
+// names the server or not, and no client's handshake fails.
+func TestBIND_9_NoCertificate(t *testing.T) {
+	for name, config := range map[string]*tls.Config{
+		"no certificate": {},
+		"GetConfigForClient that leaves it": {
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, nil },
+		},
+	} {
+		for _, server := range []string{"a.example.com", ""} {
+			served := sspitls.Record(config).Clone()
+			served.Certificates = []tls.Certificate{certificate(t, "a.example.com")}
+			ctx := sspitls.WithRecord(t.Context())
+			_, _, err := handshake(t, ctx, served, clientConfig(server, tls.VersionTLS13))
+			got, unknown := sspitls.Recorded(ctx)
+			if err != nil || got != nil || status.ReasonOf(unknown) != status.ReasonArgument {
+				t.Errorf("%s, %q: %v, %v, %v", name, server, got, unknown, err)
+			}
 		}
 	}
 }
