@@ -10,6 +10,7 @@ import (
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/internal/reply"
+	"github.com/gosspi/kerberos/internal/spnego"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -68,15 +69,17 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 }
 
 // exchange takes one whole leg.
-func (c *Context) exchange(ctx context.Context, token []byte, due state, out outlet) ([]byte, error) {
+func (c *Context) exchange(ctx context.Context, piece []byte, due state, out outlet) ([]byte, error) {
+	defer c.dropIfClosed()
 	c.flushEvent(ctx)
 	in := inbound{due: due, facts: c.facts}
-	token, whole, err := c.collect(token)
+	token, whole, err := c.collect(piece)
 	switch {
 	case err != nil:
+		in.enclosed = c.isEnclosed(piece)
 		return c.conclude(ctx, &in, nil, out, err)
 	case !whole:
-		c.fragments.Hold(token)
+		c.fragments.Hold(piece)
 		return nil, ErrContinue
 	}
 	answer, err := c.acceptLeg(ctx, token, &in, out)
@@ -248,6 +251,8 @@ func (c *Context) unframe(token []byte, in *inbound) error {
 	case token[0] == tagAPReq:
 		in.message = token
 		return nil
+	case spnego.IsResponse(token):
+		return misplacedResponse(token)
 	}
 	framed, err := krb5.CutFrame(token)
 	if err != nil {

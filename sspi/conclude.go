@@ -139,8 +139,7 @@ func (c *Context) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wipe()
-	c.fragments.Drop()
-	c.negotiation = nil
+	c.dropTokens()
 	if c.at() != stateClosed {
 		c.err = err
 		c.state.Store(uint32(stateFailed))

@@ -187,6 +187,12 @@ type ContextConfig struct {
 	// context.
 	UserToUser bool
 
+	// WholeTokens says that the transport delimits tokens, as HTTP, SASL and SSH do: each
+	// call brings one whole token of the client. Package Negotiate then refuses a SPNEGO
+	// token that is cut, with ReasonMalformedToken, and keeps no fragments. By default it
+	// waits for the rest (MS-SPNG, Section 3.1.5.9).
+	WholeTokens bool
+
 	// AllowRawAPReq admits an AP-REQ without GSS framing outside DCE style, and
 	// answers without framing too.
 	AllowRawAPReq bool

@@ -181,9 +181,28 @@ func (c *Context) Close() {
 	}
 	defer c.flushEvent(context.Background()) // after the lock is released
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.state.Store(uint32(stateClosed))
 	c.wipe()
+	c.mu.Unlock()
+	if c.accepting.TryLock() { // otherwise the Accept that runs drops them
+		c.dropTokens()
+		c.accepting.Unlock()
+	}
+}
+
+// dropIfClosed does for Close what Close could not do while Accept ran. The caller holds
+// accepting.
+func (c *Context) dropIfClosed() {
+	if c.at() == stateClosed {
+		c.dropTokens()
+	}
+}
+
+// dropTokens releases what the context keeps of the client's tokens. The caller holds
+// accepting.
+func (c *Context) dropTokens() {
+	c.fragments.Drop()
+	c.negotiation = nil
 }
 
 // Format keeps a printed Context from showing its keys, whatever the verb.

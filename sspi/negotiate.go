@@ -19,16 +19,26 @@ type negotiation struct {
 	micDue    bool   // both sides must show that they saw the same list
 }
 
-// collect puts the fragments of a token together. Whatever its form, a token has a
+// collect joins token with the fragments before it. Whatever its form, a token has a
 // greatest length.
 func (c *Context) collect(token []byte) (joined []byte, whole bool, err error) {
 	if c.pkg == Negotiate && len(token) > 0 {
-		return c.fragments.Join(token, c.acceptor.cfg.MaxToken)
+		joined, whole, err = c.fragments.Join(token, c.acceptor.cfg.MaxToken)
+		if err == nil && !whole && c.cfg.WholeTokens {
+			err = spnego.CutError(token)
+		}
+		return joined, whole, err
 	}
 	if len(token) > c.acceptor.cfg.MaxToken {
 		return nil, false, &status.Error{Reason: status.ReasonTokenTooLong}
 	}
 	return token, true, nil
+}
+
+// isEnclosed reports whether piece, which collect refused, is in SPNEGO, so that the
+// refusal is too.
+func (c *Context) isEnclosed(piece []byte) bool {
+	return c.pkg == Negotiate && (c.negotiation != nil || c.fragments.Len() > 0 || spnego.IsNegotiation(piece))
 }
 
 // wantsHints: a client that begins with nothing lets the server speak first
@@ -58,6 +68,9 @@ func (c *Context) open(token []byte, in *inbound) ([]byte, error) {
 	switch {
 	case c.negotiation != nil:
 		return c.openResponse(token, in)
+	case c.pkg == Negotiate && spnego.IsResponse(token):
+		in.enclosed = true
+		return nil, strayResponse(token)
 	case c.pkg != Negotiate || !c.begins(in):
 		return token, nil
 	case spnego.IsInit(token):
@@ -78,11 +91,11 @@ func (a *Acceptor) mechanisms() [][]byte {
 }
 
 func (c *Context) openInit(token []byte, in *inbound) ([]byte, error) {
+	in.enclosed = true
 	init, err := spnego.ParseInit(token)
 	if err != nil {
 		return nil, err
 	}
-	in.enclosed = true
 	mechanism, first := init.Choose(c.acceptor.mechanisms()...)
 	if mechanism == nil {
 		return nil, &status.Error{Reason: listReason(&init), Detail: "Kerberos is not among the mechanisms that the client offers"}
@@ -111,23 +124,58 @@ func listReason(init *spnego.Init) status.Reason {
 }
 
 func (c *Context) openResponse(token []byte, in *inbound) ([]byte, error) {
+	in.enclosed = true
 	r, err := spnego.ParseResponse(token)
 	if err != nil {
-		return nil, err
+		return nil, nameToken(token, err)
 	}
-	in.enclosed, in.negotiation, in.mic = true, *c.negotiation, r.MIC
+	in.negotiation, in.mic = *c.negotiation, r.MIC
 	in.final = r.State == spnego.AcceptCompleted
 	in.negotiation.micDue = in.negotiation.micDue || r.State == spnego.RequestMIC
 	due := in.due != stateMIC
 	switch {
 	case r.State == spnego.Reject:
 		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client broke the negotiation off"}
+	case r.Mechanism != nil && !bytes.Equal(r.Mechanism, in.negotiation.mechanism):
+		return nil, otherMechanism(r.Mechanism)
 	case due && len(r.Token) == 0:
 		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client's token holds none of Kerberos's"}
 	case !due && len(r.Token) > 0:
-		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client goes on when the context is complete"}
+		return nil, nameToken(r.Token, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client goes on when the context is complete"})
 	}
 	return r.Token, nil
+}
+
+// otherMechanism refuses a later token that names a mechanism other than the one that
+// the first answer chose. RFC 4178, Section 4.2.2, has supportedMech in the first answer
+// and in no other token.
+func otherMechanism(oid []byte) error {
+	e := &status.Error{Reason: status.ReasonMalformedToken, Detail: "supportedMech of the client's NegTokenResp is not the mechanism that the first answer chose"}
+	switch r := mechanismReason(oid); r {
+	case status.ReasonNTLM, status.ReasonNegoEx, status.ReasonIAKERB:
+		e.Reason = r
+	}
+	return e
+}
+
+// misplacedResponse refuses a NegTokenResp for package Kerberos.
+func misplacedResponse(token []byte) error {
+	r, err := spnego.ParseResponse(token)
+	if err != nil {
+		return err
+	}
+	return nameToken(r.Token, &status.Error{Reason: status.ReasonSPNEGO})
+}
+
+// strayResponse refuses a NegTokenResp that arrives where no negotiation is pending.
+// NTLM's third message in it is named, as it comes from a client that began with NTLM on
+// another server or connection.
+func strayResponse(token []byte) error {
+	r, err := spnego.ParseResponse(token)
+	if err != nil {
+		return err
+	}
+	return nameToken(r.Token, &status.Error{Reason: status.ReasonMalformedToken, Detail: "a NegTokenResp begins no exchange: it continues another exchange, whose context is on another connection or server, or is gone"})
 }
 
 // askForKerberos answers a list of mechanisms without a token for the one that was

@@ -11,7 +11,7 @@ func (c *Context) acceptThirdLeg(token []byte, in *inbound, out outlet) ([]byte,
 		return nil, errClosedMeanwhile()
 	}
 	if err := due.Check(token); err != nil {
-		return nil, err
+		return nil, nameToken(token, err)
 	}
 	if err := c.checkDemands(c.peer.Flags); err != nil { // those that came with this leg
 		return nil, err

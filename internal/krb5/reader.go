@@ -128,23 +128,29 @@ func integer(c []byte) (v int64, ok bool) {
 // bit 0 is the most significant.
 func (r *reader) flags(n uint8, v *uint32) bool {
 	var c reader
-	if !r.field(n, &c, asn1.BIT_STRING) || len(c) == 0 || len(c) > 1+8 {
-		return false
-	}
-	unused, bits := c[0], c[1:]
-	switch {
-	case unused > 7 || len(bits) == 0 && unused != 0:
-		return false
-	case len(bits) > 0 && bits[len(bits)-1]&(1<<unused-1) != 0:
+	if !r.field(n, &c, asn1.BIT_STRING) || !ValidBits(c, 8) {
 		return false
 	}
 	*v = 0
-	for i, b := range bits {
+	for i, b := range c[1:] {
 		if i < 4 {
 			*v |= uint32(b) << (24 - 8*i)
 		}
 	}
 	return true
+}
+
+// ValidBits reports whether content is that of a DER BIT STRING of at most most
+// bytes: at most seven bits of the last byte are unused, and they are zero.
+func ValidBits(content []byte, most int) bool {
+	if len(content) == 0 || len(content)-1 > most {
+		return false
+	}
+	unused, bits := content[0], content[1:]
+	if len(bits) == 0 {
+		return unused == 0
+	}
+	return unused <= 7 && bits[len(bits)-1]&(1<<unused-1) == 0
 }
 
 // readPart returns the fields of b, which must be exactly one element: an application tag

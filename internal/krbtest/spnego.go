@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jcmturner/gofork/encoding/asn1"
 	"github.com/jcmturner/gokrb5/v8/asn1tools"
@@ -156,6 +157,11 @@ func appendOctets(fields []asn1.RawValue, tag int, b []byte) []asn1.RawValue {
 func sequence(fields []asn1.RawValue, more []byte) []byte {
 	body := append(contents(encode(fields)), more...)
 	return encode(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: body})
+}
+
+// Element encodes an element with a low tag and this content, in DER.
+func Element(tag byte, content ...string) string {
+	return string(encode(asn1.RawValue{Class: int(tag >> 6), IsCompound: tag&0x20 != 0, Tag: int(tag & 0x1f), Bytes: []byte(strings.Join(content, ""))}))
 }
 
 // contents are those of an encoded value.

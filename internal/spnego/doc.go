@@ -5,10 +5,18 @@
 //
 // # What is accepted
 //
-// DER, and the whole token. As RFC 4178 and MS-SPNG allow, these are passed over:
-// the request flags, the hints of a server, a missing state, and fields behind the
-// known ones, which have rising tags. A mechList MIC in a first token may have tag 3,
-// as in RFC 4178, or 4, as in MS-SPNG.
+// The parsers accept DER, and the whole token. As RFC 4178 and MS-SPNG allow, a state
+// may be missing, and fields with rising tags may follow the known ones. The values of
+// the request flags, of a server's hints and of unknown fields are not used; their
+// encoding is checked: request flags are a BIT STRING of at most 32 bits, hints are a
+// NegHints without other fields, and an unknown field holds one element in DER. A
+// mechListMIC in a first token may have tag 3, as in RFC 4178, or 4, as in MS-SPNG.
+//
+// # Bounds
+//
+// A list of mechanisms has at most 32 entries and 1024 bytes. A token has as many bytes
+// as the caller says. Fragments holds no more memory than the bytes that it received,
+// in blocks of 512 bytes.
 //
 // # Ownership
 //

@@ -1,54 +1,110 @@
 package spnego
 
 import (
-	"bytes"
+	"fmt"
 
 	"github.com/gosspi/kerberos/status"
 )
 
-// Fragments is the beginning of a token whose rest has not come yet (MS-SPNG,
-// Section 3.1.5.9). The zero Fragments is none.
-type Fragments struct{ held []byte }
+// Fragments holds the beginning of a token until its rest arrives (MS-SPNG, Section
+// 3.1.5.9). The zero Fragments is empty.
+//
+// It stores the received bytes in blocks of 512 bytes with 504 bytes of content each.
+// Its memory is therefore at most 512/504 of the received bytes and one block more, and
+// appending a fragment costs the fragment's length, however many came before.
+type Fragments struct {
+	first, last *block
+	n           int
+}
 
-// Join is token behind what is held, which stays held. whole: it is all there, as
-// far as its outermost length tells. A token that will be longer than max is
-// refused at once. The result is token itself where nothing was held, and otherwise
-// good until the next Join.
-func (f *Fragments) Join(token []byte, max int) (joined []byte, whole bool, err error) {
-	joined = token
-	if len(f.held) > 0 {
-		if len(token) > max-len(f.held) {
-			return nil, false, tooLong()
-		}
-		joined = append(f.held, token...) // into the room behind it, if there is some
+// block is one piece of memory of Fragments. Its size is one of the allocator's.
+type block struct {
+	next *block
+	b    [504]byte
+}
+
+// Join returns the token that begins with the held bytes and ends with fragment, if it
+// is whole, as far as its outermost length tells. It returns fragment itself where
+// nothing is held, and a copy otherwise. The held bytes stay held. Join refuses a token
+// that is longer than max, or will be.
+func (f *Fragments) Join(fragment []byte, max int) (token []byte, whole bool, err error) {
+	if len(fragment) > max-f.n {
+		return nil, false, tooLong()
 	}
-	n, ok := announced(joined)
+	var room [headLen]byte
+	head := f.head(&room, fragment)
+	length := f.n + len(fragment)
+	n, ok := announced(head)
 	switch {
-	case n > max || len(joined) > max:
+	case n > max:
 		return nil, false, tooLong()
 	case !ok:
-		return joined, len(joined) >= longestHeader || !isNegotiation(joined), nil
+		whole = length >= longestHeader
+	default:
+		whole = length >= n
 	}
-	return joined, len(joined) >= n || !isNegotiation(joined), nil
+	if !whole && IsNegotiation(head) {
+		return nil, false, nil
+	}
+	if f.n == 0 {
+		return fragment, true, nil
+	}
+	token = make([]byte, 0, length)
+	for b := f.first; b != nil; b = b.next {
+		token = append(token, b.b[:min(len(b.b), f.n-len(token))]...)
+	}
+	return append(token, fragment...), true, nil
 }
 
-// Hold keeps joined, which the last Join returned, for the next. A token of the
-// caller's is copied.
-func (f *Fragments) Hold(joined []byte) {
-	if len(f.held) == 0 {
-		joined = bytes.Clone(joined)
+// head returns the first bytes of what is held and of fragment.
+func (f *Fragments) head(room *[headLen]byte, fragment []byte) []byte {
+	n := 0
+	if f.first != nil {
+		n = copy(room[:], f.first.b[:min(len(f.first.b), f.n)])
 	}
-	f.held = joined
+	return room[:n+copy(room[n:], fragment)]
 }
 
-// Len is how many bytes are held.
-func (f *Fragments) Len() int { return len(f.held) }
+// Hold appends a copy of fragment to the held bytes.
+func (f *Fragments) Hold(fragment []byte) {
+	for len(fragment) > 0 {
+		used := f.n % len(block{}.b)
+		if used == 0 {
+			b := new(block)
+			if f.last == nil {
+				f.first = b
+			} else {
+				f.last.next = b
+			}
+			f.last = b
+		}
+		n := copy(f.last.b[used:], fragment)
+		f.n, fragment = f.n+n, fragment[n:]
+	}
+}
 
-// Drop forgets what is held.
-func (f *Fragments) Drop() { f.held = nil }
+// Len returns the number of held bytes.
+func (f *Fragments) Len() int { return f.n }
 
-// longestHeader is the tag, and a length of up to four bytes.
-const longestHeader = 6
+// Drop releases the held bytes.
+func (f *Fragments) Drop() { *f = Fragments{} }
+
+// CutError returns the refusal of token, which Join found not to be whole.
+func CutError(token []byte) error {
+	detail := fmt.Sprintf("the SPNEGO token ends within its header, after %d bytes", len(token))
+	if n, ok := announced(token); ok {
+		detail = fmt.Sprintf("the SPNEGO token is cut: its header announces %d bytes and %d came", n, len(token))
+	}
+	return &status.Error{Reason: status.ReasonMalformedToken, Detail: detail}
+}
+
+const (
+	// longestHeader is the length of a tag and of a length of up to four bytes.
+	longestHeader = 6
+
+	// headLen is the length of what Join reads of a token: the header, and element.
+	headLen = longestHeader + len(element)
+)
 
 // announced is how long a token says that it is. Not ok: its header is not all
 // there, or is none.
@@ -74,14 +130,15 @@ func announced(token []byte) (n int, ok bool) {
 	return 2 + size + length, true
 }
 
-// isNegotiation reports whether token begins as one of this mechanism does, as far
-// as it goes. Others do not come in fragments.
-func isNegotiation(token []byte) bool {
-	return len(token) > 0 && token[0] == tagResponse || isFramed(token, 1)
-}
+// IsNegotiation reports whether token begins as one of this mechanism does, as far
+// as it goes. Tokens of other mechanisms do not come in fragments.
+func IsNegotiation(token []byte) bool { return IsResponse(token) || isFramed(token, 1) }
 
 // IsInit reports whether token has the frame of this mechanism.
 func IsInit(token []byte) bool { return isFramed(token, len(element)) }
+
+// IsResponse reports whether token has the tag of a NegTokenResp.
+func IsResponse(token []byte) bool { return len(token) > 0 && token[0] == tagResponse }
 
 // element is the object identifier of this mechanism, 1.3.6.1.5.5.2, in DER.
 const element = "\x06\x06\x2b\x06\x01\x05\x05\x02"

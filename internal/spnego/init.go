@@ -11,8 +11,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// maxMechanisms bounds the list of a client. Windows offers six.
-const maxMechanisms = 32
+// maxMechanisms and maxList bound the list of a client, in entries and in bytes of
+// DER. Windows offers six mechanisms in about 70 bytes. A context keeps the list until
+// the MICs over it are exchanged, so that maxList is part of the bound on the memory of
+// a half-open exchange.
+const (
+	maxMechanisms = 32
+	maxList       = 1024
+)
 
 // Init is a client's first token (NegTokenInit: RFC 4178, Section 4.2.1).
 type Init struct {
@@ -40,18 +46,19 @@ func ParseInit(token []byte) (Init, error) {
 		!init.parse(fields) {
 		return Init{}, malformed("NegTokenInit")
 	}
+	if !init.isBounded() {
+		return Init{}, &status.Error{Reason: status.ReasonMalformedToken, Detail: "malformed NegTokenInit: the list of mechanisms has more than 32 entries or more than 1024 bytes"}
+	}
 	return init, nil
 }
 
 func (n *Init) parse(in cryptobyte.String) bool {
-	var list, flags cryptobyte.String
+	var list cryptobyte.String
 	if !in.ReadASN1(&list, context(0)) || !validList(list) {
 		return false
 	}
 	n.MechTypes = list
-	var hasFlags bool
-	return in.ReadOptionalASN1(&flags, &hasFlags, context(1)) && // "MUST be ignored": MS-SPNG, 3.1.5.3
-		readOctets(&in, 2, &n.Token) && n.parseMIC(in)
+	return checkFlags(&in, 1) && readOctets(&in, 2, &n.Token) && n.parseMIC(in)
 }
 
 // parseMIC reads field 3, which is the MIC, or a server's hints, and what follows. If
@@ -60,7 +67,7 @@ func (n *Init) parseMIC(in cryptobyte.String) bool {
 	peek := in
 	var field, hints cryptobyte.String
 	if peek.ReadASN1(&field, context(3)) && field.PeekASN1Tag(asn1.SEQUENCE) {
-		if !field.ReadASN1(&hints, asn1.SEQUENCE) || !field.Empty() {
+		if !field.ReadASN1(&hints, asn1.SEQUENCE) || !field.Empty() || !validHints(hints) {
 			return false
 		}
 		in = peek
@@ -73,15 +80,35 @@ func (n *Init) parseMIC(in cryptobyte.String) bool {
 	return readOctets(&in, 4, &n.MIC) && skip(in, 5)
 }
 
-// validList reports whether list is a SEQUENCE of 1 to 32 object identifiers and
+// validHints reports whether fields are those of NegHints, and no others: a
+// GeneralString and an OCTET STRING, both optional. The acceptor does not use their
+// values (MS-SPNG, Section 3.2.5).
+func validHints(fields cryptobyte.String) bool {
+	var name, address []byte
+	return readString(&fields, 0, asn1.GeneralString, &name) && readOctets(&fields, 1, &address) && fields.Empty()
+}
+
+// isBounded reports whether the list has at most maxMechanisms entries and maxList
+// bytes.
+func (n *Init) isBounded() bool {
+	entries := 0
+	for range n.Mechanisms() {
+		if entries++; entries > maxMechanisms {
+			return false
+		}
+	}
+	return len(n.MechTypes) <= maxList
+}
+
+// validList reports whether list is a SEQUENCE of object identifiers, at least one, and
 // nothing else.
 func validList(list cryptobyte.String) bool {
 	var oids, oid cryptobyte.String
 	if !list.ReadASN1(&oids, asn1.SEQUENCE) || !list.Empty() || oids.Empty() {
 		return false
 	}
-	for n := 0; !oids.Empty(); n++ {
-		if n == maxMechanisms || !oids.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) || !krb5.ValidOID(oid) {
+	for !oids.Empty() {
+		if !oids.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) || !krb5.ValidOID(oid) {
 			return false
 		}
 	}
@@ -149,48 +176,4 @@ func AppendHints(dst []byte, mechanisms ...[]byte) []byte {
 	dst = krb5.AppendHeader(dst, byte(asn1.SEQUENCE), hints)
 	dst = krb5.AppendHeader(dst, byte(context(0)), name)
 	return appendElement(dst, byte(asn1.GeneralString), []byte(hint))
-}
-
-// tagFrame is the tag of a GSS frame.
-const tagFrame = 0x60
-
-func context(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific().Constructed() }
-
-// readOctets reads the optional field n, which holds an OCTET STRING. *v is nil
-// exactly if it is absent.
-func readOctets(in *cryptobyte.String, n uint8, v *[]byte) bool {
-	var field, octets cryptobyte.String
-	var present bool
-	if !in.ReadOptionalASN1(&field, &present, context(n)) {
-		return false
-	}
-	if !present {
-		return true
-	}
-	if !field.ReadASN1(&octets, asn1.OCTET_STRING) || !field.Empty() {
-		return false
-	}
-	*v = octets[:len(octets):len(octets)]
-	return true
-}
-
-// skip passes over fields from tag n on, in rising order.
-func skip(in cryptobyte.String, n uint8) bool {
-	var field cryptobyte.String
-	var tag asn1.Tag
-	for !in.Empty() {
-		if !in.ReadAnyASN1(&field, &tag) || tag < context(n) || tag > context(30) {
-			return false
-		}
-		n = uint8(tag-context(0)) + 1
-	}
-	return true
-}
-
-func appendElement(dst []byte, tag byte, content []byte) []byte {
-	return append(krb5.AppendHeader(dst, tag, len(content)), content...)
-}
-
-func malformed(what string) error {
-	return &status.Error{Reason: status.ReasonMalformedToken, Detail: "this is no well-formed " + what}
 }

@@ -3,7 +3,10 @@ package spnego
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jcmturner/gofork/encoding/asn1"
@@ -24,7 +27,7 @@ func TestParseInit(t *testing.T) {
 		"a MIC":                {Token: []byte("token"), MIC: []byte("mic")},
 		"hints":                {Hints: []byte("hint"), Token: []byte("token")},
 		"hints and a MIC":      {Hints: []byte("hint"), MIC: []byte("mic")},
-		"fields of the future": {Token: []byte("token"), More: []byte("\xa5\x02\x05\x00\xa9\x00")},
+		"fields of the future": {Token: []byte("token"), More: []byte("\xa5\x02\x05\x00\xa9\x05\x30\x03\x02\x01\x07")},
 	} {
 		in.Mechanisms = list
 		got, err := ParseInit(in.Bytes())
@@ -74,6 +77,9 @@ func TestPARSE_5_Lists(t *testing.T) {
 	many := func(n int) [][]byte {
 		return slices.Repeat([][]byte{krbtest.OIDKerberos}, n)
 	}
+	wide := func(last int) [][]byte { // 15 of 62 bytes and one more, in a SEQUENCE of four
+		return append(slices.Repeat([][]byte{append([]byte{0x2a}, bytes.Repeat([]byte{1}, 61)...)}, 15), append([]byte{0x2a}, bytes.Repeat([]byte{1}, last-1)...))
+	}
 	arcs := func(n int) []byte { return append([]byte{0x2a}, bytes.Repeat([]byte{1}, n-2)...) }
 	for name, row := range map[string]struct {
 		in krbtest.NegTokenInit
@@ -94,6 +100,8 @@ func TestPARSE_5_Lists(t *testing.T) {
 		"indefinite length": {krbtest.NegTokenInit{List: []byte{0x30, 0x80, 6, 1, 0x2a, 0, 0}}, false},
 		"a non-minimal one": {krbtest.NegTokenInit{List: []byte{0x30, 0x81, 3, 6, 1, 0x2a}}, false},
 		"an unfinished one": {krbtest.NegTokenInit{List: []byte{0x30, 4, 6, 1, 0x2a}}, false},
+		"1024 bytes":        {krbtest.NegTokenInit{Mechanisms: wide(58)}, true},
+		"1025 bytes":        {krbtest.NegTokenInit{Mechanisms: wide(59)}, false},
 		"none, and a token": {krbtest.NegTokenInit{List: []byte{0x30, 0}, Token: []byte{}}, false},
 	} {
 		_, err := ParseInit(row.in.Bytes())
@@ -162,7 +170,7 @@ func TestPARSE_15_Responses(t *testing.T) {
 		for _, mechanism := range [][]byte{nil, krbtest.OIDKerberos} {
 			for _, token := range [][]byte{nil, {}, []byte("token")} {
 				for _, mic := range [][]byte{nil, {}, []byte("mic")} {
-					for _, more := range [][]byte{nil, []byte("\xa4\x02\x05\x00\xa7\x00")} {
+					for _, more := range [][]byte{nil, []byte("\xa4\x02\x05\x00\xa7\x03\x0c\x01a")} {
 						in := krbtest.NegTokenResp{State: state, Mechanism: mechanism, Token: token, MIC: mic, More: more}
 						r, err := ParseResponse(in.Bytes())
 						if err != nil || r.State != State(state+1) || !same(r.Mechanism, mechanism) || !same(r.Token, token) || !same(r.MIC, mic) {
@@ -234,27 +242,33 @@ func TestChoose(t *testing.T) {
 // TestFragments: a token in pieces of every size is put together, and nothing else
 // is held.
 func TestFragments(t *testing.T) {
-	init := krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Token: bytes.Repeat([]byte("t"), 300)}
-	resp := krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: bytes.Repeat([]byte("t"), 300)}
+	init := krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Token: bytes.Repeat([]byte("token"), 300)}
+	resp := krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: bytes.Repeat([]byte("token"), 201)}
 	for _, token := range [][]byte{init.Bytes(), resp.Bytes()} {
 		for size := 1; size <= len(token); size++ {
 			var f Fragments
 			for rest := token; ; {
 				piece := rest[:min(size, len(rest))]
 				rest = rest[len(piece):]
+				want := token
+				if len(rest) > 0 {
+					want = nil
+				}
 				for range 2 { // the same piece may come again before it is held
-					joined, whole, err := f.Join(bytes.Clone(piece), 1000)
-					if err != nil || whole != (len(rest) == 0) || !bytes.Equal(joined, token[:len(token)-len(rest)]) {
+					joined, whole, err := f.Join(bytes.Clone(piece), 2000)
+					if err != nil || whole != (len(rest) == 0) || !bytes.Equal(joined, want) {
 						t.Fatalf("pieces of %d: %v, %v, %d bytes", size, whole, err, len(joined))
 					}
 				}
-				callers := bytes.Clone(piece)
-				joined, whole, _ := f.Join(callers, 1000)
-				if whole {
+				if want != nil {
 					break
 				}
-				f.Hold(joined)
+				callers := bytes.Clone(piece)
+				f.Hold(callers)
 				clear(callers) // the caller may use its memory again
+				if f.Len() != len(token)-len(rest) {
+					t.Fatalf("%d bytes are held", f.Len())
+				}
 			}
 			if f.Drop(); f.Len() != 0 {
 				t.Fatal("something is still held")
@@ -280,21 +294,52 @@ func TestPARSE_2_Fragments(t *testing.T) {
 		}
 	}
 	var f Fragments
-	joined, _, _ := f.Join([]byte("\xa1\x82\x03\x00"), max)
-	f.Hold(joined)
+	f.Hold([]byte("\xa1\x82\x03\x00"))
 	if _, _, err := f.Join(make([]byte, max-3), max); status.ReasonOf(err) != status.ReasonTokenTooLong {
 		t.Errorf("more than announced: %v", err)
 	}
 	f.Drop()
-	joined, _, _ = f.Join([]byte("\xa1"), max)
-	f.Hold(joined)
-	f.held = append(make([]byte, 0, 4*max), f.held...)
-	rest := bytes.Repeat([]byte{0xff}, max)
-	if _, _, err := f.Join(rest, max); status.ReasonOf(err) != status.ReasonTokenTooLong {
+	f.Hold([]byte("\xa1"))
+	if _, _, err := f.Join(bytes.Repeat([]byte{0xff}, max), max); status.ReasonOf(err) != status.ReasonTokenTooLong {
 		t.Errorf("a piece too long: %v", err)
 	}
-	if room := f.held[:max]; bytes.Contains(room, []byte{0xff}) {
-		t.Error("a piece too long was copied")
+	if f.Len() != 1 {
+		t.Errorf("%d bytes are held", f.Len())
+	}
+}
+
+// TestCTX_8_FragmentsMemory: the memory of a fragmented token is that of its bytes, in
+// whatever pieces they arrive. The header announces more, for which no memory is taken.
+func TestCTX_8_FragmentsMemory(t *testing.T) {
+	for _, total := range []int{1, 503, 504, 505, 5000, 65000} {
+		for _, size := range []int{1, 7, 504, 65000} {
+			var f Fragments
+			for n := total; n > 0; n -= size {
+				f.Hold(make([]byte, min(size, n)))
+			}
+			blocks := 0
+			for b := f.first; b != nil; b = b.next {
+				blocks++
+			}
+			if most := (total + 503) / 504; f.Len() != total || blocks != most {
+				t.Errorf("%d bytes in pieces of %d: %d are held in %d blocks, want %d", total, size, f.Len(), blocks, most)
+			}
+		}
+	}
+	if size := reflect.TypeFor[block]().Size(); size != 512 && bits.UintSize == 64 {
+		t.Errorf("a block has %d bytes", size)
+	}
+}
+
+// TestCutError: an operator learns how much of the token arrived.
+func TestCutError(t *testing.T) {
+	for token, want := range map[string]string{
+		"\x60\x82\x01":             "ends within its header, after 3 bytes",
+		"\x60\x82\x01\x00\x06\x06": "its header announces 260 bytes and 6 came",
+	} {
+		if err := CutError([]byte(token)); status.ReasonOf(err) != status.ReasonMalformedToken || !strings.Contains(err.Error(), want) {
+			t.Errorf("%x: %v", token, err)
+		}
 	}
 }
 
@@ -361,10 +406,13 @@ func FuzzParse(f *testing.F) {
 		for rest := token; len(rest) > 0; {
 			n := min(int(size)+1, len(rest))
 			joined, whole, err := fragments.Join(rest[:n:n], max)
+			if whole != (joined != nil) || whole && !bytes.Equal(joined, token[:len(token)-len(rest)+n]) {
+				t.Fatalf("whole %v, %d bytes", whole, len(joined))
+			}
 			if err != nil || whole {
 				return
 			}
-			fragments.Hold(joined)
+			fragments.Hold(rest[:n:n])
 			if rest = rest[n:]; fragments.Len() != len(token)-len(rest) || fragments.Len() > max {
 				t.Fatalf("%d bytes are held of %d", fragments.Len(), len(token)-len(rest))
 			}
