@@ -53,8 +53,9 @@ type body struct {
 	facts       facts            // of the accepted AP-REQ, for the record that a later leg makes
 	negotiation *negotiation     // nil: the client's tokens are not in SPNEGO, or none came yet
 
-	deleted    atomic.Bool   // by DeleteSecurityContext
-	attributes atomic.Uint32 // flags.ASC_RET, as AcceptSecurityContext returned them
+	deleted    atomic.Bool           // by DeleteSecurityContext
+	attributes atomic.Uint32         // flags.ASC_RET, as AcceptSecurityContext returned them
+	messageErr atomic.Pointer[error] // of the message call of the Windows face that failed last
 
 	pending atomic.Pointer[Event] // a record that the caller has not taken yet (DeferReport)
 

@@ -135,7 +135,7 @@ func TestCTX_12_ReplayIsCarriedOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []status.Reason{status.ReasonNone, status.ReasonMessageOutOfSequence, status.ReasonNone} {
+	for i, want := range []status.Reason{status.ReasonNone, status.ReasonMessageDuplicate, status.ReasonNone} {
 		if _, _, err := c.Unwrap(nil, tokens[i]); status.ReasonOf(err) != want {
 			t.Errorf("message %d: %v", i, err)
 		}

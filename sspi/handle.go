@@ -78,6 +78,24 @@ func (h CtxtHandle) Err() error {
 	return h.c.Err()
 }
 
+// MessageErr returns the error of the call for messages that failed last on this context:
+// MakeSignature, VerifySignature, EncryptMessage, DecryptMessage, or one of the two
+// AfterGap functions. The error wraps a *status.Error, whose Reason is more specific than
+// the returned code. A call that succeeds does not change MessageErr; nil means that none
+// has failed. Copies of the handle share it. If one goroutine sends and another receives
+// on the context, and both fail, MessageErr has the later error of the two; the methods
+// of [Context] return each error to its own caller. Ask before DeleteSecurityContext,
+// which zeroes the handle.
+func (h CtxtHandle) MessageErr() error {
+	if h.c.isZero() {
+		return nil
+	}
+	if err := h.c.messageErr.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // live reports whether the handle answers more than Err and
 // DeleteSecurityContext.
 func (h CtxtHandle) live() bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -42,3 +43,42 @@ func (SecPkgContext_SessionKey) Format(f fmt.State, _ rune) { _, _ = io.WriteStr
 
 // MarshalText redacts the key, in JSON, XML and logs.
 func (SecPkgContext_SessionKey) MarshalText() ([]byte, error) { return []byte(redactedKey), nil }
+
+func (b *SecPkgContext_Sizes) query(c *Context) status.Code {
+	*b = SecPkgContext_Sizes{MaxToken: cbMaxToken, BlockSize: 1}
+	if c.peer.Flags&protected != 0 {
+		b.MaxSignature = uint32(c.protector.MICLen())
+		b.SecurityTrailer = uint32(c.protector.MaxTrailerLen())
+	}
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_KeyInfo) query(c *Context) status.Code {
+	profile, ok := etype.Lookup(etype.ID(c.peer.ContextEType))
+	if !ok {
+		return status.SEC_E_INTERNAL_ERROR // unreachable: a context has a key
+	}
+	*b = SecPkgContext_KeyInfo{
+		SignatureAlgorithmName: checksumName(profile.ChecksumType), EncryptAlgorithmName: c.peer.ContextEType.String(),
+		KeySize:            uint32(profile.KeyLen) * 8,
+		SignatureAlgorithm: uint32(profile.ChecksumType), EncryptAlgorithm: uint32(profile.ID),
+	}
+	return status.SEC_E_OK
+}
+
+// checksumName is the name in the registry of RFC 3961, Section 8.
+func checksumName(t int32) string {
+	switch t {
+	case 15:
+		return "hmac-sha1-96-aes128"
+	case 16:
+		return "hmac-sha1-96-aes256"
+	case 19:
+		return "hmac-sha256-128-aes128"
+	case 20:
+		return "hmac-sha384-192-aes256"
+	case -138:
+		return "hmac-md5"
+	}
+	return ""
+}

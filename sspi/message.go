@@ -53,12 +53,15 @@ func (c *Context) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 // place; otherwise they must not overlap. On an error there is no plaintext
 // anywhere: a token that was to be opened in place is wiped. A message that
 // came twice, or out of order, is an error exactly if the client asked for that
-// to be detected (ReasonMessageOutOfSequence).
-func (c *Context) Unwrap(dst, token []byte) (message []byte, conf bool, err error) {
+// to be detected: ReasonMessageDuplicate, ReasonMessageOld, ReasonMessageUnsequenced, or
+// ReasonMessageGap, for which there is [Context.UnwrapAfterGap]. All four have the code
+// SEC_E_OUT_OF_SEQUENCE.
+func (c *Context) Unwrap(dst, token []byte) (plaintext []byte, conf bool, err error) {
 	if err := c.ready(); err != nil {
 		return nil, false, err
 	}
-	return c.protector.Unwrap(dst, token)
+	u, err := c.protector.Unwrap(message.AsGranted, dst, token, message.Associated{})
+	return u.Whole, u.Sealed, err
 }
 
 // GetMIC appends to dst a signature over message, which travels by itself (RFC
@@ -70,13 +73,14 @@ func (c *Context) GetMIC(dst, message []byte) ([]byte, error) {
 	return c.protector.GetMIC(dst, message)
 }
 
-// VerifyMIC checks a signature of the client's GetMIC over message. A signature has its
-// place in the sequence, as a wrapped message has (ReasonMessageOutOfSequence).
-func (c *Context) VerifyMIC(message, mic []byte) error {
+// VerifyMIC checks a signature of the client's GetMIC over plaintext. A signature has its
+// place in the sequence, as a wrapped message has.
+func (c *Context) VerifyMIC(plaintext, mic []byte) error {
 	if err := c.ready(); err != nil {
 		return err
 	}
-	return c.protector.VerifyMIC(mic, message)
+	_, err := c.protector.VerifyMIC(message.AsGranted, mic, plaintext)
+	return err
 }
 
 // WrapSizeLimit is the length of the longest message whose token fits into max

@@ -284,7 +284,7 @@ func (c *Context) settle(in *inbound, token []byte, next state, out outlet) ([]b
 }
 
 func (c *Context) verifyMechListMIC(in *inbound) error {
-	if err := c.protector.VerifyMIC(in.mic, in.negotiation.mechTypes); err != nil {
+	if _, err := c.protector.VerifyMIC(message.AsGranted, in.mic, in.negotiation.mechTypes); err != nil {
 		return &status.Error{Reason: status.ReasonMechListMIC, Err: err}
 	}
 	return nil

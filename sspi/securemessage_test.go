@@ -199,7 +199,7 @@ func TestDecrypt_StreamBuffers(t *testing.T) {
 					want, code = "", status.SEC_E_MESSAGE_ALTERED
 				}
 				was := bytes.Clone(token)
-				d := buffers(buffer(str|mark, token), buffer(data|mark, []byte(stale)), buffer(data, []byte(stale)), buffer(data, []byte(stale)))
+				d := buffers(buffer(str|mark, token), buffer(data|sspi.SECBUFFER_READONLY, []byte(stale)), buffer(data, []byte(stale)), buffer(data, []byte(stale)))
 				wantCode(t, "decrypt", sspi.DecryptMessage(&x.handle, d, 0, nil), code)
 				if !bytes.Equal(token, was) {
 					t.Error("a READONLY STREAM was written")

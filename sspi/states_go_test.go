@@ -39,6 +39,14 @@ func TestCTX_1_GoFaceInEveryState(t *testing.T) {
 			_, _, err := c.Unwrap(nil, x.wrap("text"))
 			return err
 		}, afterwards},
+		{"UnwrapAfterGap", func(c *sspi.Context, x standing) error {
+			_, _, _, err := c.UnwrapAfterGap(nil, x.wrap("text"))
+			return err
+		}, afterwards},
+		{"VerifyMICAfterGap", func(c *sspi.Context, x standing) error {
+			_, err := c.VerifyMICAfterGap([]byte("text"), x.mic("text"))
+			return err
+		}, afterwards},
 		{"GetMIC", func(c *sspi.Context, x standing) error {
 			_, err := c.GetMIC(nil, []byte("text"))
 			return err

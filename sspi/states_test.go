@@ -150,6 +150,14 @@ var everyCall = []struct {
 	{"DecryptMessage", func(s *site, x standing) status.Code {
 		return sspi.DecryptMessage(x.handle, stream(x.wrap("text")), 0, nil)
 	}, onlyEstablished},
+	{"VerifySignatureAfterGap", func(s *site, x standing) status.Code {
+		code, _ := sspi.VerifySignatureAfterGap(x.handle, message("text", x.mic("text")), 0, nil)
+		return code
+	}, onlyEstablished},
+	{"DecryptMessageAfterGap", func(s *site, x standing) status.Code {
+		code, _ := sspi.DecryptMessageAfterGap(x.handle, stream(x.wrap("text")), 0, nil)
+		return code
+	}, onlyEstablished},
 	{"DeleteSecurityContext", func(s *site, x standing) status.Code {
 		return sspi.DeleteSecurityContext(x.handle)
 	}, [12]status.Code{bad, bad, good, good, good, good, good, good, good, good, good, bad}},

@@ -77,7 +77,10 @@ const (
 	// Messages under an established context.
 
 	ReasonMessageAltered
-	ReasonMessageOutOfSequence
+	ReasonMessageDuplicate
+	ReasonMessageOld
+	ReasonMessageUnsequenced
+	ReasonMessageGap
 	ReasonMessageIncomplete
 	ReasonContextExpired
 	ReasonProtectionNotNegotiated
@@ -90,6 +93,7 @@ const (
 	ReasonArgument
 	ReasonBuffer
 	ReasonNoTokenBuffer
+	ReasonBufferType
 	ReasonUnsupported
 	ReasonNoCredentials
 	ReasonCanceled

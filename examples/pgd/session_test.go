@@ -144,7 +144,7 @@ func TestGSSConn_Refused(t *testing.T) {
 		"one lost": {func(i *sspitest.Initiator) []byte {
 			wrap(i, true)
 			return packet(wrap(i, true))
-		}, "message-out-of-sequence"},
+		}, "message-gap"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := w.dial()

@@ -1,9 +1,11 @@
 package interop
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/sspi"
@@ -68,6 +70,8 @@ type windowsFace struct {
 	wishes flags.ASC_REQ
 	config sspi.ContextConfig
 	attr   flags.ASC_RET
+
+	messages int // in pieces
 }
 
 func newWindowsFace(o *ours) *windowsFace {
@@ -161,19 +165,36 @@ func (f *windowsFace) sign(message []byte) ([]byte, error) {
 	return d.Buffers[1].Buffer, code.Err()
 }
 
+// pieces takes every second pair of messages as a whole token, which the header and the
+// data are together, one behind the other: the form of gss_wrap_aead.
 func (f *windowsFace) pieces(parts [][]byte) ([]byte, error) {
 	const signed = sspi.SECBUFFER_DATA | sspi.SECBUFFER_READONLY_WITH_CHECKSUM
-	d := sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{
-		{BufferType: sspi.SECBUFFER_TOKEN, Buffer: parts[0]},
-		{BufferType: signed, Buffer: parts[1]},
-		{BufferType: sspi.SECBUFFER_DATA, Buffer: parts[2]},
-	}}
+	asStream := f.messages/2%2 == 1
+	f.messages++
+	received := func(lead []byte) *sspi.SecBufferDesc {
+		d := &sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{
+			{BufferType: sspi.SECBUFFER_TOKEN, Buffer: bytes.Clone(parts[0])},
+			{BufferType: signed, Buffer: lead},
+			{BufferType: sspi.SECBUFFER_DATA, Buffer: bytes.Clone(parts[2])},
+		}}
+		if asStream {
+			d.Buffers[0] = sspi.SecBuffer{BufferType: sspi.SECBUFFER_STREAM, Buffer: slices.Concat(parts[0], parts[2])}
+			d.Buffers[2].Buffer = nil
+		}
+		return d
+	}
+	altered := bytes.Clone(parts[1])
+	altered[0] ^= 1
+	if code := sspi.DecryptMessage(&f.h, received(altered), 0, nil); code != status.SEC_E_MESSAGE_ALTERED {
+		return nil, fmt.Errorf("an altered piece that is signed and not sealed: %v", code)
+	}
 	var sealed uint32
-	if code := sspi.DecryptMessage(&f.h, &d, 0, &sealed); code != status.SEC_E_OK {
+	d := received(parts[1])
+	if code := sspi.DecryptMessage(&f.h, d, 0, &sealed); code != status.SEC_E_OK {
 		return nil, code.Err()
 	}
-	d.Buffers[0].Buffer = make([]byte, f.sizes().SecurityTrailer)
-	code := sspi.EncryptMessage(&f.h, sealed, &d, 0)
+	d.Buffers[0] = sspi.SecBuffer{BufferType: sspi.SECBUFFER_TOKEN, Buffer: make([]byte, f.sizes().SecurityTrailer)}
+	code := sspi.EncryptMessage(&f.h, sealed, d, 0)
 	return pack(d.Buffers[0].Buffer, d.Buffers[1].Buffer, d.Buffers[2].Buffer), code.Err()
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/crypto/rfc4757"
@@ -32,15 +33,17 @@ type RC4Token struct {
 	From       [4]byte
 	Confounder []byte // of 8 bytes; nil in a MIC
 	Text       []byte // the message, in a wrap token with its padding
-	// AlsoSigned follows the text, signed and not sealed.
-	AlsoSigned []byte
+	// SignedBefore precedes the text, and AlsoSigned follows it, signed and not sealed.
+	SignedBefore, AlsoSigned []byte
+	// Padding, if it is not part of Text, is sealed behind all of it.
+	Padding []byte
 }
 
 // Seal makes what stands in front of the text, without a frame, and the text as it
 // is sent.
 func (t RC4Token) Seal(key []byte) (front, text []byte) {
 	sum := t.sum(key)
-	text = append(bytes.Clone(t.Confounder), t.Text...)
+	text = slices.Concat(t.Confounder, t.Text, t.Padding)
 	if t.Header == RC4Sealed {
 		text = rc4Stream(rc4ContentKey(key, t.Number), text)
 	}
@@ -77,8 +80,8 @@ func (t RC4Token) sum(key []byte) []byte {
 	if t.Header == RC4MIC {
 		salt = 15
 	}
-	text := append([]byte(t.Header), t.Confounder...)
-	sum, err := rfc4757.Checksum(key, salt, append(append(text, t.Text...), t.AlsoSigned...))
+	text := slices.Concat([]byte(t.Header), t.Confounder, t.SignedBefore, t.Text, t.AlsoSigned, t.Padding)
+	sum, err := rfc4757.Checksum(key, salt, text)
 	must(err)
 	return sum[:8]
 }

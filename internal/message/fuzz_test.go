@@ -61,7 +61,8 @@ func check(t *testing.T, err error, genuine bool) {
 		if !genuine {
 			t.Fatal("a forged token is taken")
 		}
-	case status.ReasonMalformedToken, status.ReasonMessageAltered, status.ReasonMessageOutOfSequence:
+	case status.ReasonMalformedToken, status.ReasonMessageAltered,
+		status.ReasonMessageDuplicate, status.ReasonMessageOld, status.ReasonMessageUnsequenced, status.ReasonMessageGap:
 	default:
 		t.Fatalf("reason %v: %v", status.ReasonOf(err), err)
 	}

@@ -59,7 +59,7 @@ type header struct {
 // demands: the checksum covers them.
 func (p *Protector) parseHeader(token []byte, k kind) (header, error) {
 	if len(token) < headerLen {
-		return header{}, &status.Error{Reason: status.ReasonMalformedToken, Detail: "a message token is shorter than its header"}
+		return header{}, errShort()
 	}
 	h := token[:headerLen]
 	fixed := h[0] == k[0] && h[1] == k[1] && bytes.Equal(h[3:len(k)], k[3:])
@@ -74,6 +74,11 @@ func (p *Protector) parseHeader(token []byte, k kind) (header, error) {
 		rrc:    int(binary.BigEndian.Uint16(h[6:])),
 		number: binary.BigEndian.Uint64(h[8:]),
 	}, nil
+}
+
+// errShort is the error of a token that is too short to be judged.
+func errShort() error {
+	return &status.Error{Reason: status.ReasonMalformedToken, Detail: "a message token is shorter than its header"}
 }
 
 // errAltered is the one error of a token that is not genuine.

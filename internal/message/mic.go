@@ -25,25 +25,26 @@ func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 }
 
 // VerifyMIC checks a signature of the initiator's over the message that parts are
-// together.
-func (p *Protector) VerifyMIC(token []byte, parts ...[]byte) error {
+// together. missing is the count of messages that are missing before it; it is more
+// than 0 only in the order [AfterGap].
+func (p *Protector) VerifyMIC(o Order, token []byte, parts ...[]byte) (missing uint64, err error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
 	u, err := p.usage(&p.recv.sign, usageInitiatorSign)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s := newScratch()
 	defer s.release()
 	if p.rc4 {
-		return p.verifyMICRC4(s, u, token, parts)
+		return p.verifyMICRC4(s, u, o, token, parts)
 	}
 	h, err := p.parseHeader(token, kindMIC)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if h.sealed || !u.Verify(token[headerLen:], s.signed(token[:headerLen], parts...)...) {
-		return errAltered()
+		return 0, errAltered()
 	}
-	return p.window.check(h.number)
+	return p.window.check(h.number, o)
 }

@@ -73,7 +73,7 @@ func (p *Protector) Init(params Params) {
 	copy(p.key[:], params.Key)
 	p.acceptorSubkey, p.dce, p.rand = params.AcceptorSubkey, params.DCE, params.Rand
 	p.sent = counter{next: params.SendSeq, last: math.MaxUint64}
-	p.window = window{base: params.RecvSeq, replay: params.DetectReplay, sequence: params.DetectSequence}
+	p.window = window{base: params.RecvSeq, replay: params.DetectReplay, sequence: params.DetectSequence, own: params.AcceptorSubkey}
 	if profile.ID == etype.RC4 {
 		p.rc4, p.sent.last, p.window.narrow = true, math.MaxUint32, true
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
-	"github.com/gosspi/kerberos/status"
 )
 
 // Under a key of RC4 the tokens are those of RFC 4757, Section 7:
@@ -100,25 +99,53 @@ func (s *scratch) rc4Frame(n int) []byte {
 
 func rc4FrameSize(n int) int { return krb5.ElementSize(krb5.ElementSize(len(krb5.OIDKerberos))+n) - n }
 
-// cutRC4 takes the frame off a token of at least least bytes inside. The frame has
-// one form only, so that nobody can change it. elsewhere is how many bytes it
-// counts that are not in token.
-func (s *scratch) cutRC4(token []byte, least, elsewhere int) ([]byte, error) {
+// rc4Front is the front of a token, always of its whole length: header, encrypted
+// number and sum.
+type rc4Front [rc4MICLen]byte
+
+func (f *rc4Front) kind() string { return string(f[:rc4HeaderLen]) }
+
+func (f *rc4Front) split() (h, number, sum []byte) {
+	return f[:rc4HeaderLen], f[rc4HeaderLen:][:rc4NumberLen], f[rc4HeaderLen+rc4NumberLen:]
+}
+
+// fixedRC4 takes a token apart whose message lies elsewhere, a signature or the TOKEN of
+// segments: its front, and behind it a confounder of n bytes, 0 in a signature.
+// elsewhere is the count of bytes that the frame covers and that lie outside token.
+//
+// The frame has one form only, so that nobody can change it, and it must be all that
+// stands before the token's last bytes: no byte of token is passed over.
+func (s *scratch) fixedRC4(token []byte, n, elsewhere int) (front *rc4Front, confounder []byte, err error) {
+	fixed := rc4MICLen + n
+	if len(token) < rc4FrameLen+fixed {
+		return nil, nil, errShort()
+	}
+	at := len(token) - fixed
+	if !bytes.Equal(token[:at], s.rc4Frame(fixed+elsewhere)) {
+		return nil, nil, errAltered()
+	}
+	return (*rc4Front)(token[at:]), token[at+rc4MICLen:], nil
+}
+
+// cutRC4 takes a whole wrap token apart, into its front, its confounder, and its message
+// and padding, which are all that is behind them.
+func (s *scratch) cutRC4(token []byte) (front *rc4Front, confounder, text []byte, err error) {
+	const least = rc4WrapLen + rc4Pad
 	if len(token) < rc4FrameLen+least {
-		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "a message token is shorter than its header"}
+		return nil, nil, nil, errShort()
 	}
 	size := rc4FrameLen
 	if first := int(token[1]); first > 0x80 {
 		size += first - 0x80
 	}
 	if size > rc4MaxFrameLen || len(token) < size+least {
-		return nil, errAltered()
+		return nil, nil, nil, errAltered()
 	}
-	frame := s.rc4Frame(len(token) - size + elsewhere)
-	if !bytes.HasPrefix(token, frame) {
-		return nil, errAltered()
+	inner := token[size:]
+	if !bytes.HasPrefix(token, s.rc4Frame(len(inner))) {
+		return nil, nil, nil, errAltered()
 	}
-	return token[size:], nil
+	return (*rc4Front)(inner), inner[rc4MICLen:rc4WrapLen], inner[rc4WrapLen:], nil
 }
 
 // directions, as they stand behind a sequence number.
@@ -129,8 +156,8 @@ const (
 
 // finish fills in the front of a token: header, sum and number. text is what
 // follows the header, confounder included; if the header says so, it is sealed.
-func (k rc4Keys) finish(s *scratch, front []byte, header string, number uint64, text []etype.Segment) {
-	h, field, sum := splitRC4(front)
+func (k rc4Keys) finish(s *scratch, front *rc4Front, header string, number uint64, text []etype.Segment) {
+	h, field, sum := front.split()
 	copy(h, header)
 	copy(sum, k.sum.Sum(s.mac(0), s.rc4Text(h, text)...))
 	if header == rc4Sealed {
@@ -143,8 +170,8 @@ func (k rc4Keys) finish(s *scratch, front []byte, header string, number uint64, 
 
 // open is the inverse, but for the header, which the caller has looked at. front is
 // not changed.
-func (k rc4Keys) open(s *scratch, front []byte, text []etype.Segment) (number uint64, err error) {
-	h, field, sum := splitRC4(front)
+func (k rc4Keys) open(s *scratch, front *rc4Front, text []etype.Segment) (number uint64, err error) {
+	h, field, sum := front.split()
 	plain := s.rc4Number()
 	copy(plain, field)
 	k.cipher.Number(plain, sum)
@@ -159,10 +186,6 @@ func (k rc4Keys) open(s *scratch, front []byte, text []etype.Segment) (number ui
 	return uint64(n), nil
 }
 
-func splitRC4(front []byte) (h, number, sum []byte) {
-	return front[:rc4HeaderLen], front[rc4HeaderLen:][:rc4NumberLen], front[rc4HeaderLen+rc4NumberLen:][:rc4SumLen]
-}
-
 func (p *Protector) getMICRC4(s *scratch, u *etype.Usage, dst []byte, parts [][]byte) ([]byte, error) {
 	k, err := p.rc4Keys(&p.send, u)
 	if err != nil {
@@ -174,27 +197,27 @@ func (p *Protector) getMICRC4(s *scratch, u *etype.Usage, dst []byte, parts [][]
 	}
 	whole, token := extend(dst, rc4FrameLen+rc4MICLen)
 	front := token[copy(token, s.rc4Frame(rc4MICLen)):]
-	k.finish(s, front, rc4MIC, number, s.rc4Parts(parts))
+	k.finish(s, (*rc4Front)(front), rc4MIC, number, s.rc4Parts(parts))
 	return whole, nil
 }
 
-func (p *Protector) verifyMICRC4(s *scratch, u *etype.Usage, token []byte, parts [][]byte) error {
+func (p *Protector) verifyMICRC4(s *scratch, u *etype.Usage, o Order, token []byte, parts [][]byte) (missing uint64, err error) {
 	k, err := p.rc4Keys(&p.recv, u)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	front, err := s.cutRC4(token, rc4MICLen, 0)
+	front, _, err := s.fixedRC4(token, 0, 0)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if len(front) != rc4MICLen || string(front[:rc4HeaderLen]) != rc4MIC {
-		return errAltered()
+	if front.kind() != rc4MIC {
+		return 0, errAltered()
 	}
 	number, err := k.open(s, front, s.rc4Parts(parts))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return p.window.check(number)
+	return p.window.check(number, o)
 }
 
 func rc4WrapHeader(conf bool) string {
@@ -224,38 +247,39 @@ func (p *Protector) wrapRC4(s *scratch, u *etype.Usage, dst, message []byte, con
 	}
 	copy(text[rc4ConfounderLen:], message)
 	text[len(text)-rc4Pad] = rc4Pad
-	k.finish(s, front, rc4WrapHeader(conf), number, append(s.segs[:0], etype.Segment{B: text}))
+	k.finish(s, (*rc4Front)(front), rc4WrapHeader(conf), number, append(s.segs[:0], etype.Segment{B: text}))
 	return whole, nil
 }
 
-func (p *Protector) unwrapRC4(s *scratch, u *etype.Usage, dst, token []byte) (whole []byte, conf bool, err error) {
+func (p *Protector) unwrapRC4(s *scratch, u *etype.Usage, o Order, dst, token []byte, a Associated) (Unwrapped, error) {
 	k, err := p.rc4Keys(&p.recv, u)
 	if err != nil {
-		return nil, false, err
+		return Unwrapped{}, err
 	}
-	inner, err := s.cutRC4(token, rc4WrapLen+rc4Pad, 0)
+	front, confounder, text, err := s.cutRC4(token)
 	if err != nil {
-		return nil, false, err
+		return Unwrapped{}, err
 	}
-	front, confounder := s.rc4Front(inner), s.confounder()[:rc4ConfounderLen]
-	copy(confounder, inner[rc4MICLen:])
-	h := string(front[:rc4HeaderLen])
+	h := front.kind()
 	if h != rc4Sealed && h != rc4Signed {
-		return nil, false, errAltered()
+		return Unwrapped{}, errAltered()
 	}
-	// Everything else is copied out by now: the message may be written over it.
-	whole, message := extend(dst, len(inner)-rc4WrapLen)
-	copy(message, inner[rc4WrapLen:])
-	number, err := k.open(s, front, append(s.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}))
+	// Front and confounder are copied out: the message may be written over them.
+	s.front = *front
+	confounder = s.confounder()[:copy(s.confounder(), confounder)]
+	whole, message := extend(dst, len(text))
+	copy(message, text)
+	number, err := k.open(s, &s.front, s.around(confounder, a, message, rc4Pad))
 	if err == nil && message[len(message)-rc4Pad] != rc4Pad {
 		err = errAltered()
 	}
+	var missing uint64
 	if err == nil {
-		err = p.window.check(number)
+		missing, err = p.window.check(number, o)
 	}
 	if err != nil {
 		clear(message)
-		return nil, false, err
+		return Unwrapped{}, err
 	}
-	return whole[:len(whole)-rc4Pad], h == rc4Sealed, nil
+	return Unwrapped{Whole: whole[:len(whole)-rc4Pad], Sealed: h == rc4Sealed, Missing: missing}, nil
 }

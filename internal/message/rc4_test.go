@@ -108,7 +108,6 @@ func (p *rc4Peer) refuses(t *testing.T, what string, token []byte, reasons ...st
 const (
 	altered   = status.ReasonMessageAltered
 	malformed = status.ReasonMalformedToken
-	outOfTurn = status.ReasonMessageOutOfSequence
 )
 
 // TestMSG_1_PublishedRC4: MIT's tokens verify, no changed byte of one does, and the
@@ -128,7 +127,7 @@ func TestMSG_1_PublishedRC4(t *testing.T) {
 		b := bytes.Clone(mic)
 		b[i]++
 		// The number is under no checksum, but a changed one is not in order.
-		if err := p.VerifyMIC(b, message1); status.ReasonOf(err) != altered && !(i >= 21 && i < 25 && status.ReasonOf(err) == outOfTurn) {
+		if err := p.VerifyMIC(b, message1); status.ReasonOf(err) != altered && !(i >= 21 && i < 25 && isOutOfSequence(err)) {
 			t.Errorf("MIC, byte %d: %v", i, err)
 		}
 	}
@@ -152,7 +151,7 @@ func TestMSG_1_PublishedRC4(t *testing.T) {
 			b[i]++
 			reasons := []status.Reason{altered}
 			if !row.sealed && i >= 21 && i < 25 {
-				reasons = append(reasons, outOfTurn)
+				reasons = append(reasons, outOfSequence...)
 			}
 			p.refuses(t, fmt.Sprintf("sealed %v, byte %d", row.sealed, i), b, reasons...)
 		}
@@ -193,8 +192,22 @@ func TestMSG_3_ShortRC4(t *testing.T) {
 			t.Errorf("%d bytes of a MIC", n)
 		}
 	}
-	if err := p.VerifyMIC(append(bytes.Clone(mic), 0), []byte(text)); status.ReasonOf(err) != altered {
-		t.Errorf("a longer MIC: %v", err)
+	// Bytes too many, in the frame's count or not, at either end.
+	front, _ := p.token(krbtest.RC4MIC, text).Seal(p.params.Key)
+	for n := 1; n <= 300; n++ {
+		more := bytes.Repeat([]byte{1}, n)
+		for name, longer := range map[string][]byte{
+			"behind":           append(bytes.Clone(mic), more...),
+			"behind, counted":  krbtest.FrameRC4(append(bytes.Clone(front), more...), 0),
+			"counted":          krbtest.FrameRC4(front, n),
+			"between":          slices.Concat(mic[:13], more, mic[13:]),
+			"between, counted": krbtest.FrameRC4(slices.Concat(front[:2], more, front[2:]), 0),
+			"before":           append(more, mic...),
+		} {
+			if err := p.VerifyMIC(longer, []byte(text)); status.ReasonOf(err) != altered {
+				t.Fatalf("a MIC with %d bytes too many %s: %v", n, name, err)
+			}
+		}
 	}
 	if err := p.VerifyMIC(mic, []byte(text)); err != nil {
 		t.Error(err)
@@ -284,7 +297,7 @@ func TestMSG_7_OrderRC4(t *testing.T) {
 		for _, row := range []struct {
 			step uint32
 			want status.Reason
-		}{{0, 0}, {0, outOfTurn}, {1, 0}, {2, 0}, {3, 0}, {5, outOfTurn}, {4, outOfTurn}, {6, 0}} {
+		}{{0, 0}, {0, dup}, {1, 0}, {2, 0}, {3, 0}, {5, gapOf}, {4, late}, {6, 0}} {
 			x := p.token(krbtest.RC4Sealed, text+"\x01")
 			x.Number = first + row.step
 			if _, _, err := p.Unwrap(nil, p.whole(x)); status.ReasonOf(err) != row.want {

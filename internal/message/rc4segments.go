@@ -28,7 +28,7 @@ func (p *Protector) sealSegmentsRC4(s *scratch, u *etype.Usage, token []byte, se
 	if err != nil {
 		return 0, err
 	}
-	k.finish(s, front, rc4WrapHeader(conf), number, s.rc4Segments(front[rc4MICLen:], segs))
+	k.finish(s, (*rc4Front)(front), rc4WrapHeader(conf), number, s.rc4Segments(front[rc4MICLen:], segs))
 	return len(token), nil
 }
 
@@ -43,25 +43,25 @@ func (p *Protector) countedRC4(segs []etype.Segment) int {
 	return n
 }
 
-func (p *Protector) openSegmentsRC4(s *scratch, u *etype.Usage, token []byte, segs []etype.Segment) (conf bool, err error) {
+func (p *Protector) openSegmentsRC4(s *scratch, u *etype.Usage, o Order, token []byte, segs []etype.Segment) (conf bool, missing uint64, err error) {
 	k, err := p.rc4Keys(&p.recv, u)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
-	inner, err := s.cutRC4(token, rc4WrapLen, p.countedRC4(segs))
+	front, confounder, err := s.fixedRC4(token, rc4ConfounderLen, p.countedRC4(segs))
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
-	h := string(inner[:rc4HeaderLen])
-	if len(inner) != rc4WrapLen || h != rc4Sealed && h != rc4Signed {
-		return false, errAltered()
+	h := front.kind()
+	if h != rc4Sealed && h != rc4Signed {
+		return false, 0, errAltered()
 	}
-	number, err := k.open(s, inner, s.rc4Segments(inner[rc4MICLen:], segs))
+	number, err := k.open(s, front, s.rc4Segments(confounder, segs))
 	if err == nil {
-		err = p.window.check(number)
+		missing, err = p.window.check(number, o)
 	}
 	if err != nil && h == rc4Sealed {
 		wipe(segs)
 	}
-	return h == rc4Sealed && err == nil, err
+	return h == rc4Sealed && err == nil, missing, err
 }

@@ -15,7 +15,7 @@ type scratch struct {
 
 	// RC4's.
 	frame [rc4MaxFrameLen]byte
-	front [rc4MICLen]byte
+	front rc4Front
 }
 
 const (
@@ -23,7 +23,7 @@ const (
 
 	// maxSegments holds what SSPI can bring, and what goes around it. More are
 	// taken, but allocate.
-	maxSegments = 16 + 3
+	maxSegments = 16 + 4
 )
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -78,11 +78,19 @@ func (s *scratch) signedSegments(h []byte, segs []etype.Segment) [][]byte {
 	return append(all, h)
 }
 
+// around is the text of a wrap token with its associated data: the filler, which the
+// last bytes of message are, stands behind all of it.
+func (s *scratch) around(confounder []byte, a Associated, message []byte, filler int) []etype.Segment {
+	n := len(message) - filler
+	all := append(s.segs[:0], etype.Segment{B: confounder})
+	all = append(all, a.Before...)
+	all = append(all, etype.Segment{B: message[:n]})
+	all = append(all, a.After...)
+	return append(all, etype.Segment{B: message[n:]})
+}
+
 // rc4Number is for a sequence number in clear.
 func (s *scratch) rc4Number() []byte { return s.header()[:rc4NumberLen] }
-
-// rc4Front is a copy of the front of a token.
-func (s *scratch) rc4Front(inner []byte) []byte { return s.front[:copy(s.front[:], inner)] }
 
 // rc4Text is the text of a sum: the token's header and what is in segments.
 func (s *scratch) rc4Text(h []byte, segs []etype.Segment) [][]byte {

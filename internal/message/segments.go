@@ -74,59 +74,62 @@ func (p *Protector) signSegments(s *scratch, u *etype.Usage, token []byte, segs 
 	return len(token), nil
 }
 
-// OpenSegments is the inverse, for what the initiator made: conf says that the
-// message was sealed. Sealed segments, and token, are changed in place. On an
-// error the sealed segments are zeroed.
-func (p *Protector) OpenSegments(token []byte, segs []etype.Segment) (conf bool, err error) {
+// OpenSegments opens what the initiator made so: conf says that the message was
+// sealed, missing is the count of messages missing before it, and more than 0 only in
+// the order [AfterGap]. Sealed segments, and token, are changed in place. On an error
+// the sealed segments are zeroed.
+func (p *Protector) OpenSegments(o Order, token []byte, segs []etype.Segment) (conf bool, missing uint64, err error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
 	u, err := p.usage(&p.recv.seal, usageInitiatorSeal)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	s := newScratch()
 	defer s.release()
 	if p.rc4 {
-		return p.openSegmentsRC4(s, u, token, segs)
+		return p.openSegmentsRC4(s, u, o, token, segs)
 	}
 	h, err := p.parseHeader(token, kindWrap)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	if !h.sealed {
-		return false, p.verifySegments(s, u, h, token, segs)
+		missing, err = p.verifySegments(s, u, o, h, token, segs)
+		return false, missing, err
 	}
-	if err := p.openSegments(s, u, h, token, segs); err != nil {
+	missing, err = p.openSegments(s, u, o, h, token, segs)
+	if err != nil {
 		wipe(segs)
-		return false, err
+		return false, 0, err
 	}
-	return true, nil
+	return true, missing, nil
 }
 
-func (p *Protector) openSegments(s *scratch, u *etype.Usage, h header, token []byte, segs []etype.Segment) error {
+func (p *Protector) openSegments(s *scratch, u *etype.Usage, o Order, h header, token []byte, segs []etype.Segment) (missing uint64, err error) {
 	layout := sealedLayout{filler: h.ec, checksum: u.Profile().ChecksumLen}
 	n := len(token) - headerLen + length(segs)
 	// Windows counts the filler in a rotation, MIT does so in DCE style only. No checksum
 	// covers the count, and with either it is the same bytes in the same places.
 	if len(token) != layout.len() || p.rotation(h, n) != layout.rotation() && (h.rrc+h.ec)%n != layout.rotation() {
-		return errAltered()
+		return 0, errAltered()
 	}
 	plain, tail, mac, confounder := layout.split(token)
 	if u.Open(s.sealed(confounder, segs, tail), mac) != nil || !sameHeader(plain, tail[layout.filler:]) {
-		return errAltered()
+		return 0, errAltered()
 	}
-	return p.window.check(h.number)
+	return p.window.check(h.number, o)
 }
 
-func (p *Protector) verifySegments(s *scratch, u *etype.Usage, h header, token []byte, segs []etype.Segment) error {
+func (p *Protector) verifySegments(s *scratch, u *etype.Usage, o Order, h header, token []byte, segs []etype.Segment) (missing uint64, err error) {
 	checksum := u.Profile().ChecksumLen
 	if len(token) != headerLen+checksum || h.ec != checksum || p.rotation(h, checksum+length(segs)) != checksum%(checksum+length(segs)) {
-		return errAltered()
+		return 0, errAltered()
 	}
 	if !u.Verify(token[headerLen:], s.signedSegments(s.plainHeader(token), segs)...) {
-		return errAltered()
+		return 0, errAltered()
 	}
-	return p.window.check(h.number)
+	return p.window.check(h.number, o)
 }
 
 // sealedLayout is the lengths of a sealed message's token.

@@ -316,7 +316,7 @@ func TestMSG_7_OnlyGenuineTokensMove(t *testing.T) {
 		if _, _, err := p.Unwrap(nil, token); err != nil {
 			t.Errorf("the next in order: %v", err)
 		}
-		p.refuses(t, "the same again", token, status.ReasonMessageOutOfSequence, text[:16])
+		p.refuses(t, "the same again", token, status.ReasonMessageDuplicate, text[:16])
 	})
 }
 

@@ -136,9 +136,9 @@ func TestCTX_9_Wiped(t *testing.T) {
 				t.Errorf("%s: %s: %d bytes, %v", name, call, len(b), err)
 			}
 		}
-		_, _, err := p.Unwrap(nil, token)
-		_, err2 := p.OpenSegments(token, nil)
-		err3 := p.VerifyMIC(mic, []byte(text))
+		_, _, err := unwrap(p, nil, token)
+		_, _, err2 := p.OpenSegments(message.AsGranted, token, nil)
+		_, err3 := p.VerifyMIC(message.AsGranted, mic, []byte(text))
 		for _, err := range []error{err, err2, err3} {
 			if status.ReasonOf(err) != status.ReasonInvalidHandle {
 				t.Errorf("%s: %v", name, err)

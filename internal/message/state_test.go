@@ -22,7 +22,7 @@ func TestRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before.window.accept(1 << 40)
+	before.window.accept(1<<40, true, true)
 	s, err := before.Release()
 	if err != nil {
 		t.Fatal(err)
@@ -42,10 +42,10 @@ func TestRelease(t *testing.T) {
 	if err != nil || bytes.Equal(first, second) {
 		t.Errorf("the number was used again: %v", err)
 	}
-	if v := after.window.accept(1 << 40); v == inOrder {
+	if v, _ := after.window.accept(1<<40, true, true); v == inOrder {
 		t.Error("what came before comes again")
 	}
-	if v := after.window.accept(1<<40 + 1); v != inOrder {
+	if v, _ := after.window.accept(1<<40+1, true, true); v != inOrder {
 		t.Errorf("the next: %v", v)
 	}
 }

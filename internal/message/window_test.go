@@ -10,6 +10,9 @@ import (
 // TestMSG_7_Window runs MIT's table.
 func TestMSG_7_Window(t *testing.T) {
 	names := map[string]verdict{"ok": inOrder, "gap": gap, "unseq": unsequenced, "dup": duplicate, "old": tooOld}
+	reasons := map[verdict]status.Reason{
+		gap: status.ReasonMessageGap, unsequenced: status.ReasonMessageUnsequenced, duplicate: status.ReasonMessageDuplicate, tooOld: status.ReasonMessageOld,
+	}
 	rows, narrow := 0, 0
 	var tables []vectors.SequenceWindow
 	for _, row := range vectors.Load(t).SequenceWindow {
@@ -31,11 +34,11 @@ func TestMSG_7_Window(t *testing.T) {
 				t.Fatalf("unknown verdict %q", step.Verdict)
 			}
 			before := w
-			if got := w.accept(step.Number); got != want {
-				t.Errorf("from %d, step %d: %d is %v, want %v", row.Initial, i, step.Number, verdictText[got], verdictText[want])
+			if got, _ := w.accept(step.Number, row.Replay, row.Sequence); got != want {
+				t.Errorf("from %d, step %d: %d is %q, want %q", row.Initial, i, step.Number, refusals[got].text, refusals[want].text)
 			}
-			if err := before.check(step.Number); (err == nil) != (want == inOrder) || want != inOrder && status.ReasonOf(err) != status.ReasonMessageOutOfSequence {
-				t.Errorf("from %d, step %d: %v", row.Initial, i, err)
+			if missing, err := before.check(step.Number, AsGranted); missing != 0 || status.ReasonOf(err) != reasons[want] {
+				t.Errorf("from %d, step %d: %d missing, %v", row.Initial, i, missing, err)
 			}
 		}
 	}
@@ -48,10 +51,10 @@ func TestMSG_7_Window(t *testing.T) {
 // as if they had not come.
 func TestMSG_7_WindowFarAhead(t *testing.T) {
 	for _, jump := range []uint64{1, 62, 63, 64, 65, 1 << 40, 1 << 63} {
-		w := window{replay: true}
+		var w window
 		for _, n := range []uint64{0, jump} {
-			if got := w.accept(n); got != inOrder {
-				t.Fatalf("%d after a jump of %d: %v", n, jump, verdictText[got])
+			if got, _ := w.accept(n, true, false); got != inOrder {
+				t.Fatalf("%d after a jump of %d: %v", n, jump, refusals[got].text)
 			}
 		}
 		old := duplicate
@@ -59,8 +62,8 @@ func TestMSG_7_WindowFarAhead(t *testing.T) {
 			old = tooOld
 		}
 		for n, want := range map[uint64]verdict{0: old, jump: duplicate} {
-			if got := w.accept(n); got != want {
-				t.Errorf("%d again after a jump of %d: %v, want %v", n, jump, verdictText[got], verdictText[want])
+			if got, _ := w.accept(n, true, false); got != want {
+				t.Errorf("%d again after a jump of %d: %v, want %v", n, jump, refusals[got].text, refusals[want].text)
 			}
 		}
 	}

@@ -65,39 +65,62 @@ func (p *Protector) sign(s *scratch, u *etype.Usage, dst, message []byte) ([]byt
 	return whole, nil
 }
 
-// Unwrap opens a token of the initiator's and appends its message to dst; conf
-// says that it was sealed. dst may end where token begins, in the same memory, as
-// token[:0] does: then the token is opened in place. Otherwise they must not
-// overlap, and token is not changed. On an error there is no plaintext: what was
-// written is zeroed.
-func (p *Protector) Unwrap(dst, token []byte) (whole []byte, conf bool, err error) {
+// Associated is data that a wrap token's checksum covers beside the message, and that
+// the token does not hold (MS-KILE, Section 3.4.5.4.1; MIT's gss_unwrap_iov names it
+// SIGN_ONLY). Before and After say where it lies. All of it is SignOnly.
+type Associated struct{ Before, After []etype.Segment }
+
+// Unwrapped is the result of [Protector.Unwrap].
+type Unwrapped struct {
+	Whole   []byte // dst and the message
+	Sealed  bool   // the message was sealed, not only signed
+	Missing uint64 // count of messages missing before it; more than 0 only in the order AfterGap
+}
+
+// Unwrap opens a token of the initiator's, verifies a with it, and appends its message
+// to dst. dst may end where token begins, in the same memory, as token[:0] does: then
+// the token is opened in place. Otherwise they must not overlap, and token is not
+// changed. a must overlap neither. On an error there is no plaintext: what was written
+// is zeroed.
+func (p *Protector) Unwrap(o Order, dst, token []byte, a Associated) (Unwrapped, error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
 	u, err := p.usage(&p.recv.seal, usageInitiatorSeal)
 	if err != nil {
-		return nil, false, err
+		return Unwrapped{}, err
 	}
 	s := newScratch()
 	defer s.release()
 	if p.rc4 {
-		return p.unwrapRC4(s, u, dst, token)
+		return p.unwrapRC4(s, u, o, dst, token, a)
 	}
 	h, err := p.parseHeader(token, kindWrap)
 	if err != nil {
-		return nil, false, err
+		return Unwrapped{}, err
 	}
-	if h.sealed {
-		whole, err = p.unseal(s, u, h, dst, token)
-	} else {
-		whole, err = p.unsign(s, u, h, dst, token)
-	}
+	whole, filler, err := p.open(s, u, h, dst, token, a)
 	if err != nil {
-		return nil, false, err
+		return Unwrapped{}, err
 	}
-	return whole, h.sealed, nil
+	missing, err := p.window.check(h.number, o)
+	if err != nil {
+		clear(whole[len(dst):])
+		return Unwrapped{}, err
+	}
+	return Unwrapped{Whole: whole[:len(whole)-filler], Sealed: h.sealed, Missing: missing}, nil
 }
 
-func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
+// open verifies a token, and appends its message and filler to dst.
+func (p *Protector) open(s *scratch, u *etype.Usage, h header, dst, token []byte, a Associated) (whole []byte, filler int, err error) {
+	if h.sealed {
+		whole, err = p.unseal(s, u, h, dst, token, a)
+		return whole, h.ec, err
+	}
+	whole, err = p.unsign(s, u, h, dst, token, a)
+	return whole, 0, err
+}
+
+func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []byte, a Associated) ([]byte, error) {
 	checksum := u.Profile().ChecksumLen
 	n := len(token) - headerLen - confounderLen - headerLen - checksum // message and filler
 	if n < h.ec {
@@ -114,19 +137,15 @@ func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []by
 	whole, message := extend(dst, n)
 	text.read(message, confounderLen)
 
-	segs := append(s.segs[:0], etype.Segment{B: confounder}, etype.Segment{B: message}, etype.Segment{B: tail})
+	segs := append(s.around(confounder, a, message, h.ec), etype.Segment{B: tail})
 	if u.Open(segs, mac) != nil || !sameHeader(plain, tail) {
 		clear(message)
 		return nil, errAltered()
 	}
-	if err := p.window.check(h.number); err != nil {
-		clear(message)
-		return nil, err
-	}
-	return whole[:len(whole)-h.ec], nil
+	return whole, nil
 }
 
-func (p *Protector) unsign(s *scratch, u *etype.Usage, h header, dst, token []byte) ([]byte, error) {
+func (p *Protector) unsign(s *scratch, u *etype.Usage, h header, dst, token []byte, a Associated) ([]byte, error) {
 	checksum := u.Profile().ChecksumLen
 	n := len(token) - headerLen - checksum
 	if n < 0 || h.ec != checksum {
@@ -137,13 +156,9 @@ func (p *Protector) unsign(s *scratch, u *etype.Usage, h header, dst, token []by
 	text.read(mac, n)
 	whole, message := extend(dst, n)
 	text.read(message, 0)
-	if !u.Verify(mac, s.signed(plain, message)...) {
+	if !u.Verify(mac, s.signedSegments(plain, s.around(nil, a, message, 0))...) {
 		clear(message)
 		return nil, errAltered()
-	}
-	if err := p.window.check(h.number); err != nil {
-		clear(message)
-		return nil, err
 	}
 	return whole, nil
 }

@@ -166,11 +166,11 @@ func TestConn_ReadRefused(t *testing.T) {
 		{"not sealed", sspisasl.Confidentiality, func(t *testing.T, client *sspitest.Initiator, _ []byte) []byte {
 			return frame(t, client, "bad", false)
 		}, altered},
-		{"twice", sspisasl.Confidentiality, func(_ *testing.T, _ *sspitest.Initiator, good []byte) []byte { return good }, status.ReasonMessageOutOfSequence},
+		{"twice", sspisasl.Confidentiality, func(_ *testing.T, _ *sspitest.Initiator, good []byte) []byte { return good }, status.ReasonMessageDuplicate},
 		{"one missing", sspisasl.Confidentiality, func(t *testing.T, client *sspitest.Initiator, _ []byte) []byte {
 			frame(t, client, "missing", true)
 			return frame(t, client, "bad", true)
-		}, status.ReasonMessageOutOfSequence},
+		}, status.ReasonMessageGap},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, client := newSite(t).session(c.layer, 0xffffff, 4096)

@@ -136,7 +136,7 @@ func ExampleInitiator_Wrap() {
 	fmt.Println("again:", status.ReasonOf(err))
 	// Output:
 	// 68 bytes: "a secret", sealed: true, <nil>
-	// again: message-out-of-sequence
+	// again: message-duplicate
 }
 
 // Keys change under a running server.
