@@ -83,9 +83,13 @@ func (s *scratch) signedSegments(h []byte, segs []etype.Segment) [][]byte {
 func (s *scratch) around(confounder []byte, a Associated, message []byte, filler int) []etype.Segment {
 	n := len(message) - filler
 	all := append(s.segs[:0], etype.Segment{B: confounder})
-	all = append(all, a.Before...)
+	for i := range a.Before {
+		all = append(all, etype.Segment{B: a.Before[i].B, SignOnly: true})
+	}
 	all = append(all, etype.Segment{B: message[:n]})
-	all = append(all, a.After...)
+	for i := range a.After {
+		all = append(all, etype.Segment{B: a.After[i].B, SignOnly: true})
+	}
 	return append(all, etype.Segment{B: message[n:]})
 }
 

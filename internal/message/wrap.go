@@ -67,7 +67,7 @@ func (p *Protector) sign(s *scratch, u *etype.Usage, dst, message []byte) ([]byt
 
 // Associated is data that a wrap token's checksum covers beside the message, and that
 // the token does not hold (MS-KILE, Section 3.4.5.4.1; MIT's gss_unwrap_iov names it
-// SIGN_ONLY). Before and After say where it lies. All of it is SignOnly.
+// SIGN_ONLY). Before and After say where it lies. It is never decrypted.
 type Associated struct{ Before, After []etype.Segment }
 
 // Unwrapped is the result of [Protector.Unwrap].
