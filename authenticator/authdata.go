@@ -121,7 +121,29 @@ func critical(adType int32, p *Params, relevant bool) error {
 	if relevant || p.IgnoreUnknownAuthorizationData {
 		return nil
 	}
-	return &status.Error{Reason: status.ReasonAuthorizationData, Detail: "there is critical authorization data of type " + strconv.Itoa(int(adType)) + ", which is not understood here"}
+	return &status.Error{Reason: status.ReasonAuthorizationData, Detail: "critical authorization data of type " + adName(adType) +
+		", which this library does not understand; IgnoreUnknownAuthorizationData accepts such clients, as Windows does (MS-KILE, Section 3.1.5.5)"}
+}
+
+// adName returns a type's number, with its name if RFC 4120, RFC 4556, RFC 6113 or RFC
+// 7751 gives it one.
+func adName(adType int32) string {
+	n := strconv.Itoa(int(adType))
+	switch adType {
+	case 4:
+		return n + " (AD-KDCIssued)"
+	case 5:
+		return n + " (AD-AND-OR)"
+	case 9:
+		return n + " (AD-INITIAL-VERIFIED-CAS)"
+	case 71:
+		return n + " (AD-fx-fast-armor)"
+	case 72:
+		return n + " (AD-fx-fast-used)"
+	case 96:
+		return n + " (AD-CAMMAC)"
+	}
+	return n
 }
 
 // readOffer keeps the permitted types of a client's list, in its order. A list

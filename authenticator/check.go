@@ -59,8 +59,8 @@ type Params struct {
 // Section 4.1.1. Everything is checked but whether it has been seen before:
 // that is [Checked.Claim], the last step.
 //
-// Errors are, or wrap, *status.Error. An error that comes after the client's
-// flags were read is a [*Refused].
+// Errors are, or wrap, *status.Error. An error about an authenticator that opened is, or
+// wraps, a [*Stamped]; if the client's flags were read, it is a [*Refused] too.
 func Check(t *ticket.Ticket, p *Params) (*Checked, error) {
 	// Thin, so that it is inlined and the Checked can live on the caller's stack.
 	c, err := check(t, p)
@@ -81,7 +81,16 @@ func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	if err := s.open(t, content, &a); err != nil {
 		return Checked{}, err
 	}
-	if err := s.checkClient(&a, content); err != nil {
+	c, err := s.checkOpened(t, content, &a, p)
+	if err != nil {
+		return Checked{}, stamped(&a, err)
+	}
+	return c, nil
+}
+
+// checkOpened checks an authenticator that the ticket's session key opened.
+func (s *scratch) checkOpened(t *ticket.Ticket, content *ticket.Content, a *krb5.Authenticator, p *Params) (Checked, error) {
+	if err := s.checkClient(a, content); err != nil {
 		return Checked{}, err
 	}
 	if err := checkAddresses(content.Addresses, p.PeerAddr); err != nil {
@@ -94,10 +103,10 @@ func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	if err := ad.read(content.AuthorizationData, a.AuthorizationData, p); err != nil {
 		return Checked{}, err
 	}
-	if err := checkSkew(&a, p.Now, p.Skew); err != nil {
+	if err := checkSkew(a, p.Now, p.Skew); err != nil {
 		return Checked{}, err
 	}
-	sum, err := readChecksum(&a, t.Options(), content.SessionKey)
+	sum, err := readChecksum(a, t.Options(), content.SessionKey)
 	if err != nil {
 		return Checked{}, err
 	}
@@ -105,7 +114,7 @@ func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	if err != nil {
 		return Checked{}, refusal(&sum, binding, err)
 	}
-	sub, err := readSubkey(&a, p.ETypes)
+	sub, err := readSubkey(a, p.ETypes)
 	if err != nil {
 		return Checked{}, refusal(&sum, binding, err)
 	}
@@ -195,14 +204,34 @@ func readSubkey(a *krb5.Authenticator, permitted []keytab.EType) (k subkey, err 
 	}
 	profile, known := etype.Lookup(etype.ID(a.Subkey.EType))
 	if !known || !etype.Permitted(permitted, a.Subkey.EType) {
-		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey is of " + etype.ID(a.Subkey.EType).String()}
+		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey is of " + etype.ID(a.Subkey.EType).NameAndNumber()}
 	}
 	if len(a.Subkey.Value) != profile.KeyLen || profile.KeyLen > maxKeyLen {
-		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey has the wrong length for " + etype.ID(a.Subkey.EType).String()}
+		return k, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the authenticator's subkey has the wrong length for " + etype.ID(a.Subkey.EType).NameAndNumber()}
 	}
 	k.etype = keytab.EType(a.Subkey.EType)
 	k.hide(a.Subkey.Value)
 	return k, nil
+}
+
+// Stamped is the refusal of a client whose authenticator opened. It adds the client's
+// clock for the record.
+type Stamped struct {
+	Time time.Time // ctime and cusec
+	Err  error     // wraps a *status.Error
+}
+
+func (s *Stamped) Error() string { return s.Err.Error() }
+func (s *Stamped) Unwrap() error { return s.Err }
+
+// stamped adds the client's clock to err. A Refused stays the outermost error.
+func stamped(a *krb5.Authenticator, err error) error {
+	at := time.Unix(a.Ctime, int64(a.Cusec)*1000).UTC()
+	if r, ok := err.(*Refused); ok {
+		r.Err = &Stamped{Time: at, Err: r.Err}
+		return r
+	}
+	return &Stamped{Time: at, Err: err}
 }
 
 // Refused is a refusal that came after the client's own flags were read: they

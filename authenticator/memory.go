@@ -2,10 +2,12 @@ package authenticator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,9 +124,21 @@ func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 	}
 	stamp, now, until := r.Time.UnixMicro(), r.Now.UnixMicro(), r.Until.Add(time.Microsecond-1).UnixMicro()
 	if c.rule == RefuseWithinSkew && stamp-c.start <= until-stamp {
-		return false, beforeCache()
+		return false, beforeCache(r, "earlier than a skew after the replay cache began at "+moment(c.start)+", which RefuseWithinSkew refuses; a client that sends a new request later is accepted")
 	}
-	return c.shard(&r.Tag).store(&r.Tag, stamp, now, c.lives(until-stamp))
+	fresh, err := c.shard(&r.Tag).store(&r.Tag, stamp, now, c.lives(until-stamp))
+	if err == errBeforeHorizon {
+		return false, c.older(r, stamp)
+	}
+	return fresh, err
+}
+
+// older returns the refusal of a record that is too old for the cache to know.
+func (c *MemoryCache) older(r Record, stamp int64) error {
+	if stamp >= c.start || c.rule == AcceptOlder {
+		return beforeCache(r, "not later than a record that the replay cache has dropped; was a clock set back, or does the client take very long to send its request?")
+	}
+	return beforeCache(r, "before the replay cache began at "+moment(c.start)+"; a client that sends a new request is accepted. A service that the request itself starts (socket activation), and that accepted no client before, can make its cache with authenticator.AcceptOlder")
 }
 
 // lives takes note of how long a record wants to count, and returns the longest that
@@ -169,10 +183,10 @@ func (s *shard) store(tag *[24]byte, stamp, now, life int64) (bool, error) {
 	}
 	// After the sweep, which may have moved the horizon.
 	if stamp <= s.horizon {
-		return false, beforeCache()
+		return false, errBeforeHorizon
 	}
 	if len(s.seen) >= s.max {
-		return false, &status.Error{Reason: status.ReasonReplayCacheFull}
+		return false, &status.Error{Reason: status.ReasonReplayCacheFull, Detail: "the cache's part for this authenticator holds its " + strconv.Itoa(s.max) + " records, and all of them still count; give NewMemoryCache a greater number"}
 	}
 	s.seen[*tag] = stamp
 	s.peak = max(s.peak, len(s.seen))
@@ -207,6 +221,15 @@ func (s *shard) shrink() {
 	s.seen, s.peak = seen, len(seen)
 }
 
-func beforeCache() error {
-	return &status.Error{Reason: status.ReasonBeforeReplayCache}
+// errBeforeHorizon is the shard's answer to a stamp at or before its horizon.
+var errBeforeHorizon = errors.New("authenticator: the stamp is before the horizon")
+
+func beforeCache(r Record, why string) error {
+	return &status.Error{Reason: status.ReasonBeforeReplayCache, Detail: "the client's time stamp " + moment(r.Time.UnixMicro()) + " is " + why}
+}
+
+// moment writes a time in Unix microseconds to the microsecond: a refusal may turn on
+// less than a second.
+func moment(micro int64) string {
+	return time.UnixMicro(micro).UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 }

@@ -56,7 +56,9 @@ func (r Record) Claim(ctx context.Context, cache ReplayCache) error {
 	case err != nil:
 		return noAnswer(ctx, err)
 	case !fresh:
-		return &status.Error{Reason: status.ReasonReplay}
+		return &status.Error{Reason: status.ReasonReplay, Detail: "the authenticator of " + moment(r.Time.UnixMicro()) +
+			" was presented before, the clock here says " + moment(r.Now.UnixMicro()) +
+			"; a client that repeats a request must make a new authenticator. If the client did not repeat it, the request was captured and sent again"}
 	}
 	return nil
 }

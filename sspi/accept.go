@@ -134,6 +134,7 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 	if err != nil {
 		return nil, err
 	}
+	in.facts.opened(tkt.Unproven())
 	checked, err := authenticator.Check(tkt, &authenticator.Params{
 		Now: in.now, Skew: cfg.Skew, ETypes: cfg.ETypes,
 		Bindings: c.cfg.ChannelBindings, BindingsUnknown: c.cfg.BindingsUnknown, Policy: c.cfg.BindingPolicy, PeerAddr: c.cfg.PeerAddr,
@@ -143,6 +144,7 @@ func (c *Context) authenticate(ctx context.Context, in *inbound, out outlet) ([]
 	if err != nil {
 		return nil, err
 	}
+	in.facts.stamped(checked.Time(), in.now)
 	if err := c.checkProperties(checked, in); err != nil {
 		return nil, refusedLate(checked, err)
 	}
@@ -270,7 +272,7 @@ func (c *Context) unframe(token []byte, in *inbound) error {
 		}
 		in.mechanism = krb5.OIDUser2User
 	default:
-		return &status.Error{Reason: mechanismReason(framed.Mechanism)}
+		return errMechanism(mechanismReason(framed.Mechanism))
 	}
 	switch {
 	case framed.TokID == krb5.TokTGTReq && c.takesTGTRequest(in.mechanism):

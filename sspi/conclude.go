@@ -63,6 +63,7 @@ func (c *Context) conclude(ctx context.Context, in *inbound, answer []byte, out 
 		token, again = nil, false
 	}
 	e := Event{Err: asStatus(err), Retry: again}
+	in.facts.refused(err, in.now)
 	if again {
 		c.retried = true
 		if in.enclosed {

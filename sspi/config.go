@@ -103,7 +103,7 @@ type Config struct {
 	OnEvent func(ctx context.Context, e Event)
 
 	// Logger receives the same record as one line for each attempt, and one more line
-	// if a client is invited to try again. Package documentation of [Event] lists the
+	// if a client is invited to try again. OPERATING.md in the repository lists the
 	// attributes. If nil, the package logs nothing.
 	Logger *slog.Logger
 

@@ -1,29 +1,156 @@
 package sspi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/quote"
+	"github.com/gosspi/kerberos/keytab"
 )
 
-// log writes e as one line.
+// The attributes of a record. OpenTelemetry's semantic conventions name client.address,
+// client.port and error.type; they have no names for the others. OPERATING.md explains
+// each of them, and a test holds it to this list.
+const (
+	attrClient           = "kerberos.client.name"
+	attrUnprovenClient   = "kerberos.client.unproven_name"
+	attrService          = "kerberos.service.name"
+	attrRequestedService = "kerberos.service.requested_name"
+	attrTarget           = "kerberos.service.target_name"
+	attrMechanism        = "kerberos.mechanism"
+	attrTicketEType      = "kerberos.ticket.etype"
+	attrTicketKvno       = "kerberos.ticket.kvno"
+	attrTicketEnd        = "kerberos.ticket.end"
+	attrSessionEType     = "kerberos.session.etype"
+	attrContextEType     = "kerberos.context.etype"
+	attrContextFlags     = "kerberos.context.flags"
+	attrBinding          = "kerberos.binding"
+	attrClockDifference  = "kerberos.clock.difference"
+	attrStatus           = "kerberos.error.status"
+	attrDetail           = "kerberos.error.detail"
+	attrCause            = "kerberos.error.cause"
+	attrHelp             = "kerberos.error.help"
+	attrDelegationError  = "kerberos.delegation_error"
+	attrRetry            = "kerberos.retry"
+	attrErrorType        = "error.type"
+	attrClientAddress    = "client.address"
+	attrClientPort       = "client.port"
+)
+
+// maxCause bounds the text of a cause, which may be the error of a key source, a
+// replay cache or a program.
+const maxCause = 1024
+
+// log writes e as one line: level Info for an accepted client, Warn for a refused one.
+// A client that may try once more is refused, with kerberos.retry=true.
 func (e *Event) log(ctx context.Context, logger *slog.Logger) {
-	if e.Err == nil {
-		attrs := []slog.Attr{
-			slog.String("client", e.Peer.Client.String()), slog.String("service", e.Peer.Service.String()),
-			slog.String("flags", e.Peer.Flags.String()), slog.Time("until", e.Peer.EndTime),
-		}
-		if e.DelegationError != nil {
-			attrs = append(attrs, slog.String("kerberos.delegation_error", e.DelegationError.Detail))
-		}
-		logger.LogAttrs(ctx, slog.LevelInfo, "kerberos: accepted", append(attrs, e.Attrs...)...)
+	level, message := slog.LevelInfo, "kerberos: accepted"
+	if e.Err != nil {
+		level, message = slog.LevelWarn, "kerberos: refused"
+	}
+	if !logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("reason", e.Err.Reason.String()), slog.String("status", e.Err.Code().String()),
-		slog.String("detail", e.Err.Detail), slog.Bool("retry", e.Retry),
+	list := make(attrs, 0, 20+len(e.Attrs))
+	e.logVerdict(&list)
+	e.logFacts(&list)
+	list = append(list, e.Attrs...)
+	logger.LogAttrs(ctx, level, message, list...)
+}
+
+// logVerdict writes who came in, or why a client was refused.
+func (e *Event) logVerdict(l *attrs) {
+	if e.Err != nil {
+		l.text(attrErrorType, e.Err.Reason.String())
+		l.text(attrStatus, e.Err.Code().String())
+		l.text(attrDetail, cmp.Or(e.Err.Detail, e.Err.Reason.Help()))
+		if e.Err.Err != nil {
+			l.text(attrCause, bounded(e.Err.Err.Error()))
+		}
+		l.text(attrHelp, e.Err.Reason.Help())
+		*l = append(*l, slog.Bool(attrRetry, e.Retry))
 	}
-	if e.Err.Err != nil { // of the key source or the replay cache, most often
-		attrs = append(attrs, slog.String("cause", e.Err.Err.Error()))
+	if p := e.proven(); p != nil {
+		l.name(attrClient, p.Client)
 	}
-	logger.LogAttrs(ctx, slog.LevelWarn, "kerberos: refused", append(attrs, e.Attrs...)...)
+	l.name(attrUnprovenClient, e.UnprovenClient)
+	l.name(attrService, e.Service)
+	l.name(attrRequestedService, e.RequestedService)
+	if p := e.proven(); p != nil {
+		l.text(attrTarget, quote.Value(p.Target))
+		l.text(attrContextFlags, p.Flags.String())
+		*l = append(*l, slog.Time(attrTicketEnd, p.EndTime))
+	}
+}
+
+// proven returns the client whose identity is proven, accepted or turned away.
+func (e *Event) proven() *Peer {
+	if e.Peer != nil {
+		return e.Peer
+	}
+	return e.Denied
+}
+
+// logFacts writes the properties of the attempt that are known.
+func (e *Event) logFacts(l *attrs) {
+	l.text(attrMechanism, e.Mechanism)
+	l.etype(attrTicketEType, e.TicketEType)
+	if e.Kvno != 0 {
+		*l = append(*l, slog.Uint64(attrTicketKvno, uint64(e.Kvno)))
+	}
+	l.etype(attrSessionEType, e.SessionEType)
+	l.etype(attrContextEType, e.ContextEType)
+	if e.Binding != BindingUnchecked {
+		l.text(attrBinding, e.Binding.String())
+	}
+	if e.DelegationError != nil {
+		l.text(attrDelegationError, bounded(e.DelegationError.Detail))
+	}
+	if !e.ClientTime.IsZero() {
+		*l = append(*l, slog.Float64(attrClockDifference, seconds(e.ClockDifference)))
+	}
+	l.remote(e.Remote)
+}
+
+// attrs is the list of attributes of a record. Its methods leave out what is unknown.
+type attrs []slog.Attr
+
+func (l *attrs) text(key, value string) {
+	if value != "" {
+		*l = append(*l, slog.String(key, value))
+	}
+}
+
+// name writes a principal, which a stranger may have chosen.
+func (l *attrs) name(key string, p keytab.Principal) { l.text(key, quote.Value(p.String())) }
+
+// etype writes an encryption type by name and number.
+func (l *attrs) etype(key string, e keytab.EType) {
+	if e != 0 {
+		l.text(key, etype.ID(e).NameAndNumber())
+	}
+}
+
+func (l *attrs) remote(a netip.AddrPort) {
+	if a.Addr().IsValid() {
+		l.text(attrClientAddress, a.Addr().Unmap().String())
+	}
+	if a.Port() != 0 {
+		*l = append(*l, slog.Int(attrClientPort, int(a.Port())))
+	}
+}
+
+// seconds returns d in seconds, to the millisecond.
+func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
+
+func bounded(s string) string {
+	if len(s) > maxCause {
+		return quote.Value(s[:maxCause]) + "..."
+	}
+	return quote.Value(s)
 }

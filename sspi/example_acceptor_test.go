@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"net/netip"
 	"os"
 
 	"github.com/gosspi/kerberos/keytab"
@@ -62,7 +63,8 @@ func ExamplePeer() {
 	// alice/admin@EXAMPLE.COM is no user here
 }
 
-// One record for each exchange, accepted or refused, with the Reason and no secrets.
+// The Logger receives one record for each attempt, accepted or refused. It names the
+// Reason and holds no secrets.
 func ExampleConfig_logger() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	cfg, err := realm.Config("HTTP/www.example.com")
@@ -89,10 +91,11 @@ func ExampleConfig_logger() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for range 2 { // the second time it is a replay
-		_, _, _ = acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
+	remote := netip.MustParseAddrPort("192.0.2.7:50123") // as the listener reports it
+	for range 2 {                                        // the second time it is a replay
+		_, _, _ = acceptor.NewContext(sspi.ContextConfig{Remote: remote}).Accept(context.Background(), token)
 	}
 	// Output:
-	// level=INFO msg="kerberos: accepted" client=alice@EXAMPLE.COM service=HTTP/www.example.com@EXAMPLE.COM flags=ASC_RET_MUTUAL_AUTH|ASC_RET_REPLAY_DETECT|ASC_RET_SEQUENCE_DETECT|ASC_RET_CONFIDENTIALITY|ASC_RET_INTEGRITY until=2031-05-17T18:30:15.000Z
-	// level=WARN msg="kerberos: refused" reason=replay status=SEC_E_LOGON_DENIED detail="" retry=false
+	// level=INFO msg="kerberos: accepted" kerberos.client.name=alice@EXAMPLE.COM kerberos.service.name=HTTP/www.example.com@EXAMPLE.COM kerberos.context.flags=ASC_RET_MUTUAL_AUTH|ASC_RET_REPLAY_DETECT|ASC_RET_SEQUENCE_DETECT|ASC_RET_CONFIDENTIALITY|ASC_RET_INTEGRITY kerberos.ticket.end=2031-05-17T18:30:15.000Z kerberos.mechanism=kerberos kerberos.ticket.etype="aes256-cts-hmac-sha1-96 (18)" kerberos.ticket.kvno=1 kerberos.session.etype="aes256-cts-hmac-sha1-96 (18)" kerberos.context.etype="aes256-cts-hmac-sha1-96 (18)" kerberos.clock.difference=0 client.address=192.0.2.7 client.port=50123
+	// level=WARN msg="kerberos: refused" error.type=replay kerberos.error.status=SEC_E_LOGON_DENIED kerberos.error.detail="the authenticator of 2031-05-17T08:30:15.250000Z was presented before, the clock here says 2031-05-17T08:30:15.250000Z; a client that repeats a request must make a new authenticator. If the client did not repeat it, the request was captured and sent again" kerberos.error.help="this authenticator was presented before; a client that sends again must make a new one" kerberos.retry=false kerberos.client.unproven_name=alice@EXAMPLE.COM kerberos.service.name=HTTP/www.example.com@EXAMPLE.COM kerberos.service.requested_name=HTTP/www.example.com@EXAMPLE.COM kerberos.mechanism=kerberos kerberos.ticket.etype="aes256-cts-hmac-sha1-96 (18)" kerberos.ticket.kvno=1 kerberos.session.etype="aes256-cts-hmac-sha1-96 (18)" kerberos.clock.difference=0 client.address=192.0.2.7 client.port=50123
 }

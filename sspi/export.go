@@ -117,7 +117,7 @@ func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*C
 		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the context is of package " + string(x.pkg)}
 	}
 	if !etype.Permitted(a.cfg.ETypes, int32(x.state.EType)) {
-		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the context's key is of " + x.state.EType.String()}
+		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the context's key is of " + x.state.EType.NameAndNumber()}
 	}
 	if err := a.claim(ctx, &x, id); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package sspi
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
@@ -30,7 +31,7 @@ func (c *Context) collect(token []byte) (joined []byte, whole bool, err error) {
 		return joined, whole, err
 	}
 	if len(token) > c.acceptor.cfg.MaxToken {
-		return nil, false, &status.Error{Reason: status.ReasonTokenTooLong}
+		return nil, false, &status.Error{Reason: status.ReasonTokenTooLong, Detail: "the token has " + strconv.Itoa(len(token)) + " bytes, MaxToken is " + strconv.Itoa(c.acceptor.cfg.MaxToken)}
 	}
 	return token, true, nil
 }
@@ -98,7 +99,9 @@ func (c *Context) openInit(token []byte, in *inbound) ([]byte, error) {
 	}
 	mechanism, first := init.Choose(c.acceptor.mechanisms()...)
 	if mechanism == nil {
-		return nil, &status.Error{Reason: listReason(&init), Detail: "Kerberos is not among the mechanisms that the client offers"}
+		err := errMechanism(listReason(&init))
+		err.Detail = "Kerberos is not among the mechanisms that the client offers in SPNEGO: " + err.Detail
+		return nil, err
 	}
 	in.negotiation = negotiation{mechTypes: init.MechTypes, mechanism: mechanism, micDue: !first}
 	if !first {
@@ -293,7 +296,7 @@ func (c *Context) verifyMechListMIC(in *inbound) error {
 // acceptMIC takes the client's MIC, when nothing else is missing.
 func (c *Context) acceptMIC(in *inbound, out outlet) ([]byte, error) {
 	if in.mic == nil {
-		return nil, &status.Error{Reason: status.ReasonMechListMICMissing}
+		return nil, &status.Error{Reason: status.ReasonMechListMICMissing, Detail: "the client's last SPNEGO token has no mechListMIC, although the mechanism that was chosen is not the client's first"}
 	}
 	if err := c.checkDemands(c.peer.Flags); err != nil { // those that came with this leg
 		return nil, err

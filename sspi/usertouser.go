@@ -138,7 +138,7 @@ func (c *Context) userToUser(ctx context.Context, in *inbound) (TGT, error) {
 	demanded := c.cfg.UserToUser || cfg.Keys == nil || string(in.mechanism) == string(krb5.OIDUser2User)
 	switch used := req.Options&flags.APUseSessionKey != 0; {
 	case !used && demanded:
-		return TGT{}, &status.Error{Reason: status.ReasonUserToUserRequired}
+		return TGT{}, &status.Error{Reason: status.ReasonUserToUserRequired, Detail: "the AP-REQ lacks the option USE-SESSION-KEY: the client sent a ticket for a long-term key"}
 	case !used:
 		return TGT{}, nil
 	case !sent.SessionKey.IsZero():

@@ -19,7 +19,8 @@ const usageTicket = 2
 // sender. RFC 4120, Section 3.2.3, up to the decryption of the authenticator.
 //
 // The Ticket refers to apReq until authenticator.Check has returned: leave those
-// bytes alone until then. Errors are *status.Error.
+// bytes alone until then. Errors are, or wrap, *status.Error. An error about a ticket that
+// a key opened is a [*Refused].
 func Open(apReq []byte, p *Params) (*Ticket, error) {
 	// Thin, so that it is inlined and the Ticket can live on the caller's stack.
 	t, err := open(apReq, p)
@@ -36,7 +37,7 @@ func open(apReq []byte, p *Params) (Ticket, error) {
 	}
 	sealed := &req.Ticket.EncPart
 	if !etype.Permitted(p.ticketETypes(), sealed.EType) {
-		return Ticket{}, refused("ticket", sealed.EType)
+		return Ticket{}, etypeRefused("ticket", "TicketETypes, or ETypes if there are none,", sealed.EType)
 	}
 
 	s := scratches.Get().(*scratch)
@@ -46,13 +47,22 @@ func open(apReq []byte, p *Params) (Ticket, error) {
 		return Ticket{}, err
 	}
 	var part krb5.EncTicketPart
+	t, err := s.read(&req, &part, &entry, p)
+	if err != nil {
+		return Ticket{}, s.refusal(&part, &entry, err)
+	}
+	return t, nil
+}
+
+// read parses the ticket that entry opened, and checks that it is valid at p.Now.
+func (s *scratch) read(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab.Entry, p *Params) (Ticket, error) {
 	if err := part.Parse(s.plain); err != nil {
 		return Ticket{}, err
 	}
-	if err := checkValidity(&part, p.Now, p.Skew); err != nil {
+	if err := checkValidity(part, p.Now, p.Skew); err != nil {
 		return Ticket{}, err
 	}
-	return s.opened(&req, &part, &entry, p)
+	return s.opened(req, part, entry, p)
 }
 
 func (p *Params) ticketETypes() []keytab.EType {
@@ -65,7 +75,7 @@ func (p *Params) ticketETypes() []keytab.EType {
 // opened is the only place that makes a Ticket.
 func (s *scratch) opened(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab.Entry, p *Params) (Ticket, error) {
 	if !etype.Permitted(p.ETypes, part.Key.EType) {
-		return Ticket{}, refused("session key", part.Key.EType)
+		return Ticket{}, etypeRefused("ticket's session key", "ETypes", part.Key.EType)
 	}
 	session, err := keytab.NewKey(keytab.EType(part.Key.EType), part.Key.Value)
 	if err != nil {
@@ -136,10 +146,6 @@ func keep(part *krb5.EncTicketPart) (transited, addresses, authData []byte) {
 		return buf[len(buf)-len(b) : len(buf) : len(buf)]
 	}
 	return take(part.Transited), take(part.Addresses), take(part.AuthorizationData)
-}
-
-func refused(what string, e int32) error {
-	return &status.Error{Reason: status.ReasonETypeRefused, Detail: "the " + what + " is of " + etype.ID(e).String()}
 }
 
 func utc(t krb5.Time) time.Time {

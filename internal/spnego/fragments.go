@@ -161,4 +161,6 @@ func isFramed(token []byte, least int) bool {
 	return n >= least && string(rest[:n]) == element[:n]
 }
 
-func tooLong() error { return &status.Error{Reason: status.ReasonTokenTooLong} }
+func tooLong() error {
+	return &status.Error{Reason: status.ReasonTokenTooLong, Detail: "the token's length, as its header or its fragments have it, is over MaxToken"}
+}
