@@ -42,8 +42,9 @@ type Params struct {
 	// PeerAddr is where the client is. The zero Addr: addresses in the ticket
 	// are not compared.
 	PeerAddr netip.Addr
-	// TransitedRealms may lie between the client's realm and ours where the KDC
-	// did not check, besides those on the hierarchical path.
+	// TransitedRealms are realms that may lie between the client's realm and the
+	// service's where the KDC did not check the path, in addition to the realms of the
+	// hierarchical path (RFC 4120, Section 2.7).
 	TransitedRealms []string
 	// Delegate reads forwarded credentials. Otherwise they are skipped unread.
 	// Malformed credentials refuse the client. Well-formed credentials that must not

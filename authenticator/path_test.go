@@ -89,7 +89,12 @@ func TestAPREQ_8_UpAndDown(t *testing.T) {
 		{"D.ORG", "C.D.ORG", "ORG", bad}, // above both
 		{"A.B.ORG", "A.C.ORG", "XB.ORG", bad},
 		{"A.B.ORG", "A.C.ORG", "RG", bad},
-		{"A.B.ORG", "A.C.COM", "B.ORG", bad}, // no realm contains both
+		{"A.B.ORG", "A.C.COM", "B.ORG", good}, // no realm contains both: two trees, and a trust between them
+		{"A.B.ORG", "A.C.COM", "B.ORG,ORG,COM,C.COM", good},
+		{"A.B.ORG", "A.C.COM", "E.ORG", bad},
+		{"A.B.ORG", "A.C.COM", "E.C.COM", bad},
+		{"A.B.ORG", "A.C.COM", "E.A.B.ORG", bad},
+		{"A.B.ORG", "A.C.COM", "RG", bad},
 	} {
 		d := deskOf(t, krbtest.NewRealm(row.server))
 		k := d.realm.Ticket("alice@"+row.client, service)

@@ -16,10 +16,10 @@ const (
 	maxTransitedRealms    = 128
 )
 
-// checkTransited looks at the realms between the client's and ours, unless our
-// own KDC says that it did (RFC 4120, Sections 2.7 and 3.3.3.2). Each must lie
-// on the hierarchical path between the two or be allowed by name. A direct
-// trust leaves no realm between.
+// checkTransited checks the realms between the client's realm and the service's,
+// unless the KDC of the service's realm has set TRANSITED-POLICY-CHECKED (RFC 4120,
+// Sections 2.7 and 3.3.3.2). Each realm must lie on the hierarchical path between the
+// two, or allowed must name it. With a direct trust there is no realm between.
 func checkTransited(c *ticket.Content, allowed []string) error {
 	if len(c.Transited) == 0 {
 		return nil
@@ -37,8 +37,9 @@ func checkTransited(c *ticket.Content, allowed []string) error {
 	}
 	common, related := commonDomain(from, to)
 	for _, r := range realms {
-		if !slices.Contains(allowed, r) && !(related && onPath(r, from, to, common)) {
-			return &status.Error{Reason: status.ReasonTransited, Detail: "the client came through " + quote.Text(r) + ", which is not on the way and not allowed, and the KDC did not check the path"}
+		if !slices.Contains(allowed, r) && !onPath(r, from, to, common, related) {
+			return &status.Error{Reason: status.ReasonTransited, Detail: "the client's realm " + quote.Text(from) + " is trusted through " + quote.Text(r) +
+				", which is not on the hierarchical path to " + quote.Text(to) + " and not in Config.TransitedRealms, and the KDC did not check the path"}
 		}
 	}
 	return nil
@@ -161,8 +162,8 @@ func betweenRealms(a, b string) (realms []string, ok bool) {
 	return realms, true
 }
 
-// commonDomain returns the nearest domain-style realm that contains both. Where
-// none does, nothing lies between the two.
+// commonDomain returns the nearest domain-style realm that contains from and to;
+// ok is false if no realm contains both.
 func commonDomain(from, to string) (common string, ok bool) {
 	for common, ok = from, true; ok && !isWithin(to, common); {
 		common, ok = parentDomain(common)
@@ -170,10 +171,13 @@ func commonDomain(from, to string) (common string, ok bool) {
 	return common, ok
 }
 
-// onPath reports whether realm lies on the way up from one domain-style realm
-// to common, and down to the other.
-func onPath(realm, from, to, common string) bool {
-	return isWithin(realm, common) && (isWithin(from, realm) || isWithin(to, realm))
+// onPath reports whether the domain-style realm lies on the hierarchical path between
+// from and to. The path goes up from the one to common, the nearest realm that contains
+// both, and down to the other. If no realm contains both (related is false), the path
+// goes up to the root of each tree, and a trust joins the trees: so do the forest
+// trusts of Active Directory, and so does MIT's krb5_walk_realm_tree.
+func onPath(realm, from, to, common string, related bool) bool {
+	return (!related || isWithin(realm, common)) && (isWithin(from, realm) || isWithin(to, realm))
 }
 
 // isWithin reports whether realm is domain or below it.

@@ -94,7 +94,8 @@ func TestAPREQ_8_TransitedPolicy(t *testing.T) {
 		{"off the path, by the KDC's word", "u@A.EXAMPLE.COM", 1, "EVIL.ORG", checked, nil, status.ReasonNone},
 		{"allowed by name", "u@A.EXAMPLE.COM", 1, "PARTNER.ORG", 0, []string{"PARTNER.ORG"}, status.ReasonNone},
 		{"one of two allowed", "u@A.EXAMPLE.COM", 1, "PARTNER.ORG,EVIL.ORG", 0, []string{"PARTNER.ORG"}, status.ReasonTransited},
-		{"nothing in common", "u@A.ORG", 1, "ORG", 0, nil, status.ReasonTransited},
+		{"parent and no suffix in common", "u@A.ORG", 1, "ORG", 0, nil, status.ReasonNone},
+		{"a sibling and no suffix in common", "u@A.ORG", 1, "B.ORG", 0, nil, status.ReasonTransited},
 		{"unknown type with contents", "u@A.EXAMPLE.COM", 2, "EXAMPLE.COM", 0, nil, status.ReasonTransitedType},
 		{"unknown type, by the KDC's word", "u@A.EXAMPLE.COM", 2, "EXAMPLE.COM", checked, nil, status.ReasonTransitedType},
 	} {
@@ -104,6 +105,44 @@ func TestAPREQ_8_TransitedPolicy(t *testing.T) {
 		}
 		if got := status.ReasonOf(checkTransited(c, row.allowed)); got != row.want {
 			t.Errorf("%s: %v, want %v", row.name, got, row.want)
+		}
+	}
+}
+
+// TestAPREQ_8_ForestTrust: Active Directory's clients of a domain below the root of a
+// trusted forest come through realms that are ancestors of the client's realm or of
+// the service's, where the two realms have no suffix in common and the KDC has not
+// checked the path. No other realm may lie between, in no form of writing it.
+func TestAPREQ_8_ForestTrust(t *testing.T) {
+	for _, row := range []struct {
+		client, service, transited string
+		want                       status.Reason
+	}{
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "PARTNER.TEST", status.ReasonNone},
+		{"A.CHILD.PARTNER.TEST", "EXAMPLE.COM", "CHILD.PARTNER.TEST,PARTNER.TEST", status.ReasonNone},
+		{"A.CHILD.PARTNER.TEST", "EXAMPLE.COM", "PARTNER.TEST,CHILD.", status.ReasonNone},
+		{"A.CHILD.PARTNER.TEST", "EXAMPLE.COM", ",PARTNER.TEST", status.ReasonNone},
+		{"CHILD.PARTNER.TEST", "SUB.EXAMPLE.COM", "PARTNER.TEST,EXAMPLE.COM", status.ReasonNone},
+		{"PARTNER.TEST", "SUB.EXAMPLE.COM", "EXAMPLE.COM", status.ReasonNone},
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "STRANGER.TEST", status.ReasonTransited},
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "PARTNER.TEST,STRANGER.TEST", status.ReasonTransited},
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "OTHER.PARTNER.TEST", status.ReasonTransited},
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "B.CHILD.PARTNER.TEST", status.ReasonTransited},
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "SUB.EXAMPLE.COM", status.ReasonTransited},
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "ARTNER.TEST", status.ReasonTransited}, // a suffix, but of no label
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "partner.test", status.ReasonTransited},
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "XPARTNER.TEST", status.ReasonTransited},
+	} {
+		c := &ticket.Content{
+			Client: keytab.MustParsePrincipal("u@" + row.client), Service: keytab.MustParsePrincipal("HTTP/h@" + row.service),
+			TransitedType: 1, Transited: []byte(row.transited),
+		}
+		err := checkTransited(c, nil)
+		if got := status.ReasonOf(err); got != row.want {
+			t.Errorf("%s to %s through %s: %v, want %v", row.client, row.service, row.transited, err, row.want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "Config.TransitedRealms") {
+			t.Errorf("no cure in %v", err)
 		}
 	}
 }

@@ -63,8 +63,11 @@ type Config struct {
 	// that clock.
 	Replay authenticator.ReplayCache
 
-	// TransitedRealms may lie between a client's realm and ours where the KDC
-	// did not check the path, besides those on the hierarchical path.
+	// TransitedRealms are realms that may lie between a client's realm and the
+	// service's where the KDC did not check the path. The realms of the hierarchical
+	// path need not be named: those above the client's realm or above the service's,
+	// up to the nearest realm that contains both, or, where no realm contains both as
+	// between two forests of Active Directory, up to the root of each tree.
 	TransitedRealms []string
 
 	// IgnoreUnknownAuthorizationData follows MS-KILE, Section 3.1.5.5: critical
