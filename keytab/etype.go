@@ -23,6 +23,7 @@ const (
 	RC4_HMAC                   EType = 23 // RFC 4757
 )
 
-// String returns the registered name, such as "aes256-cts-hmac-sha1-96", or
-// "etype(99)" for a number without one here.
+// String returns the registered name, such as "aes256-cts-hmac-sha1-96", also of types
+// that this module does not implement, such as "des-cbc-md5", or "etype(99)" for a
+// number without a name here.
 func (e EType) String() string { return etype.ID(e).String() }

@@ -226,7 +226,7 @@ func TestKEY_10(t *testing.T) {
 func TestETypeNames(t *testing.T) {
 	for e, want := range map[EType]string{
 		17: "aes128-cts-hmac-sha1-96", 18: "aes256-cts-hmac-sha1-96",
-		19: "aes128-cts-hmac-sha256-128", 20: "aes256-cts-hmac-sha384-192", 99: "etype(99)",
+		19: "aes128-cts-hmac-sha256-128", 20: "aes256-cts-hmac-sha384-192", 99: "etype(99)", 3: "des-cbc-md5", 16: "des3-cbc-sha1-kd", 26: "camellia256-cts-cmac", -133: "etype(-133)",
 	} {
 		if e.String() != want {
 			t.Errorf("%d is %s", int32(e), e)

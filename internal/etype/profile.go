@@ -19,13 +19,42 @@ const (
 	RC4        ID = 23 // RFC 4757
 )
 
-// String returns the registered name, such as "aes256-cts-hmac-sha1-96", or
-// "etype(99)" for a number that is not among the constants.
+// String returns the registered name, such as "aes256-cts-hmac-sha1-96", also of types
+// that this package does not implement, or "etype(99)" for any other number.
 func (id ID) String() string {
 	if p := known(id); p != nil {
 		return p.name
 	}
+	if name := notImplemented(id); name != "" {
+		return name
+	}
 	return "etype(" + strconv.Itoa(int(id)) + ")"
+}
+
+// notImplemented returns the name of a type that keytabs and tickets have and this
+// package does not implement, from IANA's registry of Kerberos encryption type numbers.
+func notImplemented(id ID) string {
+	switch id {
+	case 1:
+		return "des-cbc-crc"
+	case 2:
+		return "des-cbc-md4"
+	case 3:
+		return "des-cbc-md5"
+	case 5:
+		return "des3-cbc-md5"
+	case 7:
+		return "des3-cbc-sha1"
+	case 16:
+		return "des3-cbc-sha1-kd"
+	case 24:
+		return "rc4-hmac-exp"
+	case 25:
+		return "camellia128-cts-cmac"
+	case 26:
+		return "camellia256-cts-cmac"
+	}
+	return ""
 }
 
 // MaxConfounderLen is the length of the longest confounder of any type: an AES

@@ -169,7 +169,7 @@ func TestKEY_10_String(t *testing.T) {
 func TestID_String(t *testing.T) {
 	for id, want := range map[ID]string{
 		17: "aes128-cts-hmac-sha1-96", 18: "aes256-cts-hmac-sha1-96", 19: "aes128-cts-hmac-sha256-128", 20: "aes256-cts-hmac-sha384-192",
-		23: "rc4-hmac", 99: "etype(99)", -1: "etype(-1)", 0: "etype(0)", 16: "etype(16)", 21: "etype(21)",
+		23: "rc4-hmac", 99: "etype(99)", -1: "etype(-1)", 0: "etype(0)", 16: "des3-cbc-sha1-kd", 21: "etype(21)",
 	} {
 		if got := id.String(); got != want {
 			t.Errorf("%d is %q, want %q", int32(id), got, want)
