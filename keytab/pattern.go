@@ -75,36 +75,51 @@ func CheckPatterns(patterns ...string) error {
 // kadmin/* are admitted like any other if they are named here.
 //
 // An error means that a pattern is malformed, as [CheckPatterns] finds it; that
-// nothing matches is not an error. Do not hand an empty result to
-// [Table.Candidates], where it would admit every principal.
-func (t *Table) Match(patterns ...string) ([]Principal, error) { return t.match(patterns, false) }
+// nothing matches is not an error. [Table.Admit] has the principals that may accept.
+func (t *Table) Match(patterns ...string) ([]Principal, error) {
+	groups, err := t.match(patterns, false)
+	var found []Principal
+	for _, g := range groups {
+		found = append(found, t.groups[g].principal)
+	}
+	return found, err
+}
 
-// MatchFold is Match without regard to ASCII case. It is for messages, which
-// can say that a name differs in case alone. Kerberos names differ if their
-// case does: nobody is to be admitted by it.
-func (t *Table) MatchFold(patterns ...string) ([]Principal, error) { return t.match(patterns, true) }
-
-func (t *Table) match(patterns []string, fold bool) ([]Principal, error) {
+// match returns the groups of the principals that patterns admit.
+func (t *Table) match(patterns []string, fold bool) ([]int32, error) {
 	list, err := parsePatterns(patterns)
 	if err != nil || t == nil {
 		return nil, err
 	}
-	var found []Principal
+	var found []int32
 	taken := make([]bool, len(t.groups))
-	parts := make([][]string, len(t.groups))
-	for g := range t.groups {
-		parts[g] = slices.Collect(t.groups[g].principal.Components())
-	}
 	for i := range list {
 		list[i].fold = fold
-		for g := range t.groups {
-			if p := t.groups[g].principal; !taken[g] && list[i].admits(parts[g], p.Realm()) {
+		for _, g := range t.possible(&list[i]) {
+			p := t.groups[g].principal
+			if !taken[g] && list[i].admits(slices.Collect(p.Components()), p.Realm()) {
 				taken[g] = true
-				found = append(found, p)
+				found = append(found, g)
 			}
 		}
 	}
 	return found, nil
+}
+
+// possible returns the groups that p may admit: all of them only where p leaves the host
+// or the case open.
+func (t *Table) possible(p *pattern) []int32 {
+	if p.fold || p.anyHost {
+		return t.all()
+	}
+	var name []byte
+	for i, c := range p.components {
+		if i > 0 {
+			name = append(name, '/')
+		}
+		name = appendEscaped(name, c)
+	}
+	return t.byShort[string(name)]
 }
 
 func parsePatterns(texts []string) ([]pattern, error) {

@@ -108,11 +108,11 @@ func TestMatch(t *testing.T) {
 			t.Errorf("Match(%s) = %s, %v; want %s", c.patterns, texts(got), err, c.want)
 		}
 	}
-	if got, err := table.MatchFold("http/HOST", "SVC@r"); err != nil || texts(got) != "HTTP/Host@R svc@R" {
-		t.Errorf("MatchFold = %s, %v", texts(got), err)
+	if got, err := table.match([]string{"http/HOST", "SVC@r"}, true); err != nil || table.some(got) != `"HTTP/Host@R", "svc@R"` {
+		t.Errorf("without regard to case: %s, %v", table.some(got), err)
 	}
-	if got, err := named(t, "HTTP/\u212a@R").MatchFold("http/k"); err != nil || len(got) != 0 { // the Kelvin sign
-		t.Errorf("MatchFold folds more than ASCII: %s, %v", texts(got), err)
+	if got, err := named(t, "HTTP/\u212a@R").match([]string{"http/k"}, true); err != nil || len(got) != 0 { // the Kelvin sign
+		t.Errorf("more than ASCII is folded: %v, %v", got, err)
 	}
 	if got, err := (*Table)(nil).Match("HTTP/a"); err != nil || got != nil {
 		t.Errorf("a nil table: %v, %v", got, err)
@@ -138,5 +138,41 @@ func TestMatchMalformed(t *testing.T) {
 	}
 	if err := CheckPatterns(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAPREQ_3_Admit: what a service's names admit; case counts, and names that admit no
+// principal are an error, never everybody.
+func TestAPREQ_3_Admit(t *testing.T) {
+	table := named(t, "HTTP/a@R", "HTTP/b@R", "HTTP/a@S", "svc@R", "krbtgt/R@R", "kadmin/admin@R")
+	for _, c := range []struct{ patterns, want string }{
+		{"", "HTTP/a@R HTTP/b@R HTTP/a@S svc@R"},
+		{"HTTP/a", "HTTP/a@R HTTP/a@S"},
+		{"svc@R HTTP/", "svc@R HTTP/a@R HTTP/b@R HTTP/a@S"},
+		{"krbtgt/R HTTP/a@R HTTP/a@R", "krbtgt/R@R HTTP/a@R"},
+	} {
+		s, err := table.Admit(strings.Fields(c.patterns)...)
+		if err != nil || s.Table() != table {
+			t.Fatalf("%q: %v", c.patterns, err)
+		}
+		var got []Principal
+		for _, g := range s.admitted {
+			got = append(got, table.groups[g].principal)
+		}
+		if texts(got) != c.want {
+			t.Errorf("%q admits %s, want %s", c.patterns, texts(got), c.want)
+		}
+	}
+	for patterns, want := range map[string]status.Reason{
+		"http/a": status.ReasonNoKey, "HTTP/c HTTP/d": status.ReasonNoKey, "HTTP/": status.ReasonNone,
+		"a@b@c": status.ReasonArgument, "HTTP/a /": status.ReasonArgument,
+	} {
+		s, err := table.Admit(strings.Fields(patterns)...)
+		if status.ReasonOf(err) != want || err != nil && s != nil {
+			t.Errorf("%q: %v, want %v", patterns, err, want)
+		}
+	}
+	if len(table.Only().admitted) != 0 || len(table.Only(MustParsePrincipal("http/a@R")).admitted) != 0 {
+		t.Error("no name admits a principal")
 	}
 }

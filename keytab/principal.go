@@ -204,7 +204,7 @@ func (p Principal) first() string {
 
 // separator returns the index of the first unescaped '/' or '@' in s, len(s) if
 // there is none.
-func separator(s string) int {
+func separator[T string | []byte](s T) int {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

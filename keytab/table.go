@@ -30,6 +30,13 @@ type Unusable struct {
 	Err       error // a *status.Error: the type is not implemented, the key's length or the name is wrong
 }
 
+// malformed reports whether the entry is out of use although its encryption type is
+// implemented.
+func (u *Unusable) malformed() bool {
+	_, implemented := etype.Lookup(etype.ID(u.EType))
+	return implemented
+}
+
 // Table is a set of service keys. It is immutable, indexed by name, and its
 // keys are ready for tickets: what can be derived ahead is derived. A nil Table
 // is empty.
@@ -37,17 +44,22 @@ type Unusable struct {
 // Entries keep the order in which they were given. None is dropped, not even
 // one that is there twice.
 type Table struct {
-	entries  []Entry
-	unusable []Unusable
-	byName   map[string]int32 // to groups
-	groups   []group
-	records  []record // by group; within one by encryption type, newest first
+	name       string // of the file, "" if there is none
+	entries    []Entry
+	unusable   []Unusable
+	outOfUse   string             // what countUnusable says of unusable
+	byName     map[string]int32   // to groups
+	byShort    map[string][]int32 // to groups, by the name without its realm
+	groups     []group
+	records    []record  // by group; within one by encryption type, newest first
+	everything *Services // all principals but the guarded
 }
 
 // group is the keys of one principal.
 type group struct {
 	principal Principal
-	guarded   bool // krbtgt and kadmin: served only when named
+	guarded   bool  // krbtgt and kadmin: served only when named
+	first     int32 // of records in those of the table
 	records   []record
 }
 
@@ -93,7 +105,24 @@ func Merge(tables ...*Table) (*Table, error) {
 			unusable = append(unusable, t.unusable...)
 		}
 	}
-	return index(entries, unusable), nil
+	merged := index(entries, unusable)
+	merged.name = commonName(tables)
+	return merged, nil
+}
+
+// commonName returns the file's name if all tables that have entries are of one file.
+func commonName(tables []*Table) string {
+	name, known := "", false
+	for _, t := range tables {
+		switch {
+		case t == nil || len(t.entries)+len(t.unusable) == 0:
+		case !known:
+			name, known = t.name, true
+		case t.name != name:
+			return ""
+		}
+	}
+	return name
 }
 
 // newServiceKey is NewKey with the usages of a service prepared, which has to be
@@ -110,7 +139,10 @@ func newServiceKey(e EType, b []byte) (Key, error) {
 
 // index takes entries and unusable over.
 func index(entries []Entry, unusable []Unusable) *Table {
-	t := &Table{entries: entries, unusable: unusable, byName: make(map[string]int32)}
+	t := &Table{
+		entries: entries, unusable: unusable, outOfUse: countUnusable(unusable),
+		byName: make(map[string]int32), byShort: make(map[string][]int32),
+	}
 	t.records = make([]record, len(entries))
 	identity := numberKeys(entries)
 	for i := range entries {
@@ -119,6 +151,8 @@ func index(entries []Entry, unusable []Unusable) *Table {
 		if !known {
 			g = int32(len(t.groups))
 			t.byName[e.Principal.s] = g
+			short := e.Principal.Name()
+			t.byShort[short] = append(t.byShort[short], g)
 			first := e.Principal.first()
 			t.groups = append(t.groups, group{principal: e.Principal, guarded: first == "krbtgt" || first == "kadmin"})
 		}
@@ -130,9 +164,11 @@ func index(entries []Entry, unusable []Unusable) *Table {
 		for to < len(t.records) && t.records[to].group == t.records[from].group {
 			to++
 		}
-		t.groups[t.records[from].group].records = t.records[from:to:to]
+		g := &t.groups[t.records[from].group]
+		g.first, g.records = int32(from), t.records[from:to:to]
 		from = to
 	}
+	t.everything = t.services(t.unguarded())
 	return t
 }
 

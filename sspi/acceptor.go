@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,10 +24,12 @@ type Acceptor struct {
 	admitted  atomic.Pointer[admission]
 }
 
-// admission is which principals of one generation of the keytab may accept.
+// admission says which principals of one generation of the keytab may accept, or why
+// none may. It is kept until the keytab changes: any client can cause a look-up.
 type admission struct {
 	table    *keytab.Table
-	services []keytab.Principal
+	services *keytab.Services
+	err      error
 }
 
 // NewAcceptor checks cfg and makes an Acceptor. It does not ask cfg.Keys: a
@@ -128,9 +129,8 @@ func (a *Acceptor) NewContext(cc ContextConfig) *Context {
 	return &c.Context
 }
 
-// keys is the current keytab, and which of its principals may accept; no
-// principals means all of them.
-func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, []keytab.Principal, error) {
+// keys returns the current keytab, and the principals of it that may accept.
+func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, *keytab.Services, error) {
 	if a.cfg.Keys == nil {
 		return nil, nil, nil // user-to-user alone
 	}
@@ -141,38 +141,20 @@ func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, []keytab.Principal,
 	case err != nil:
 		return nil, nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the keys could not be read", Err: err}
 	case table == nil:
-		return nil, nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the key source gave no table"}
+		return nil, nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the key source returned no table"}
 	}
 	services, err := a.admit(table)
 	return table, services, err
 }
 
 // admit resolves Config.Services against one generation of the keytab.
-func (a *Acceptor) admit(table *keytab.Table) ([]keytab.Principal, error) {
-	if len(a.cfg.Services) == 0 {
-		return nil, nil
-	}
+func (a *Acceptor) admit(table *keytab.Table) (*keytab.Services, error) {
 	if known := a.admitted.Load(); known != nil && known.table == table {
-		return known.services, nil
+		return known.services, known.err
 	}
-	services, err := table.Match(a.cfg.Services...)
-	if err != nil {
-		return nil, err // unreachable: NewAcceptor looked at the patterns
-	}
-	if len(services) == 0 { // an empty list would admit every principal
-		return nil, &status.Error{Reason: status.ReasonNoKey, Detail: "the keytab has no key for " + strings.Join(a.cfg.Services, ", ") + otherCase(table, a.cfg.Services...)}
-	}
-	a.admitted.Store(&admission{table, services})
-	return services, nil
-}
-
-// otherCase is a hint for an operator who wrote a name in another case than the keytab.
-func otherCase(table *keytab.Table, services ...string) string {
-	found, err := table.MatchFold(services...)
-	if err != nil || len(found) == 0 {
-		return ""
-	}
-	return "; it has one for " + found[0].String() + ", which differs in case alone"
+	services, err := table.Admit(a.cfg.Services...)
+	a.admitted.Store(&admission{table, services, err})
+	return services, err
 }
 
 // newerKeys asks a source that can look again to do so, after no key opened a

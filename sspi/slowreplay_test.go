@@ -180,7 +180,7 @@ func TestREPLAY_11_SlowRefresh(t *testing.T) {
 func TestServices_OtherCase(t *testing.T) {
 	s := newSite(t, func(cfg *sspi.Config) { cfg.Services = []string{"http/WWW.example.com"} })
 	_, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(t.Context(), s.request().Token())
-	if status.ReasonOf(err) != status.ReasonNoKey || !strings.Contains(err.Error(), service+"@EXAMPLE.COM, which differs in case alone") {
+	if status.ReasonOf(err) != status.ReasonNoKey || !strings.Contains(err.Error(), `"`+service+`@EXAMPLE.COM", which differs in case alone`) {
 		t.Errorf("%v", err)
 	}
 }

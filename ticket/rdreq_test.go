@@ -83,9 +83,9 @@ func only(t *keytab.Table, keep func(keytab.Entry) bool) *keytab.Table {
 	return out
 }
 
-// admitted is what a caller makes of an acceptor's name. One that matches nothing
-// in the keytab stays a name: an empty list would admit all.
-func admitted(t *testing.T, keys *keytab.Table, acceptor *string) []keytab.Principal {
+// admitted returns the principals that an acceptor's name admits: all if there is no
+// name, and none, which is not all, if the keytab has no such principal.
+func admitted(t *testing.T, keys *keytab.Table, acceptor *string) *keytab.Services {
 	t.Helper()
 	if acceptor == nil {
 		return nil
@@ -94,10 +94,7 @@ func admitted(t *testing.T, keys *keytab.Table, acceptor *string) []keytab.Princ
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list) == 0 {
-		list = []keytab.Principal{keytab.MustParsePrincipal("nobody@NOWHERE")}
-	}
-	return list
+	return keys.Only(list...)
 }
 
 // TestKEY_7_PublishedErrors runs every row of MIT's t_rdreq.py and wants its

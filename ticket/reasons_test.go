@@ -1,12 +1,14 @@
 package ticket_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
 )
@@ -48,7 +50,7 @@ func TestKEY_7_TextNamesTheVersions(t *testing.T) {
 		}
 		return err.Error()
 	}
-	const asked = `the ticket is for "HTTP/www.example.com@EXAMPLE.COM", kvno 7, aes256-cts-hmac-sha1-96; the keytab has kvno 3 aes256-cts-hmac-sha1-96 kvno 3 aes128-cts-hmac-sha1-96`
+	const asked = `the ticket is for "HTTP/www.example.com@EXAMPLE.COM", kvno 7, aes256-cts-hmac-sha1-96; the keytab has for it kvno 3 aes256-cts-hmac-sha1-96, kvno 3 aes128-cts-hmac-sha1-96; the ticket's version is newer: the service's key was changed after the keytab was made; export the keytab anew`
 	if got := text(); !strings.HasSuffix(got, asked) {
 		t.Errorf("%q does not end in %q", got, asked)
 	}
@@ -56,7 +58,7 @@ func TestKEY_7_TextNamesTheVersions(t *testing.T) {
 		r.Rotate(service)
 		k.Kvno = 100
 		got := text()
-		if shown := strings.Count(got, "kvno ") - 1; shown != min(n, 8) || strings.HasSuffix(got, " ...") != (n > 8) {
+		if shown := strings.Count(got, "kvno ") - 1; shown != min(n, 8) || strings.Contains(got, " and 2 more; ") != (n > 8) {
 			t.Errorf("of %d keys, %d are named: %q", n, shown, got)
 		}
 	}
@@ -99,4 +101,98 @@ func TestKEY_7_EightBitVersions(t *testing.T) {
 			t.Errorf("kvno %d: the key's is said to be %d, want 1", kvno, got.Kvno)
 		}
 	}
+}
+
+// TestKEY_7_TextNamesTheCause: the text of each refusal for want of a key says what the
+// keytab has and what to do, so that a log of it is enough.
+func TestKEY_7_TextNamesTheCause(t *testing.T) {
+	r := krbtest.NewRealm("EXAMPLE.COM")
+	r.ETypes = r.ETypes[:1]
+	other := r.Service("ldap/a", "ldap/b", "ldap/c", "ldap/d", "ldap/e", "ldap/f")
+	r.Service(service)
+	good := r.Ticket("alice", service)
+	keys := only(r.Table(), func(e keytab.Entry) bool { return e.Principal.Name() == service })
+	wrong := r.Ticket("alice", service)
+	wrong.Key = r.NewKey(18)
+	newer, older, unversioned := *wrong, *wrong, *wrong
+	newer.Kvno, unversioned.Kvno = 5, 0
+	r.Rotate(service)
+	rotated := only(r.Table(), func(e keytab.Entry) bool { return e.Principal.Name() == service && e.Kvno == 2 })
+	outOfUse, err := keytab.Parse(fileOf(
+		keyOf{"HTTP/www.example.com", 1, 8}, keyOf{"HTTP/www.example.com", 3, 8}, keyOf{"HTTP/www.example.com", 26, 32}, keyOf{"HTTP/www.example.com", 18, 31},
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := keytab.Merge(outOfUse, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		keys     *keytab.Table
+		services *keytab.Services
+		ticket   *krbtest.Ticket
+		want     status.Reason
+		texts    []string
+	}{
+		{"another server's keytab", other, nil, good, status.ReasonWrongService, []string{
+			`for "HTTP/www.example.com@EXAMPLE.COM"`, "the keytab has no key for it", "this is the keytab of this server", `served here: "ldap/a@EXAMPLE.COM", `, `"ldap/d@EXAMPLE.COM" and 2 more`}},
+		{"not admitted", r.Table(), r.Table().Only(keytab.MustParsePrincipal("ldap/a@EXAMPLE.COM")), good, status.ReasonWrongService, []string{
+			"has keys for it, but Config.Services does not admit it", `served here: "ldap/a@EXAMPLE.COM"`}},
+		{"none admitted", other, other.Only(keytab.MustParsePrincipal("HTTP/x@EXAMPLE.COM")), good, status.ReasonNoKey, []string{`it has keys for "ldap/a@EXAMPLE.COM"`, "and 2 more"}},
+		{"wrong password or salt", keys, nil, wrong, status.ReasonWrongKey, []string{
+			"kvno 1, aes256-cts-hmac-sha1-96", "since the version fits, the password or the salt was wrong when the keytab was made", "that of the account, not of the SPN"}},
+		{"wrong key without a version", keys, nil, &unversioned, status.ReasonWrongKey, []string{"kvno 0", "the password or the salt was wrong when the keytab was made, or the key was changed since"}},
+		{"newer ticket", keys, nil, &newer, status.ReasonUnknownKeyVersion, []string{"kvno 5", "the keytab has for it kvno 1 aes256-cts-hmac-sha1-96", "the ticket's version is newer", "export the keytab anew"}},
+		{"older ticket", rotated, nil, &older, status.ReasonUnknownKeyVersion, []string{"kvno 1", "the keytab has for it kvno 2 aes256-cts-hmac-sha1-96", "the ticket's version is older", "let the client get a new ticket"}},
+		{"unusable types alone", outOfUse, nil, good, status.ReasonNoKey, []string{
+			"it has no entry that can be used", "4 entries cannot be used: 1 of des-cbc-crc, 1 of des-cbc-md5, 1 of camellia256-cts-cmac, 1 of aes256-cts-hmac-sha1-96 with a key or a name that is not valid"}},
+		{"unusable types among others, none admitted", both, both.Only(), good, status.ReasonNoKey, []string{`it has keys for "ldap/a@EXAMPLE.COM"`, "4 entries cannot be used: 1 of des-cbc-crc"}},
+		{"unusable types for the service, others for other services", both, nil, good, status.ReasonWrongService, []string{`served here: "ldap/a@EXAMPLE.COM"`, "4 entries cannot be used: 1 of des-cbc-crc"}},
+	} {
+		p := params(r)
+		p.Keys, p.Services = c.keys, c.services
+		if c.services != nil {
+			p.Keys = c.services.Table()
+		}
+		_, err := ticket.Open(c.ticket.APReq().Bytes(), p)
+		if status.ReasonOf(err) != c.want {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+		for _, text := range c.texts {
+			if err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: no %q in %v", c.name, text, err)
+			}
+		}
+	}
+}
+
+// keyOf is an entry of a keytab file: a name of two components, a type, and a key of n
+// bytes.
+type keyOf struct {
+	name  string
+	etype uint16
+	n     int
+}
+
+// fileOf writes a keytab file of entries that keytab.NewTable does not take.
+func fileOf(entries ...keyOf) []byte {
+	counted := func(b []byte, s string) []byte {
+		return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
+	}
+	file := []byte{5, 2}
+	for _, e := range entries {
+		parts := strings.Split(e.name, "/")
+		b := binary.BigEndian.AppendUint16(nil, uint16(len(parts)))
+		b = counted(b, "EXAMPLE.COM")
+		for _, p := range parts {
+			b = counted(b, p)
+		}
+		b = append(b, 0, 0, 0, 1, 0, 0, 0, 1, 2)
+		b = binary.BigEndian.AppendUint16(b, e.etype)
+		b = counted(b, strings.Repeat("k", e.n))
+		file = append(binary.BigEndian.AppendUint32(file, uint32(len(b))), b...)
+	}
+	return file
 }

@@ -12,9 +12,10 @@ import (
 type Params struct {
 	// Keys are the service's keys. May be nil where only UserToUser opens.
 	Keys *keytab.Table
-	// Services are the principals whose keys may open a ticket. If empty, all
-	// of Keys may, except krbtgt/* and kadmin/*.
-	Services []keytab.Principal
+	// Services are the principals of Keys whose keys may open a ticket: see
+	// keytab.Table.Admit. If nil, all may, except krbtgt/* and kadmin/*. Services of
+	// another Table are refused with ReasonArgument.
+	Services *keytab.Services
 	// Now is the acceptor's clock.
 	Now time.Time
 	// Skew is how far the clocks of KDC and acceptor may differ. Zero means no

@@ -1,0 +1,189 @@
+package keytab
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gosspi/kerberos/internal/quote"
+	"github.com/gosspi/kerberos/status"
+)
+
+// WhyNot returns why none of the keys that s admits opened a ticket, after tried of them
+// were tried: a *status.Error with ReasonNoKey, ReasonWrongService,
+// ReasonUnknownKeyVersion or ReasonWrongKey. It tells these apart as MIT's acceptor does.
+// The text says what the keytab has and what to do, and, if not all keys were tried
+// because the work was spent, how many of how many. Its cost does not grow with the
+// number of principals and keys.
+func (s *Services) WhyNot(t Sealed, tried int) error {
+	if s == nil || s.table == nil {
+		return &status.Error{Reason: status.ReasonNoKey, Detail: "there is no keytab"}
+	}
+	if len(s.admitted) == 0 {
+		return &status.Error{Reason: status.ReasonNoKey, Detail: s.table.whyNoneAdmitted()}
+	}
+	reason, why := s.explain(&t)
+	detail := "the ticket is for " + quote.Text(t.Service) + ", kvno " + number(t.Kvno) + ", " + t.EType.String() + "; " + why
+	if of := s.Keys(t.EType); tried < of {
+		detail += "; " + strconv.Itoa(tried) + " of " + strconv.Itoa(of) + " keys tried, which is the work that one ticket may cause: give this service a keytab of its own, or name its principals in Config.Services"
+	}
+	return &status.Error{Reason: reason, Detail: detail}
+}
+
+// explain draws the lines between the reasons.
+func (s *Services) explain(t *Sealed) (status.Reason, string) {
+	g := s.table.group(t.Service)
+	if g < 0 || !s.admits[g] {
+		return status.ReasonWrongService, s.whyNotServed(g, t)
+	}
+	records := s.table.groups[g].records
+	n, ofType := 0, 0
+	for i := firstRecord(records, t.EType, ^uint32(0)); i < len(records) && records[i].etype == t.EType && ofType < maxLooks; i++ {
+		ofType++
+		if t.Kvno == 0 || isVersion(records[i].kvno, t.Kvno) {
+			n++
+		}
+	}
+	if n > 0 {
+		return status.ReasonWrongKey, whyWrongKey(s.table.title(), t.Kvno)
+	}
+	return status.ReasonUnknownKeyVersion, s.table.title() + " has for it " + held(records, t.EType) + whichVersion(records, t, ofType > 0)
+}
+
+// isVersion compares the version of a keytab's entry, of which the file may have kept
+// eight bits, with a ticket's.
+func isVersion(entry, ticket uint32) bool { return entry == ticket || entry == ticket&0xff }
+
+// whyWrongKey: a keytab that was made from a password has the version that its maker
+// typed, and not the KDC's; a wrong salt gives another key and no error.
+func whyWrongKey(keytab string, kvno uint32) string {
+	if kvno == 0 {
+		return keytab + " has keys of that type, and none opens it: the password or the salt was wrong when the keytab was made, or the key was changed since; make the keytab anew"
+	}
+	return keytab + " has a key of that version and type, and it does not open the ticket: since the version fits, the password or the salt was wrong when the keytab was made" +
+		" (in Active Directory the salt is that of the account, not of the SPN), or the keytab is of another KDC; make the keytab anew"
+}
+
+// whichVersion says what a difference of versions means.
+func whichVersion(records []record, t *Sealed, hasType bool) string {
+	if !hasType {
+		return "; it has no key of the ticket's encryption type: export the keytab with keys of that type"
+	}
+	newest := records[firstRecord(records, t.EType, ^uint32(0))].kvno
+	if t.Kvno > newest {
+		return "; the ticket's version is newer: the service's key was changed after the keytab was made; export the keytab anew"
+	}
+	return "; the ticket's version is older: the client got it before the service's key was changed, or the keytab is not of this KDC; keep the older keys in the keytab, or let the client get a new ticket"
+}
+
+// whyNotServed explains a ticket for a principal that is not in the keytab (g < 0) or
+// not admitted.
+func (s *Services) whyNotServed(g int32, t *Sealed) string {
+	served := "; served here: " + s.table.some(s.admitted)
+	switch folded := s.foldedTo(t.Service); {
+	case g >= 0 && s.table.groups[g].guarded:
+		return s.table.title() + " has keys for it, but krbtgt/* and kadmin/* accept only if Config.Services names them" + served
+	case g >= 0:
+		return s.table.title() + " has keys for it, but Config.Services does not admit it" + served
+	case len(folded) > 0:
+		return "the keys of " + s.table.some(folded[:1]) + ", which differs in case alone, do not open it" + served
+	}
+	why := s.table.title() + " has no key for it, and no key that was tried opens it: check the SPN that the client asks for, and whether this is the keytab of this server" + served
+	if s.table.outOfUse != "" {
+		why += "; " + s.table.outOfUse
+	}
+	return why
+}
+
+// errNoneAdmitted says that the table has no principal for patterns.
+func (t *Table) errNoneAdmitted(patterns []string) error {
+	detail := t.title() + " has no key for " + few(len(patterns), func(i int) string { return quote.Text(patterns[i]) })
+	if found, err := t.match(patterns, true); err == nil && len(found) > 0 {
+		detail += "; it has keys for " + t.some(found[:1]) + ", which differs in case alone: write the name in Config.Services as the keytab has it"
+	}
+	return &status.Error{Reason: status.ReasonNoKey, Detail: detail + "; " + t.whatItHas()}
+}
+
+// whyNoneAdmitted says why no key of the table may open tickets.
+func (t *Table) whyNoneAdmitted() string {
+	if t.Len() == 0 {
+		return t.title() + " has no key: " + t.whatItHas()
+	}
+	return t.title() + " has no key under the acceptor's name; " + t.whatItHas() + " (krbtgt/* and kadmin/* accept only if Config.Services names them)"
+}
+
+// whatItHas lists some principals of the table, and counts what cannot be used.
+func (t *Table) whatItHas() string {
+	if t == nil {
+		return "there is no keytab"
+	}
+	text := "it has keys for " + few(len(t.groups), func(i int) string { return quote.Text(t.groups[i].principal.s) })
+	if len(t.groups) == 0 {
+		text = "it has no entry that can be used"
+	}
+	if t.outOfUse != "" {
+		text += "; " + t.outOfUse
+	}
+	return text
+}
+
+// held lists keys of one principal, at most eight, those of type e first.
+func held(records []record, e EType) string {
+	const most = 8
+	var keys []string
+	add := func(r *record) {
+		if len(keys) < most {
+			keys = append(keys, "kvno "+number(r.kvno)+" "+r.etype.String())
+		}
+	}
+	for i := firstRecord(records, e, ^uint32(0)); i < len(records) && records[i].etype == e && len(keys) < most; i++ {
+		add(&records[i])
+	}
+	for i := 0; i < len(records) && i < maxLooks; i++ {
+		if records[i].etype != e {
+			add(&records[i])
+		}
+	}
+	text := strings.Join(keys, ", ")
+	if more := len(records) - len(keys); more > 0 {
+		text += " and " + strconv.Itoa(more) + " more"
+	}
+	return text
+}
+
+// title names the keytab in a message, by its file if it has one.
+func (t *Table) title() string {
+	if t == nil || t.name == "" {
+		return "the keytab"
+	}
+	return "the keytab " + quote.Value(t.name)
+}
+
+func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// countUnusable says how many entries are out of use, and of which encryption types, at
+// most four of them.
+func countUnusable(entries []Unusable) string {
+	if len(entries) == 0 {
+		return ""
+	}
+	counts := make(map[string]int)
+	var kinds []string
+	for i := range entries {
+		kind := entries[i].EType.String()
+		if entries[i].malformed() {
+			kind += " with a key or a name that is not valid"
+		}
+		if counts[kind]++; counts[kind] == 1 {
+			kinds = append(kinds, kind)
+		}
+	}
+	return plural(len(entries), "entry cannot be used", "entries cannot be used") + ": " +
+		few(len(kinds), func(i int) string { return strconv.Itoa(counts[kinds[i]]) + " of " + kinds[i] })
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + more
+}
