@@ -115,7 +115,7 @@ func newAcceptor(o *options, logger *slog.Logger) (*sspi.Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := sspi.Config{Keys: keys, OnEvent: func(ctx context.Context, e sspi.Event) { logRetry(ctx, logger, e) }}
+	cfg := sspi.Config{Keys: keys, Logger: logger}
 	if o.service != "" {
 		cfg.Services = []string{o.service}
 	}

@@ -51,18 +51,6 @@ func flagsOf(f flags.ASC_RET) []attribute {
 	}
 }
 
-func bindingName(b sspi.Binding) string {
-	switch b {
-	case sspi.BindingMatched:
-		return "matched"
-	case sspi.BindingMissing:
-		return "missing"
-	case sspi.BindingOfProxy:
-		return "proxy"
-	}
-	return "unchecked"
-}
-
 func bindingWords(b sspi.Binding) string {
 	switch b {
 	case sspi.BindingMatched:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspihttp"
-	"github.com/gosspi/kerberos/status"
 )
 
 const (
@@ -19,13 +17,13 @@ const (
 	toRead    = time.Minute // a whole request
 )
 
-// newServer makes the server: who may see what, and the log of it.
+// newServer makes the server: who may see what. Logins and refusals are in the log of
+// the acceptor; logger gets what net/http says.
 func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.Server, error) {
 	cfg := sspihttp.Config{
 		Acceptor: acceptor,
 		Context:  sspi.ContextConfig{AcceptDelegation: o.delegate},
 		Page:     refusalPage,
-		OnResult: func(r *http.Request, res sspihttp.Result) { logResult(logger, r, res) },
 	}
 	if o.requireBinding {
 		cfg.Context.BindingPolicy = sspi.BindingRequired
@@ -58,29 +56,6 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}, nil
-}
-
-// logRetry writes a line for a client that is told that its clock is wrong: most
-// never come again.
-func logRetry(ctx context.Context, logger *slog.Logger, e sspi.Event) {
-	if e.Retry {
-		logger.WarnContext(ctx, "told to try again", "reason", e.Err.Reason, "detail", e.Err.Detail)
-	}
-}
-
-// logResult writes one line for each login and each refusal. What a request without
-// credentials gets is no event: every login begins with one.
-func logResult(logger *slog.Logger, r *http.Request, res sspihttp.Result) {
-	from := slog.String("from", r.RemoteAddr)
-	switch res.Outcome {
-	case sspihttp.Accepted:
-		logger.Info("login", "client", res.Peer.Client, "service", res.Peer.Service, "flags", res.Peer.Flags,
-			"binding", bindingName(res.Peer.Binding), "method", r.Method, "path", r.URL.Path, "proto", r.Proto, from)
-	case sspihttp.Forbidden:
-		logger.Warn("forbidden", "client", res.Peer.Client, "err", res.Err, from)
-	case sspihttp.Refused:
-		logger.Warn("refused", "reason", status.ReasonOf(res.Err), "err", res.Err, from)
-	}
 }
 
 // whoami is who the client is, for scripts.

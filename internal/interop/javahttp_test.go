@@ -54,10 +54,10 @@ func TestInteropJavaHTTP_Bindings(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s\n%s", property, res.code, res.out, required.p.out)
 		}
 	}
-	optional.logged(t, "client="+user+"@"+realmName, "binding=missing")
-	optional.logged(t, "client="+user+"@"+realmName, "binding=matched")
-	required.logged(t, "client="+user+"@"+realmName, "binding=matched")
-	required.logged(t, "reason=binding-missing")
+	optional.logged(t, "="+user+"@"+realmName, "binding=missing")
+	optional.logged(t, "="+user+"@"+realmName, "binding=matched")
+	required.logged(t, "="+user+"@"+realmName, "binding=matched")
+	required.logged(t, "=binding-missing")
 }
 
 // TestInteropJavaHTTP_Refused: a stale key at the server.
@@ -69,5 +69,5 @@ func TestInteropJavaHTTP_Refused(t *testing.T) {
 	if strings.Contains(res.out, "code 200") || strings.Contains(res.out, user) {
 		t.Errorf("exit %d\n%s", res.code, res.out)
 	}
-	srv.logged(t, "reason=wrong-key")
+	srv.logged(t, "=wrong-key")
 }

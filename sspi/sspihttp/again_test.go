@@ -117,15 +117,19 @@ func TestHTTP_4_AnotherRequest(t *testing.T) {
 // the request, and says that this is the program's mistake and not a replay.
 func TestHTTP_4_TwoMiddlewares(t *testing.T) {
 	s := build(t, nil)
-	acceptor, err := s.realm.Acceptor(service)
+	cfg, err := s.realm.Config(service)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var told []error
-	add := func(_ *http.Request, res sspihttp.Result) { told = append(told, res.Err) }
+	cfg.OnEvent = func(_ context.Context, e sspi.Event) { told = append(told, recordOf(e).Err) }
+	acceptor, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var both [2]*sspihttp.Middleware
 	for i := range both {
-		if both[i], err = sspihttp.New(sspihttp.Config{Acceptor: acceptor, OnResult: add}); err != nil {
+		if both[i], err = sspihttp.New(sspihttp.Config{Acceptor: acceptor}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,7 +146,10 @@ func TestHTTP_4_TwoMiddlewares(t *testing.T) {
 // proven and turned away; Authorize may let it pass.
 func TestHTTP_5_Anonymous(t *testing.T) {
 	realm := krbtest.NewRealm("EXAMPLE.COM")
-	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: realm.Service(service), Time: realm.Now})
+	var told record
+	acceptor, err := sspi.NewAcceptor(sspi.Config{
+		Keys: realm.Service(service), Time: realm.Now, OnEvent: func(_ context.Context, e sspi.Event) { told = recordOf(e) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,11 +159,7 @@ func TestHTTP_5_Anonymous(t *testing.T) {
 	}{
 		"no Authorize": {nil, 403}, "Authorize": {func(*http.Request, *sspi.Peer) error { return nil }, 200},
 	} {
-		var told sspihttp.Result
-		m, err := sspihttp.New(sspihttp.Config{
-			Acceptor: acceptor, Authorize: c.authorize,
-			OnResult: func(_ *http.Request, res sspihttp.Result) { told = res },
-		})
+		m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor, Authorize: c.authorize})
 		if err != nil {
 			t.Fatal(err)
 		}

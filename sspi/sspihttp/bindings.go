@@ -11,6 +11,7 @@ import (
 // contextConfig returns the configuration of the exchange that r begins.
 func (m *Middleware) contextConfig(r *http.Request) sspi.ContextConfig {
 	cc := m.cfg.Context
+	cc.Remote, cc.DeferReport = remote(r), true
 	n := len(cc.ChannelBindings)
 	given, err := m.bindings(r)
 	cc.ChannelBindings = append(cc.ChannelBindings[:n:n], given...)

@@ -34,8 +34,8 @@ type Config struct {
 
 	// Authorize says whether a client that is authenticated may send this request:
 	// its realm, a list of names. It is asked for each request that has a Peer. An
-	// error answers 403, and comes to OnResult, with ReasonNotAuthorized if it has no
-	// Reason of its own; one that is or wraps ErrFallback leads to Fallback. If nil,
+	// error answers 403 and is recorded, with ReasonNotAuthorized if it has no Reason of
+	// its own; an error that is or wraps ErrFallback leads to Fallback. If nil,
 	// every client that the KDC vouches for may, those of trusted realms too, but no
 	// anonymous client.
 	Authorize func(r *http.Request, p *sspi.Peer) error
@@ -76,12 +76,6 @@ type Config struct {
 
 	// Sessions keeps clients logged in. If nil, each request is authenticated.
 	Sessions Sessions
-
-	// OnResult is told what came of each request with credentials, and of each that
-	// Authorize turned away, before it is answered. If nil, nobody is. Exchanges are
-	// told to sspi.Config.OnEvent and Logger too; what is wrong with a header before
-	// there is a token, and what Authorize says, are told here alone.
-	OnResult func(r *http.Request, res Result)
 }
 
 // Sessions is a program's own session store: the way to log in once and not with

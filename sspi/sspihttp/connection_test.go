@@ -30,8 +30,8 @@ func TestConnection_SeveralLegs(t *testing.T) {
 		c, i := s.dial(t), s.client(t, "alice", o)
 		a := c.get(t, next(t, i, ""))
 		a.check(t, name, 401, "")
-		if res := s.last(t); res.Outcome != sspihttp.Continued || res.Peer != nil || res.Err != nil {
-			t.Errorf("%s: told %+v", name, res)
+		if retry := name == "wrong clock"; retry != (s.count() == 1) || retry && s.last(t).Outcome != sspihttp.Continued {
+			t.Errorf("%s: %d records", name, s.count())
 		}
 		c.get(t, next(t, i, a.token(t))).check(t, name, 200, "alice@EXAMPLE.COM, 0 bytes")
 		c.get(t).check(t, name+", afterwards", 401, "")

@@ -60,6 +60,15 @@
 //
 // A client that could do better is answered with 401 and a challenge; with it goes
 // the error token, where there is one. A failure of this server, as one without keys
-// has, is answered with 500 or 503 and no challenge. No client is told the reason:
-// Config.OnResult is.
+// has, is answered with 500 or 503 and no challenge. No client is told the reason.
+//
+// Each login and each refusal is one record in OnEvent and Logger of the acceptor's
+// sspi.Config, whoever decided it: the acceptor, this package about a field that holds
+// no token, or Authorize. A record has the client's address and the attributes
+// http.request.method, url.path, network.protocol.name and network.protocol.version; a
+// refusal also has http.response.status_code, or kerberos.served_by "fallback". Requests
+// without credentials for Negotiate have no record if they are challenged, since all
+// logins begin with one, if they pass because of Config.Optional, and if they belong to
+// a session and Authorize does not turn them away. Behind a proxy, the address is the
+// proxy's.
 package sspihttp

@@ -3,6 +3,8 @@ package sspihttp_test
 import (
 	"encoding/base64"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/status"
 )
+
+var schemeName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]*")
 
 // FuzzStep gives Step any Authorization field. Nobody gets in by rubbish, an outcome
 // and its parts always fit, what is said to the client can be a header, and another
@@ -25,8 +29,9 @@ func FuzzStep(f *testing.F) {
 		c := acceptor.NewContext(sspi.ContextConfig{})
 		defer c.Close()
 		res := sspihttp.Step(t.Context(), c, field)
-		name, data, _ := strings.Cut(field, " ")
-		switch ours := strings.EqualFold(name, "Negotiate") || strings.EqualFold(name, "NTLM") || strings.EqualFold(name, "Kerberos"); {
+		name := schemeName.FindString(field)
+		data := strings.TrimPrefix(field[len(name):], " ")
+		switch ours := slices.Contains([]string{"negotiate", "ntlm", "kerberos"}, strings.ToLower(name)) || name == "" && field != ""; {
 		case res.Outcome == sspihttp.Accepted || res.Peer != nil:
 			t.Fatalf("%v", res.Peer)
 		case (res.Outcome == sspihttp.Challenged) == ours:
@@ -40,7 +45,6 @@ func FuzzStep(f *testing.F) {
 		if _, err := base64.StdEncoding.Strict().DecodeString(strings.TrimPrefix(token, " ")); !ok || err != nil || strings.ContainsAny(token, "\r\n") {
 			t.Fatalf("%q", res.Header)
 		}
-		data = strings.Trim(data, " ")
 		if len(data) > base64.StdEncoding.EncodedLen(c.MaxToken()) {
 			data = "" // longer than anything is looked at
 		}

@@ -3,6 +3,7 @@ package sspihttp
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -31,7 +32,8 @@ type request struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	next  http.Handler
-	login *login // that the request itself has proven; else nil
+	login *login      // that the request itself has proven; else nil
+	event *sspi.Event // the record of its token, until it is reported; else nil
 }
 
 func (x *request) serve() {
@@ -41,9 +43,10 @@ func (x *request) serve() {
 	}
 	connection := connectionOf(x.r)
 	if x.m.cfg.PerConnectionWithoutProxy && connection == nil && x.r.ProtoMajor == 1 {
-		x.refuse(refused(nil, misconfigured("Config.PerConnectionWithoutProxy needs http.Server.ConnContext to be Middleware.ConnContext", nil)))
+		x.refuse(misconfigured("Config.PerConnectionWithoutProxy needs http.Server.ConnContext to be Middleware.ConnContext", nil))
 		return
 	}
+	defer x.reportUndecided()
 	field, err := authorization(x.r)
 	c, before, shared := connection.take(x.m, x.r)
 	var res Result
@@ -54,7 +57,7 @@ func (x *request) serve() {
 	}
 	if res.Outcome == Continued && connection != nil {
 		connection.put(x.m, c, nil)
-		x.refuse(res)
+		x.proceed(res)
 		return
 	}
 	defer c.Close()
@@ -66,29 +69,33 @@ func (x *request) serve() {
 	case Challenged:
 		x.anonymous(connection, before, shared, res)
 	case Continued:
-		x.refuse(refused(nil, x.noConnection()))
+		x.refuse(x.noConnection())
 	default:
-		x.refuse(provenElsewhere(x.r, field, res))
+		x.refuseToken(provenElsewhere(x.r, field, res))
 	}
 }
 
 // step gives the field to the exchange that is open, or to a new one, and returns
-// which. What begins an exchange is no answer to ours: behind a proxy, which may use
-// the connection for several clients, it is another one's, whose login must not fail
-// because somebody did not finish his.
+// which. An initial token received while an exchange is open starts a new exchange: a
+// proxy may send requests of several clients over one connection, and an abandoned
+// exchange of one client must not fail the login of the next.
 func (x *request) step(open *sspi.Context, field string) (*sspi.Context, Result) {
 	if open != nil {
-		res := Step(x.r.Context(), open, field)
+		res := step(x.r.Context(), open, field)
+		x.takeEvent(open)
 		if res.Outcome != Refused || !isAnothers(res.Err, field, open.MaxToken()) {
 			return open, res
 		}
+		x.event = nil // the token is not for this exchange, so that this is no refusal of it
 		open.Close()
 	}
 	if field == "" {
-		return nil, Step(x.r.Context(), nil, field)
+		return nil, step(x.r.Context(), nil, field)
 	}
 	c := x.m.cfg.Acceptor.NewContext(x.m.contextConfig(x.r))
-	return c, Step(x.r.Context(), c, field)
+	res := step(x.r.Context(), c, field)
+	x.takeEvent(c)
+	return c, res
 }
 
 // isAnothers reports whether field, which an open exchange refused with err, may be
@@ -117,13 +124,18 @@ func authorization(r *http.Request) (string, error) {
 	return "", malformed("the request has more than one Authorization field")
 }
 
-// noConnection is why an exchange cannot go on.
+// noConnection returns the refusal of an exchange that cannot be continued. Its cause is
+// why the exchange needs another request, if that is a refusal.
 func (x *request) noConnection() error {
 	detail := "the exchange needs more than one request, and ConnContext is not installed in http.Server"
 	if x.r.ProtoMajor != 1 {
 		detail = "the exchange needs more than one request, and over HTTP/2 they are in no order; the client must use HTTP/1.1"
 	}
-	return &status.Error{Reason: status.ReasonUnsupported, Detail: detail}
+	err := &status.Error{Reason: status.ReasonUnsupported, Detail: detail}
+	if x.event != nil && x.event.Err != nil {
+		err.Err = x.event.Err
+	}
+	return err
 }
 
 // anonymous serves a request without credentials. before is the Peer of its connection,
@@ -134,7 +146,7 @@ func (x *request) anonymous(connection *connection, before *sspi.Peer, shared bo
 	if peer == nil || shared {
 		var err error
 		if peer, err = x.session(); err != nil {
-			x.refuse(refused(nil, err))
+			x.refuse(err)
 			return
 		}
 	}
@@ -147,11 +159,11 @@ func (x *request) anonymous(connection *connection, before *sspi.Peer, shared bo
 			x.pass(known{peer: peer})
 		}
 	case before != nil:
-		x.refuse(refused(nil, errShared()))
+		x.refuse(errShared())
 	case x.m.cfg.Optional:
 		x.pass(known{})
 	default:
-		x.page(res)
+		x.page(res, res.StatusCode())
 	}
 }
 
@@ -175,14 +187,14 @@ func (x *request) accepted(connection *connection, res Result) {
 	}
 	if sessions := x.m.cfg.Sessions; sessions != nil {
 		if err := sessions.Save(x.w, x.r, res.Peer); err != nil {
-			x.refuse(refused(nil, internal("Sessions.Save", err)))
+			x.refuse(internal("Sessions.Save", err))
 			return
 		}
 	}
 	if x.m.cfg.PerConnectionWithoutProxy && connection != nil {
 		connection.put(x.m, nil, res.Peer)
 	}
-	x.tell(res)
+	x.reportAccepted(res.Peer)
 	x.pass(known{peer: res.Peer, context: x.login.context})
 }
 
@@ -203,13 +215,13 @@ func (x *request) authorized(p *sspi.Peer) bool {
 	if e, ok := errors.AsType[*status.Error](err); !ok || e == nil {
 		err = &status.Error{Reason: status.ReasonNotAuthorized, Detail: "sspihttp: Config.Authorize", Err: err}
 	}
-	res := Result{Outcome: Forbidden, Peer: p, Err: err}
 	if fallback := x.m.cfg.Fallback; fallback != nil && errors.Is(err, ErrFallback) {
-		x.tell(res)
+		x.reportRefusal(p, err, slog.String("kerberos.served_by", "fallback"))
 		x.with(known{refusal: err}, func(r *http.Request) { fallback.ServeHTTP(x.w, r) })
 		return false
 	}
-	x.refuse(res)
+	x.reportRefusal(p, err, statusCode(http.StatusForbidden))
+	x.page(Result{Err: err}, http.StatusForbidden)
 	return false
 }
 
@@ -223,21 +235,23 @@ func (m *Middleware) authorize(r *http.Request, p *sspi.Peer) error {
 	return nil
 }
 
-// refuse answers a request that does not pass.
-func (x *request) refuse(res Result) {
-	x.tell(res)
-	x.page(res)
+// proceed answers a request whose exchange needs another one.
+func (x *request) proceed(res Result) {
+	x.reportRetry()
+	x.page(res, res.StatusCode())
 }
 
-func (x *request) tell(res Result) {
-	if x.m.cfg.OnResult != nil {
-		x.m.cfg.OnResult(x.r, res)
-	}
+// refuse answers a request that does not pass, for a reason that no token answers.
+func (x *request) refuse(err error) { x.refuseToken(refused(nil, err)) }
+
+func (x *request) refuseToken(res Result) {
+	x.reportRefusal(nil, res.Err, statusCode(res.StatusCode()))
+	x.page(res, res.StatusCode())
 }
 
-func (x *request) page(res Result) {
+func (x *request) page(res Result, code int) {
 	x.header(res)
-	x.with(known{refusal: res.Err}, func(r *http.Request) { x.m.cfg.Page(x.w, r, res.StatusCode()) })
+	x.with(known{refusal: res.Err}, func(r *http.Request) { x.m.cfg.Page(x.w, r, code) })
 }
 
 func (x *request) header(res Result) {

@@ -138,13 +138,14 @@ func TestWrap_ServersFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var told error
+		cfg.OnEvent = func(_ context.Context, e sspi.Event) { told = e.Err }
 		c.change(&cfg)
 		acceptor, err := sspi.NewAcceptor(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var told error
-		m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor, OnResult: func(_ *http.Request, res sspihttp.Result) { told = res.Err }})
+		m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +273,7 @@ func TestWrap_Authorize(t *testing.T) {
 	a := s.get(t, s.login(t, "bob", sspitest.Options{}))
 	a.check(t, "bob", 403, "403, not-authorized")
 	a.token(t) // the server has proven itself even so
-	if res := s.last(t); res.Outcome != sspihttp.Forbidden || res.Peer.Client.String() != "bob@EXAMPLE.COM" || !errors.Is(res.Err, notListed) {
+	if res := s.last(t); res.Outcome != forbidden || res.Peer.Client.String() != "bob@EXAMPLE.COM" || !errors.Is(res.Err, notListed) {
 		t.Errorf("told %+v", res)
 	}
 	a = s.get(t, s.login(t, "alice@OTHER.EXAMPLE", sspitest.Options{}))
@@ -281,7 +282,7 @@ func TestWrap_Authorize(t *testing.T) {
 	if !errors.Is(refusal, sspihttp.ErrFallback) || known {
 		t.Errorf("%v, known: %v", refusal, known)
 	}
-	if res := s.last(t); res.Outcome != sspihttp.Forbidden || !errors.Is(res.Err, sspihttp.ErrFallback) {
+	if res := s.last(t); res.Outcome != forbidden || !errors.Is(res.Err, sspihttp.ErrFallback) {
 		t.Errorf("told %+v", res)
 	}
 	if got := s.count(); got != 3 {

@@ -86,7 +86,7 @@ func TestSessions(t *testing.T) {
 
 	banned = "alice"
 	get("session=0", "").check(t, "banned", 403, "Forbidden\n")
-	if res := s.last(t); res.Outcome != sspihttp.Forbidden {
+	if res := s.last(t); res.Outcome != forbidden {
 		t.Errorf("told %+v", res)
 	}
 	n := len(sessions.peers)
@@ -98,7 +98,7 @@ func TestSessions(t *testing.T) {
 	sessions.err = errors.New("the store is down")
 	for name, a := range map[string]answer{"Load": get("", ""), "Save": get("", s.login(t, "bob", sspitest.Options{}))} {
 		a.check(t, name, 500, "Internal Server Error\n")
-		if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) != status.ReasonInternal || !errors.Is(res.Err, sessions.err) {
+		if res := s.last(t); res.Outcome != forbidden || status.ReasonOf(res.Err) != status.ReasonInternal || !errors.Is(res.Err, sessions.err) {
 			t.Errorf("%s: told %+v", name, res)
 		}
 	}

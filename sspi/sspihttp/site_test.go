@@ -2,6 +2,7 @@ package sspihttp_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -30,30 +31,70 @@ func newRealm(t testing.TB) *sspitest.Realm {
 	return realm
 }
 
-// site is a web server in a realm. It greets whom it knows, and keeps what its
-// middleware told.
+// site is a web server in a realm. It greets whom it knows, and keeps the records of its
+// acceptor.
 type site struct {
 	realm *sspitest.Realm
 	m     *sspihttp.Middleware
 	srv   *httptest.Server
 
 	mu   sync.Mutex
-	told []sspihttp.Result
+	told []record
+}
+
+// record is one record of an acceptor, as the outcome that it stands for.
+type record struct {
+	Outcome sspihttp.Outcome
+	Peer    *sspi.Peer // also of a client that was turned away
+	Err     error
+	attrs   map[string]string
+	event   sspi.Event
+}
+
+// forbidden is the outcome of a client that is proven and was turned away.
+const forbidden sspihttp.Outcome = 99
+
+func recordOf(e sspi.Event) record {
+	r := record{Outcome: sspihttp.Accepted, Peer: e.Peer, attrs: make(map[string]string), event: e}
+	for _, a := range e.Attrs {
+		r.attrs[a.Key] = a.Value.String()
+	}
+	if e.Err == nil {
+		return r
+	}
+	r.Err = e.Err
+	switch {
+	case e.Retry:
+		r.Outcome = sspihttp.Continued
+	case e.Denied != nil:
+		r.Outcome, r.Peer = forbidden, e.Denied
+	default:
+		r.Outcome = sspihttp.Refused
+	}
+	return r
+}
+
+// keep is an OnEvent.
+func (s *site) keep(_ context.Context, e sspi.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = append(s.told, recordOf(e))
 }
 
 // build makes a site that does not run. change, if not nil, changes its middleware.
 func build(t testing.TB, change func(*sspihttp.Config)) *site {
 	t.Helper()
 	s := &site{realm: newRealm(t)}
-	acceptor, err := s.realm.Acceptor(service)
+	ac, err := s.realm.Config(service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := sspihttp.Config{Acceptor: acceptor, OnResult: func(_ *http.Request, res sspihttp.Result) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.told = append(s.told, res)
-	}}
+	ac.OnEvent = s.keep
+	acceptor, err := sspi.NewAcceptor(ac)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := sspihttp.Config{Acceptor: acceptor}
 	if change != nil {
 		change(&cfg)
 	}
@@ -84,8 +125,8 @@ func greet(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s, %d bytes", name, n)
 }
 
-// last is what the middleware told last.
-func (s *site) last(t testing.TB) sspihttp.Result {
+// last is the last record.
+func (s *site) last(t testing.TB) record {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()

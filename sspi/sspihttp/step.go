@@ -2,6 +2,7 @@ package sspihttp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -16,7 +17,6 @@ const (
 	Continued                 // the client must send another token, with the same context
 	Accepted                  // the client is proven
 	Refused                   // it is not; the context is of no more use
-	Forbidden                 // it is proven, and Config.Authorize turned it away; never by Step
 )
 
 // String is the outcome's name, such as "accepted".
@@ -30,8 +30,6 @@ func (o Outcome) String() string {
 		return "accepted"
 	case Refused:
 		return "refused"
-	case Forbidden:
-		return "forbidden"
 	}
 	return "unknown"
 }
@@ -42,23 +40,22 @@ type Result struct {
 	// Header is to be sent as WWW-Authenticate if it is not empty, whatever the
 	// outcome is: when the client is accepted, it proves the server to the client.
 	Header string
-	// Peer is the client, if the outcome is Accepted or Forbidden; else nil.
+	// Peer is the client, if the outcome is Accepted; else nil.
 	Peer *sspi.Peer
-	// Err says why, if the outcome is Refused or Forbidden; else nil. Step's are, or
-	// wrap, *status.Error. It is for the operator and not for the client.
+	// Err says why, if the outcome is Refused; else nil. It is, or wraps, a *status.Error.
+	// It is for the operator and not for the client.
 	Err error
+
+	unrecorded bool // a refusal that the acceptor has no record of
 }
 
 // StatusCode is the status of the HTTP response: 200 if the client is accepted, 401
-// if it has to send a token, or a better one, and 403 if it is forbidden. A refusal
-// that is this server's fault, as one without keys is, has 500, or 503 where it may
-// pass by itself.
+// if it has to send a token, or a better one. A refusal that is this server's fault, as
+// one without keys is, has 500, or 503 where it may pass by itself.
 func (r Result) StatusCode() int {
 	switch r.Outcome {
 	case Accepted:
 		return http.StatusOK
-	case Forbidden:
-		return http.StatusForbidden
 	case Refused:
 		return refusalCode(r.Err)
 	}
@@ -88,18 +85,33 @@ func refusalCode(err error) int {
 // A token comes in one piece: Negotiate's fragments, which other protocols need, are
 // refused. A token longer than the acceptor's MaxToken is refused before it is read,
 // and, but for a byte or two, before it is decoded.
+//
+// Each refusal has one record, of [sspi.Context.Accept], or, for a field that has no token
+// to accept, of Step itself by [sspi.Acceptor.Report].
 func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
+	res := step(ctx, c, authorization)
+	if res.unrecorded {
+		if e, ok := errors.AsType[*status.Error](res.Err); ok {
+			c.Acceptor().Report(ctx, sspi.Event{Err: e})
+		}
+	}
+	return res
+}
+
+// step is Step without its own record: a Result that is unrecorded is one that Accept has
+// no record of.
+func step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	token, err := tokenOf(authorization, c.MaxToken())
 	switch {
 	case err != nil:
-		return refused(nil, err)
+		return refused(nil, err).withoutRecord()
 	case token == nil:
 		return Result{Header: challenge(nil)}
 	}
 	reply, peer, err := c.Accept(ctx, token)
 	switch {
 	case err == sspi.ErrContinue && len(reply) == 0:
-		return refused(nil, malformed("the token in the Authorization field is cut"))
+		return refused(nil, malformed("the token in the Authorization field is cut")).withoutRecord()
 	case err == sspi.ErrContinue:
 		return Result{Outcome: Continued, Header: challenge(reply)}
 	case err != nil:
@@ -109,6 +121,11 @@ func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	if len(reply) > 0 {
 		r.Header = challenge(reply)
 	}
+	return r
+}
+
+func (r Result) withoutRecord() Result {
+	r.unrecorded = true
 	return r
 }
 
