@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/contextseal"
 	"github.com/gosspi/kerberos/internal/etype"
-	"github.com/gosspi/kerberos/internal/handover"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -99,7 +99,7 @@ func (cfg *Config) check() error {
 		return bad("Config.Skew is negative")
 	case cfg.MaxToken < 0:
 		return bad("Config.MaxToken is negative")
-	case cfg.ExportKey != nil && len(cfg.ExportKey) != handover.KeyLen:
+	case cfg.ExportKey != nil && len(cfg.ExportKey) != contextseal.KeyLen:
 		return bad("Config.ExportKey has not 32 bytes")
 	case cfg.BackendTimeout < 0:
 		return bad("Config.BackendTimeout is negative")

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/contextseal"
 	"github.com/gosspi/kerberos/internal/etype"
-	"github.com/gosspi/kerberos/internal/handover"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -66,7 +66,7 @@ func (c *Context) Export() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handover.Seal(key(), plaintext)
+	return contextseal.Seal(key(), plaintext)
 }
 
 func errNoExport() error {
@@ -103,7 +103,7 @@ func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*C
 	case a.exportKey == nil:
 		return nil, errNoExport()
 	}
-	plaintext, id, err := handover.Open(a.exportKey(), sealed)
+	plaintext, id, err := contextseal.Open(a.exportKey(), sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*C
 }
 
 // claim makes the import the only one of its bytes.
-func (a *Acceptor) claim(ctx context.Context, x *exported, id [handover.IDLen]byte) error {
+func (a *Acceptor) claim(ctx context.Context, x *exported, id [contextseal.IDLen]byte) error {
 	now := a.cfg.Time()
 	if now.After(x.at.Add(a.cfg.Skew)) || x.at.After(now.Add(a.cfg.Skew)) {
 		return &status.Error{Reason: status.ReasonContextExpired, Detail: "the context was exported too long ago, or the clocks differ"}

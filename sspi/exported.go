@@ -16,7 +16,7 @@ import (
 
 // exported is what of a context goes to another process. Its encoding is fields in
 // this order: numbers of fixed size, big-endian; bytes behind their length, of three
-// bytes. Whoever changes it changes handover's version.
+// bytes. Whoever changes it changes the version of package contextseal.
 type exported struct {
 	at         time.Time
 	pkg        Package

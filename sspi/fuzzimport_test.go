@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/gosspi/kerberos/flags"
-	"github.com/gosspi/kerberos/internal/handover"
+	"github.com/gosspi/kerberos/internal/contextseal"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
@@ -25,14 +25,14 @@ func FuzzCTX_12_Import(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		plaintext, _, err := handover.Open(exportKey, sealed)
+		plaintext, _, err := contextseal.Open(exportKey, sealed)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(plaintext)
 	}
 	f.Fuzz(func(t *testing.T, plaintext []byte) {
-		sealed, err := handover.Seal(exportKey, plaintext)
+		sealed, err := contextseal.Seal(exportKey, plaintext)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,10 +13,10 @@ import (
 var floors = map[string]int{
 	"status": 1, "flags": 1, "internal/quote": 1,
 	"internal/krb5": 2, "internal/etype": 2,
-	"keytab":            3,
-	"ticket":            4,
-	"authenticator":     5,
-	"internal/handover": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
+	"keytab":               3,
+	"ticket":               4,
+	"authenticator":        5,
+	"internal/contextseal": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
 	"sspi":     7,
 	"sspi/":    8, // every folder in sspi
 	"examples": 9, "internal/interop": 9, "internal/bench": 9,

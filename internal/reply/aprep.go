@@ -1,8 +1,8 @@
-// Package reply builds what an acceptor sends: AP-REP and KRB-ERROR (RFC 4120,
+// Package reply builds the messages of an acceptor: AP-REP and KRB-ERROR (RFC 4120,
 // Sections 5.5.2 and 5.9.1; RFC 4121, Section 4.1), and the KERB-TGT-REPLY of
-// user-to-user authentication. Nothing else on the acceptor's side makes a Kerberos
-// message, and an AP-REP is made only of an authenticator.Verified. What a client answers to an
-// AP-REP is checked here too.
+// user-to-user authentication. No other package builds Kerberos messages for the acceptor,
+// and only an authenticator.Verified yields an AP-REP. Package reply also checks the AP-REP
+// with which a client answers in DCE style.
 package reply
 
 import (
@@ -28,39 +28,39 @@ const (
 	maxKeyLen     = 32
 )
 
-// APRep is an AP-REP of which everything random is drawn and the length known,
-// before the client's authenticator is spent on it. It holds a key: Wipe it.
+// APRep is an AP-REP in preparation. Draw reads all its random values and determines its
+// length, before the replay cache stores the client's authenticator. An APRep holds a key:
+// call Wipe after use.
 //
-// The acceptor's subkey is a fresh one, unless it were of RC4: then it is a copy of
-// the client's, as other implementations have it (MS-KILE, Section 3.1.1.2), or none
-// if the client sent none.
+// The acceptor's subkey is a fresh key. An RC4 subkey is a copy of the client's subkey, as
+// in other implementations (MS-KILE, Section 3.1.1.2), and absent if the client sent none.
 type APRep struct {
-	keyEType       keytab.EType // of the context's key
+	keyEType       keytab.EType // type of the context's key
 	subkey         [maxKeyLen]byte
-	subkeyLen      int  // 0: none is sent, or
-	copied         bool // it is the client's own
+	subkeyLen      int  // 0 if the AP-REP has no subkey
+	copied         bool // the subkey is a copy of the client's subkey
 	sequenceNumber uint32
 
 	confounder [confounderLen]byte
-	sealedLen  int // of the encrypted part, with confounder and MAC; 0: nothing is drawn
+	sealedLen  int // length of the encrypted part with confounder and MAC; 0 before Draw
 	sealEType  keytab.EType
-	end        [16]byte // of the encrypted part, once it is made
+	end        [16]byte // last bytes of the encrypted part; set by Append
 }
 
-// Draw takes the randomness of one AP-REP in a single read: confounder, subkey
-// and sequence number. permitted are the acceptor's encryption types.
+// Draw reads the random values of one AP-REP in a single read: confounder, subkey and
+// sequence number. permitted are the encryption types that the acceptor permits.
 func (r *APRep) Draw(c *authenticator.Checked, permitted []keytab.EType, rand io.Reader) error {
 	sub := subkeyEType(c, permitted)
 	profile, ok := etype.Lookup(etype.ID(sub))
 	seal, ok2 := etype.Lookup(etype.ID(c.SessionEType()))
 	if !ok || !ok2 || profile.KeyLen > maxKeyLen || seal.ConfounderLen > confounderLen {
-		return &status.Error{Reason: status.ReasonInternal, Detail: "no such encryption type"}
+		return &status.Error{Reason: status.ReasonInternal, Detail: "the encryption type of the subkey or of the session key is not implemented"}
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	fresh := profile.KeyLen
 	if sub == keytab.RC4_HMAC {
-		fresh = 0 // see APRep
+		fresh = 0 // the subkey is a copy; see APRep
 	}
 	random := s.random[:seal.ConfounderLen+fresh+4]
 	if _, err := io.ReadFull(rand, random); err != nil {
@@ -73,12 +73,12 @@ func (r *APRep) Draw(c *authenticator.Checked, permitted []keytab.EType, rand io
 	copy(r.confounder[:], random[:seal.ConfounderLen])
 	copy(r.subkey[:], random[seal.ConfounderLen:][:fresh])
 	r.sequenceNumber = sequenceNumber(random[seal.ConfounderLen+fresh:])
-	part := r.part(c.Time(), s.random[:r.subkeyLen]) // whose bytes do not matter here
+	part := r.part(c.Time(), s.random[:r.subkeyLen]) // only the length of the subkey matters here
 	r.sealedLen = seal.ConfounderLen + part.Len() + seal.ChecksumLen
 	return nil
 }
 
-// part is what is sealed.
+// part returns the part of the AP-REP that Append encrypts.
 func (r *APRep) part(t time.Time, subkey []byte) krb5.EncAPRepPart {
 	part := krb5.EncAPRepPart{
 		Ctime: t.Unix(), Cusec: int32(t.Nanosecond() / 1000),
@@ -90,9 +90,9 @@ func (r *APRep) part(t time.Time, subkey []byte) krb5.EncAPRepPart {
 	return part
 }
 
-// subkeyEType is the choice of RFC 4537: never weaker than what the client
-// would use by itself, and the 256-bit type of that family if the client offers
-// it. For RC4 any AES type is better.
+// subkeyEType chooses the type of the subkey (RFC 4537): the type that the client uses, or
+// the 256-bit type of the same family if the client offers it. Every AES type that the
+// client offers is stronger than RC4.
 func subkeyEType(c *authenticator.Checked, permitted []keytab.EType) keytab.EType {
 	current := c.KeyEType()
 	var stronger keytab.EType
@@ -117,7 +117,8 @@ func subkeyEType(c *authenticator.Checked, permitted []keytab.EType) keytab.ETyp
 	return current
 }
 
-// insteadOfRC4 is 18, else the client's favourite of the other AES types.
+// insteadOfRC4 returns type 18 if the client offers it, else the first AES type that the
+// client offers, else RC4.
 func insteadOfRC4(c *authenticator.Checked, permitted []keytab.EType) keytab.EType {
 	best := keytab.RC4_HMAC
 	for _, e := range c.ETypes() {
@@ -132,9 +133,9 @@ func insteadOfRC4(c *authenticator.Checked, permitted []keytab.EType) keytab.ETy
 	return best
 }
 
-// sequenceNumber makes 30 random bits: old peers take bit 31 for a sign. All numbers
-// are of four bytes in DER, so that an answer is as long as the next one to the same
-// token: who made room for one has room for the other.
+// sequenceNumber returns a random number of 30 bits, because old peers read bit 31 as a
+// sign. All numbers have four bytes in DER, so that two replies to the same token have the
+// same length: a caller that provided room for one reply has room for the next.
 func sequenceNumber(b []byte) uint32 {
 	const fourBytes, top = 1 << 23, 1 << 29
 	n := binary.BigEndian.Uint32(b) & (1<<30 - 1)
@@ -144,8 +145,8 @@ func sequenceNumber(b []byte) uint32 {
 	return n
 }
 
-// Len is the length of the finished token. mechanism frames it (RFC 2743,
-// Section 3.1); nil leaves it bare, as DCE style has it.
+// Len returns the length of the finished token. mechanism is the OID of its GSS frame
+// (RFC 2743, Section 3.1); nil omits the frame, as in DCE style.
 func (r *APRep) Len(mechanism []byte) int {
 	n := krb5.APRepLen(int32(r.sealEType), r.sealedLen)
 	if mechanism != nil {
@@ -154,9 +155,9 @@ func (r *APRep) Len(mechanism []byte) int {
 	return n
 }
 
-// Append makes the AP-REP: ctime and cusec of the authenticator, a subkey and a
-// sequence number, sealed in the ticket's session key (RFC 4120, Section
-// 3.2.4). It appends exactly Len bytes.
+// Append builds the AP-REP: it encrypts ctime and cusec of the authenticator, a subkey and
+// a sequence number with the ticket's session key (RFC 4120, Section 3.2.4). It appends
+// exactly Len bytes.
 func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) ([]byte, error) {
 	if v.IsZero() || r.sealedLen == 0 {
 		return nil, &status.Error{Reason: status.ReasonInternal, Detail: "an AP-REP needs a Verified and a Draw"}
@@ -175,7 +176,7 @@ func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) (
 	var err error
 	s.sealed, err = v.Ticket().SessionKey.Encrypt(s, s.sealed[:0], s.plain, usageAPRep)
 	if err != nil {
-		return nil, err // unreachable: all it could lack is there
+		return nil, err // unreachable: Draw has checked the session key
 	}
 	copy(r.end[:], s.sealed[len(s.sealed)-len(r.end):])
 	dst = slices.Grow(dst, r.Len(mechanism))
@@ -187,21 +188,21 @@ func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) (
 	return krb5.AppendFrame(dst, mechanism, krb5.TokAPRep, s.message), nil
 }
 
-// KeyEType is the type of the context's key: of the acceptor's subkey, if there is
-// one.
+// KeyEType returns the type of the context's key, which is the acceptor's subkey if the
+// AP-REP has one.
 func (r *APRep) KeyEType() keytab.EType { return r.keyEType }
 
-// Subkey is the acceptor's subkey, empty if it sends none; one that is a copy is
-// there after Append. The slice is the APRep's own.
+// Subkey returns the acceptor's subkey, or an empty slice if the AP-REP has none. A subkey
+// that is a copy is available after Append. The slice belongs to the APRep.
 func (r *APRep) Subkey() []byte { return r.subkey[:r.subkeyLen] }
 
-// SequenceNumber is the acceptor's first.
+// SequenceNumber returns the acceptor's initial sequence number.
 func (r *APRep) SequenceNumber() uint32 { return r.sequenceNumber }
 
-// Wipe forgets the subkey.
+// Wipe overwrites the APRep, including the subkey.
 func (r *APRep) Wipe() { *r = APRep{} }
 
-// scratch holds what is needed while one reply is made.
+// scratch is the working memory for one reply.
 type scratch struct {
 	random  [confounderLen + maxKeyLen + 4]byte
 	plain   []byte
@@ -211,8 +212,8 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// Read gives out the confounder that was drawn before, so that one accept makes
-// one read of its source of randomness.
+// Read returns the confounder that Draw has read, so that one accept reads its source of
+// randomness once.
 func (s *scratch) Read(b []byte) (int, error) { return copy(b, s.random[:confounderLen]), nil }
 
 func (s *scratch) release() {

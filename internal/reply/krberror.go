@@ -9,11 +9,11 @@ import (
 )
 
 // skewRecovery is KERB-ERROR-DATA with data-type KERB_AP_ERR_TYPE_SKEW_RECOVERY
-// and no value (MS-KILE, Section 2.2.2): it tells the client to try again on
-// the same context, by the clock in this message.
+// and no value (MS-KILE, Section 2.2.2): it asks the client to send another AP-REQ on the
+// same context, with the time of this message.
 var skewRecovery = []byte{0x30, 0x05, 0xa1, 0x03, 0x02, 0x01, 0x02}
 
-// Error is what goes into a KRB-ERROR.
+// Error holds the contents of a KRB-ERROR.
 type Error struct {
 	Err error // wraps a *status.Error
 	Now time.Time
@@ -21,16 +21,16 @@ type Error struct {
 	Retry bool
 	// Asked are the flags of the client's checksum, if they were read.
 	Asked flags.GSS
-	// Always answers clients too that do not seem to wait.
+	// Always builds a KRB-ERROR also for a client that does not wait for an answer.
 	Always bool
 }
 
-// Append makes the KRB-ERROR that answers apReq (RFC 4120, Section 5.9.1): the
-// acceptor's clock, the code of the reason, and the service as the client named
-// it, since an acceptor may have many names, and patterns for them. It says nothing
-// else: no text, no client name. It appends nothing when apReq does not parse, when the
-// reason has no code, or when the client does not wait for an answer. The token is
-// framed also where an AP-REP would not be, so mechanism is never nil.
+// Append builds the KRB-ERROR that answers apReq (RFC 4120, Section 5.9.1): the acceptor's
+// time, the error code of the Reason, and the service name from apReq, since an acceptor may
+// have many names. The KRB-ERROR contains neither a text nor the client's name. Append
+// appends nothing if apReq does not parse, if the Reason has no Kerberos error code, or if
+// the client does not wait for an answer. A KRB-ERROR always has a GSS frame, also in DCE
+// style, so that mechanism must not be nil.
 func (e *Error) Append(dst, apReq, mechanism []byte) []byte {
 	var req krb5.APReq
 	code := status.ReasonOf(e.Err).Kerberos()
@@ -44,8 +44,8 @@ func (e *Error) Append(dst, apReq, mechanism []byte) []byte {
 	return e.append(dst, code, req.Ticket.Realm, &req.Ticket.Service, mechanism)
 }
 
-// AppendTo is Append for the request of a user-to-user exchange, whose sender always
-// waits. What it left out is empty in the KRB-ERROR.
+// AppendTo builds the KRB-ERROR that answers a KERB-TGT-REQUEST, whose sender always waits
+// for an answer. Realm and service are empty if the request has none.
 func (e *Error) AppendTo(dst []byte, req *krb5.TGTRequest, mechanism []byte) []byte {
 	code := status.ReasonOf(e.Err).Kerberos()
 	if code == 0 {

@@ -9,27 +9,27 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// ThirdLeg is what the client's answer to an AP-REP in DCE style is held against
-// (MS-KILE, Section 3.4.5.1). It holds a key: set it to zero when it is done. The zero
-// ThirdLeg takes no answer.
+// ThirdLeg holds the expected contents of the client's AP-REP, the third leg of DCE style
+// (MS-KILE, Section 3.4.5.1). It holds a key: set it to zero after use. The zero ThirdLeg
+// refuses every AP-REP.
 type ThirdLeg struct {
 	session        keytab.Key
-	sequenceNumber uint32   // ours
-	own            [16]byte // the end of our AP-REP's ciphertext
+	sequenceNumber uint32   // the acceptor's initial sequence number
+	own            [16]byte // last bytes of the ciphertext of the acceptor's AP-REP
 }
 
-// ThirdLeg is that of the AP-REP that Append made of v.
+// ThirdLeg returns the ThirdLeg for the AP-REP that Append built for v.
 func (r *APRep) ThirdLeg(v authenticator.Verified) ThirdLeg {
 	return ThirdLeg{session: v.Ticket().SessionKey, sequenceNumber: r.sequenceNumber, own: r.end}
 }
 
-// IsZero reports whether nothing is in t, which then takes no answer.
+// IsZero reports whether t is the zero ThirdLeg.
 func (t *ThirdLeg) IsZero() bool {
 	return t.session.IsZero() && t.sequenceNumber == 0 && t.own == [16]byte{}
 }
 
-// Check takes the client's AP-REP, which proves that it opened ours. The time in it is
-// the client's own, and not compared with anything.
+// Check checks the client's AP-REP, which proves that the client decrypted the acceptor's
+// AP-REP. Check ignores the time in it, which is that of the client's clock.
 func (t *ThirdLeg) Check(token []byte) error {
 	var rep krb5.APRep
 	if err := rep.Parse(token); err != nil {
@@ -38,13 +38,13 @@ func (t *ThirdLeg) Check(token []byte) error {
 	bad := func(detail string) error { return &status.Error{Reason: status.ReasonThirdLeg, Detail: detail} }
 	switch {
 	case keytab.EType(rep.EncPart.EType) != t.session.EType():
-		return bad("it is of another encryption type than the session key")
+		return bad("its encryption type is not that of the session key")
 	case bytes.HasSuffix(rep.EncPart.Cipher, t.own[:]):
-		return bad("it is our own AP-REP") // which under RC4 may be without a subkey
+		return bad("it is the acceptor's own AP-REP") // an RC4 AP-REP may be without a subkey
 	}
 	plain, err := t.session.Decrypt(nil, rep.EncPart.Cipher, usageAPRep)
 	if err != nil {
-		return bad("it does not open with the session key")
+		return bad("the session key does not decrypt it")
 	}
 	var part krb5.EncAPRepPart
 	if err := part.Parse(plain); err != nil {
@@ -52,7 +52,7 @@ func (t *ThirdLeg) Check(token []byte) error {
 	}
 	switch {
 	case !part.HasSequenceNumber || part.SequenceNumber != t.sequenceNumber:
-		return bad("it does not repeat our sequence number")
+		return bad("it does not contain the acceptor's sequence number")
 	case part.Subkey.Value != nil:
 		return bad("it has a subkey")
 	}

@@ -1,7 +1,7 @@
-// Package handover seals what one process hands to another by way of somebody who
-// must neither read nor change it. It is AES-256-GCM behind a version, and knows
-// nothing of what it seals.
-package handover
+// Package contextseal encrypts and authenticates exported contexts, so that one process can
+// pass a context to another over an untrusted channel. It uses AES-256-GCM with a version
+// prefix, and does not interpret the plaintext.
+package contextseal
 
 import (
 	"crypto/aes"
@@ -13,10 +13,10 @@ import (
 // KeyLen is the length of a key.
 const KeyLen = 32
 
-// IDLen is the length of what tells one sealed message from every other.
+// IDLen is the length of the identifier of a sealed message.
 const IDLen = 24
 
-// version is what a sealed message begins with, and is part of what is authenticated.
+// version is the first byte of a sealed message. The authentication covers it.
 const version = "GSSPI\x00\x00\x01"
 
 const (
@@ -24,8 +24,8 @@ const (
 	tagLen   = 16
 )
 
-// Seal seals plaintext under a random nonce. A key is good for 2^32 messages
-// (NIST SP 800-38D, Section 8.3).
+// Seal encrypts and authenticates plaintext with a random nonce. A key must not seal more
+// than 2^32 messages (NIST SP 800-38D, Section 8.3).
 func Seal(key, plaintext []byte) ([]byte, error) {
 	aead, err := open(key)
 	if err != nil {
@@ -36,14 +36,14 @@ func Seal(key, plaintext []byte) ([]byte, error) {
 	return aead.Seal(out, nil, plaintext, []byte(version)), nil
 }
 
-// Open is the inverse of Seal. id differs between any two messages that Seal made.
-// The error says no more than that it did not open.
+// Open verifies and decrypts a message of Seal. id is different for any two messages. The
+// error does not tell which check failed.
 func Open(key, sealed []byte) (plaintext []byte, id [IDLen]byte, err error) {
 	aead, err := open(key)
 	if err != nil {
 		return nil, id, err
 	}
-	refused := &status.Error{Reason: status.ReasonMalformedToken, Detail: "this was not sealed under this key, by this version"}
+	refused := &status.Error{Reason: status.ReasonMalformedToken, Detail: "the exported context was not sealed with this key by this version of the library"}
 	if len(sealed) < len(version)+nonceLen+tagLen || string(sealed[:len(version)]) != version {
 		return nil, id, refused
 	}
@@ -58,7 +58,7 @@ func Open(key, sealed []byte) (plaintext []byte, id [IDLen]byte, err error) {
 
 func open(key []byte) (cipher.AEAD, error) {
 	if len(key) != KeyLen {
-		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "a key of another length than 32 bytes"}
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "the key for sealing contexts must be 32 bytes"}
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
