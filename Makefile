@@ -1,11 +1,19 @@
 # make test      everything that needs no other machine and no KDC
-# make lint      formatting and static analysis
+# make lint      formatting, go mod tidy and static analysis
 # make interop   against real KDCs and clients of the operating system
 # make contract  every test that testdata/contract.tsv names, none of them skipped
 # make fuzz      every fuzz target for FUZZTIME
 # make bench     the benchmarks
 # make mutate    leaves out every check, one by one, and wants a test to fail; DIR=ticket
-#                for one folder, else it takes hours
+#                for one folder, else it takes an hour or more
+# make mutate-changed  the same for the checks in lines that changed, for ten minutes at
+#                most; KERBEROS_MUTATE_BASE names the commit to compare with
+# make portable  the tests on a big-endian processor (s390x, by qemu), and with
+#                GODEBUG=fips140=only; testdata/portable.tsv has the exceptions
+# make vulncheck govulncheck, with the database from the module golang.org/x/vulndb
+# make release-test  serves the tree by a module proxy of its own, and builds a program
+#                that requires it and its nested modules (RELEASING.md)
+# make newest    builds and tests with the newest versions of all dependencies
 #
 # Each target runs in every module of the repository.
 
@@ -32,11 +40,14 @@ MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 # What the tests run on: all but the tests that need a KDC, which are interop's.
 PACKAGES = $$($(GO) list ./... | grep -v '/internal/interop')
 
+PACKAGES_386 = $$($(GO) list ./... | grep -v -E '/internal/(interop|house)')
+
 # each runs a command in every module.
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
 
 .NOTPARALLEL:
-.PHONY: test fmt vet race 386 cross lint interop contract fuzz bench mutate
+.PHONY: test fmt vet race 386 cross lint interop contract fuzz bench mutate mutate-changed \
+	portable tidy vulncheck newest release-test
 
 test: fmt vet race 386 cross
 	@echo "make test: passed"
@@ -59,24 +70,45 @@ else
 	@$(call each,$(GO) test $(PACKAGES))
 endif
 
-# The 32-bit tests run where the processor can: on amd64 and on 386.
+# The 32-bit tests run where the processor can: on amd64 and on 386. internal/house reads
+# the source, which is the same there.
 386:
 	@echo "=== $@"
 	@case "$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH)" in \
-	linux/amd64|linux/386) export GOARCH=386 CGO_ENABLED=0; $(call each,$(GO) test $(PACKAGES)) ;; \
+	linux/amd64|linux/386) export GOARCH=386 CGO_ENABLED=0; $(call each,$(GO) test $(PACKAGES_386)) ;; \
 	*) echo "NOT RUN: the 32-bit tests need linux on amd64" ;; esac
 
 cross:
 	@echo "=== $@"
 	@for p in $(PLATFORMS); do \
 	export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; echo "--- build for $$p"; \
-	for m in $(MODULES); do (cd "$$m" && $(GO) build ./...); done; done
+	for m in $(MODULES); do (cd "$$m" && $(GO) build -o /dev/null ./...); done; done
 
-lint: vet
+lint: vet tidy
 	@echo "=== $@"
 	@files=$$($(GO) run $(GOFUMPT) -l .); if [ -n "$$files" ]; then printf 'not as gofumpt writes it:\n%s\n' "$$files"; exit 1; fi
 	@$(call each,$(GO) run $(STATICCHECK) ./...)
 	@echo "make lint: passed"
+
+tidy:
+	@echo "=== $@"
+	@GO="$(GO)" bash .ci/tidy
+
+vulncheck:
+	@echo "=== $@"
+	@GO="$(GO)" bash .ci/vulncheck
+
+newest:
+	@echo "=== $@"
+	@GO="$(GO)" bash .ci/newest
+
+portable:
+	@echo "=== $@"
+	@GO="$(GO)" bash .ci/portable
+
+release-test:
+	@echo "=== $@"
+	@KERBEROS_RELEASE=1 $(GO) test -count=1 -v -run 'TestRelease_' ./internal/house
 
 interop:
 	@echo "=== $@"
@@ -96,4 +128,8 @@ bench:
 
 mutate:
 	@echo "=== $@"
-	@KERBEROS_MUTATE="$(or $(DIR),1)" $(GO) test -count=1 -timeout 6h -run 'APREQ_15' ./internal/house
+	@KERBEROS_MUTATE="$(or $(DIR),1)" $(GO) test -count=1 -timeout 7h -run 'APREQ_15' ./internal/house
+
+mutate-changed:
+	@echo "=== $@"
+	@KERBEROS_MUTATE=changed $(GO) test -count=1 -timeout 20m -run 'APREQ_15_Every' ./internal/house

@@ -156,10 +156,11 @@ func TestREPLAY_5_FullRefuses(t *testing.T) {
 		if len(held) < least {
 			t.Errorf("max %d: full at %d, want %d at least", max, len(held), least)
 		}
-		// It never holds more, and forgets none of them.
-		for range max {
+		// It never holds more, and forgets none of them. A thousand and more refusals
+		// in a row leave no chance that one of the 64 shards still has room.
+		for refused := 0; refused < 1500; refused++ {
 			if r := use(start.Add(skew), 0); present(t, c, r) == status.ReasonNone {
-				held = append(held, r)
+				held, refused = append(held, r), 0
 			}
 		}
 		if len(held) > max {

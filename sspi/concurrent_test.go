@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -150,56 +149,62 @@ func TestCTX_4_DeleteOnce(t *testing.T) {
 }
 
 // TestCTX_4_CloseDuringMessages: every message call beside a Close does all that
-// it should, or nothing.
+// it should, or nothing. Nine callers begin together. After a number of calls, which
+// differs from round to round, the caller that made the last of them closes; the
+// others go on until they meet the closed context.
 func TestCTX_4_CloseDuringMessages(t *testing.T) {
-	for range 20 {
+	for round := range 40 {
 		h, client := newSite(t).establish(t, asking(krbtest.DefaultFlags&^flags.GSS_C_SEQUENCE_FLAG&^flags.GSS_C_REPLAY_FLAG))
 		x := standing{client: client}
 		var incoming [2][]byte
 		incoming[0], incoming[1] = x.wrap("text"), x.mic("text")
 		c := h.Context()
 		var wg sync.WaitGroup
-		var sealed [4][][]byte
-		for i := range sealed {
+		var calls atomic.Int32
+		begin := make(chan struct{})
+		untilClosed := func(call func() (open bool)) {
 			wg.Go(func() {
-				for {
-					token, err := c.Wrap(nil, []byte("text"), true)
-					if refusedAsClosed(t, err) {
-						return
-					}
-					sealed[i] = append(sealed[i], token)
-				}
-			})
-			wg.Go(func() {
-				for {
-					message, _, err := c.Unwrap(nil, incoming[0])
-					if refusedAsClosed(t, err) {
-						return
-					}
-					if string(message) != "text" {
-						t.Errorf("unwrapped %q", message)
+				<-begin
+				for call() {
+					if calls.Add(1) == int32(1+5*round) {
+						c.Close()
 					}
 				}
 			})
 		}
-		wg.Go(func() {
-			for {
-				code := sspi.VerifySignature(&h, message("text", incoming[1]), 0, nil)
-				sign := sspi.MakeSignature(&h, 0, message("text", make([]byte, 100)), 0)
-				sizes := sspi.QueryContextAttributes(&h, sspi.SECPKG_ATTR_SIZES, new(sspi.SecPkgContext_Sizes))
-				for _, got := range []status.Code{code, sign, sizes} {
-					if got != status.SEC_E_OK && got != status.SEC_E_INVALID_HANDLE {
-						t.Errorf("beside a close: %v", got)
-					}
+		var sealed [4][][]byte
+		for i := range sealed {
+			untilClosed(func() bool {
+				token, err := c.Wrap(nil, []byte("text"), true)
+				if refusedAsClosed(t, err) {
+					return false
 				}
-				if sizes != status.SEC_E_OK {
-					return
+				sealed[i] = append(sealed[i], token)
+				return true
+			})
+			untilClosed(func() bool {
+				message, _, err := c.Unwrap(nil, incoming[0])
+				if refusedAsClosed(t, err) {
+					return false
+				}
+				if string(message) != "text" {
+					t.Errorf("unwrapped %q", message)
+				}
+				return true
+			})
+		}
+		untilClosed(func() bool {
+			code := sspi.VerifySignature(&h, message("text", incoming[1]), 0, nil)
+			sign := sspi.MakeSignature(&h, 0, message("text", make([]byte, 100)), 0)
+			sizes := sspi.QueryContextAttributes(&h, sspi.SECPKG_ATTR_SIZES, new(sspi.SecPkgContext_Sizes))
+			for _, got := range []status.Code{code, sign, sizes} {
+				if got != status.SEC_E_OK && got != status.SEC_E_INVALID_HANDLE {
+					t.Errorf("beside a close: %v", got)
 				}
 			}
+			return sizes == status.SEC_E_OK
 		})
-		runtime.Gosched()
-		time.Sleep(time.Millisecond)
-		c.Close()
+		close(begin)
 		wg.Wait()
 		distinctNumbers(t, sealed[:])
 		for _, tokens := range sealed {

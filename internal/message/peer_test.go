@@ -155,18 +155,31 @@ func (p *peer) opensAs(t *testing.T, token []byte, text string, sealed bool) {
 	t.Helper()
 	for _, inPlace := range []bool{false, true} {
 		p.reset()
-		b, dst := slices.Clip(bytes.Clone(token)), []byte("before")
-		want := "before" + text
-		if inPlace {
-			dst, want = b[:0], text
-		}
-		got, conf, err := p.Unwrap(dst, b)
-		if err != nil || string(got) != want || conf != sealed {
-			t.Fatalf("in place %v: %q, sealed %v, %v; want %q, %v", inPlace, cut(got), conf, err, cut([]byte(text)), sealed)
-		}
-		if !inPlace && !bytes.Equal(b, token) {
-			t.Fatal("the token was changed")
-		}
+		p.opens(t, token, text, sealed, inPlace)
+	}
+}
+
+// opensTwiceAs is opensAs for a peer that is unordered: it opens the token in both
+// ways with the same Protector.
+func (p *peer) opensTwiceAs(t *testing.T, token []byte, text string, sealed bool) {
+	p.opens(t, token, text, sealed, false)
+	p.opens(t, token, text, sealed, true)
+}
+
+func (p *peer) opens(t *testing.T, token []byte, text string, sealed, inPlace bool) {
+	b, dst := slices.Clip(bytes.Clone(token)), []byte("before")
+	want := "before" + text
+	if inPlace {
+		dst, want = b[:0], text
+	}
+	got, conf, err := p.Unwrap(dst, b)
+	if err != nil || string(got) != want || conf != sealed {
+		t.Helper()
+		t.Fatalf("in place %v, header %x: %q, sealed %v, %v; want %q, %v", inPlace, token[:16], cut(got), conf, err, cut([]byte(text)), sealed)
+	}
+	if !inPlace && !bytes.Equal(b, token) {
+		t.Helper()
+		t.Fatal("the token was changed")
 	}
 }
 
