@@ -232,7 +232,7 @@ func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
 				return BindingMatched, nil
 			}
 		}
-		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the client is bound to another channel than this one"}
+		return unmatched(sent, aware), &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the client is bound to another channel than this one; if a proxy in front ends TLS, ChannelBindings must be those of the proxy's certificate"}
 	case aware:
 		return unmatched(sent, aware), errAwareSentNone()
 	case p.Policy == BindingAllowMissing || p.Policy == BindingProxiedAllowMissing:

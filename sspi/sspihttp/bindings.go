@@ -11,35 +11,37 @@ import (
 // contextConfig returns the configuration of the exchange that r begins.
 func (m *Middleware) contextConfig(r *http.Request) sspi.ContextConfig {
 	cc := m.cfg.Context
-	cc.Remote, cc.DeferReport = remote(r), true
+	cc.Remote, cc.DeferReport, cc.WholeTokens = remote(r), true, true
 	n := len(cc.ChannelBindings)
-	given, err := m.bindings(r)
+	given, unknown := m.bindings(r)
 	cc.ChannelBindings = append(cc.ChannelBindings[:n:n], given...)
-	if r.TLS != nil && cc.BindingsUnknown == nil {
-		cc.BindingsUnknown = err
+	switch {
+	case cc.BindingsUnknown != nil:
+	case r.TLS != nil:
+		cc.BindingsUnknown = unknown
+	case cc.BindingPolicy == sspi.BindingRequired: // which refuses the request; this says why
+		cc.BindingsUnknown = misconfigured("the request did not come over TLS; if a proxy in front ends TLS, set Config.Context.ChannelBindings to sspitls.EndPoint of the proxy's certificate")
 	}
 	return cc
 }
 
 // bindings returns the channel bindings of r's connection, or why there are none.
-// Without TLS there is no channel, and contextConfig ignores the error.
 func (m *Middleware) bindings(r *http.Request) ([]sspi.ChannelBindings, error) {
 	if m.cfg.Bindings != nil {
 		given := m.cfg.Bindings(r)
 		if len(given) == 0 {
-			return nil, misconfigured("Config.Bindings returned no channel bindings for a request over TLS", nil)
+			return nil, misconfigured("Config.Bindings returned no channel bindings for a request over TLS")
 		}
 		return given, nil
 	}
 	recorded, err := sspitls.Recorded(r.Context())
-	if err != nil {
-		const wiring = "http.Server.ConnContext must be Middleware.ConnContext, and http.Server.TLSConfig the result of sspitls.Record"
-		return nil, misconfigured(wiring, err)
+	if _, installed := r.Context().Value(connectionKey{}).(*connection); err != nil && !installed {
+		err = misconfigured("set http.Server.ConnContext to Middleware.ConnContext, and http.Server.TLSConfig to the result of sspitls.Record")
 	}
-	return recorded, nil
+	return recorded, err
 }
 
 // misconfigured returns the error of a program that left out what the package needs.
-func misconfigured(detail string, cause error) error {
-	return &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: " + detail, Err: cause}
+func misconfigured(detail string) error {
+	return &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: " + detail}
 }

@@ -51,5 +51,5 @@ func provenElsewhere(r *http.Request, field string, res Result) Result {
 	if accepted, _ := r.Context().Value(fieldKey{}).(string); accepted == "" || accepted != field || status.ReasonOf(res.Err) != status.ReasonReplay {
 		return res
 	}
-	return refused(nil, misconfigured("another Middleware has authenticated this request, and a token counts once; wrap it with one Middleware only", res.Err))
+	return refused(nil, misconfigured("another Middleware has authenticated this request, and a token counts once; wrap it with one Middleware only"))
 }

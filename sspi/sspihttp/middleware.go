@@ -43,7 +43,7 @@ func (x *request) serve() {
 	}
 	connection := connectionOf(x.r)
 	if x.m.cfg.PerConnectionWithoutProxy && connection == nil && x.r.ProtoMajor == 1 {
-		x.refuse(misconfigured("Config.PerConnectionWithoutProxy needs http.Server.ConnContext to be Middleware.ConnContext", nil))
+		x.refuse(misconfigured("Config.PerConnectionWithoutProxy needs http.Server.ConnContext to be Middleware.ConnContext"))
 		return
 	}
 	defer x.reportUndecided()

@@ -73,6 +73,18 @@ func TestHTTP_2_Malformed(t *testing.T) {
 	}
 }
 
+// TestHTTP_2_Separator: the error of a field without exactly one space behind the scheme
+// names the fault.
+func TestHTTP_2_Separator(t *testing.T) {
+	realm := newRealm(t)
+	for _, field := range []string{"Negotiate\tYIIB", "Negotiate,YIIB", "Negotiate/YIIB", "Negotiate  YIIB"} {
+		res := sspihttp.Step(t.Context(), newContext(t, realm, sspi.ContextConfig{}), field)
+		if res.Err == nil || !strings.Contains(res.Err.Error(), "exactly one space") {
+			t.Errorf("%q: %v", field, res.Err)
+		}
+	}
+}
+
 // TestStep_Accepts carries whole logins, of one request and of several.
 func TestStep_Accepts(t *testing.T) {
 	realm := newRealm(t)

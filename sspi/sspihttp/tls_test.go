@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -137,6 +138,9 @@ func TestBindings_NoTLS(t *testing.T) {
 	}
 	s = open(t, func(cfg *sspihttp.Config) { cfg.Context.BindingPolicy = sspi.BindingRequired })
 	s.get(t, s.login(t, "alice", bound)).check(t, "required", 500, "")
+	if err := s.last(t).Err; status.ReasonOf(err) != status.ReasonBindingUnknown || !strings.Contains(err.Error(), "did not come over TLS") {
+		t.Error(err)
+	}
 }
 
 // TestBindings_Given: bindings of Config.Context and of Config.Bindings count both,
