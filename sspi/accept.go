@@ -369,7 +369,7 @@ func (c *Context) commitPeer(v authenticator.Verified, in *inbound) {
 		Client: t.Client, Service: t.Service, ClientNameType: t.ClientNameType,
 		Anonymous: t.Flags&flags.TicketAnonymous != 0 || isAnonymous(t.Client),
 		Target:    target, TargetUntrusted: untrusted,
-		Flags: v.Flags().ASC(), Binding: v.Binding(), TicketFlags: t.Flags,
+		Flags: v.Flags().ASC(), GSSFlags: v.Flags(), Binding: v.Binding(), TicketFlags: t.Flags,
 		AuthTime: t.AuthTime, StartTime: t.StartTime, EndTime: t.EndTime,
 		TicketEType: t.EType, SessionEType: t.SessionKey.EType(), ContextEType: c.key.etype,
 	}

@@ -44,8 +44,8 @@ type Config struct {
 	Services []string
 
 	// ETypes are the permitted encryption types of session keys, subkeys and
-	// checksums and, unless there are TicketETypes, of tickets. If nil, 17 to 20:
-	// the AES types. keytab.RC4_HMAC must be named. With it, contexts are of RC4
+	// checksums and, unless there are TicketETypes, of tickets. If nil, those of
+	// [DefaultETypes]: the AES types. keytab.RC4_HMAC must be named. With it, contexts are of RC4
 	// where the client has nothing better; Peer.ContextEType tells.
 	ETypes []keytab.EType
 
@@ -199,6 +199,17 @@ type ContextConfig struct {
 	// AllowRawAPReq admits an AP-REQ without GSS framing outside DCE style, and
 	// answers without framing too.
 	AllowRawAPReq bool
+}
+
+// DefaultETypes returns the encryption types that a nil Config.ETypes permits: 17 to 20,
+// the AES types. Each call returns a slice of its own, for adding to it:
+//
+//	cfg.TicketETypes = append(sspi.DefaultETypes(), keytab.RC4_HMAC)
+func DefaultETypes() []keytab.EType {
+	return []keytab.EType{
+		keytab.AES128_CTS_HMAC_SHA1_96, keytab.AES256_CTS_HMAC_SHA1_96,
+		keytab.AES128_CTS_HMAC_SHA256_128, keytab.AES256_CTS_HMAC_SHA384_192,
+	}
 }
 
 // Package is the name of a security package; case does not count in ASCII.

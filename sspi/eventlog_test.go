@@ -72,8 +72,8 @@ const (
 	serverAt = service + "@EXAMPLE.COM"
 )
 
-// TestLOG_2_Accepted: what an administrator wants to know of an accepted client.
-func TestLOG_2_Accepted(t *testing.T) {
+// TestLOG_6_Accepted: what an administrator wants to know of an accepted client.
+func TestLOG_6_Accepted(t *testing.T) {
 	common := line{
 		"level": "INFO", "msg": "kerberos: accepted", "kerberos.client.name": aliceAt, "kerberos.service.name": serverAt,
 		"kerberos.ticket.kvno": 1., "kerberos.ticket.end": "2031-05-17T18:30:15Z", "kerberos.context.flags": "*",
@@ -116,9 +116,9 @@ func TestLOG_2_Accepted(t *testing.T) {
 	}
 }
 
-// TestLOG_2_LaterLegs: the record of an exchange of several legs has the facts of its
+// TestLOG_6_LaterLegs: the record of an exchange of several legs has the facts of its
 // AP-REQ, and is written once.
-func TestLOG_2_LaterLegs(t *testing.T) {
+func TestLOG_6_LaterLegs(t *testing.T) {
 	for name, mechanism := range map[string]string{"third leg": "kerberos/unframed", "MIC": "spnego/kerberos"} {
 		t.Run(name, func(t *testing.T) {
 			var log logged

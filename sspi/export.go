@@ -88,7 +88,9 @@ func errNoExport() error {
 // ReasonETypeRefused for a key that ETypes does not permit; and those of the replay cache.
 //
 // Never give it bytes that a peer may have chosen: they would be refused, but an
-// exporter's key should not be worked on for strangers.
+// exporter's key should not be worked on for strangers. A refusal is reported to
+// Config.OnEvent and Config.Logger, with the attribute kerberos.operation=import; a
+// successful import is not, because the exporter has reported its client.
 func (a *Acceptor) Import(ctx context.Context, sealed []byte) (*Context, error) {
 	return a.importAs(ctx, "", sealed)
 }
@@ -103,29 +105,42 @@ func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*C
 	case a.exportKey == nil:
 		return nil, errNoExport()
 	}
+	var x exported
+	defer func() { clear(x.state.Key) }()
+	c, err := a.open(ctx, pkg, sealed, &x)
+	if err != nil {
+		a.Report(ctx, Event{
+			Err: asStatus(err), UnprovenClient: x.peer.Client, Service: x.peer.Service,
+			ContextEType: x.peer.ContextEType, Attrs: []slog.Attr{slog.String("kerberos.operation", "import")},
+		})
+		return nil, err
+	}
+	return c, nil
+}
+
+// open decrypts an exported context into x, checks it and makes a Context of it.
+func (a *Acceptor) open(ctx context.Context, pkg Package, sealed []byte, x *exported) (*Context, error) {
 	plaintext, id, err := contextseal.Open(a.exportKey(), sealed)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(plaintext)
-	var x exported
 	if err := x.unmarshal(plaintext); err != nil {
 		return nil, err
 	}
-	defer clear(x.state.Key)
 	if pkg != "" && x.pkg != pkg {
 		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the context is of package " + string(x.pkg)}
 	}
 	if !etype.Permitted(a.cfg.ETypes, int32(x.state.EType)) {
 		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: "the context's key is of " + x.state.EType.NameAndNumber()}
 	}
-	if err := a.claim(ctx, &x, id); err != nil {
+	if err := a.claim(ctx, x, id); err != nil {
 		return nil, err
 	}
 	c := a.NewContext(ContextConfig{Package: x.pkg})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.resume(&x)
+	c.resume(x)
 	return c, c.enter(stateEstablished)
 }
 

@@ -98,6 +98,7 @@ func (w exportWriter) peer(p *Peer) {
 	w.text(p.Target)
 	w.flag(p.TargetUntrusted)
 	w.AddUint32(uint32(p.Flags))
+	w.AddUint32(uint32(p.GSSFlags))
 	w.AddUint8(uint8(p.Binding))
 	w.AddUint32(uint32(p.TicketFlags))
 	w.time(p.AuthTime)
@@ -198,7 +199,7 @@ func (r *exportReader) peer(p *Peer) {
 	*p = Peer{
 		Client: r.principal(), Service: r.principal(), ClientNameType: int32(r.number32()),
 		Anonymous: r.flag(), Target: r.text(), TargetUntrusted: r.flag(),
-		Flags: flags.ASC_RET(r.number32()), Binding: Binding(r.number8()), TicketFlags: flags.Ticket(r.number32()),
+		Flags: flags.ASC_RET(r.number32()), GSSFlags: flags.GSS(r.number32()), Binding: Binding(r.number8()), TicketFlags: flags.Ticket(r.number32()),
 		AuthTime: r.time(), StartTime: r.time(), EndTime: r.time(),
 		TicketEType: r.etype(), SessionEType: r.etype(),
 	}

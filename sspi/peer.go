@@ -35,6 +35,11 @@ type Peer struct {
 	// Flags are the attributes of the context: what the client asked for and
 	// this package does.
 	Flags flags.ASC_RET
+	// GSSFlags are the flags that the client set in its authenticator's checksum (RFC
+	// 4121, Section 4.1.1.1), unknown bits included: its wishes. MUTUAL is set also if
+	// the AP-REQ's options or DCE style ask for it, and DELEG only if the forwarded
+	// credentials were read. Flags has the attributes that follow from them.
+	GSSFlags flags.GSS
 	// Binding says what came of the channel bindings.
 	Binding Binding
 

@@ -14,7 +14,7 @@ import (
 // operators: capital letters, as is usual.
 func TestTopLevel_Exactly(t *testing.T) {
 	want := strings.Fields(`.ci .github .gitignore ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md
-		FIPS140.md LICENSE Makefile README.md RELEASING.md SECURITY.md authenticator examples flags go.mod
+		FIPS140.md LICENSE Makefile OPERATING.md README.md RELEASING.md SECURITY.md authenticator examples flags go.mod
 		go.sum internal keytab sspi status testdata ticket`)
 	got := topLevel(t)
 	for _, name := range got {

@@ -1,6 +1,10 @@
 package krb5
 
-import "github.com/gosspi/kerberos/flags"
+import (
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/gosspi/kerberos/flags"
+)
 
 const (
 	msgAPReq         = 14
@@ -35,6 +39,38 @@ func (m *APReq) parse(b []byte) error {
 		return malformed(what)
 	}
 	return m.Ticket.parse(ticket)
+}
+
+// ParseOutline reads an AP-REQ whose pvno, msg-type or tkt-vno is wrong, so that a
+// KRB-ERROR can answer it: with [APReq.Parse]'s rules except those numbers, which it does not
+// compare. Nothing but an error message may be made of the result.
+func (m *APReq) ParseOutline(b []byte) error { return zeroOnError(m, m.parseOutline(b)) }
+
+func (m *APReq) parseOutline(b []byte) error {
+	const what = "AP-REQ"
+	*m = APReq{}
+	seq, err := readPart(b, msgAPReq, what)
+	if err != nil {
+		return err
+	}
+	var number int32
+	var ticket reader
+	if !seq.int32(0, &number) || !seq.int32(1, &number) ||
+		!seq.flags(2, (*uint32)(&m.Options)) ||
+		!seq.field(3, &ticket, application(tagTicket)) ||
+		!seq.encrypted(4, &m.Authenticator) ||
+		!seq.empty() {
+		return malformed(what)
+	}
+	if !ticket.element(&seq, asn1.SEQUENCE) || !ticket.empty() ||
+		!seq.int32(0, &number) ||
+		!seq.realm(1, &m.Ticket.Realm) ||
+		!seq.name(2, &m.Ticket.Service) ||
+		!seq.encrypted(3, &m.Ticket.EncPart) ||
+		!seq.empty() {
+		return malformed("ticket")
+	}
+	return nil
 }
 
 // Append writes the AP-REQ.

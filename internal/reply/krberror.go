@@ -34,7 +34,7 @@ type Error struct {
 func (e *Error) Append(dst, apReq, mechanism []byte) []byte {
 	var req krb5.APReq
 	code := status.ReasonOf(e.Err).Kerberos()
-	if code == 0 || req.Parse(apReq) != nil {
+	if code == 0 || e.read(&req, apReq) != nil {
 		return dst
 	}
 	const waits = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_DCE_STYLE
@@ -42,6 +42,16 @@ func (e *Error) Append(dst, apReq, mechanism []byte) []byte {
 		return dst
 	}
 	return e.append(dst, code, req.Ticket.Realm, &req.Ticket.Service, mechanism)
+}
+
+// read parses the AP-REQ that is refused. Where its version or message type is the reason,
+// read compares neither: RFC 4120, Section 3.2.3, has errors 39 and 40 for them.
+func (e *Error) read(req *krb5.APReq, b []byte) error {
+	switch status.ReasonOf(e.Err) {
+	case status.ReasonWrongVersion, status.ReasonWrongMessageType:
+		return req.ParseOutline(b)
+	}
+	return req.Parse(b)
 }
 
 // AppendTo builds the KRB-ERROR that answers a KERB-TGT-REQUEST, whose sender always waits
