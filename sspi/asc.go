@@ -53,7 +53,8 @@ const (
 // length again.
 //
 // A client's token of Negotiate may come in pieces, one a call (MS-SPNG, Section
-// 3.1.5.9). Until it is whole it is SEC_I_CONTINUE_NEEDED with nothing to send.
+// 3.1.5.9). Until it is whole it is SEC_I_CONTINUE_NEEDED with nothing to send. Where the
+// transport delimits tokens, ContextConfig.WholeTokens refuses a piece.
 //
 // A SECBUFFER_CHANNEL_BINDINGS_RESULT in pOutput receives a
 // SEC_CHANNEL_BINDINGS_RESULT, of four bytes, when the exchange is over and channel

@@ -86,7 +86,9 @@ type Config struct {
 	// they are wishes, as on Windows.
 	EnforceContextReq bool
 
-	// MaxToken is the longest token, in bytes, its fragments together. If 0, 65536.
+	// MaxToken is the longest token, in bytes, its fragments together. If 0, 65536. It
+	// bounds what a context holds that waits for the rest of a fragmented token; see
+	// [Context].
 	MaxToken int
 
 	// BackendTimeout bounds Keys, Replay and UserToUser in the Windows face, whose
@@ -193,7 +195,9 @@ type ContextConfig struct {
 	// WholeTokens says that the transport delimits tokens, as HTTP, SASL and SSH do: each
 	// call brings one whole token of the client. Package Negotiate then refuses a SPNEGO
 	// token that is cut, with ReasonMalformedToken, and keeps no fragments. By default it
-	// waits for the rest (MS-SPNG, Section 3.1.5.9).
+	// waits for the rest (MS-SPNG, Section 3.1.5.9). It changes nothing for package
+	// Kerberos, which takes no fragments. AcceptSecurityContext honours it on a context
+	// from NewContext, whose Handle is phContext of the first call.
 	WholeTokens bool
 
 	// AllowRawAPReq admits an AP-REQ without GSS framing outside DCE style, and

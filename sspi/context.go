@@ -33,6 +33,13 @@ const (
 // refused, Wrap and Unwrap may run side by side, and Close may come at any time.
 // A nil Context, as an invalid handle gives one, is a closed one, and so is the
 // zero Context.
+//
+// A Context that waits for the client's next token holds less than 4 KiB, whatever the
+// client sent. To this are added, while it waits for the rest of a fragmented SPNEGO
+// token, the bytes of the token that arrived, at most Config.MaxToken, unless
+// ContextConfig.WholeTokens is set; and, once it accepted the client's AP-REQ, the
+// client's names and forwarded tickets. A Context does not know its peer, so the number
+// of pending exchanges of a peer is for the program to bound.
 type Context struct {
 	// What prints a struct may follow a pointer, past any Format method, but not
 	// two of them. So neither a Context nor its body holds a key itself, and a

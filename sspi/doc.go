@@ -32,7 +32,8 @@
 // browsers, curl and Windows send it, and Kerberos tokens as they are; it answers in
 // kind. [Kerberos] takes no SPNEGO. In SPNEGO a list of mechanisms that Kerberos does
 // not head costs the client one more token, or two, with which both sides sign that they
-// saw the same list; tokens may come in fragments; and a client that begins with an
+// saw the same list; tokens may come in fragments, unless ContextConfig.WholeTokens is
+// set; and a client that begins with an
 // empty token is told what there is. NTLM, NegoEx and IAKERB are recognised and refused,
 // each with a Reason of its own.
 //

@@ -61,9 +61,10 @@ func (c *connection) hello() (contextFollows bool, err error) {
 	return false, fmt.Errorf("frame flags %#02x where a context or none is announced", first.flags)
 }
 
-// authenticate is the loop around AcceptSecurityContext.
+// authenticate is the loop around AcceptSecurityContext. The first call would make the
+// context by itself; here it is made before, to say that each frame holds a whole token.
 func (c *connection) authenticate() error {
-	var handle *sspi.CtxtHandle // nil for the first call
+	c.context = c.cred.Acceptor().NewContext(sspi.ContextConfig{WholeTokens: true}).Handle()
 	for {
 		in, err := c.read(maxToken)
 		switch {
@@ -74,7 +75,7 @@ func (c *connection) authenticate() error {
 		}
 		input := sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{{BufferType: sspi.SECBUFFER_TOKEN, Buffer: in.body}}}
 		output := sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{{BufferType: sspi.SECBUFFER_TOKEN}}}
-		code := sspi.AcceptSecurityContext(&c.cred, handle, &input, wishes, sspi.SECURITY_NATIVE_DREP,
+		code := sspi.AcceptSecurityContext(&c.cred, &c.context, &input, wishes, sspi.SECURITY_NATIVE_DREP,
 			&c.context, &output, &c.attr, nil)
 		c.log = []any{"status", code.String()}
 
@@ -86,7 +87,6 @@ func (c *connection) authenticate() error {
 		}
 		switch {
 		case code == status.SEC_I_CONTINUE_NEEDED:
-			handle = &c.context
 		case code != status.SEC_E_OK:
 			return c.refused(code)
 		default:

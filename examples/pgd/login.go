@@ -72,6 +72,7 @@ func (c *client) authenticate(ctx context.Context) error {
 
 // exchange is the loop around Accept, for both ways in which tokens travel.
 func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive func() ([]byte, error), send func([]byte) error) error {
+	cfg.WholeTokens = true // each message of the protocol holds one
 	c.context = c.server.acceptor.NewContext(cfg)
 	for {
 		token, err := receive()

@@ -15,7 +15,7 @@ type Config struct {
 	// Acceptor has the service's keys. Required.
 	Acceptor *sspi.Acceptor
 
-	// Context is how each exchange is begun. Of BindingPolicy, the zero value means
+	// Context is how each exchange is begun. WholeTokens is always set. Of BindingPolicy, the zero value means
 	// sspi.BindingAllowMissing here, because most HTTP clients send no channel
 	// bindings.
 	Context sspi.ContextConfig

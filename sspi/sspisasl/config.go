@@ -68,7 +68,7 @@ type Config struct {
 	Acceptor *sspi.Acceptor
 
 	// Context is how each exchange is accepted: channel bindings, requirements,
-	// delegation. Package is set by the mechanism, and Require is extended by
+	// delegation. Package is set by the mechanism, WholeTokens is always set, and Require is extended by
 	// what Layers demand. Of the GS2 mechanisms each exchange is bound to its
 	// first message at least, whatever BindingPolicy says.
 	//

@@ -59,6 +59,7 @@ type outcome struct {
 // begin makes the context.
 func (s *Server) begin(p sspi.Package, cc sspi.ContextConfig) {
 	cc.Package = p
+	cc.WholeTokens = true // a challenge or a response is one
 	s.context.Store(s.cfg.Acceptor.NewContext(cc))
 	if s.closed.Load() { // meanwhile
 		s.context.Load().Close()
@@ -145,8 +146,6 @@ func (s *Server) token(ctx context.Context, token []byte) ([]byte, error) {
 	}
 	reply, peer, err := s.context.Load().Accept(ctx, token)
 	switch {
-	case err == sspi.ErrContinue && reply == nil: // a fragment of SPNEGO's
-		return []byte{}, nil
 	case err == sspi.ErrContinue:
 		return reply, nil
 	case err != nil:

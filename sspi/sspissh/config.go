@@ -19,7 +19,7 @@ type Config struct {
 
 	// Context is what is wanted of each login; its PeerAddr is for a Config that
 	// serves one connection. Package is Kerberos; integrity is always required, and
-	// NoErrorTokens always set, since SSH here has no place for them.
+	// NoErrorTokens always set, since SSH here has no place for them. WholeTokens is set.
 	// AcceptDelegation lets clients forward their credentials: see [Delegated].
 	Context sspi.ContextConfig
 

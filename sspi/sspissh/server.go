@@ -146,6 +146,7 @@ func (s *Server) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sspissh
 func (s *Server) contextConfig() sspi.ContextConfig {
 	cc := s.cfg.Context
 	cc.Package = sspi.Kerberos
+	cc.WholeTokens = true                 // an SSH string is one
 	cc.Require |= flags.ASC_RET_INTEGRITY // RFC 4462, Section 3.4: else there is no MIC
 	// x/crypto carries no token of a refusal. The one that offers a client whose
 	// clock is wrong another try it would: OpenSSH goes on to its next method then,

@@ -1,0 +1,156 @@
+package sspi_test
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// halfOpen is the bound on the memory of a half-open context (CTX-8).
+const halfOpen = 4096
+
+// longestList is a list of 1024 bytes, the most that is accepted, in which Kerberos is
+// the last.
+func longestList(mechanism []byte) [][]byte {
+	long := append([]byte{0x2a}, bytes.Repeat([]byte{1}, 61)...)
+	list := append(slices.Repeat([][]byte{long}, 15), long[:60-len(mechanism)-4])
+	return append(list, mechanism)
+}
+
+// holds measures the memory of a context that begin leaves half-open.
+func holds(n int, begin func() *sspi.Context) int64 {
+	contexts := make([]*sspi.Context, n)
+	begin() // what is made once
+	before := heap()
+	for i := range contexts {
+		contexts[i] = begin()
+	}
+	each := (int64(heap()) - int64(before)) / int64(n)
+	runtime.KeepAlive(contexts)
+	runtime.KeepAlive(begin)
+	return each
+}
+
+// TestCTX_8_HalfOpenMemory: whatever a client sends, a context that waits for its next
+// token holds less than 4 KiB. Tokens that arrive whole are not kept.
+func TestCTX_8_HalfOpenMemory(t *testing.T) {
+	big := func(q *krbtest.APReq) { // a token near the greatest length
+		q.Ticket.Part.AuthorizationData = types.AuthorizationData{{ADType: 1, ADData: []byte(
+			krbtest.Element(0x30, krbtest.Element(0x30, "\xa0\x04\x02\x02\x00\x80", krbtest.Element(0xa1, krbtest.Element(0x04, strings.Repeat("p", 60000))))))}}
+	}
+	list := longestList(krbtest.OIDKerberos)
+	for name, row := range map[string]struct {
+		mechanisms [][]byte
+		changes    []func(*krbtest.APReq)
+		legs       int
+	}{
+		"a list":                {list, nil, 1},
+		"a retry":               {list, []func(*krbtest.APReq){late, big}, 2},
+		"a MIC":                 {list, []func(*krbtest.APReq){big}, 2},
+		"a third leg":           {list, []func(*krbtest.APReq){dce, big}, 2},
+		"a MIC behind a third":  {list, []func(*krbtest.APReq){dce, big}, 2},
+		"a third leg, no list":  {onlyKerberos, []func(*krbtest.APReq){dce, big}, 1},
+		"a retry without lists": {onlyKerberos, []func(*krbtest.APReq){late, big}, 1},
+	} {
+		s := newSite(t)
+		each := holds(50, func() *sspi.Context {
+			n := s.client(row.mechanisms, row.changes...)
+			n.Kerberos.RetrySkew = true
+			c := s.acceptor.NewContext(sspi.ContextConfig{})
+			var reply []byte
+			for range row.legs {
+				token, _, err := n.Next(reply)
+				if err != nil {
+					t.Fatal(err)
+				}
+				reply = s.step(t, c, token)
+			}
+			return c
+		})
+		t.Logf("waiting behind %s: %d bytes", name, each)
+		if each >= halfOpen {
+			t.Errorf("a context that waits behind %s holds %d bytes", name, each)
+		}
+	}
+}
+
+// TestCTX_8_HalfOpenUserToUser: the ticket that a client asked for is not kept.
+func TestCTX_8_HalfOpenUserToUser(t *testing.T) {
+	s := userSite(t)
+	token := (&krbtest.NegTokenInit{Mechanisms: longestList(krbtest.OIDUser2User)}).Bytes()
+	request := (&krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: krbtest.TGTRequest("bob", "EXAMPLE.COM")}).Bytes()
+	each := holds(50, func() *sspi.Context {
+		c := s.acceptor.NewContext(sspi.ContextConfig{})
+		s.step(t, c, token)
+		s.step(t, c, request)
+		return c
+	})
+	t.Logf("%d bytes", each)
+	if each >= halfOpen {
+		t.Errorf("a context that sent its ticket holds %d bytes", each)
+	}
+}
+
+// TestCTX_8_HalfOpenFragments: a context that waits for the rest of a token holds the
+// bytes that it received and less than 4 KiB more, in whatever pieces they arrived;
+// where tokens arrive whole it holds none.
+func TestCTX_8_HalfOpenFragments(t *testing.T) {
+	s := newSite(t)
+	token := append([]byte("\x60\x82\xff\x00\x06\x06\x2b\x06\x01\x05\x05\x02"), make([]byte, 65000)...)
+	for _, sent := range []int{12, 1000, 33000, len(token)} {
+		for _, size := range []int{1, 100, 1 << 15, 1 << 16} {
+			if size == 1 && sent > 1000 {
+				size = 13 // a test need not take all day
+			}
+			each := holds(20, func() *sspi.Context {
+				c := s.acceptor.NewContext(sspi.ContextConfig{})
+				for piece := range slices.Chunk(token[:sent], size) {
+					s.step(t, c, piece)
+				}
+				return c
+			})
+			t.Logf("%5d bytes in pieces of %5d: %d bytes", sent, size, each)
+			if each >= int64(sent+halfOpen) {
+				t.Errorf("%d bytes in pieces of %d: the context holds %d", sent, size, each)
+			}
+		}
+	}
+	each := holds(50, func() *sspi.Context {
+		c := s.acceptor.NewContext(sspi.ContextConfig{WholeTokens: true})
+		if _, _, err := c.Accept(context.Background(), token); status.ReasonOf(err) != status.ReasonMalformedToken {
+			t.Fatal(err)
+		}
+		return c
+	})
+	t.Logf("WholeTokens: %d bytes", each)
+	if each >= halfOpen {
+		t.Errorf("WholeTokens: the context holds %d bytes", each)
+	}
+}
+
+// TestCTX_8_ClosedHoldsNothing: Close releases what a client sent, though the program
+// keeps the context.
+func TestCTX_8_ClosedHoldsNothing(t *testing.T) {
+	s := newSite(t)
+	token := append([]byte("\xa1\x82\xff\x00"), make([]byte, 65000)...)
+	each := holds(20, func() *sspi.Context {
+		c := s.acceptor.NewContext(sspi.ContextConfig{})
+		s.step(t, c, (&krbtest.NegTokenInit{Mechanisms: longestList(krbtest.OIDKerberos)}).Bytes())
+		s.step(t, c, token)
+		c.Close()
+		return c
+	})
+	t.Logf("%d bytes", each)
+	if each >= 1024 {
+		t.Errorf("a closed context holds %d bytes", each)
+	}
+}
