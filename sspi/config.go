@@ -117,6 +117,15 @@ type Config struct {
 
 	// Rand is the source of subkeys, confounders and sequence numbers. It must
 	// be safe for concurrent use. If nil, crypto/rand.Reader. For tests.
+	//
+	// An exchange with an AP-REP reads once: the confounder of the AP-REP, of 16 bytes
+	// or, if the session key is of RC4, of 8; then the acceptor's subkey, of its key's
+	// length, or of no bytes if the subkey would be of RC4; then 4 bytes of sequence
+	// number. The read follows all checks of the client but the room for the reply and
+	// the replay cache, so that a client whom these refuse has caused it too. An
+	// exchange without an AP-REP reads nothing. Afterwards each sealed message reads
+	// its confounder, of 16 bytes; in a context of RC4 each wrapped message, sealed or
+	// signed, reads 8. Nothing else reads Rand: Export takes its nonce from crypto/rand.
 	Rand io.Reader
 }
 
