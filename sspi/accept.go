@@ -40,13 +40,17 @@ func (in *inbound) isUserToUser() bool { return !in.ours.SessionKey.IsZero() }
 // accept is Accept for both faces; out is where the reply goes.
 func (c *Context) accept(ctx context.Context, token []byte, out outlet) ([]byte, error) {
 	if !c.accepting.TryLock() {
-		return nil, errBusy()
+		return nil, c.busy()
 	}
 	defer c.accepting.Unlock()
 	return c.step(ctx, token, out)
 }
 
-func errBusy() error {
+// busy returns the error of an Accept beside another one, or beside Close.
+func (c *Context) busy() error {
+	if c.at() == stateClosed {
+		return errOver()
+	}
 	return &status.Error{Reason: status.ReasonContextState, Detail: "another Accept runs on this context"}
 }
 
@@ -65,7 +69,11 @@ func (c *Context) step(ctx context.Context, token []byte, out outlet) ([]byte, e
 	case stateEstablished:
 		return nil, &status.Error{Reason: status.ReasonContextState, Detail: "the context is established"}
 	}
-	return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context is closed or its exchange failed"}
+	return nil, errOver()
+}
+
+func errOver() error {
+	return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context is closed or its exchange failed"}
 }
 
 // exchange takes one whole leg.

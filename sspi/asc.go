@@ -197,7 +197,7 @@ func callContext(phCredential *CredHandle, phContext *CtxtHandle) (*Context, sta
 func (k *call) accept(ctx context.Context, out outlet) ([]byte, Binding, error) {
 	c := k.context
 	if !c.accepting.TryLock() {
-		return nil, BindingUnchecked, errBusy()
+		return nil, BindingUnchecked, c.busy()
 	}
 	defer c.accepting.Unlock()
 	due := c.at()
