@@ -50,7 +50,7 @@ func Example() {
 
 // secret is what the store has: a keytab of one key, as ktutil writes it.
 func secret(kvno uint32) []byte {
-	key, err := keytab.NewKey(keytab.AES256_CTS_HMAC_SHA1_96, make([]byte, 32))
+	key, err := keytab.NewKey(keytab.AES256_CTS_HMAC_SHA1_96, []byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {
 		log.Fatal(err)
 	}

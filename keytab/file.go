@@ -3,6 +3,7 @@ package keytab
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -37,11 +39,11 @@ type FileConfig struct {
 	// owner, as on Windows, Open fails with ReasonUnsupported.
 	RequireOwner bool
 
-	// Warn is told, whenever new keys were read, if anybody but the file's
-	// owner may read them, and once for each new reason why the keys could not
-	// be read again. It is called by whoever asked for the keys, one call at a
-	// time, and must not use the File. If nil, nobody is told.
-	Warn func(err error)
+	// Warn is called with each new [Notice], by the goroutine that asked for the keys,
+	// with one notice at a time, and must not use the File. An acceptor of package sspi
+	// writes the same notices to its Logger, so that only other programs need Warn. If
+	// nil, it is not called.
+	Warn func(n Notice)
 }
 
 // File is a [Source] that follows a keytab file. Each second, if it is asked
@@ -49,27 +51,34 @@ type FileConfig struct {
 // again. It has no goroutine, and nothing to close.
 //
 // While the file cannot be read, is not a sound keytab or has no entry of use,
-// the keys that were read last stay in use, and [File.Err] says why. So a key is
-// revoked by a keytab that has others, or by the end of the process, but not by
-// the removal of the file.
+// the keys that were read last stay in use, and [File.Err] says why. The same is so
+// if it has fewer entries than before and ends in zero bytes, as a file that was cut in
+// the middle. So a key is revoked by a keytab that has others, or by the end of the
+// process, but not by the removal of the file.
+//
+// A File tells the operator of such states once when they begin and once when they end:
+// see [Noticer].
 type File struct {
 	cfg   FileConfig
 	now   func() time.Time
 	table atomic.Pointer[Table]
 	due   atomic.Pointer[time.Time] // of the next look; the monotonic clock counts
 	err   atomic.Pointer[error]     // why the last reading failed
+	board atomic.Pointer[board]
 
-	mu     sync.Mutex // one looks at a time
-	seen   fs.FileInfo
-	digest [sha256.Size]byte
-	racy   bool   // the file changed so shortly before that it may have since
-	warned string // the last failure that Warn was told
+	mu        sync.Mutex // one looks at a time
+	seen      fs.FileInfo
+	digest    [sha256.Size]byte
+	readAt    time.Time // when the keys in use were read
+	odd       odd       // of the file that they were read from
+	racy      bool      // the file changed so shortly before that it may have since
+	condition condition // as the last notices have it
 }
 
 // OpenFile reads the keytab at path, a plain path without the FILE: of KRB5_KTNAME
 // ([Default] takes that), and follows it from then on. It fails if
-// the file cannot be read or is not a sound keytab. One without an entry of use
-// is no error, since entries can be added.
+// the file cannot be read or is not a sound keytab. A keytab without an entry of use
+// is a [Notice] and no error, since entries can be added.
 func OpenFile(path string) (*File, error) { return FileConfig{Path: path}.Open() }
 
 // Open is [OpenFile] with options.
@@ -193,7 +202,7 @@ func (f *File) look(hurried bool) {
 }
 
 func changed(a, b fs.FileInfo) bool {
-	return a.Size() != b.Size() || !a.ModTime().Equal(b.ModTime()) || !os.SameFile(a, b)
+	return a.Size() != b.Size() || a.Mode() != b.Mode() || !a.ModTime().Equal(b.ModTime()) || !os.SameFile(a, b)
 }
 
 // read reads the file and, if it is sound, puts its keys in place of the old
@@ -204,46 +213,83 @@ func (f *File) read() error {
 	defer clear(b)
 	f.seen = info
 	f.racy = info != nil && begun.Sub(info.ModTime()) < settled
-	digest := sha256.Sum256(b)
+	fresh := false
+	if err == nil && (f.table.Load() == nil || sha256.Sum256(b) != f.digest) {
+		fresh = true
+		err = f.replace(b, begun)
+	}
+	if err != nil {
+		f.failed(err)
+		return err
+	}
+	f.err.Store(nil)
+	t := f.table.Load()
+	c := condition{exposed: exposure(f.cfg.Path, info), odd: f.oddity(f.odd, t.Len())}
+	if t.Len() == 0 {
+		c.unusable = t.whyEmpty()
+	}
+	f.update(c, fresh)
+	return nil
+}
+
+// replace puts the keys of a keytab in place of the old ones, unless it seems to be
+// damaged.
+func (f *File) replace(b []byte, at time.Time) error {
 	old := f.table.Load()
-	if err == nil && (old == nil || digest != f.digest) {
-		var t *Table
-		t, err = Parse(b)
-		if err == nil && old.Len() > 0 && t.Len() == 0 {
-			err = unreadable("it has no entry of use; the keys read before stay", nil)
-		}
-		if err == nil {
-			f.digest = digest
-			f.table.Store(t)
-			f.warn(exposure(info))
-		}
+	t, odd, offset, why := parse(b)
+	switch {
+	case why != "":
+		return f.unusable(notSound(offset, why), nil)
+	case old.Len() > 0 && t.Len() == 0:
+		return f.unusable("it has no entry that can be used", nil)
+	case odd.zeros > 0 && t.count() < old.count():
+		return f.unusable(fmt.Sprintf("it ends in zero bytes and has only %d of the %d entries that it had, as a file that was cut in the middle", t.count(), old.count()), nil)
 	}
-	f.failed(err)
-	return err
+	t.name = f.cfg.Path
+	f.digest, f.readAt, f.odd = sha256.Sum256(b), at, odd
+	f.table.Store(t)
+	return nil
 }
 
-// failed notes how a reading ended, and tells Warn of what is new.
+// failed notes why the file cannot be used, and that older keys are.
 func (f *File) failed(err error) {
-	if err == nil {
-		f.err.Store(nil)
-		f.warned = ""
-		return
-	}
 	f.err.Store(&err)
-	if text := err.Error(); f.table.Load() != nil && text != f.warned {
-		f.warned = text
-		f.warn(err)
+	if f.table.Load() == nil {
+		return // Open returns it
 	}
+	// Not the whole text: its Reason is that of a refusal, and no client was refused.
+	text := err.Error()
+	if e := new(status.Error); errors.As(err, &e) {
+		text = e.Detail
+		if e.Err != nil {
+			text += ": " + e.Err.Error()
+		}
+	}
+	f.update(condition{failed: text + f.stays()}, false)
 }
 
-func (f *File) warn(err error) {
-	if err != nil && f.cfg.Warn != nil {
-		f.cfg.Warn(err)
-	}
+// unusable returns an error that names the file.
+func (f *File) unusable(why string, err error) error {
+	return &status.Error{Reason: status.ReasonNoCredentials, Detail: "the keytab file " + quote.Value(f.cfg.Path) + " cannot be used: " + why, Err: err}
 }
 
-func unreadable(why string, err error) error {
-	return &status.Error{Reason: status.ReasonNoCredentials, Detail: "the keytab file cannot be used: " + why, Err: err}
+// noAccess returns the error for a failed call of the operating system.
+func (f *File) noAccess(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.unusable("it does not exist", err)
+	case errors.Is(err, fs.ErrPermission):
+		return f.unusable(fmt.Sprintf("this process, of user ID %d, may not read it", os.Geteuid()), err)
+	}
+	return f.unusable("no access", err)
+}
+
+// notRegular returns the error for what is no regular file.
+func (f *File) notRegular(info fs.FileInfo) error {
+	if info.IsDir() {
+		return f.unusable("it is a directory", nil)
+	}
+	return f.unusable("it is not a regular file", nil)
 }
 
 // load returns the file's bytes, and what it was like before they were read: a
@@ -251,25 +297,25 @@ func unreadable(why string, err error) error {
 func (f *File) load() ([]byte, fs.FileInfo, error) {
 	// Before it is opened: the opening of a pipe would wait for a writer.
 	if info, err := os.Stat(f.cfg.Path); err != nil {
-		return nil, nil, unreadable("no access", err)
+		return nil, nil, f.noAccess(err)
 	} else if !info.Mode().IsRegular() {
-		return nil, info, unreadable("not a regular file", nil)
+		return nil, info, f.notRegular(info)
 	}
 	file, err := f.open()
 	if err != nil {
-		return nil, nil, unreadable("no access", err)
+		return nil, nil, f.noAccess(err)
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	info, err := file.Stat()
 	switch {
 	case err != nil:
-		return nil, nil, unreadable("no access", err)
+		return nil, nil, f.noAccess(err)
 	case !info.Mode().IsRegular():
-		return nil, info, unreadable("not a regular file", nil)
+		return nil, info, f.notRegular(info)
 	case info.Size() > maxFile:
-		return nil, info, unreadable(fmt.Sprintf("longer than %d bytes", maxFile), nil)
+		return nil, info, f.unusable(fmt.Sprintf("it is longer than %d bytes", maxFile), nil)
 	case f.cfg.RequireOwner && !trusted(info):
-		return nil, info, unreadable("it belongs to somebody else", nil)
+		return nil, info, f.unusable("it belongs to another user than root and this process's", nil)
 	}
 	b := make([]byte, info.Size()+1)
 	n, err := io.ReadFull(file, b)
@@ -278,10 +324,10 @@ func (f *File) load() ([]byte, fs.FileInfo, error) {
 		return b[:n], info, nil
 	case err == nil, err == io.ErrUnexpectedEOF, err == io.EOF:
 		clear(b)
-		return nil, info, unreadable("it changed while it was read", nil)
+		return nil, info, f.unusable("it changed while it was read", nil)
 	}
 	clear(b)
-	return nil, info, unreadable("reading failed", err)
+	return nil, info, f.unusable("reading failed", err)
 }
 
 func (f *File) open() (*os.File, error) {

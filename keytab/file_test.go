@@ -20,7 +20,7 @@ type followed struct {
 	path string
 	mu   sync.Mutex
 	at   time.Time
-	warn []error
+	warn []Notice
 }
 
 func (f *followed) clock() time.Time {
@@ -102,7 +102,7 @@ func follow(t *testing.T, b []byte, changes ...func(*FileConfig)) *followed {
 	f := &followed{path: filepath.Join(t.TempDir(), "keytab"), at: time.Date(2031, 5, 1, 0, 0, 0, 0, time.UTC)}
 	f.write(t, b)
 	f.touch(t, f.at.Add(-time.Hour))
-	cfg := FileConfig{Path: f.path, Warn: func(err error) { f.warn = append(f.warn, err) }}
+	cfg := FileConfig{Path: f.path, Warn: func(n Notice) { f.warn = append(f.warn, n) }}
 	for _, change := range changes {
 		change(&cfg)
 	}

@@ -97,7 +97,7 @@ var outcomes = map[string]string{
 	"header":      "refused",
 	"size":        "refused nothing", // of MIT's overcount in version 1
 	"hole size":   "refused nothing", // the last hole may end early: zeros are an end
-	"hole":        "refused",
+	"hole":        "nothing",
 	"count":       "refused",
 	"name length": "refused unusable", // the rest of the entry shifts
 	"realm":       "principal unusable",

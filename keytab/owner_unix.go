@@ -8,7 +8,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/internal/quote"
 )
 
 const ownersKnown = true
@@ -37,17 +37,17 @@ func openTrusted(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// exposure returns what to warn of: anybody who can read a keytab can be the
-// service, and can forge any user's ticket for it.
-func exposure(info fs.FileInfo) error {
-	who := ""
+// exposure returns the text of a notice if other users may read the file at path: with
+// its keys they can be the service, and can forge any user's ticket for it.
+func exposure(path string, info fs.FileInfo) string {
+	readers := ""
 	switch mode := info.Mode().Perm(); {
 	case mode&0o004 != 0:
-		who = "everybody"
+		readers = "every user"
 	case mode&0o040 != 0:
-		who = "its group"
+		readers = "its group"
 	default:
-		return nil
+		return ""
 	}
-	return &status.Error{Reason: status.ReasonNoCredentials, Detail: "the keytab is readable by " + who + ": whoever reads it can forge any user's ticket for this service"}
+	return "the keytab file " + quote.Value(path) + " may be read by " + readers + ": a process that can read it can forge any user's ticket for this service"
 }

@@ -4,6 +4,7 @@ package keytab
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,13 +24,19 @@ func TestKEY_13_ReadableByOthers(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		var warned []error
-		f, err := FileConfig{Path: path, Warn: func(err error) { warned = append(warned, err) }}.Open()
+		var warned []Notice
+		f, err := FileConfig{Path: path, Warn: func(n Notice) { warned = append(warned, n) }}.Open()
 		if err != nil {
 			t.Fatalf("mode %o: %v", mode, err)
 		}
 		if got := len(warned) == 1; got != warns || len(warned) > 1 {
 			t.Errorf("mode %o: warned of %v", mode, warned)
+		}
+		for _, n := range warned { // and says nothing of a failure: the keys are used
+			readers := map[bool]string{true: "every user", false: "its group"}[mode&0o004 != 0]
+			if n.Text != "the keytab file "+path+" may be read by "+readers+": a process that can read it can forge any user's ticket for this service" || n.File != path || n.Level != slog.LevelWarn {
+				t.Errorf("mode %o: %+v", mode, n)
+			}
 		}
 		if f.Err() != nil {
 			t.Errorf("mode %o: %v", mode, f.Err())

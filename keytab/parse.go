@@ -26,31 +26,54 @@ const (
 // It keeps nothing of file.
 //
 // A keytab has neither a length nor a checksum, so a file that was cut exactly
-// between two entries is a valid one. Whatever else is not as it should be is
-// an error with ReasonNoCredentials: no entry is lost in silence. Entries that
-// are sound but of no use here, such as those of encryption types that are not
-// implemented, are not an error; [Table.Unusable] has them.
+// between two entries is a valid one. A line end (LF or CR LF) or zero bytes behind the
+// last entry are read over, and so is whatever a hole holds. Everything else that is
+// not as it should be is an error with ReasonNoCredentials, which says what the file is
+// if that can be told: no entry is lost in silence. Entries that are sound but of no use
+// here, such as those of encryption types that are not implemented, are not an error;
+// [Table.Unusable] has them.
 func Parse(file []byte) (*Table, error) {
-	if len(file) < 2 {
-		return nil, badFile(0, "it is empty or cut short")
+	t, _, offset, why := parse(file)
+	if why != "" {
+		return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: notSound(offset, why)}
 	}
-	if file[0] != magic || file[1] != version1 && file[1] != version2 {
-		return nil, badFile(0, "it does not begin as a keytab")
+	return t, nil
+}
+
+func notSound(offset int, why string) string {
+	return fmt.Sprintf("not a sound keytab: at byte %d: %s", offset, why)
+}
+
+// odd is what a keytab has that is no entry and was read over.
+type odd struct {
+	lineEnd bool // behind the last entry
+	zeros   int  // how many are behind the last entry
+	hole    int  // where a hole with other bytes than zero begins; 0: there is none
+}
+
+// parse is Parse; why and offset say what is wrong and where.
+func parse(file []byte) (t *Table, o odd, offset int, why string) {
+	if !isKeytab(file) {
+		return nil, odd{}, 0, whatItIs(file)
 	}
+	t, o, offset, why = parseEntries(file)
+	if why != "" {
+		return nil, odd{}, offset, why + damage(file)
+	}
+	return t, o, 0, ""
+}
+
+func parseEntries(file []byte) (t *Table, o odd, offset int, why string) {
 	p := parser{version: file[1], order: binary.BigEndian, size: len(file), rest: file[2:]}
 	if p.version == version1 {
 		p.order = orderOf(p.rest)
 	}
 	for len(p.rest) > 0 {
 		if why := p.record(); why != "" {
-			return nil, badFile(p.offset, why)
+			return nil, odd{}, p.offset, why
 		}
 	}
-	return index(p.entries, p.unusable), nil
-}
-
-func badFile(offset int, why string) error {
-	return &status.Error{Reason: status.ReasonNoCredentials, Detail: fmt.Sprintf("not a sound keytab: at byte %d: %s", offset, why)}
+	return index(p.entries, p.unusable), p.odd, 0, ""
 }
 
 // orderOf tells the byte order of a version 1 file by its first size: whichever
@@ -83,35 +106,37 @@ type parser struct {
 	rest     []byte
 	entries  []Entry
 	unusable []Unusable
+	odd      odd
 }
 
 // record reads one entry, one hole, or the end.
 func (p *parser) record() string {
 	p.offset = p.size - len(p.rest)
-	if len(p.rest) < 4 {
+	switch {
+	case zeros(p.rest): // a size of zero is MIT's end mark
+		p.odd.zeros, p.rest = len(p.rest), nil
+		return ""
+	case string(p.rest) == "\n", string(p.rest) == "\r\n":
+		p.odd.lineEnd, p.rest = true, nil
+		return ""
+	case len(p.rest) < 4:
 		return "the size of an entry is cut short"
 	}
 	size := int64(int32(p.order.Uint32(p.rest)))
 	p.rest = p.rest[4:]
 	switch {
 	case size == 0:
-		// MIT's end mark. A size is zero also while an entry is being added: its
-		// bytes then follow already.
-		if !zeros(p.rest) {
-			return "an entry is not finished, or others follow the end"
-		}
-		p.rest = nil
-		return ""
+		// A size is zero also while an entry is being added: its bytes then follow
+		// already.
+		return "an entry is not finished, or others follow the end"
 	case size < 0:
-		// What was deleted is zeroed. Something else in its place means that the
-		// size is wrong, and may hide entries.
 		if -size > int64(len(p.rest)) {
 			return "a hole goes beyond the end of the file"
 		}
 		hole := p.rest[:-size]
 		p.rest = p.rest[-size:]
-		if !zeros(hole) {
-			return "a hole is not empty"
+		if !zeros(hole) { // not every program clears what it deletes
+			p.odd.hole = p.offset
 		}
 		return ""
 	case p.version == version1 && size == int64(len(p.rest))+overcount1:
@@ -162,7 +187,11 @@ func (p *parser) take(realm string, components []string, kvno uint32, e EType, k
 	principal, err := NewPrincipal(realm, components...)
 	if err == nil {
 		var k Key
-		if k, err = newServiceKey(e, slices.Clone(key)); err == nil {
+		if k, err = newServiceKey(e, slices.Clone(key)); err == nil && zeros(key) {
+			// Such as in a file that was cut in the middle: anybody can use this key.
+			err = &status.Error{Reason: status.ReasonETypeRefused, Detail: "the key consists of zero bytes"}
+		}
+		if err == nil {
 			p.entries = append(p.entries, Entry{Principal: principal, Kvno: kvno, Key: k, Time: at})
 			return
 		}

@@ -224,6 +224,14 @@ func (t *Table) Len() int {
 	return len(t.entries)
 }
 
+// count returns the number of entries, in use or not.
+func (t *Table) count() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.entries) + len(t.unusable)
+}
+
 // All yields the entries in use, in the order in which they were given.
 func (t *Table) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {

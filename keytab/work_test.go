@@ -73,7 +73,7 @@ func TestKEY_8_BoundOnWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, length := range []int{-1, 0, 40, 1200, 60 << 10, 1 << 40} {
+		for _, length := range []int{-1, 0, 40, 1200, 60 << 10, 1 << 30} {
 			want := maxWork / (min(max(length, 0), maxWork) + trialWork)
 			switch {
 			case c.nothing:

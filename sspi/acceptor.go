@@ -3,6 +3,7 @@ package sspi
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/contextseal"
 	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -22,6 +24,7 @@ type Acceptor struct {
 	exportKey func() []byte // nil: none. A function, so that what prints an Acceptor shows no key
 	immediate bool          // keys and replay cache answer without waiting, and nobody else is asked
 	admitted  atomic.Pointer[admission]
+	noticed   atomic.Uint64 // number of the newest notice of the key source that was logged
 }
 
 // admission says which principals of one generation of the keytab may accept, or why
@@ -64,6 +67,7 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 	}
 	cfg.ExportKey = nil
 	a.cfg = cfg
+	a.logNotices(context.Background())
 	return a, nil
 }
 
@@ -135,6 +139,7 @@ func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, *keytab.Services, e
 		return nil, nil, nil // user-to-user alone
 	}
 	table, err := a.cfg.Keys.Table(ctx)
+	a.logNotices(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, nil, &status.Error{Reason: status.ReasonCanceled, Detail: "while reading the keys", Err: err}
@@ -145,6 +150,29 @@ func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, *keytab.Services, e
 	}
 	services, err := a.admit(table)
 	return table, services, err
+}
+
+// logNotices writes what is new of the key source's notices to the Logger, each once for
+// each acceptor.
+func (a *Acceptor) logNotices(ctx context.Context) {
+	source, ok := a.cfg.Keys.(keytab.Noticer)
+	if !ok || a.cfg.Logger == nil {
+		return
+	}
+	for {
+		after := a.noticed.Load()
+		news, newest := source.Notices(after)
+		if newest == after {
+			return
+		}
+		if !a.noticed.CompareAndSwap(after, newest) {
+			continue // another goroutine logs them
+		}
+		for _, n := range news {
+			a.cfg.Logger.LogAttrs(ctx, n.Level, "kerberos: keytab", slog.String("file", quote.Value(n.File)), slog.String("detail", n.Text))
+		}
+		return
+	}
 }
 
 // admit resolves Config.Services against one generation of the keytab.
@@ -171,6 +199,7 @@ func (a *Acceptor) newerKeys(ctx context.Context, err error, p *ticket.Params) b
 		return false
 	}
 	table, err := source.Refresh(ctx, p.Keys)
+	a.logNotices(ctx)
 	if err != nil || table == nil || table == p.Keys {
 		return false
 	}

@@ -110,6 +110,7 @@ type Config struct {
 	// Logger receives the same record as one line for each attempt, and one more line
 	// if a client is invited to try again. OPERATING.md in the repository lists the
 	// attributes. If nil, the package logs nothing.
+	// It also gets the notices of Keys, if Keys is a keytab.Noticer, as keytab.File is.
 	Logger *slog.Logger
 
 	// Time is the clock. If nil, time.Now. For tests.
