@@ -86,8 +86,7 @@ func (x *request) step(open *sspi.Context, field string) (*sspi.Context, Result)
 		if res.Outcome != Refused || !isAnothers(res.Err, field, open.MaxToken()) {
 			return open, res
 		}
-		x.event = nil // the token is not for this exchange, so that this is no refusal of it
-		open.Close()
+		open.Close() // without a record: the token is judged below
 	}
 	if field == "" {
 		return nil, step(x.r.Context(), nil, field)
