@@ -38,19 +38,32 @@ type Config struct {
 // ServerConfig returns a copy of base for one connection, on which clients may
 // log in with gssapi-with-mic. Other methods stay as they are in base.
 //
+// Libraries that take the copy and change it, as gliderlabs/ssh does after its
+// ServerConfigCallback, set NoClientAuth on a server that they see no other method of,
+// and so let everybody in. Therefore, unless base.NoClientAuth is set, the copy's
+// NoClientAuthCallback refuses every client that sends no credential.
+//
 // All copies share what base holds, its host keys among them: call AddHostKey on
-// base, before the first copy is made, and never on a copy. What c lacks, each login is
+// base, before the first copy is made, and never on a copy. Where a library calls it on
+// the copy, as gliderlabs/ssh does, give base no host key. What c lacks, each login is
 // refused for.
 func (c *Config) ServerConfig(base *ssh.ServerConfig) *ssh.ServerConfig {
 	config := *base
 	server := c.NewServer()
 	config.GSSAPIWithMICConfig = &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.AllowLogin}
+	if !base.NoClientAuth {
+		config.NoClientAuthCallback = refuseNone
+	}
 	return &config
 }
 
+// refuseNone answers the method "none" as x/crypto does where NoClientAuth is not set.
+func refuseNone(ssh.ConnMetadata) (*ssh.Permissions, error) { return nil, ssh.ErrNoAuth }
+
 // NewServer makes the server's side of gssapi-with-mic for one connection, for
-// those who make a ssh.GSSAPIWithMICConfig themselves. Both fields must come from
-// the same Server:
+// those who make a ssh.GSSAPIWithMICConfig themselves; it does not keep a library from
+// setting NoClientAuth, see [Config.ServerConfig]. Both fields must come from the same
+// Server:
 //
 //	server := config.NewServer()
 //	gss := &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.AllowLogin}

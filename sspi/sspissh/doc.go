@@ -28,6 +28,11 @@
 // which is cheap. A [Server] that is used by a second connection all the same notices,
 // ends what is under way, and refuses everybody from then on.
 //
+// A library that makes the ssh.ServerConfig's last changes itself can weaken it:
+// gliderlabs/ssh admits every client, without a credential, if it knows of no method.
+// The copy's NoClientAuthCallback refuses such clients. Methods that the library adds,
+// such as passwords, are the program's to decide about.
+//
 // # What is checked
 //
 // The client's token, as package sspi checks it; that integrity was asked for,
