@@ -5,8 +5,10 @@ import "crypto/tls"
 // canStartTLS: once, and not under a SASL layer.
 func (s *session) canStartTLS() bool { return s.srv.tls != nil && !s.secure && s.layer == nil }
 
-// startTLS answers the StartTLS operation (RFC 4511, Section 4.14). Who has logged
-// in stays.
+// startTLS answers the StartTLS operation (RFC 4511, Section 4.14). A client that logged
+// in before it has to log in again: its login had no security layer, so that a host
+// between client and server could have sent the StartTLS, to speak for the client
+// inside TLS.
 func (s *session) startTLS(m message) error {
 	name := tagged(responseName, oidStartTLS)
 	switch {
@@ -22,6 +24,7 @@ func (s *session) startTLS(m message) error {
 	if err := conn.HandshakeContext(s.ctx); err != nil {
 		return err
 	}
+	s.becomeNobody()
 	s.conn, s.secure = conn, true
 	return nil
 }

@@ -59,6 +59,9 @@ const (
 	defaultMaxBuffer = 1 << 16
 	leastMaxBuffer   = 1 << 10
 	mostMaxBuffer    = 1<<24 - 1 // the protocol has three bytes for it
+	// leastClientBuffer is the least that a client with a security layer must be able to
+	// receive. With less, one Write of the program becomes thousands of messages.
+	leastClientBuffer = 512
 )
 
 // Config is a server's policy. It may be copied, and changed for one connection:
@@ -100,11 +103,18 @@ type Config struct {
 	// none, and wants to be what it is. An error refuses the client, with
 	// ReasonNotAuthorized if it has no Reason of its own.
 	//
-	// If nil, everybody but anonymous clients may come in as what they are:
-	// authzid must be empty, or the client's principal as Peer.Client prints it,
-	// or the bare name of a user of the service's own realm. Whoever is welcome
-	// at all is for the program to decide then, by Server.Peer.
+	// If nil, every client that is not anonymous may act as itself: authzid must be
+	// empty, or the client's principal as Peer.Client prints it, or the bare name of
+	// a user of one of Realms. The program then decides by Server.Peer whether it
+	// serves this client at all.
 	Authorize func(peer *sspi.Peer, authzid string) error
+
+	// Realms are the realms whose users may ask to act as their bare name, where
+	// Authorize is nil; keytab.Principal.User says which names these are. If empty, no
+	// client may: "admin" of one realm is not "admin" of another. Name several realms
+	// only if the same bare name is the same person in all of them. NewServer refuses a
+	// Config that has both Authorize and Realms.
+	Realms []string
 }
 
 // Mechanisms are those to offer to the client, strongest first: what NewServer
@@ -175,6 +185,8 @@ func (c *Config) check() error {
 		return argument("Config has no Acceptor")
 	case c.Layers&^anyLayer != 0:
 		return argument("Config.Layers has unknown bits")
+	case c.Authorize != nil && len(c.Realms) > 0:
+		return argument("Config has both Authorize and Realms: Realms are for the rule without Authorize")
 	case c.MaxBuffer < leastMaxBuffer || c.MaxBuffer > mostMaxBuffer:
 		return argument("Config.MaxBuffer is not between 1024 and 16777215")
 	}

@@ -140,10 +140,13 @@ func (c *conn) fill(n int) error {
 	if len(r.buf)-r.start >= n {
 		return nil
 	}
-	if r.start+n > cap(r.buf) || r.start == len(r.buf) {
-		r.makeRoom(n)
+	if r.start == len(r.buf) {
+		r.buf, r.start = r.buf[:0], 0
 	}
 	for empty := 0; len(r.buf)-r.start < n; {
+		if len(r.buf) == cap(r.buf) {
+			r.makeRoom(n)
+		}
 		m, err := c.Conn.Read(r.buf[len(r.buf):cap(r.buf)])
 		r.buf = r.buf[:len(r.buf)+m]
 		switch {
@@ -163,15 +166,16 @@ func (c *conn) fill(n int) error {
 	return nil
 }
 
-// makeRoom makes room for n bytes from start on, by moving them to the front and,
-// if that is not enough, to a longer buffer.
+// makeRoom makes room in a full buffer for more of the n bytes that begin at start: it
+// moves them to the front or, if they are there, to a buffer of twice the length, but
+// of no more than n bytes. So a client that announces a long message makes the server
+// hold no more than twice the bytes that it has sent.
 func (r *reader) makeRoom(n int) {
-	rest := r.buf[r.start:]
 	to := r.buf[:0]
-	if n > cap(r.buf) {
-		to = make([]byte, 0, max(n, 2*cap(r.buf), firstBuffer))
+	if r.start == 0 {
+		to = make([]byte, 0, max(firstBuffer, min(n, 2*cap(r.buf))))
 	}
-	r.buf, r.start = append(to, rest...), 0
+	r.buf, r.start = append(to, r.buf[r.start:]...), 0
 }
 
 // Write sends p in as many messages as the client's limit makes of it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -224,7 +225,7 @@ func TestConn_Write(t *testing.T) {
 		{sspisasl.Confidentiality, 0xffffff, 2000, 2000, 6},
 		{sspisasl.Integrity, 10028, 0, 10028, 1},
 		{sspisasl.Integrity, 10027, 0, 10027, 2},
-		{sspisasl.Confidentiality, 61, 0, 61, 10000},
+		{sspisasl.Confidentiality, 512, 0, 512, 23},
 	} {
 		s, client := newSite(t).session(c.layer, c.size, c.max)
 		var sent bytes.Buffer
@@ -266,27 +267,48 @@ func TestConn_SPNEGO(t *testing.T) {
 
 // TestConn_Writers: what one Write is given stays together.
 func TestConn_Writers(t *testing.T) {
-	s, client := newSite(t).session(sspisasl.Confidentiality, 100, 0)
+	s, client := newSite(t).session(sspisasl.Confidentiality, 512, 0)
 	var sent bytes.Buffer
 	conn := s.Conn(wire{Writer: &sent})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
 			for range 20 {
-				if _, err := conn.Write(bytes.Repeat([]byte{'a' + byte(i)}, 200)); err != nil {
+				if _, err := conn.Write(bytes.Repeat([]byte{'a' + byte(i)}, 1000)); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	got := strings.Join(unframe(t, client, sent.Bytes(), 100, true), "")
-	if len(got) != 8*20*200 {
+	got := strings.Join(unframe(t, client, sent.Bytes(), 512, true), "")
+	if len(got) != 8*20*1000 {
 		t.Fatalf("%d bytes", len(got))
 	}
-	for i := 0; i < len(got); i += 200 {
-		if got[i:i+200] != strings.Repeat(got[i:i+1], 200) {
+	for i := 0; i < len(got); i += 1000 {
+		if got[i:i+1000] != strings.Repeat(got[i:i+1], 1000) {
 			t.Fatalf("mixed at %d", i)
+		}
+	}
+}
+
+// TestSASL_2_AnnouncedLength: a client that announces the longest message and sends
+// little makes the server hold little.
+func TestSASL_2_AnnouncedLength(t *testing.T) {
+	const longest = 1<<24 - 1
+	for _, sent := range []int{0, 1, 4096, 10000, 100_000} {
+		s, _ := newSite(t).session(sspisasl.Integrity, longest, longest)
+		head := []byte{0x00, 0xff, 0xff, 0xff}
+		conn := s.Conn(wire{Reader: bytes.NewReader(append(head, make([]byte, sent)...))})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := conn.Read(make([]byte, 1)); err != io.ErrUnexpectedEOF {
+			t.Errorf("%d bytes: %v", sent, err)
+		}
+		runtime.ReadMemStats(&after)
+		// All the buffers that were made, of doubling lengths, and as much for other things.
+		if made := after.TotalAlloc - before.TotalAlloc; made > uint64(4*(sent+4096))+1<<16 {
+			t.Errorf("%d bytes were sent, and %d allocated", sent, made)
 		}
 	}
 }

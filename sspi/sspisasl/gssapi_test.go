@@ -41,7 +41,7 @@ func TestGSSAPI_AsCyrus(t *testing.T) {
 			if challenge, done := next(t, s, choice(t, client, c.head, "")); !done || challenge != nil {
 				t.Errorf("%x, %v", challenge, done)
 			}
-			if s.Layer() != c.layer || s.Peer().Client.String() != "alice@EXAMPLE.COM" || s.AuthorizationID() != "" {
+			if s.Layer() != c.layer || s.Peer().Client.String() != "alice@EXAMPLE.COM" || s.AuthorizationID() != "alice@EXAMPLE.COM" {
 				t.Errorf("%v, %v, %q", s.Layer(), s.Peer().Client, s.AuthorizationID())
 			}
 			over(t, s)
@@ -129,8 +129,8 @@ func TestGSSAPI_Policy(t *testing.T) {
 	}
 }
 
-// TestGSSAPI_Choice: one layer of those that were offered, and room for a message.
-func TestGSSAPI_Choice(t *testing.T) {
+// TestSASL_1_Choice: one layer of those that were offered, and room for a message.
+func TestSASL_1_Choice(t *testing.T) {
 	const malformed, notMet = status.ReasonMalformedToken, status.ReasonRequirementNotMet
 	for _, c := range []struct {
 		name    string
@@ -149,10 +149,12 @@ func TestGSSAPI_Choice(t *testing.T) {
 		{"integrity, not offered", sspisasl.NoLayer, "\x02\x01\x00\x00", notMet},
 		{"confidentiality, not offered", sspisasl.NoLayer | sspisasl.Integrity, "\x04\x01\x00\x00", notMet},
 		{"integrity, no room", all, "\x02\x00\x00\x00", malformed},
-		{"integrity, no room for a byte", all, "\x02\x00\x00\x1c", malformed},
-		{"integrity, room for a byte", all, "\x02\x00\x00\x1d", 0},
-		{"confidentiality, no room for a byte", all, "\x04\x00\x00\x3c", malformed},
-		{"confidentiality, room for a byte", all, "\x04\x00\x00\x3d", 0},
+		{"integrity, 511 bytes", all, "\x02\x00\x01\xff", malformed},
+		{"integrity, 512 bytes", all, "\x02\x00\x02\x00", 0},
+		{"confidentiality, 511 bytes", all, "\x04\x00\x01\xff", malformed},
+		{"confidentiality, 512 bytes", all, "\x04\x00\x02\x00", 0},
+		{"none, no room", all, "\x01\x00\x00\x00", 0},
+		{"none, room for a byte", all, "\x01\x00\x00\x01", 0},
 		{"none, with room", all, "\x01\x01\x00\x00", 0},
 		{"not UTF-8", all, "\x01\x00\x00\x00\xc0\x80", malformed},
 		{"NUL", all, "\x01\x00\x00\x00alice\x00", malformed},

@@ -2,6 +2,7 @@ package sspisasl
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/status"
@@ -95,15 +96,18 @@ func (s *Server) impliedLayer() error {
 }
 
 // setLayer commits to a layer with a client that can receive wrapped messages of
-// size bytes.
+// size bytes. Without a layer there are no wrapped messages, and size is ignored.
 func (s *Server) setLayer(l Layer, size int) error {
 	s.result.layer = l
 	if l == NoLayer {
 		return nil
 	}
+	if size < leastClientBuffer {
+		return malformed(fmt.Sprintf("the client chose a security layer and receives messages of at most %d bytes; at least %d are required", size, leastClientBuffer))
+	}
 	s.result.limit = s.context.Load().WrapSizeLimit(min(size, s.cfg.MaxBuffer), l == Confidentiality)
 	if s.result.limit == 0 {
-		return malformed("the client chose a security layer and cannot receive a single message")
+		return &status.Error{Reason: status.ReasonInternal, Detail: "the security layer has no room for a message"} // unreachable
 	}
 	return nil
 }
