@@ -40,7 +40,7 @@ func (c *client) encryptConn(ctx context.Context) error {
 		_, err := c.conn.Write(append(packet, token...))
 		return err
 	}
-	err := c.exchange(ctx, sspi.ContextConfig{Package: sspi.Kerberos, Require: protection}, receive, reply)
+	err := c.exchange(ctx, sspi.ContextConfig{Package: sspi.Negotiate, Require: protection}, receive, reply)
 	if err == nil {
 		c.conn, err = newGSSConn(c.conn, c.context)
 		c.encrypted = err == nil

@@ -67,7 +67,7 @@ func (c *client) authenticate(ctx context.Context) error {
 		return response.Data, nil
 	}
 	reply := func(token []byte) error { return send(c.conn, &pgproto3.AuthenticationGSSContinue{Data: token}) }
-	return c.exchange(ctx, sspi.ContextConfig{Package: sspi.Kerberos}, receive, reply)
+	return c.exchange(ctx, sspi.ContextConfig{Package: sspi.Negotiate}, receive, reply) // libpq sends Kerberos's tokens as they are, pgjdbc with useSpnego in SPNEGO
 }
 
 // exchange is the loop around Accept, for both ways in which tokens travel.
@@ -78,6 +78,9 @@ func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive f
 		token, err := receive()
 		if err != nil {
 			return err
+		}
+		if len(token) == 0 { // Negotiate would answer with its list of mechanisms, which no client asks for here
+			return c.failed(&status.Error{Reason: status.ReasonMalformedToken, Detail: "the token is empty"})
 		}
 		reply, peer, err := c.context.Accept(ctx, token)
 		if len(reply) > 0 { // also beside an error: it tells the client why
@@ -95,26 +98,36 @@ func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive f
 	}
 }
 
-// authorise decides whether the client may be the database user that it names: an
-// ordinary user of the server's own realm may be the one of that name, and nobody
-// may be anybody else. A server with users of several realms, or with a table of who
-// may be whom, has it here.
+// authorise decides whether the client may be the database user that it names. Without
+// realms the database user is the whole principal, since "alice" of one realm is not
+// "alice" of another. With realms it is the bare name of an ordinary user of one of
+// them. A server with a table of users has it here.
 func (c *client) authorise() error {
-	name, err := c.peer.Client.User(c.peer.Service.Realm())
-	if err != nil {
-		return c.failed(err)
+	name := c.peer.Client.String()
+	switch {
+	case c.peer.Anonymous:
+		return c.failed(notAuthorized("the client is anonymous"))
+	case len(c.server.realms) > 0:
+		var err error
+		if name, err = c.peer.Client.User(c.server.realms...); err != nil {
+			return c.failed(err)
+		}
 	}
 	if name != c.user {
-		return c.failed(errors.New("the principal is not that of this database user"))
+		return c.failed(notAuthorized("the principal %q is the database user %q, and asks to be %.100q", c.peer.Client, name, c.user))
 	}
 	return nil
+}
+
+func notAuthorized(format string, args ...any) error {
+	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: fmt.Sprintf(format, args...)}
 }
 
 // failed is the refusal of a client. It is told no more than that.
 func (c *client) failed(err error) error {
 	text := "GSSAPI authentication failed"
 	if c.user != "" {
-		text += fmt.Sprintf(" for user %q", c.user)
+		text += fmt.Sprintf(" for user %.100q", c.user)
 	}
 	return &fatal{"28000", text, err}
 }

@@ -53,6 +53,11 @@ var statements = []struct {
 		},
 	},
 	{
+		// Drivers begin with a SET of these, which change nothing here.
+		regexp.MustCompile(`(?i)^set\s+(?:session\s+)?(application_name|extra_float_digits)\s*(?:=|\sto\s)\s*('[^']*'|-?\w+)$`),
+		func(s *session, _ []string) { s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SET")}) },
+	},
+	{
 		regexp.MustCompile(`(?i)^show\s+(\w+)$`),
 		(*session).show,
 	},
@@ -81,7 +86,7 @@ func (s *session) query(text string) {
 			return
 		}
 	}
-	s.unsupported("this is no database: it knows current_user, session_user, current_database(), pg_stat_gssapi, repeat, length and SHOW")
+	s.unsupported("this is no database: it knows current_user, session_user, current_database(), pg_stat_gssapi, repeat, length, SHOW, and SET of application_name and extra_float_digits")
 }
 
 func (s *session) show(args []string) {

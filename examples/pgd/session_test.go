@@ -40,6 +40,24 @@ func TestQuery_All(t *testing.T) {
 
 // TestSession_Extended: each message is answered up to the Sync, and the session goes
 // on.
+// TestQuery_Set: what drivers send first is served, and nothing else is set.
+func TestQuery_Set(t *testing.T) {
+	p := serve(t, allowEncryption).login("alice")
+	for text, want := range map[string]string{
+		"SET extra_float_digits = 3":                      "",
+		"SET application_name = 'PostgreSQL JDBC Driver'": "",
+		"set session application_name to 'x';":            "",
+		"set extra_float_digits to -1":                    "",
+		"set session_authorization = 'bob'":               "0A000",
+		"set role bob":                                    "0A000",
+		"set application_name = 'x'; select 1":            "0A000",
+	} {
+		if row, code := p.query(text); code != want || len(row) != 0 {
+			t.Errorf("%s: %q, %s", text, row, code)
+		}
+	}
+}
+
 func TestSession_Extended(t *testing.T) {
 	p := serve(t, allowEncryption).login("alice")
 	p.send(&pgproto3.Parse{Query: "select $1"}, &pgproto3.Flush{})
