@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -147,7 +148,7 @@ func credentials(challenge []byte) []*ber.Packet {
 // challenge, what Kerberos says about it; why is for the log.
 func (s *session) refuse(m message, b bindRequest, challenge []byte, err error) error {
 	s.abort()
-	const longest = 32 // a client can name anything; SASL's names have 20 characters
+	const longest = 32 // SASL's names have at most 20 characters, and a client can send any string
 	name, reason := b.mechanism[:min(longest, len(b.mechanism))], status.ReasonOf(err)
 	s.srv.log.Warn("refused", "peer", s.raw.RemoteAddr().String(), "mechanism", name, "reason", reason.String(), "err", err)
 	if !slices.Contains(s.mechanisms(), b.mechanism) {
@@ -185,7 +186,7 @@ func (s *session) loggedIn(m message, challenge []byte) error {
 // policy is what a bind is accepted by.
 func (s *session) policy() sspisasl.Config {
 	c := sspisasl.Config{
-		Acceptor: s.srv.acceptor, Layers: s.srv.layers, SuccessData: true, Authorize: authorize,
+		Acceptor: s.srv.acceptor, Layers: s.srv.layers, SuccessData: true, Authorize: s.srv.authorize,
 		MaxBuffer: maxPDU + 1<<10, // OpenLDAP sends a PDU in one piece if it is not told otherwise, as with GSS-SPNEGO
 	}
 	if s.secure {
@@ -196,22 +197,23 @@ func (s *session) policy() sspisasl.Config {
 	return c
 }
 
-// authorize lets everybody in who is somebody, as what they are. The identity that
-// a client asks for has the form of RFC 4513, Section 5.2.1.8.
+// authorize lets every client in that is not anonymous, as itself. The identity that
+// a client asks for has the form of RFC 4513, Section 5.2.1.8: "u:" and the whole
+// principal, or the bare name of a user of a realm that -realm names.
 //
 // A server with something to protect asks here, or for each operation, what this
 // client may do.
-func authorize(peer *sspi.Peer, authzid string) error {
+func (srv *server) authorize(peer *sspi.Peer, authzid string) error {
 	if peer.Anonymous {
 		return errors.New("anonymous clients need no login")
 	}
 	if authzid == "" || authzid == "u:"+peer.Client.String() {
 		return nil
 	}
-	if user, err := peer.Client.User(peer.Service.Realm()); err == nil && authzid == "u:"+user {
+	if user, err := peer.Client.User(srv.realms...); err == nil && authzid == "u:"+user {
 		return nil
 	}
-	return errors.New("it asks to be somebody else")
+	return fmt.Errorf("the principal %q asks to act as %.100q; it may act as itself, and under its bare name if -realm names its realm", peer.Client, authzid)
 }
 
 func (s *session) mechanisms() []string {

@@ -57,7 +57,7 @@ func newServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, *
 		t.Fatal(err)
 	}
 	out := new(logs)
-	return realm, &server{acceptor: acceptor, layers: layers, log: slog.New(slog.NewTextHandler(out, nil))}, out
+	return realm, &server{acceptor: acceptor, layers: layers, realms: []string{"EXAMPLE.COM"}, log: slog.New(slog.NewTextHandler(out, nil))}, out
 }
 
 // start runs a server on a loopback address. At the end of the test it must end,

@@ -35,6 +35,28 @@ func (c *client) isAlice(mechanism string, layer sspisasl.Layer) {
 	}
 }
 
+// TestNAME_8_AuthorizationIdentity: a bare name is an identity for users of the realms
+// that -realm names, and of no other, whatever realm the service's key is of.
+func TestNAME_8_AuthorizationIdentity(t *testing.T) {
+	for _, row := range []struct {
+		realms  []string
+		authzid string
+		ok      bool
+	}{
+		{nil, "u:alice", false},
+		{nil, "u:" + alice, true},
+		{nil, "", true},
+		{[]string{"OTHER.EXAMPLE"}, "u:alice", false},
+		{[]string{"EXAMPLE.COM"}, "u:alice", true},
+		{[]string{"EXAMPLE.COM"}, "alice", false},
+	} {
+		w := start(t, allLayers, func(s *server) { s.realms = row.realms })
+		if r := w.dial(t).gssapi(w, sspisasl.NoLayer, row.authzid); (r.code == success) != row.ok {
+			t.Errorf("realms %v, %q: %+v", row.realms, row.authzid, r)
+		}
+	}
+}
+
 func TestLogin_GSSAPI(t *testing.T) {
 	w := start(t, allLayers)
 	for _, layer := range []sspisasl.Layer{sspisasl.NoLayer, sspisasl.Integrity, sspisasl.Confidentiality} {
@@ -161,6 +183,20 @@ func TestLogin_StartTLS(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a login before TLS does not survive it", func(t *testing.T) {
+		w := start(t, sspisasl.NoLayer, func(s *server) { s.tls, s.bindings = config, bindings })
+		c := w.dial(t)
+		if r := c.gssapi(w, sspisasl.NoLayer, ""); r.code != success || c.whoAmI() != "u:"+alice {
+			t.Fatalf("%+v", r)
+		}
+		c.startTLS(trust)
+		if id := c.whoAmI(); id != "" {
+			t.Errorf("after StartTLS the client is still %s", id)
+		}
+		if r := c.gssapi(w, sspisasl.NoLayer, ""); r.code != success || c.whoAmI() != "u:"+alice {
+			t.Errorf("a login after StartTLS: %+v", r)
+		}
+	})
 	t.Run("bound to another server", func(t *testing.T) {
 		c := w.dial(t)
 		c.startTLS(trust)

@@ -51,6 +51,7 @@ func run(ctx context.Context, args []string) error {
 	addr := fs.String("addr", "127.0.0.1:3389", "address to listen on")
 	file := fs.String("keytab", "", "keytab file; if empty, KRB5_KTNAME or /etc/krb5.keytab")
 	layers := fs.String("layers", "integrity,confidentiality", "security layers that clients may choose; \"none\" is always one of them after StartTLS")
+	realms := fs.String("realm", "", "realms, separated by commas, whose users may ask to act as their bare name (u:alice); if empty, a client may only ask for its whole principal")
 	cert := fs.String("cert", "", "certificate file, for StartTLS")
 	key := fs.String("key", "", "the certificate's key")
 	if err := fs.Parse(args); err != nil {
@@ -60,6 +61,9 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("no arguments but flags, not %q", fs.Args())
 	}
 	srv := &server{log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	if *realms != "" {
+		srv.realms = strings.Split(*realms, ",")
+	}
 	var err error
 	if srv.layers, err = parseLayers(*layers); err != nil {
 		return err

@@ -166,7 +166,7 @@ func TestBind_PolicyRefuses(t *testing.T) {
 
 func TestAuthorize_Anonymous(t *testing.T) {
 	somebody := &sspi.Peer{Client: keytab.MustParsePrincipal("WELLKNOWN/ANONYMOUS@EXAMPLE.COM"), Anonymous: true}
-	if err := authorize(somebody, ""); err == nil {
+	if err := new(server).authorize(somebody, ""); err == nil {
 		t.Error("an anonymous client got in")
 	}
 }

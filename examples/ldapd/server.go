@@ -27,6 +27,7 @@ const (
 type server struct {
 	acceptor *sspi.Acceptor
 	layers   sspisasl.Layer
+	realms   []string               // whose users may act as their bare name
 	tls      *tls.Config            // nil: no StartTLS
 	bindings []sspi.ChannelBindings // of tls
 	log      *slog.Logger

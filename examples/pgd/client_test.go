@@ -89,6 +89,7 @@ func newWorld(t *testing.T, encrypt encryption) *world {
 		t.Fatal(err)
 	}
 	w.server = newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(w.log, nil)))
+	w.server.realms = []string{"EXAMPLE.COM"}
 	return w
 }
 

@@ -2,7 +2,7 @@
 // else is built on libpq can log in by Kerberos, and encrypt by it (GSSENC), without
 // TLS:
 //
-//	pgd -addr localhost:5432 -keytab postgres.keytab
+//	pgd -addr localhost:5432 -keytab postgres.keytab -realm EXAMPLE.COM
 //	psql "host=localhost user=alice dbname=any gssencmode=require" -c "select current_user"
 //
 // It is no database: it knows who you are, and answers the few queries of query.go.
@@ -22,6 +22,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/gosspi/kerberos/keytab"
@@ -42,6 +43,7 @@ func run(ctx context.Context, args []string) error {
 	addr := fs.String("addr", "localhost:5432", "`host:port` to listen on; port 0 is any")
 	file := fs.String("keytab", "", "keytab `file`; if empty, KRB5_KTNAME or /etc/krb5.keytab")
 	service := fs.String("service", "postgres/", "principal that clients ask for; \"postgres/\" is one of any host. psql calls the first part krbsrvname")
+	realms := fs.String("realm", "", "realms, separated by commas, whose users are the database users of the same bare name; if empty, the database user is the whole principal (alice@EXAMPLE.COM)")
 	encrypt := requireEncryption
 	fs.Var(&encrypt, "encrypt", "GSSAPI encryption: require, allow (the client decides) or off")
 	_ = fs.Parse(args) // ends the program on an error
@@ -61,7 +63,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("listening on %s\n", l.Addr())
-	return newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(os.Stderr, nil))).serve(ctx, l)
+	srv := newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if *realms != "" {
+		srv.realms = strings.Split(*realms, ",")
+	}
+	return srv.serve(ctx, l)
 }
 
 func openKeys(file string) (*keytab.File, error) {

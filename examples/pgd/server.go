@@ -27,6 +27,7 @@ const (
 type server struct {
 	acceptor *sspi.Acceptor
 	encrypt  encryption
+	realms   []string // whose users are database users by their bare names
 	log      *slog.Logger
 	grace    time.Duration
 	lobby    lobby

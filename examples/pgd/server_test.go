@@ -197,6 +197,7 @@ func stuck(t *testing.T, grace time.Duration, messages ...pgproto3.FrontendMessa
 	t.Helper()
 	w := serve(t, allowEncryption)
 	s := newServer(w.server.acceptor, allowEncryption, w.server.log)
+	s.realms = w.server.realms
 	s.grace = grace
 	l := make(pipes, 1)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -272,6 +273,7 @@ func TestServer_NoMoreFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newServer(w.server.acceptor, allowEncryption, w.server.log)
+	s.realms = w.server.realms
 	ours, its := net.Pipe()
 	s.lobby.enter(&timed{Conn: ours})
 	ctx, cancel := context.WithCancel(t.Context())

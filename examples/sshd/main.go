@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
@@ -47,7 +48,7 @@ func run(ctx context.Context, args []string) error {
 	addr := fs.String("addr", "localhost:2222", "address to listen on, host:port; port 0: any")
 	file := fs.String("keytab", "", "keytab file; if empty, KRB5_KTNAME or /etc/krb5.keytab")
 	hostKeyFile := fs.String("hostkey", "", "file of the private host key, as ssh-keygen writes it; if empty, one that is made for this run")
-	realm := fs.String("realm", "", "realm whose users may log in; if empty, those of the keytab")
+	realm := fs.String("realm", "", "realms, separated by commas, whose users may log in under their bare names; if empty, the realm of the keytab, where it has one")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func configure(ctx context.Context, file, realm string) (*sspissh.Config, error)
 	if err != nil {
 		return nil, err
 	}
-	realms := []string{realm}
+	realms := strings.Split(realm, ",")
 	if realm == "" {
 		if realms, err = realmsOf(ctx, keys); err != nil {
 			return nil, err
@@ -104,7 +105,7 @@ func openKeys(file string) (*keytab.File, error) {
 	return keytab.OpenFile(file)
 }
 
-// realmsOf are the realms of which there is a host key.
+// realmsOf returns the realm of the host keys. Keys of several realms are an error.
 func realmsOf(ctx context.Context, keys keytab.Source) ([]string, error) {
 	table, err := keys.Table(ctx)
 	if err != nil {
@@ -120,10 +121,14 @@ func realmsOf(ctx context.Context, keys keytab.Source) ([]string, error) {
 			realms = append(realms, p.Realm())
 		}
 	}
-	if len(realms) == 0 {
+	switch len(realms) {
+	case 0:
 		return nil, errors.New("the keytab has no key of host/NAME, which SSH clients ask for")
+	case 1:
+		return realms, nil
 	}
-	return realms, nil
+	// alice of one realm is not alice of another: both would log in as alice.
+	return nil, fmt.Errorf("the keytab has keys of several realms (%s): name with -realm those whose users may log in", strings.Join(realms, ", "))
 }
 
 func hostKey(file string) (ssh.Signer, error) {

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
@@ -165,7 +166,7 @@ func TestSSHD(t *testing.T) {
 	log := end()
 	for _, w := range []string{
 		"msg=login", "client=alice@EXAMPLE.COM", "delegated=true",
-		`msg=refused`, `may not log in as \"bob\""`, "reason=wrong-service",
+		`msg=refused`, `may not log in as the user \"bob\""`, "reason=wrong-service",
 	} {
 		if !strings.Contains(log, w) {
 			t.Errorf("no %s in\n%s", w, log)
@@ -283,5 +284,38 @@ func TestRun_Refused(t *testing.T) {
 		if err := run(t.Context(), args); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
+	}
+}
+
+// TestNAME_8_SeveralRealms: where the keytab has keys of several realms, the operator
+// names the realms whose users log in under their bare names.
+func TestNAME_8_SeveralRealms(t *testing.T) {
+	var entries []keytab.Entry
+	for _, realm := range []string{"EXAMPLE.COM", "PARTNER.TEST"} {
+		table, err := sspitest.NewRealm(realm).Service("host/localhost")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e := range table.All() {
+			entries = append(entries, e)
+		}
+	}
+	table, err := keytab.NewTable(entries...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := table.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "keytab")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := configure(t.Context(), file, ""); err == nil || !strings.Contains(err.Error(), "-realm") || !strings.Contains(err.Error(), "PARTNER.TEST") {
+		t.Errorf("several realms and no -realm: %v", err)
+	}
+	if _, err := configure(t.Context(), file, "EXAMPLE.COM,PARTNER.TEST"); err != nil {
+		t.Error(err)
 	}
 }

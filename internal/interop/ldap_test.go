@@ -71,7 +71,7 @@ func ourLDAPD(t testing.TB, r *realm, args ...string) *ldapServer {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keytab")
 	r.ldapService(t).keytab(t, file)
-	return startLDAPD(t, r, file, append([]string{"-layers", anyLayer}, args...)...)
+	return startLDAPD(t, r, file, append([]string{"-layers", anyLayer, "-realm", realmName}, args...)...)
 }
 
 // logged waits for the n-th line of a kind, and returns it.

@@ -60,7 +60,7 @@ func startPGD(t testing.TB, r *realm, svc *service, keytab string, args ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"-addr", "127.0.0.1:0", "-keytab", keytab, "-service", svc.name + "/"}, args...)
+	args = append([]string{"-addr", "127.0.0.1:0", "-keytab", keytab, "-service", svc.name + "/", "-realm", realmName}, args...)
 	p, err := start(r.env(), nil, path, args...)
 	if err != nil {
 		t.Fatal(err)

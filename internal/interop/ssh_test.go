@@ -186,7 +186,7 @@ func TestInteropSSH_Refused(t *testing.T) {
 		for i, as := range []string{"bob", "root"} {
 			res := r.login(t).ssh(t, srv, as, "whoami")
 			last := srv.lines(t, "refused", i+1)[i]
-			if res.code != 255 || !strings.Contains(res.out, denied) || !strings.Contains(last["err"], user+"@"+realmName+` may not log in as "`) {
+			if res.code != 255 || !strings.Contains(res.out, denied) || !strings.Contains(last["err"], user+"@"+realmName+`" may not log in as the user "`) {
 				t.Errorf("as %s: exit %d, %v\n%s", as, res.code, last, res.out)
 			}
 		}

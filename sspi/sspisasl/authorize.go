@@ -5,6 +5,7 @@ import (
 	"errors"
 	"unicode/utf8"
 
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -28,7 +29,7 @@ func checkAuthzid(b []byte) (string, error) {
 func (s *Server) authorize() error {
 	decide := s.cfg.Authorize
 	if decide == nil {
-		decide = asItself
+		decide = s.cfg.asItself
 	}
 	err := decide(s.result.peer, s.result.authzid)
 	if err == nil {
@@ -40,22 +41,23 @@ func (s *Server) authorize() error {
 	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the client may not act as what it asks for", Err: err}
 }
 
-// Why asItself refuses.
-var (
-	errAnonymous = errors.New("it is anonymous")
-	errOther     = errors.New("it asks to be somebody else")
-)
-
-// asItself is Config.Authorize if there is none.
-func asItself(peer *sspi.Peer, authzid string) error {
+// asItself is Config.Authorize if there is none. Its errors name the principal and the
+// identity that it asks for.
+func (c *Config) asItself(peer *sspi.Peer, authzid string) error {
+	name := peer.Client.String()
 	switch {
 	case peer.Anonymous:
-		return errAnonymous
-	case authzid == "" || authzid == peer.Client.String():
+		return errors.New("the client is anonymous")
+	case authzid == "" || authzid == name:
 		return nil
 	}
-	if user, err := peer.Client.User(peer.Service.Realm()); err == nil && user == authzid {
+	user, err := peer.Client.User(c.Realms...)
+	if err == nil && user == authzid {
 		return nil
 	}
-	return errOther
+	why := "the principal " + quote.Text(name) + " asks to act as " + quote.Text(authzid)
+	if e, ok := errors.AsType[*status.Error](err); ok && authzid == peer.Client.Name() {
+		return errors.New(why + ", its bare name, which Config.Realms does not permit: " + e.Detail)
+	}
+	return errors.New(why + ", and may act as itself only")
 }

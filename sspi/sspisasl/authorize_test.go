@@ -20,7 +20,7 @@ func TestAuthorize_Default(t *testing.T) {
 		ok              bool
 	}{
 		{"alice", "", true},
-		{"alice", "alice", true},
+		{"alice", "alice", false}, // no realm is named
 		{"alice", "alice@EXAMPLE.COM", true},
 		{"alice", "Alice", false},
 		{"alice", "alice@example.com", false},
@@ -48,9 +48,70 @@ func TestAuthorize_Default(t *testing.T) {
 			refused(t, s, response, status.ReasonNotAuthorized, "may not act")
 			continue
 		}
+		want := c.authzid
+		if want == "" { // the whole principal
+			want = c.client
+			if !strings.Contains(want, "@") {
+				want += "@EXAMPLE.COM"
+			}
+		}
+		if _, done := next(t, s, response); !done || s.AuthorizationID() != want {
+			t.Errorf("%v as %q: %v, %q", c.client, c.authzid, done, s.AuthorizationID())
+		}
+	}
+}
+
+// TestNAME_8_BareNames: a bare name is an identity only for users of the realms that
+// the program names, whatever realm the service's key is of.
+func TestNAME_8_BareNames(t *testing.T) {
+	for _, c := range []struct {
+		realms          []string
+		client, authzid string
+		ok              bool
+	}{
+		{nil, "admin@EXAMPLE.COM", "admin", false},
+		{nil, "admin@PARTNER.TEST", "admin", false},
+		{[]string{"EXAMPLE.COM"}, "admin@EXAMPLE.COM", "admin", true},
+		{[]string{"EXAMPLE.COM"}, "admin@PARTNER.TEST", "admin", false},
+		{[]string{"EXAMPLE.COM"}, "admin@PARTNER.TEST", "admin@PARTNER.TEST", true},
+		{[]string{"EXAMPLE.COM"}, "admin@PARTNER.TEST", "admin@EXAMPLE.COM", false},
+		{[]string{"PARTNER.TEST"}, "admin@PARTNER.TEST", "admin", true},
+		{[]string{"PARTNER.TEST"}, "admin@EXAMPLE.COM", "admin", false},
+		{[]string{"EXAMPLE.COM"}, "WS1$@EXAMPLE.COM", "WS1$", false},
+		{[]string{"EXAMPLE.COM"}, "1000@EXAMPLE.COM", "1000", false},
+		{[]string{"EXAMPLE.COM"}, "admin@EXAMPLE.COM", "root", false},
+	} {
+		site := newSite(t)
+		cfg := site.config()
+		cfg.Realms = c.realms
+		s := newServer(t, cfg, sspisasl.GSSAPI)
+		client := site.clientOf(c.client, sspitest.Options{})
+		offer(t, s, client)
+		response := choice(t, client, 0x01_000000, c.authzid)
+		if !c.ok {
+			refused(t, s, response, status.ReasonNotAuthorized, `"`+c.client+`"`)
+			continue
+		}
 		if _, done := next(t, s, response); !done || s.AuthorizationID() != c.authzid {
 			t.Errorf("%v as %q: %v, %q", c.client, c.authzid, done, s.AuthorizationID())
 		}
+	}
+	cfg := newSite(t).config()
+	cfg.Realms, cfg.Authorize = []string{"EXAMPLE.COM"}, func(*sspi.Peer, string) error { return nil }
+	if s, err := cfg.NewServer(sspisasl.GSSAPI); s != nil || status.ReasonOf(err) != status.ReasonArgument {
+		t.Errorf("Authorize and Realms: %v", err)
+	}
+}
+
+// TestSEC_3_AuthzidIsQuoted: what a client asks to be does not change a terminal.
+func TestSEC_3_AuthzidIsQuoted(t *testing.T) {
+	site := newSite(t)
+	s := newServer(t, site.config(), sspisasl.GSSAPI)
+	client := site.clientOf("alice", sspitest.Options{})
+	offer(t, s, client)
+	_, _, err := s.Next(choice(t, client, 0x01_000000, "a\x1b[2J\u202e"))
+	if err == nil || strings.ContainsAny(err.Error(), "\x1b\u202e") || !strings.Contains(err.Error(), `"a\x1b[2J\u202e"`) {
+		t.Errorf("%q", err)
 	}
 }
 

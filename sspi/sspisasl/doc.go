@@ -19,10 +19,11 @@
 //
 // # Who the client is, and what it may do
 //
-// [Server.Peer] is the client. [Server.AuthorizationID] is whom it asks to act
-// as, and Config.Authorize decides about that, before the client is told of
-// success. Without Authorize nobody acts as anybody else. Compare principals
-// whole: a name without its realm is not an identity.
+// [Server.Peer] is the client. [Server.AuthorizationID] is the identity that it acts
+// as: the one that it asked for, or its whole principal. Config.Authorize decides about
+// that before the client is told of success. Without Authorize a client acts as itself,
+// under its whole principal, or under its bare name where Config.Realms names its realm.
+// Compare principals whole: a name without its realm is not an identity.
 //
 // # The security layer
 //
@@ -30,7 +31,10 @@
 // what it asked of the context is what it does. GS2 has none. Config.Layers says
 // what is permitted; its zero value demands a layer, because a connection that is
 // neither in a layer nor in TLS belongs, after the login, to whoever sits between.
-// What follows the login must then go through [Server.Conn].
+// What follows the login must then go through [Server.Conn]. A library that takes a
+// Server of emersion/go-sasl does not call Conn: a client that chose a layer cannot talk
+// to it, and a host in between that ends the layer could speak for the client. With such
+// a library, run TLS and set Layers to NoLayer alone.
 //
 // A server on TLS sets NoLayer, and, against relays, the channel bindings that
 // package sspitls makes, in Config.Context, for each connection. With

@@ -202,6 +202,9 @@ func (s *Server) acknowledged() ([]byte, error) {
 func (s *Server) finish() {
 	s.state = stateDone
 	result := s.result
+	if result.authzid == "" {
+		result.authzid = result.peer.Client.String()
+	}
 	s.outcome.Store(&result)
 }
 
@@ -210,8 +213,9 @@ func (s *Server) finish() {
 // about the first message, which is always bound.
 func (s *Server) Peer() *sspi.Peer { return s.end().peer }
 
-// AuthorizationID is the identity that the client asked to act as, in UTF-8, and
-// may; empty if it asked for none, which means for the one of Peer.
+// AuthorizationID returns the identity that the client may act as, in UTF-8: the
+// identity that it asked for, or its whole principal, with the realm, if it asked for
+// none. It is empty until the exchange is done.
 func (s *Server) AuthorizationID() string { return s.end().authzid }
 
 // Layer is the security layer; 0 until the exchange is done. Unless it is

@@ -49,7 +49,7 @@ func TestSPNEGO_Layers(t *testing.T) {
 				return
 			}
 			challenge, done := next(t, s, token)
-			if !done || s.Layer() != c.want || s.Peer().Client.String() != "alice@EXAMPLE.COM" || s.AuthorizationID() != "" {
+			if !done || s.Layer() != c.want || s.Peer().Client.String() != "alice@EXAMPLE.COM" || s.AuthorizationID() != "alice@EXAMPLE.COM" {
 				t.Errorf("%v, %v", done, s.Layer())
 			}
 			if _, finished, err := client.Next(challenge); !finished || err != nil {
