@@ -43,6 +43,7 @@ const (
 	ReasonAuthorizationData
 	ReasonUserToUserRequired
 	ReasonNoTGT
+	ReasonNameEncoding
 
 	// The authenticator.
 

@@ -43,6 +43,8 @@ var table = [reasonCount]row{
 	ReasonUserToUserRequired: {SEC_E_LOGON_DENIED, 69, "user-to-user-required", "this server accepts by user-to-user authentication only, and the client did not use it"},
 	ReasonNoTGT:              {SEC_E_NO_CREDENTIALS, 67, "no-tgt", "the client asks for user-to-user authentication, and the server has no ticket-granting ticket for it"},
 
+	ReasonNameEncoding: {SEC_E_INVALID_TOKEN, 60, "name-encoding", "a client or service name is not UTF-8 or has no text form; rename the account or repair its name in the KDC"},
+
 	ReasonNameMismatch:      {SEC_E_LOGON_DENIED, 36, "name-mismatch", "ticket and authenticator name different clients"},
 	ReasonClockSkew:         {SEC_E_TIME_SKEW, 37, "clock-skew", "the clocks of client and server differ too much; synchronise both"},
 	ReasonReplay:            {SEC_E_LOGON_DENIED, 34, "replay", "this authenticator was presented before; a client that sends again must make a new one"},

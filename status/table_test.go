@@ -44,6 +44,7 @@ func TestTable(t *testing.T) {
 		ReasonAuthorizationData:       {"authorization-data", 0x8009030C, 60},
 		ReasonUserToUserRequired:      {"user-to-user-required", 0x8009030C, 69},
 		ReasonNoTGT:                   {"no-tgt", 0x8009030E, 67},
+		ReasonNameEncoding:            {"name-encoding", 0x80090308, 60},
 		ReasonNameMismatch:            {"name-mismatch", 0x8009030C, 36},
 		ReasonClockSkew:               {"clock-skew", 0x80090324, 37},
 		ReasonReplay:                  {"replay", 0x8009030C, 34},

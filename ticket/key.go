@@ -31,7 +31,13 @@ func (s *scratch) unseal(req *krb5.APReq, p *Params) (keytab.Entry, error) {
 		}
 		tried++
 	}
-	return keytab.Entry{}, services.WhyNot(hint, tried)
+	err = services.WhyNot(hint, tried)
+	if status.ReasonOf(err) == status.ReasonWrongService {
+		if _, bad := keytab.ParsePrincipal(string(s.name)); bad != nil {
+			err = badName("service", s.name, bad)
+		}
+	}
+	return keytab.Entry{}, err
 }
 
 // services returns the principals whose keys may open tickets.

@@ -1,12 +1,15 @@
 package ticket
 
 import (
+	"errors"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
@@ -84,7 +87,7 @@ func (s *scratch) opened(req *krb5.APReq, part *krb5.EncTicketPart, entry *keyta
 	s.name = krb5.AppendPrincipal(s.name[:0], part.Client, part.ClientRealm)
 	client, err := keytab.ParsePrincipal(string(s.name))
 	if err != nil {
-		return Ticket{}, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the ticket's client name cannot be written as a principal", Err: err}
+		return Ticket{}, badName("client", s.name, err)
 	}
 	transited, addresses, authData := keep(part)
 	pac, err := findPAC(authData)
@@ -108,6 +111,16 @@ func (s *scratch) opened(req *krb5.APReq, part *krb5.EncTicketPart, entry *keyta
 		authenticator: req.Authenticator,
 		opened:        true,
 	}, nil
+}
+
+// badName refuses a name that has no text form: two such names could not be told apart
+// in a program's rules or in a log. err is that of keytab.ParsePrincipal.
+func badName(whose string, name []byte, err error) error {
+	detail := "the ticket's " + whose + " name " + quote.Text(name) + " cannot be written as a principal"
+	if e, ok := errors.AsType[*status.Error](err); ok {
+		detail += ": " + strings.TrimPrefix(e.Detail, "not a principal name: ")
+	}
+	return &status.Error{Reason: status.ReasonNameEncoding, Detail: detail}
 }
 
 // checkValidity holds the ticket's own times against the clock (RFC 4120,

@@ -88,7 +88,7 @@ func TestOpen_SealedGarbage(t *testing.T) {
 	for _, name := range []string{"\xff", "ali\xc3", "\xed\xa0\x80"} { // not UTF-8
 		k.Part.CName.NameString = []string{name}
 		q := k.APReq()
-		refused(t, "a name that is not text", q.Bytes(), params(r), status.ReasonMalformedToken)
+		refused(t, "a name that is not text", q.Bytes(), params(r), status.ReasonNameEncoding)
 	}
 	k.Part.CName.NameString = []string{"a/b", "c@d", "e\\f", "g\x00h"}
 	k.Part.CRealm = "R@S"
@@ -131,4 +131,18 @@ func TestOpen_BitFlips(t *testing.T) {
 	if opened == 0 {
 		t.Error("every flip was refused, also in the authenticator and the names")
 	}
+}
+
+// TestNAME_9_Service: a service name in clear that has no text form is refused as such
+// where no key opens the ticket. Where a key does, the name in clear decides nothing.
+func TestNAME_9_Service(t *testing.T) {
+	r := krbtest.NewRealm("EXAMPLE.COM")
+	good := r.Ticket("alice", service).APReq()
+	good.Ticket.SName.NameString = []string{"HTTP", "w\xfc"}
+	mustOpen(t, "the key opens it", good.Bytes(), params(r))
+	other := r.Ticket("alice", service)
+	other.Key.KeyValue = bytes.Repeat([]byte{7}, 32)
+	q := other.APReq()
+	q.Ticket.SName.NameString = []string{"HTTP", "w\xfc"}
+	refused(t, "no key opens it", q.Bytes(), params(r), status.ReasonNameEncoding)
 }
