@@ -182,7 +182,8 @@ func (c *Context) SessionKey() ([]byte, error) {
 
 // Close wipes the context's keys, as well as Go lets it. Every later call but
 // Peer, Err and Close fails. It is idempotent, and a context that is forgotten
-// without it leaks nothing.
+// without it leaks nothing. With ContextConfig.DeferReport it reports a record that the
+// caller has not taken.
 func (c *Context) Close() {
 	if c.isZero() {
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -114,6 +115,16 @@ func TestLOG_1_Report(t *testing.T) {
 	}
 	if !events[0].Time.Equal(s.realm.Now()) {
 		t.Errorf("time %v", events[0].Time)
+	}
+	var log logged
+	s = newSite(t, log.into)
+	forged := "a\nkerberos: accepted\x1b[2J" + strings.Repeat("x", 5000)
+	s.acceptor.Report(context.Background(), sspi.Event{Err: &status.Error{Reason: status.ReasonNotAuthorized, Detail: forged, Err: errors.New(forged)}})
+	got := log.one(t)
+	for _, key := range []string{"kerberos.error.detail", "kerberos.error.cause"} {
+		if text, _ := got[key].(string); len(text) > 1100 || strings.ContainsAny(text, "\n\x1b") || !strings.Contains(text, "kerberos: accepted") {
+			t.Errorf("%s is %.200q", key, text)
+		}
 	}
 	new(sspi.Acceptor).Report(context.Background(), sspi.Event{Err: denied})
 	(*sspi.Acceptor)(nil).Report(context.Background(), sspi.Event{Err: denied})

@@ -42,9 +42,9 @@ const (
 	attrClientPort       = "client.port"
 )
 
-// maxCause bounds the text of a cause, which may be the error of a key source, a
-// replay cache or a program.
-const maxCause = 1024
+// maxText bounds details and causes, which may be texts of a key source, a replay cache,
+// an integration or a program.
+const maxText = 1024
 
 // log writes e as one line: level Info for an accepted client, Warn for a refused one.
 // A client that may try once more is refused, with kerberos.retry=true.
@@ -68,7 +68,7 @@ func (e *Event) logVerdict(l *attrs) {
 	if e.Err != nil {
 		l.text(attrErrorType, e.Err.Reason.String())
 		l.text(attrStatus, e.Err.Code().String())
-		l.text(attrDetail, cmp.Or(e.Err.Detail, e.Err.Reason.Help()))
+		l.text(attrDetail, bounded(cmp.Or(e.Err.Detail, e.Err.Reason.Help())))
 		if e.Err.Err != nil {
 			l.text(attrCause, bounded(e.Err.Err.Error()))
 		}
@@ -149,8 +149,8 @@ func (l *attrs) remote(a netip.AddrPort) {
 func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
 
 func bounded(s string) string {
-	if len(s) > maxCause {
-		return quote.Value(s[:maxCause]) + "..."
+	if len(s) > maxText {
+		return quote.Value(s[:maxText]) + "..."
 	}
 	return quote.Value(s)
 }

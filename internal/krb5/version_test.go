@@ -53,6 +53,37 @@ func TestPARSE_9_VersionAndType(t *testing.T) {
 	}
 }
 
+// TestPARSE_9_Outline: ParseOutline takes an AP-REQ with other version numbers or another
+// msg-type and finds its names; anything else that Parse refuses, it refuses too.
+func TestPARSE_9_Outline(t *testing.T) {
+	for _, k := range kinds(t) {
+		if k.name != "AP-REQ" {
+			continue
+		}
+		var whole, outline krb5.APReq
+		if err := whole.Parse(k.samples[0]); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range append(versions[k.name].version, versions[k.name].msgType...) {
+			b, _ := replaced(t, k.samples[0], p, derInt(4))
+			if err := outline.ParseOutline(b); err != nil || !bytes.Equal(outline.Ticket.Realm, whole.Ticket.Realm) ||
+				!outline.Ticket.Service.Equal(whole.Ticket.Service) || outline.Options != whole.Options {
+				t.Errorf("%s: %v", p, err)
+			}
+			b, _ = replaced(t, k.samples[0], p, derInt(1<<32+5))
+			wantReason(t, p+" of 33 bits", outline.ParseOutline(b), status.ReasonMalformedToken)
+		}
+		for n := range k.samples[0] {
+			if err := outline.ParseOutline(bytes.Clone(k.samples[0][:n])); err == nil {
+				t.Errorf("cut to %d bytes: parsed", n)
+			}
+		}
+		if err := outline.ParseOutline(append(bytes.Clone(k.samples[0]), 0)); err == nil || outline.Ticket.Realm != nil {
+			t.Error("a byte behind the message: parsed, or half filled in")
+		}
+	}
+}
+
 // replaced puts other bytes in the place of every element at p, and counts them.
 func replaced(t *testing.T, sample []byte, p string, with []byte) (b []byte, n int) {
 	t.Helper()
