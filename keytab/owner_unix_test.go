@@ -99,3 +99,11 @@ func TestKEY_12_Pipe(t *testing.T) {
 		t.Errorf("%v, Err %v", err, f.Err())
 	}
 }
+
+// TestKEY_13_NoLink: where there is no file and no link, openTrusted says what the
+// operating system says.
+func TestKEY_13_NoLink(t *testing.T) {
+	if file, err := openTrusted(filepath.Join(t.TempDir(), "none")); file != nil || !os.IsNotExist(err) {
+		t.Errorf("%v, %v", file, err)
+	}
+}

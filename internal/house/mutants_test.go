@@ -26,16 +26,22 @@ type check struct {
 	path, function string
 	line, last     int // the lines from the condition to the end of the refusal
 	column         int
-	start, end     int // offsets of the condition
-	text           string
+	start, end     int    // offsets of the condition
+	text, before   string // the condition, and what stands before it: its if, or the line above
 }
 
 func (c check) String() string { return fmt.Sprintf("%s:%d:%d", c.path, c.line, c.column) }
 func (c check) dir() string    { return path.Dir(c.path) }
 
-// key identifies the check where its line changes: by the white space of one line.
+// key identifies the check where its line changes: by its function and its condition,
+// with single spaces. Before "err != nil", of which a function may have many, stands the
+// line that made the error.
 func (c check) key() survivor {
-	return survivor{c.path, c.function, strings.Join(strings.Fields(c.text), " ")}
+	text := c.text
+	if text == "err != nil" {
+		text = c.before + "; " + text
+	}
+	return survivor{c.path, c.function, strings.Join(strings.Fields(text), " ")}
 }
 
 // checks returns the conditions of a package after which a function returns something
@@ -64,12 +70,27 @@ func checks(t *testing.T, dir string) []check {
 				}
 				out = append(out, check{
 					path: f.path, function: functionName(fn), line: at.Line, last: positions.Position(end).Line,
-					column: at.Column, start: from, end: to, text: string(b[from:to]),
+					column: at.Column, start: from, end: to, text: string(b[from:to]), before: before(b[:from]),
 				})
 			})
 		}
 	}
 	return out
+}
+
+// before returns what stands before a condition: the statement between "if" and it, or
+// else the line above it, or above its switch.
+func before(text []byte) string {
+	lines := strings.Split(string(text), "\n")
+	last := strings.TrimSuffix(strings.TrimSpace(lines[len(lines)-1]), ";")
+	if last != "if" && last != "case" {
+		return last
+	}
+	above := strings.TrimSpace(lines[len(lines)-2])
+	if above == "switch {" {
+		above = strings.TrimSpace(lines[len(lines)-3])
+	}
+	return above
 }
 
 // refusals calls found for each condition of fn whose branch refuses, with the end of
