@@ -12,7 +12,6 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/flags"
-	"github.com/gosspi/kerberos/keytab"
 )
 
 // Cred is a KRB-CRED before it is sealed (RFC 4120, Section 5.8).
@@ -55,7 +54,8 @@ type CredInfo struct {
 
 // Forward makes a forwarded ticket-granting ticket of the client, and the
 // KRB-CRED around it, to be sealed in the session key. The ticket is opaque:
-// its key is known to nobody. Send it so:
+// its key is known to nobody. Both keys are of the KDC's favourite encryption type. Send
+// it so:
 //
 //	request.Flags |= flags.GSS_C_DELEG_FLAG
 //	request.Cred = request.Forward().Bytes()
@@ -64,8 +64,8 @@ func (q *APReq) Forward() *Cred {
 	tgs := types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", a.CRealm}}
 	tgt := *q.Ticket
 	tgt.Realm, tgt.SName, tgt.Kvno = a.CRealm, tgs, 1
-	tgt.Key = r.NewKey(keytab.AES256_CTS_HMAC_SHA1_96)
-	tgt.Part.Key = r.NewKey(keytab.AES256_CTS_HMAC_SHA1_96)
+	tgt.Key = r.NewKey(r.ETypes[0])
+	tgt.Part.Key = r.NewKey(r.ETypes[0])
 	tgt.Part.Flags = TicketFlags(flags.TicketForwardable | flags.TicketForwarded | flags.TicketPreAuthent)
 	return &Cred{
 		PVNO: iana.PVNO, MsgType: msgtype.KRB_CRED,

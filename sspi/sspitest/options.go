@@ -1,11 +1,11 @@
 package sspitest
 
 import (
+	"crypto/fips140"
 	"slices"
 	"time"
 
 	"github.com/gosspi/kerberos/flags"
-	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 )
@@ -58,7 +58,8 @@ type Options struct {
 	NoSubkey bool
 
 	// ChannelBindings name the channel that the client is bound to. If nil, it
-	// sends none.
+	// sends none. With GODEBUG=fips140=only a client cannot have them, since their
+	// hash is MD5.
 	ChannelBindings *sspi.ChannelBindings
 
 	// BindingAware: the client says that it knows of channel bindings, as
@@ -122,9 +123,12 @@ func (o Options) complete(now time.Time) (Options, error) {
 
 func (o *Options) check(now time.Time) error {
 	for _, e := range []keytab.EType{o.TicketEType, o.SessionEType, o.SubkeyEType} {
-		if e != keytab.RC4_HMAC && !slices.Contains(krbtest.Preference, e) {
+		if !slices.Contains(serviceETypes(), e) {
 			return argument("no client has " + e.String())
 		}
+	}
+	if o.ChannelBindings != nil && fips140.Enforced() {
+		return argument("channel bindings are hashed with MD5, which GODEBUG=fips140=only forbids")
 	}
 	for _, t := range []time.Time{o.StartTime, o.EndTime, now.Add(o.ClockOffset)} {
 		if y := t.UTC().Year(); y < 1970 || y > 9999 {
