@@ -128,6 +128,7 @@ func (s *scratch) checkOpened(t *ticket.Ticket, content *ticket.Content, a *krb5
 		sequenceNumber: a.SequenceNumber, ctime: a.Ctime, cusec: a.Cusec,
 		offer: ad.offer, offered: ad.offered, extras: newExtras(&ad, delegated, unusable),
 		now: p.Now.Unix(), nowNano: int32(p.Now.Nanosecond()), skew: p.Skew,
+		client: digestClient(s.name),
 	}
 	_, sealed := t.Authenticator()
 	c.setTag(content.SessionKey.EType(), sealed)

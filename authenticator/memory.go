@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"maps"
 	"math"
 	"strconv"
 	"sync"
@@ -33,32 +34,59 @@ const (
 	// to give. A shard of this size it sees whole.
 	sweepMany  = minShardRecords
 	sweepTries = 4
+
+	// For a client over its share a call looks at fewer: a client that floods the cache
+	// makes each of its refusals cost that much. A fifth of what it sees is the client's,
+	// and if those have ended, the client is below its share again.
+	sweepShare = 128
 )
 
-// MemoryCache is a [ReplayCache] in the memory of the process. It is bounded:
-// when it is full of records that still count it refuses with
-// ReasonReplayCacheFull. It accepts no authenticator twice, whatever the clock
-// does: what is stamped no later than a record that it has dropped, it might
-// have known, and refuses with ReasonBeforeReplayCache. It starts no goroutine.
+// MemoryCache is a [ReplayCache] in the memory of the process. It is bounded: when it
+// is full of records that still count, it refuses with ReasonReplayCacheFull. It never
+// accepts the same authenticator twice, even if the clock is set. An authenticator whose
+// time stamp is not later than that of a record already dropped could be a replay of
+// it, and is refused with ReasonBeforeReplayCache. It starts no goroutine.
 //
-// It keeps every record for the longest time that any record wanted so far, so that
-// acceptors with different skews can share it. Until the first record of the greater
-// skew, those that it wants to accept later than the lesser are refused.
+// One client may hold at most a quarter as many records as there is free room. A client
+// over that share is refused with ReasonReplayCacheShare, and no other client is. So one
+// client alone can take a fifth of the room, and n clients that each send as much as
+// they can leave 4/(4+n) of it to the others: with the default size a flood by 100
+// principals leaves room for 160,000 records. Clients are told apart by [Record].Client.
+// Anonymous clients are one client, and so are all records without a digest. The share
+// does not bound the principals of a realm: whoever controls a trusted KDC can name any
+// number of clients.
+//
+// All records are kept for the longest lifetime requested so far, so acceptors with
+// different skews can share a cache. Until the acceptor with the larger skew has stored
+// its first record, authenticators that are valid only under the larger skew may be
+// refused.
 type MemoryCache struct {
 	seed   maphash.Seed
-	rule   StartRule
-	start  int64        // Unix microseconds
+	begin  beginning
 	life   atomic.Int64 // how long after its stamp a record counts, in microseconds
 	shards []*shard     // a power of two; pointers, which package fmt does not follow here
 }
 
-// shard is a part of the cache. A tag belongs to one shard, for good.
-type shard struct {
-	mu sync.Mutex
+// tagLen is how much of a Record's Tag is compared. No MAC is shorter than 12 bytes, and
+// no encryption type's MAC is weaker for being cut to 16.
+const tagLen = 16
 
-	// seen has the time stamp of each tag, in Unix microseconds. It holds no
-	// pointers, so that the garbage collector need not look into it.
-	seen map[[24]byte]int64
+// shareOfFree: a client may hold 1/shareOfFree as many records as there is free room.
+const shareOfFree = 4
+
+// entry is one record. The maps of a shard hold no pointers, so the garbage collector
+// need not look into them.
+type entry struct {
+	stamp  int64 // Unix microseconds
+	client uint32
+}
+
+// shard is a part of the cache. A tag belongs to one shard, for good. The records of a
+// client are spread evenly over the shards, so each shard bounds the clients by itself.
+type shard struct {
+	mu   sync.Mutex
+	seen map[[tagLen]byte]entry
+	held map[uint32]uint32 // how many records of a client are in seen; no entry: none
 	max  int
 	peak int // the longest that seen has been since it was last made
 
@@ -66,20 +94,40 @@ type shard struct {
 	// can be called new: that is what makes steps of the clock harmless.
 	horizon int64
 
-	_ [24]byte // a cache line for each shard
+	_ [16]byte // a cache line for each shard
 }
 
-// NewMemoryCache makes a cache for max records of about 50 bytes each; 0 means
-// 4 Mi. It takes the memory as it grows, and gives it back when it empties. The
-// cache starts now, by the system's clock: rule refuses what is stamped before.
-// So it is made when the service starts, and not when the first token comes.
+// NewMemoryCache makes a cache for max records; 0 means 4 Mi. A record takes 110 bytes at
+// most, and about 85 where clients have many records: up to 460 MB for 4 Mi. The cache
+// takes the memory as it grows, and gives it back when it empties.
+//
+// rule decides whether to refuse authenticators whose time stamp is earlier than the
+// creation of the cache. Create the cache when the service starts, not when the first
+// token arrives. The cache then reads the system's clock: if that clock is set, the
+// creation counts as the time that the corrected clock would have shown (see
+// [RefuseOlder]).
 func NewMemoryCache(max int, rule StartRule) *MemoryCache {
-	return NewMemoryCacheAt(max, rule, time.Now())
+	now := time.Now()
+	return newMemoryCache(max, rule, now, systemClock(now))
 }
 
-// NewMemoryCacheAt is NewMemoryCache for an acceptor with a clock of its own,
-// which reads start now. Such clocks are for tests.
+// systemClock returns beginning.read for the clock of the process.
+func systemClock(made time.Time) func() (wall, elapsed int64) {
+	return func() (wall, elapsed int64) {
+		now := time.Now()
+		return now.UnixMicro(), now.Sub(made).Microseconds()
+	}
+}
+
+// NewMemoryCacheAt is NewMemoryCache for an acceptor with a clock of its own, which
+// reads start now. Such clocks are for tests. Of such a clock the cache knows only
+// [Record].Now: under RefuseOlder a Now before start is taken for a clock that was set
+// back, and becomes the new start.
 func NewMemoryCacheAt(max int, rule StartRule, start time.Time) *MemoryCache {
+	return newMemoryCache(max, rule, start, nil)
+}
+
+func newMemoryCache(max int, rule StartRule, start time.Time, read func() (wall, elapsed int64)) *MemoryCache {
 	if max <= 0 {
 		max = defaultRecords
 	}
@@ -87,16 +135,12 @@ func NewMemoryCacheAt(max int, rule StartRule, start time.Time) *MemoryCache {
 	for n < maxShards && max/(2*n) >= minShardRecords {
 		n *= 2
 	}
-	c := &MemoryCache{seed: maphash.MakeSeed(), rule: rule, start: start.UnixMicro(), shards: make([]*shard, n)}
+	c := &MemoryCache{seed: maphash.MakeSeed(), shards: make([]*shard, n)}
+	c.begin.begin(rule, start.UnixMicro(), read)
 	for i := range c.shards {
-		s := new(shard)
+		s := &shard{max: max / n, horizon: math.MinInt64}
+		s.seen, s.held = make(map[[tagLen]byte]entry), make(map[uint32]uint32)
 		c.shards[i] = s
-		s.seen = make(map[[24]byte]int64)
-		s.max = max / n
-		s.horizon = math.MinInt64
-		if rule != AcceptOlder {
-			s.horizon = c.start - 1
-		}
 	}
 	return c
 }
@@ -123,22 +167,19 @@ func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 		return false, &status.Error{Reason: status.ReasonArgument, Detail: "a replay record must outlive the moment it is stored"}
 	}
 	stamp, now, until := r.Time.UnixMicro(), r.Now.UnixMicro(), r.Until.Add(time.Microsecond-1).UnixMicro()
-	if c.rule == RefuseWithinSkew && stamp-c.start <= until-stamp {
-		return false, beforeCache(r, "earlier than a skew after the replay cache began at "+moment(c.start)+", which RefuseWithinSkew refuses; a client that sends a new request later is accepted")
+	begin := c.begin.at(now)
+	if c.begin.rule == RefuseWithinSkew && stamp-begin <= until-stamp {
+		return false, beforeCache(r, "earlier than a skew after the replay cache began at "+moment(begin)+", which RefuseWithinSkew refuses; a client that sends a new request later is accepted")
 	}
-	fresh, err := c.shard(&r.Tag).store(&r.Tag, stamp, now, c.lives(until-stamp))
-	if err == errBeforeHorizon {
-		return false, c.older(r, stamp)
+	tag, e := [tagLen]byte(r.Tag[:]), entry{stamp, c.client(&r.Client)}
+	fresh, err := c.shard(&tag).store(tag, e, now, c.lives(until-stamp), begin)
+	switch err {
+	case errBeforeHorizon:
+		return false, beforeCache(r, "not later than a record that the replay cache has dropped; was a clock set back, or does the client take very long to send its request?")
+	case errBeforeStart:
+		return false, beforeCache(r, "before the replay cache began at "+moment(begin)+"; a client that sends a new request is accepted. A service that the request itself starts (socket activation), and that accepted no client before, can make its cache with authenticator.AcceptOlder")
 	}
 	return fresh, err
-}
-
-// older returns the refusal of a record that is too old for the cache to know.
-func (c *MemoryCache) older(r Record, stamp int64) error {
-	if stamp >= c.start || c.rule == AcceptOlder {
-		return beforeCache(r, "not later than a record that the replay cache has dropped; was a clock set back, or does the client take very long to send its request?")
-	}
-	return beforeCache(r, "before the replay cache began at "+moment(c.start)+"; a client that sends a new request is accepted. A service that the request itself starts (socket activation), and that accepted no client before, can make its cache with authenticator.AcceptOlder")
 }
 
 // lives takes note of how long a record wants to count, and returns the longest that
@@ -163,43 +204,66 @@ func (c *MemoryCache) Format(f fmt.State, _ rune) {
 
 // shard chooses by a seeded hash, so that a client, who can make authenticators
 // by the thousand, cannot choose tags that all fill one shard.
-func (c *MemoryCache) shard(tag *[24]byte) *shard {
+func (c *MemoryCache) shard(tag *[tagLen]byte) *shard {
 	if len(c.shards) == 1 {
 		return c.shards[0]
 	}
 	return c.shards[maphash.Bytes(c.seed, tag[:])&uint64(len(c.shards)-1)]
 }
 
-func (s *shard) store(tag *[24]byte, stamp, now, life int64) (bool, error) {
+// client returns the number by which a shard counts the records of a client. It is a
+// seeded hash: no client can look for a principal that shares its number with another
+// client's.
+func (c *MemoryCache) client(digest *ClientDigest) uint32 {
+	return uint32(maphash.Bytes(c.seed, digest[:]) >> 32)
+}
+
+func (s *shard) store(tag [tagLen]byte, e entry, now, life, begin int64) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if _, known := s.seen[*tag]; known {
+	if _, known := s.seen[tag]; known {
 		return false, nil
 	}
 	s.sweep(now, life, sweepFew)
 	for try := 0; try < sweepTries && len(s.seen) >= s.max; try++ {
 		s.sweep(now, life, sweepMany)
 	}
+	if s.overShare(e.client) { // a client that was busy long ago has records to drop
+		s.sweep(now, life, sweepShare)
+	}
 	// After the sweep, which may have moved the horizon.
-	if stamp <= s.horizon {
+	switch {
+	case e.stamp < begin:
+		return false, errBeforeStart
+	case e.stamp <= s.horizon:
 		return false, errBeforeHorizon
-	}
-	if len(s.seen) >= s.max {
+	case len(s.seen) >= s.max:
 		return false, &status.Error{Reason: status.ReasonReplayCacheFull, Detail: "the cache's part for this authenticator holds its " + strconv.Itoa(s.max) + " records, and all of them still count; give NewMemoryCache a greater number"}
+	case s.overShare(e.client):
+		return false, &status.Error{Reason: status.ReasonReplayCacheShare, Detail: "the client has " +
+			strconv.Itoa(int(s.held[e.client])) + " records in a part of the cache that has room for " +
+			strconv.Itoa(s.max-len(s.seen)) + " more"}
 	}
-	s.seen[*tag] = stamp
+	s.seen[tag] = e
+	s.held[e.client]++
 	s.peak = max(s.peak, len(s.seen))
 	return true, nil
+}
+
+// overShare reports whether a client has all the records that it may have. The share is
+// rounded up, so that the last free record goes to a client that has none.
+func (s *shard) overShare(client uint32) bool {
+	share := (s.max - len(s.seen) + shareOfFree - 1) / shareOfFree
+	return int(s.held[client]) >= share
 }
 
 // sweep looks at up to n records and drops those that no longer count. A range
 // over a map begins at a random place, so that in time every record is looked at.
 func (s *shard) sweep(now, life int64, n int) {
-	for tag, stamp := range s.seen {
-		if stamp+life <= now {
-			delete(s.seen, tag)
-			s.horizon = max(s.horizon, stamp)
+	for tag, e := range s.seen {
+		if e.stamp+life <= now {
+			s.drop(tag, e)
 		}
 		if n--; n == 0 {
 			break
@@ -210,19 +274,32 @@ func (s *shard) sweep(now, life int64, n int) {
 	}
 }
 
-// shrink moves what is left of a burst into a small map: a map gives no memory
+func (s *shard) drop(tag [tagLen]byte, e entry) {
+	delete(s.seen, tag)
+	s.horizon = max(s.horizon, e.stamp)
+	if n := s.held[e.client]; n > 1 {
+		s.held[e.client] = n - 1
+	} else {
+		delete(s.held, e.client)
+	}
+}
+
+// shrink moves what is left of a burst into small maps: a map gives no memory
 // back, and sweeping one that is mostly empty takes long. It comes after seven
 // eighths have been dropped, one by one, so many calls share its cost.
 func (s *shard) shrink() {
-	seen := make(map[[24]byte]int64, len(s.seen))
-	for tag, stamp := range s.seen {
-		seen[tag] = stamp
-	}
-	s.seen, s.peak = seen, len(seen)
+	seen, held := make(map[[tagLen]byte]entry, len(s.seen)), make(map[uint32]uint32, len(s.held))
+	maps.Copy(seen, s.seen)
+	maps.Copy(held, s.held)
+	s.seen, s.held, s.peak = seen, held, len(seen)
 }
 
-// errBeforeHorizon is the shard's answer to a stamp at or before its horizon.
-var errBeforeHorizon = errors.New("authenticator: the stamp is before the horizon")
+// errBeforeHorizon is the shard's answer to a stamp at or before its horizon, and
+// errBeforeStart that to a stamp from before the cache.
+var (
+	errBeforeHorizon = errors.New("authenticator: the stamp is before the horizon")
+	errBeforeStart   = errors.New("authenticator: the stamp is before the start")
+)
 
 func beforeCache(r Record, why string) error {
 	return &status.Error{Reason: status.ReasonBeforeReplayCache, Detail: "the client's time stamp " + moment(r.Time.UnixMicro()) + " is " + why}

@@ -16,6 +16,7 @@ type model struct {
 	max      int
 	start    int64            // microseconds, like all times here
 	accepted map[uint64]int64 // stamps by tag
+	clients  map[uint64]byte  // by tag
 	life     int64            // the longest a record was to be kept
 	horizon  int64            // the latest stamp that may have been forgotten
 }
@@ -23,6 +24,7 @@ type model struct {
 // judge says what is wrong with the answer to tag, or nothing.
 func (m *model) judge(tag uint64, stamp, now, life int64, got status.Reason) string {
 	m.life = max(m.life, life)
+	m.start = min(m.start, now) // the clock was set back to before the start
 	for _, other := range m.accepted {
 		if other+m.life <= now {
 			m.horizon = max(m.horizon, other)
@@ -37,8 +39,12 @@ func (m *model) judge(tag uint64, stamp, now, life int64, got status.Reason) str
 		if stamp < m.start {
 			return "accepted from before the start"
 		}
+		kept := func(stamp int64) bool { return stamp > m.horizon }
+		if m.countOf(m.clients[tag], kept) >= (m.max-m.count(kept)+3)/4 {
+			return "accepted over its client's share"
+		}
 		m.accepted[tag] = stamp
-		if m.count(func(stamp int64) bool { return stamp > m.horizon }) > m.max {
+		if m.count(kept) > m.max {
 			return "holds more than it may"
 		}
 	case status.ReasonReplay:
@@ -56,6 +62,14 @@ func (m *model) judge(tag uint64, stamp, now, life int64, got status.Reason) str
 		if m.count(func(stamp int64) bool { return stamp+m.life > now }) < m.max {
 			return "called full, with room"
 		}
+	case status.ReasonReplayCacheShare:
+		counts := func(stamp int64) bool { return stamp+m.life > now }
+		if known {
+			return "over its share, for what it knows or has forgotten"
+		}
+		if m.countOf(m.clients[tag], counts) < (m.max-m.count(counts)+3)/4 {
+			return "called over its share, and is not"
+		}
 	default:
 		return "an answer that nothing explains: " + got.String()
 	}
@@ -71,21 +85,33 @@ func (m *model) count(which func(stamp int64) bool) (n int) {
 	return n
 }
 
+// countOf is count for one client.
+func (m *model) countOf(client byte, which func(stamp int64) bool) (n int) {
+	for tag, stamp := range m.accepted {
+		if m.clients[tag] == client && which(stamp) {
+			n++
+		}
+	}
+	return n
+}
+
 // FuzzMemoryCache plays new authenticators, replays and steps of the clock, of
 // acceptors with different skews, to a small cache and to a map that forgets
-// nothing. No authenticator gets in twice, whatever the clock does, and every
-// refusal has its reason.
+// nothing. No authenticator gets in twice, whatever the clock does, no client gets more
+// than its share, and every refusal has its reason.
 //
-// The input is the number of records, and then operations of three bytes: what,
+// The input is the number of records, and then operations of three bytes: what and whose,
 // and a number.
 func FuzzMemoryCache(f *testing.F) {
 	f.Add([]byte("\x04\x00\x00\x00\x01\x00\x00"))
+	f.Add([]byte("\x0f\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x08\x00\x00")) // one client floods, two others
+	f.Add([]byte("\x0f\x03\xfe\x00\x00\x00\x00\x01\x00\x00"))                                                 // the clock is set back before the first
 	f.Fuzz(func(t *testing.T, in []byte) {
 		in = bytes.Clone(in)[:len(in):len(in)]
 		if len(in) < 1 || len(in) > 3000 {
 			return
 		}
-		m := &model{max: int(in[0]%16) + 1, start: start.UnixMicro(), accepted: map[uint64]int64{}}
+		m := &model{max: int(in[0]%16) + 1, start: start.UnixMicro(), accepted: map[uint64]int64{}, clients: map[uint64]byte{}}
 		c := authenticator.NewMemoryCacheAt(m.max, authenticator.RefuseOlder, start)
 		clock := start
 		skews := [...]time.Duration{5 * time.Minute, time.Minute}
@@ -97,6 +123,7 @@ func FuzzMemoryCache(f *testing.F) {
 			case 0: // a new one, of a client whose clock is off by number/32768 of the skew
 				stamps = append(stamps, clock.Add(skew*time.Duration(number)/32768).Truncate(time.Microsecond))
 				number = int16(len(stamps) - 1)
+				m.clients[uint64(number)] = what >> 2 & 7
 			case 1: // one that was presented, recently or long ago
 				if len(stamps) == 0 {
 					continue
@@ -110,6 +137,7 @@ func FuzzMemoryCache(f *testing.F) {
 				continue
 			}
 			r := authenticator.Record{Time: stamps[number], Now: clock, Until: stamps[number].Add(skew + time.Second)}
+			r.Client[0] = m.clients[uint64(number)]
 			binary.LittleEndian.PutUint64(r.Tag[:], uint64(number))
 			got := present(t, c, r)
 			if r.TTL() <= 0 {

@@ -63,6 +63,34 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 	runtime.KeepAlive(l)
 }
 
+// TestMemoryPerRecord: a record takes no more memory than NewMemoryCache says, however
+// full the maps happen to be.
+func TestMemoryPerRecord(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for name, row := range map[string]struct {
+		clients uint64
+	}{"of 1000 clients": {1000}, "each of another client": {1 << 60}} {
+		c := NewMemoryCacheAt(0, AcceptOlder, now)
+		before, most := heap(), int64(0)
+		for i := range uint64(1 << 17) {
+			r := Record{Time: now, Now: now, Until: now.Add(5 * time.Minute)}
+			binary.LittleEndian.PutUint64(r.Tag[:], i)
+			binary.LittleEndian.PutUint64(r.Client[:], i%row.clients)
+			if fresh, err := c.Store(t.Context(), r); !fresh {
+				t.Fatal(err)
+			}
+			if n := int64(i + 1); n >= 1<<15 && n%(1<<13) == 0 {
+				most = max(most, (heap()-before)/n)
+			}
+		}
+		t.Logf("%s: %d bytes a record at most", name, most)
+		if most > 110 {
+			t.Errorf("%s: %d bytes a record, want 110 at most", name, most)
+		}
+		runtime.KeepAlive(c)
+	}
+}
+
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -80,6 +108,7 @@ func TestShrinkKeepsTheRest(t *testing.T) {
 	for i := range uint64(2000) {
 		r := Record{Time: start, Now: start, Until: start.Add(5 * time.Minute)}
 		binary.LittleEndian.PutUint64(r.Tag[:], i)
+		binary.LittleEndian.PutUint64(r.Client[:], i)
 		if i%10 == 0 {
 			r.Time, r.Until = start.Add(5*time.Minute), start.Add(10*time.Minute)
 			kept = append(kept, r)
@@ -89,6 +118,9 @@ func TestShrinkKeepsTheRest(t *testing.T) {
 		}
 	}
 	s.sweep(start.Add(6*time.Minute).UnixMicro(), c.life.Load(), 5000)
+	if len(s.held) != len(kept) {
+		t.Errorf("%d clients left, want %d", len(s.held), len(kept))
+	}
 	if len(s.seen) != len(kept) || s.peak != len(kept) {
 		t.Fatalf("%d records left, room for %d, want %d", len(s.seen), s.peak, len(kept))
 	}
@@ -107,14 +139,14 @@ func TestShardsAreEven(t *testing.T) {
 		t.Fatalf("%d shards", len(c.shards))
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for name, set := range map[string]func(tag *[24]byte, i uint64){
-		"counting":     func(tag *[24]byte, i uint64) { binary.BigEndian.PutUint64(tag[4:], i) },
-		"random start": func(tag *[24]byte, _ uint64) { binary.BigEndian.PutUint64(tag[:], random.Uint64()) },
-		"random end":   func(tag *[24]byte, _ uint64) { binary.BigEndian.PutUint64(tag[16:], random.Uint64()) },
+	for name, set := range map[string]func(tag *[tagLen]byte, i uint64){
+		"counting":     func(tag *[tagLen]byte, i uint64) { binary.BigEndian.PutUint64(tag[4:], i) },
+		"random start": func(tag *[tagLen]byte, _ uint64) { binary.BigEndian.PutUint64(tag[:], random.Uint64()) },
+		"random end":   func(tag *[tagLen]byte, _ uint64) { binary.BigEndian.PutUint64(tag[8:], random.Uint64()) },
 	} {
 		count := map[*shard]int{}
 		for i := range uint64(64000) {
-			var tag [24]byte
+			var tag [tagLen]byte
 			set(&tag, i)
 			first, again := c.shard(&tag), c.shard(&tag)
 			if first != again {

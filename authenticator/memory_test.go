@@ -22,11 +22,13 @@ const skew = 5 * time.Minute
 // start is the clock of these tests, not on a whole microsecond.
 var start = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 
-// use is a new authenticator of a client whose clock is ahead of now.
+// use is a new authenticator of a client that has no other record, and whose clock is
+// ahead of now.
 func use(now time.Time, ahead time.Duration) authenticator.Record {
 	stamp := now.Add(ahead).Truncate(time.Microsecond)
 	r := authenticator.Record{Time: stamp, Now: now, Until: stamp.Add(skew + time.Second)}
 	rand.Read(r.Tag[:])
+	rand.Read(r.Client[:])
 	return r
 }
 
@@ -428,7 +430,8 @@ func BenchmarkMemoryCache(b *testing.B) {
 					}
 				}
 				now = now.Add(time.Second / time.Duration(perSecond))
-				if fresh, err := c.Store(ctx, authenticator.Record{Tag: tag, Time: now, Now: now, Until: now.Add(skew)}); !fresh {
+				r := authenticator.Record{Tag: tag, Time: now, Now: now, Until: now.Add(skew), Client: authenticator.ClientDigest{tag[0], tag[1]}}
+				if fresh, err := c.Store(ctx, r); !fresh {
 					b.Fatal(err)
 				}
 			}

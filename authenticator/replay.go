@@ -2,9 +2,11 @@ package authenticator
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"time"
 
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -31,6 +33,27 @@ type Record struct {
 	// Time, not from Now: where a client's clock is ahead, its record is needed
 	// longer. It is after Now, or the Record is refused.
 	Until time.Time
+
+	// Client tells the records of one client from those of others. A bounded cache uses
+	// it to give each client a share, so that no client can fill the cache with
+	// authenticators of its own and shut out all others. Other caches may ignore it. One
+	// Tag always comes with one Client. All records with the zero ClientDigest count as
+	// one client's.
+	Client ClientDigest
+}
+
+// ClientDigest is the beginning of the SHA-256 digest of a client's principal. It is not
+// keyed, so that all hosts that share a cache agree. A principal's name is no secret,
+// and who guesses it can compute its digest.
+type ClientDigest [16]byte
+
+// DigestClient returns the digest of a client.
+func DigestClient(client keytab.Principal) ClientDigest { return digestClient([]byte(client.String())) }
+
+// digestClient returns the digest of a principal's text.
+func digestClient(text []byte) ClientDigest {
+	sum := sha256.Sum256(text)
+	return ClientDigest(sum[:])
 }
 
 // TTL returns how long the record must be kept by a cache that counts durations by a
@@ -112,15 +135,23 @@ type StartRule uint8
 
 const (
 	// RefuseOlder refuses authenticators stamped before the cache was made, so
-	// that a restart locks nobody out. What stays open is an authenticator
-	// that was stamped ahead of time, by a client whose clock is fast, and presented
-	// before the restart as well as after it.
+	// that a restart locks nobody out. An authenticator that was stamped ahead of time,
+	// by a client whose clock is fast, and accepted by an earlier process is accepted
+	// once more after the restart. Only a ReplayCache that outlives the process, as a
+	// shared one does, or RefuseWithinSkew closes that.
+	//
+	// If the clock was ahead when the cache was made and is then corrected, the rule
+	// compares with the time at which the corrected clock would have shown the making
+	// of the cache, so that the correction does not lock out the clients. By the
+	// corrected clock, authenticators that an earlier process accepted under the wrong
+	// clock are stamped ahead of time: see above.
 	RefuseOlder StartRule = iota
 
 	// RefuseWithinSkew is the RFC's stricter form. It refuses everything that
 	// could have been presented before the start, by a fast clock too: all that
 	// is stamped less than a skew after it. Most clients are locked out for some
-	// minutes after each restart.
+	// minutes after each restart; and, if the clock is set back later, until it is
+	// past the start again: the rule never follows a clock backwards.
 	RefuseWithinSkew
 
 	// AcceptOlder takes the risk: after a restart everything presented in the

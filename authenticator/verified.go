@@ -6,6 +6,7 @@ import (
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -38,6 +39,7 @@ type Checked struct {
 	nowNano int32
 	skew    time.Duration
 	tag     [24]byte
+	client  ClientDigest
 }
 
 // extras are what few clients send. They lie behind a pointer of their own: a
@@ -110,17 +112,31 @@ func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error
 	if c == nil || c.content == nil {
 		return Verified{}, &status.Error{Reason: status.ReasonArgument, Detail: "Claim needs a Checked from Check"}
 	}
-	if err := c.record().Claim(ctx, cache); err != nil {
+	switch err := c.record().Claim(ctx, cache); {
+	case status.ReasonOf(err) == status.ReasonReplayCacheShare:
+		return Verified{}, c.overShare(err)
+	case err != nil:
 		return Verified{}, err
 	}
 	return Verified{c}, nil
+}
+
+// overShare names the client that is over its share of the replay cache. The operator
+// needs the name to find the client. It is not proven: the sender holds the session key,
+// but no cache knows whether it presented this authenticator before.
+func (c *Checked) overShare(err error) error {
+	return &status.Error{
+		Reason: status.ReasonReplayCacheShare,
+		Detail: "the ticket's client " + quote.Text(c.content.Client.String()) + ", unproven since the cache did not record its authenticator",
+		Err:    err,
+	}
 }
 
 // record makes what the cache sees. The authenticator is kept until a second
 // after the clock would refuse it anyway.
 func (c *Checked) record() Record {
 	stamp := time.Unix(c.ctime, int64(c.cusec)*1000)
-	return Record{Tag: c.tag, Time: stamp, Now: time.Unix(c.now, int64(c.nowNano)), Until: stamp.Add(c.skew + time.Second)}
+	return Record{Tag: c.tag, Time: stamp, Now: time.Unix(c.now, int64(c.nowNano)), Until: stamp.Add(c.skew + time.Second), Client: c.client}
 }
 
 // setTag takes the last checksum-length bytes of the authenticator's

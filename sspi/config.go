@@ -75,7 +75,8 @@ type Config struct {
 	// default is RFC 4120's: it does.
 	IgnoreUnknownAuthorizationData bool
 
-	// EnforceExpiry makes messages fail after the ticket's end. By default an
+	// EnforceExpiry makes messages, and the import of an exported context, fail after
+	// the ticket's end and Skew. By default an
 	// established context outlives its ticket, as on Windows; the time is in
 	// Peer.EndTime.
 	EnforceExpiry bool

@@ -76,7 +76,7 @@ func errNoExport() error {
 // Import is the inverse of Export, once (RFC 2743, Section 2.2.9). That it is once is
 // what Config.Replay remembers: where several processes may get the same bytes, let them
 // share one. A context that was exported before the cache began is refused, as an
-// authenticator is. a has to have the exporter's ExportKey, and otherwise its own policy,
+// authenticator is, and an import counts toward its client's share of the cache. a has to have the exporter's ExportKey, and otherwise its own policy,
 // of which ETypes, Skew and EnforceExpiry count; Services does not, since the client is
 // accepted already.
 //
@@ -84,7 +84,8 @@ func errNoExport() error {
 // context is the caller's, to be closed. Errors are, or wrap, *status.Error, and there is
 // no context then: ReasonUnsupported without a Config.ExportKey; ReasonMalformedToken for
 // what is not of this key and version; ReasonReplay for what was imported before;
-// ReasonContextExpired for what was exported too long ago, or by another clock;
+// ReasonContextExpired for what was exported too long ago, or by another clock, or, under
+// EnforceExpiry, of a client whose ticket has ended;
 // ReasonETypeRefused for a key that ETypes does not permit; and those of the replay cache.
 //
 // Never give it bytes that a peer may have chosen: they would be refused, but an
@@ -150,7 +151,13 @@ func (a *Acceptor) claim(ctx context.Context, x *exported, id [contextseal.IDLen
 	if now.After(x.at.Add(a.cfg.Skew)) || x.at.After(now.Add(a.cfg.Skew)) {
 		return &status.Error{Reason: status.ReasonContextExpired, Detail: "the context was exported too long ago, or the clocks differ"}
 	}
-	record := authenticator.Record{Tag: id, Time: x.at, Now: now, Until: x.at.Add(a.cfg.Skew + time.Second)}
+	if a.expired(&x.peer, now) {
+		return errExpired(&x.peer)
+	}
+	record := authenticator.Record{
+		Tag: id, Time: x.at, Now: now, Until: x.at.Add(a.cfg.Skew + time.Second),
+		Client: authenticator.DigestClient(x.peer.Client),
+	}
 	switch err := record.Claim(ctx, a.cfg.Replay); {
 	case status.ReasonOf(err) == status.ReasonReplay:
 		return &status.Error{Reason: status.ReasonReplay, Detail: "the context was imported before"}

@@ -236,7 +236,9 @@ func TestCTX_12_ImportRefused(t *testing.T) {
 		"from the future": {at(-5*time.Minute - time.Second), status.ReasonContextExpired},
 		"in time":         {at(4 * time.Minute), status.ReasonNone},
 		"before the cache": {func(cfg *sspi.Config) {
-			cfg.Replay = authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, s.realm.Now().Add(time.Minute))
+			now := s.realm.Now().Add(time.Minute)
+			cfg.Time = func() time.Time { return now }
+			cfg.Replay = authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, now)
 		}, status.ReasonBeforeReplayCache},
 		"another policy":     {func(cfg *sspi.Config) { cfg.ETypes = []keytab.EType{20} }, status.ReasonETypeRefused},
 		"a cache that fails": {func(cfg *sspi.Config) { cfg.Replay = mute{} }, status.ReasonReplayCacheFailed},

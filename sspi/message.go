@@ -28,10 +28,19 @@ func (c *Context) ready() error {
 		return err
 	}
 	cfg := &c.acceptor.cfg
-	if cfg.EnforceExpiry && cfg.Time().After(c.peer.EndTime.Add(cfg.Skew)) {
-		return &status.Error{Reason: status.ReasonContextExpired, Detail: "the ticket ended " + c.peer.EndTime.Format(time.RFC3339)}
+	if cfg.EnforceExpiry && c.acceptor.expired(&c.peer, cfg.Time()) { // the clock is not read without need
+		return errExpired(&c.peer)
 	}
 	return nil
+}
+
+// expired reports whether a context of p may not be used any more at a time.
+func (a *Acceptor) expired(p *Peer, now time.Time) bool {
+	return a.cfg.EnforceExpiry && now.After(p.EndTime.Add(a.cfg.Skew))
+}
+
+func errExpired(p *Peer) error {
+	return &status.Error{Reason: status.ReasonContextExpired, Detail: "the ticket ended " + p.EndTime.Format(time.RFC3339)}
 }
 
 // Wrap appends to dst a token that holds message, signed and, if conf is set,

@@ -52,6 +52,7 @@ const (
 	ReasonReplay
 	ReasonBeforeReplayCache
 	ReasonReplayCacheFull
+	ReasonReplayCacheShare
 	ReasonReplayCacheFailed
 	ReasonBadChecksum
 	ReasonBadGSSChecksum

@@ -50,6 +50,7 @@ var table = [reasonCount]row{
 	ReasonReplay:            {SEC_E_LOGON_DENIED, 34, "replay", "this authenticator was presented before; a client that sends again must make a new one"},
 	ReasonBeforeReplayCache: {SEC_E_TIME_SKEW, 37, "before-replay-cache", "the authenticator is older than the replay cache, which cannot vouch for it; seen right after a start, or when the client's clock is behind"},
 	ReasonReplayCacheFull:   {SEC_E_INSUFFICIENT_MEMORY, 60, "replay-cache-full", "the replay cache is full of records that still count; give it more room"},
+	ReasonReplayCacheShare:  {SEC_E_INSUFFICIENT_MEMORY, 60, "replay-cache-share", "the client exceeds its share of the replay cache, and it alone is refused; for a busy service account, give the cache more room"},
 	ReasonReplayCacheFailed: {SEC_E_INTERNAL_ERROR, 60, "replay-cache-failed", "the replay cache gave no answer, so the client was refused"},
 	ReasonBadChecksum:       {SEC_E_LOGON_DENIED, 50, "bad-checksum", "the authenticator's checksum is wrong, or of a kind that proves nothing"},
 	ReasonBadGSSChecksum:    {SEC_E_INVALID_TOKEN, 50, "bad-gss-checksum", "the authenticator's GSS-API checksum field (0x8003) is malformed"},

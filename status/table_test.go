@@ -50,6 +50,7 @@ func TestTable(t *testing.T) {
 		ReasonReplay:                  {"replay", 0x8009030C, 34},
 		ReasonBeforeReplayCache:       {"before-replay-cache", 0x80090324, 37},
 		ReasonReplayCacheFull:         {"replay-cache-full", 0x80090300, 60},
+		ReasonReplayCacheShare:        {"replay-cache-share", 0x80090300, 60},
 		ReasonReplayCacheFailed:       {"replay-cache-failed", 0x80090304, 60},
 		ReasonBadChecksum:             {"bad-checksum", 0x8009030C, 50},
 		ReasonBadGSSChecksum:          {"bad-gss-checksum", 0x80090308, 50},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/status"
 )
 
 // cache is a plain, honest cache that forgets nothing, and, by its switches, a
@@ -148,5 +149,68 @@ func TestBadCachesFail(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// sharing is an honest cache with a share per client, and, by its switches, a bad one.
+type sharing struct {
+	cache
+	held   map[authenticator.ClientDigest]int
+	share  int
+	global bool // refuses every client when one is over its share
+	evicts bool // makes room for a client by forgetting records
+	quiet  bool // refuses without the Reason
+	over   bool
+}
+
+func (c *sharing) Store(ctx context.Context, r authenticator.Record) (bool, error) {
+	if fresh, err := c.cache.Store(ctx, r); !fresh || err != nil {
+		return fresh, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held[r.Client]++
+	if c.held[r.Client] <= c.share && !(c.global && c.over) {
+		return true, nil
+	}
+	c.over = true
+	if c.evicts {
+		clear(c.seen)
+	}
+	delete(c.seen, r.Tag)
+	if c.quiet {
+		return false, errors.New("over its share")
+	}
+	return false, &status.Error{Reason: status.ReasonReplayCacheShare}
+}
+
+// TestSharesFindsBadCaches: an honest share passes; a cache without a share, with a share
+// that is too large, that refuses all clients or forgets records does not.
+func TestSharesFindsBadCaches(t *testing.T) {
+	const room = 1000
+	for name, row := range map[string]struct {
+		cache func() *sharing
+		bad   bool
+	}{
+		"honest":       {func() *sharing { return &sharing{share: 150} }, false},
+		"no share":     {func() *sharing { return &sharing{share: 2 * room} }, true},
+		"too large":    {func() *sharing { return &sharing{share: 600} }, true},
+		"for everyone": {func() *sharing { return &sharing{share: 150, global: true} }, true},
+		"evicts":       {func() *sharing { return &sharing{share: 150, evicts: true} }, true},
+		"no Reason":    {func() *sharing { return &sharing{share: 150, quiet: true} }, true},
+	} {
+		failed := false
+		for _, check := range shareChecks {
+			c := row.cache()
+			c.seen, c.held = map[[24]byte]time.Time{}, map[authenticator.ClientDigest]int{}
+			r := &recorder{TB: t}
+			var group sync.WaitGroup
+			group.Go(func() { shares(r, c, room, check.floods, check.most) })
+			group.Wait()
+			failed = failed || r.failed
+		}
+		if failed != row.bad {
+			t.Errorf("%s: found wrong: %v, want %v", name, failed, row.bad)
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // is given it, so that every rule about time can be tested.
 var clocks = map[string]string{
 	"sspi/acceptor.go":        "the default of Config.Time",
-	"authenticator/memory.go": "when a cache was made, for callers without a clock",
+	"authenticator/memory.go": "when a cache was made, and whether the system's clock was set since, for callers without a clock",
 	"keytab/file.go":          "how long ago the file was looked at",
 }
 

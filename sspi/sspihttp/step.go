@@ -68,7 +68,7 @@ func refusalCode(err error) int {
 	case status.ReasonNoKey, status.ReasonNoCredentials, status.ReasonArgument, status.ReasonContextState,
 		status.ReasonInvalidHandle, status.ReasonInternal, status.ReasonBindingUnknown, status.ReasonNone:
 		return http.StatusInternalServerError
-	case status.ReasonReplayCacheFull, status.ReasonReplayCacheFailed, status.ReasonCanceled:
+	case status.ReasonReplayCacheFull, status.ReasonReplayCacheShare, status.ReasonReplayCacheFailed, status.ReasonCanceled:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusUnauthorized

@@ -207,7 +207,7 @@ func TestResult_StatusCode(t *testing.T) {
 	server := map[status.Reason]int{
 		status.ReasonNoKey: 500, status.ReasonNoCredentials: 500, status.ReasonArgument: 500, status.ReasonContextState: 500,
 		status.ReasonInvalidHandle: 500, status.ReasonInternal: 500, status.ReasonBindingUnknown: 500,
-		status.ReasonReplayCacheFull: 503, status.ReasonReplayCacheFailed: 503, status.ReasonCanceled: 503,
+		status.ReasonReplayCacheFull: 503, status.ReasonReplayCacheShare: 503, status.ReasonReplayCacheFailed: 503, status.ReasonCanceled: 503,
 	}
 	for r := range status.All() {
 		want := server[r]

@@ -1,0 +1,201 @@
+package authenticator_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/authenticator/replaytest"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
+)
+
+// of returns a new authenticator of a client.
+func of(client string, now time.Time) authenticator.Record {
+	r := use(now, 0)
+	r.Client = authenticator.ClientDigest{}
+	copy(r.Client[:], client)
+	return r
+}
+
+// flood presents n new authenticators of each client in turn, and returns how many each
+// has in the cache. Every refusal must be for the client's share.
+func flood(t testing.TB, c *authenticator.MemoryCache, now time.Time, n int, clients ...string) map[string]int {
+	t.Helper()
+	held := map[string]int{}
+	for range n {
+		for _, client := range clients {
+			switch got := present(t, c, of(client, now)); got {
+			case status.ReasonNone:
+				held[client]++
+			case status.ReasonReplayCacheShare:
+			default:
+				t.Fatalf("a new authenticator of %s: %v", client, got)
+			}
+		}
+	}
+	return held
+}
+
+func TestREPLAY_13_MemoryCacheKeepsShares(t *testing.T) {
+	for name, room := range map[string]int{"one shard": 1000, "two shards": 2048, "64 shards": 70000} {
+		t.Run(name, func(t *testing.T) {
+			replaytest.Shares(t, room, func(*testing.T) authenticator.ReplayCache {
+				return authenticator.NewMemoryCache(room, authenticator.AcceptOlder)
+			})
+		})
+	}
+}
+
+// TestREPLAY_13_Flood: one client, and several together, take their shares and no more;
+// they are refused with a Reason of their own, and all other clients get in.
+func TestREPLAY_13_Flood(t *testing.T) {
+	const room = 20000
+	for _, attackers := range [][]string{{"a"}, {"a", "b", "c"}, strings.Split("abcdefghijklmnopqrst", "")} {
+		c := authenticator.NewMemoryCacheAt(room, authenticator.RefuseOlder, start)
+		held := flood(t, c, start, 2*room/len(attackers), attackers...)
+		most, total := room/(4+len(attackers))*11/10, 0 // a tenth for shards that fill unevenly
+		for client, n := range held {
+			total += n
+			if n > most || n < most/2 {
+				t.Errorf("%d floods: %s holds %d of %d records, want up to %d", len(attackers), client, n, room, most)
+			}
+		}
+		// Other clients fill a third of the room that is left, each with one record or with several.
+		for i := range (room - total) / 3 {
+			r := use(start, 0)
+			if i%2 == 0 {
+				r = of(string(rune('A'+i%26)), start)
+			}
+			if got := present(t, c, r); got != status.ReasonNone {
+				t.Fatalf("%d floods, then %d other clients: %v", len(attackers), i, got)
+			}
+		}
+		expect(t, c, of("a", start), status.ReasonReplayCacheShare)
+	}
+}
+
+// TestREPLAY_13_OverShareForgetsNothing: a client over its share is refused, and its
+// records stay.
+func TestREPLAY_13_OverShareForgetsNothing(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(1000, authenticator.RefuseOlder, start)
+	var held []authenticator.Record
+	for range 2000 {
+		r := of("a", start)
+		if present(t, c, r) == status.ReasonNone {
+			held = append(held, r)
+		}
+	}
+	if len(held) != 200 {
+		t.Errorf("%d records, want 200", len(held))
+	}
+	for _, r := range held {
+		expect(t, c, later(r, start.Add(skew)), status.ReasonReplay)
+	}
+	// When its records have ended the client gets in again, at once.
+	after := start.Add(skew + 2*time.Second)
+	expect(t, c, of("a", after), status.ReasonNone)
+	for _, r := range held {
+		if got := present(t, c, r); got != status.ReasonReplay && got != status.ReasonBeforeReplayCache {
+			t.Fatalf("a record that was dropped: %v", got)
+		}
+	}
+}
+
+// TestREPLAY_13_BusyAgain: a client whose share of a large cache has ended gets in with
+// its first authenticator after that.
+func TestREPLAY_13_BusyAgain(t *testing.T) {
+	const room = 70000
+	c := authenticator.NewMemoryCacheAt(room, authenticator.RefuseOlder, start)
+	flood(t, c, start, room, "a")
+	flood(t, c, start.Add(time.Minute), 100, strings.Split("bcdefghijk", "")...)
+	after := start.Add(skew + 2*time.Second)
+	for range 50 {
+		expect(t, c, of("a", after), status.ReasonNone)
+	}
+}
+
+// TestREPLAY_13_LastRecord: the last free record goes to a client that has none.
+func TestREPLAY_13_LastRecord(t *testing.T) {
+	c := authenticator.NewMemoryCacheAt(2, authenticator.RefuseOlder, start)
+	expect(t, c, of("a", start), status.ReasonNone)
+	expect(t, c, of("a", start), status.ReasonReplayCacheShare)
+	expect(t, c, of("b", start), status.ReasonNone)
+	expect(t, c, of("c", start), status.ReasonReplayCacheFull)
+	expect(t, c, of("a", start), status.ReasonReplayCacheFull)
+}
+
+// TestREPLAY_13_Record: a record carries the digest of the client's principal, which is
+// the same for every ticket of the client, and not its name.
+func TestREPLAY_13_Record(t *testing.T) {
+	d := newDesk(t)
+	d.verified("alice", d.request())
+	d.verified("alice again", d.request())
+	d.verified("bob", d.realm.Ticket("bob", service).APReq())
+	alice, again, bob := d.cache.records[0].Client, d.cache.records[1].Client, d.cache.records[2].Client
+	principal, err := keytab.ParsePrincipal("alice@EXAMPLE.COM")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// SHA-256 of the text "alice@EXAMPLE.COM", by sha256sum.
+	want := authenticator.ClientDigest{0x5e, 0xd9, 0xea, 0x00, 0x7e, 0xba, 0xe0, 0x7e, 0x17, 0x8b, 0x74, 0x55, 0x56, 0xd5, 0x08, 0xaf}
+	if alice != want || again != want || authenticator.DigestClient(principal) != want {
+		t.Errorf("the digests of alice are %x, %x and %x, want %x", alice, again, authenticator.DigestClient(principal), want)
+	}
+	if bob == want || bob == (authenticator.ClientDigest{}) {
+		t.Errorf("the digest of bob is %x", bob)
+	}
+}
+
+// TestREPLAY_13_NamesTheClient: the error says which client is over its share, and that
+// it is not proven.
+func TestREPLAY_13_NamesTheClient(t *testing.T) {
+	d := newDesk(t)
+	over := &status.Error{Reason: status.ReasonReplayCacheShare, Detail: "the client has 5 records"}
+	v, err := d.accepts("a client", d.request()).Claim(t.Context(), cacheFunc(func(context.Context, authenticator.Record) (bool, error) {
+		return false, over
+	}))
+	if !v.IsZero() || status.ReasonOf(err) != status.ReasonReplayCacheShare || !errors.Is(err, over) {
+		t.Fatalf("%v, %v", v, err)
+	}
+	for _, want := range []string{`"alice@EXAMPLE.COM"`, "unproven", "the client has 5 records"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: want %s in it", err, want)
+		}
+	}
+}
+
+// BenchmarkMemoryCache_Flood presents new authenticators of a client that is over its
+// share of the default cache: of the flooding client, and of others.
+func BenchmarkMemoryCache_Flood(b *testing.B) {
+	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
+	for range 5 << 20 {
+		if got := present(b, c, of("a", start)); got == status.ReasonReplayCacheShare {
+			break
+		}
+	}
+	flood(b, c, start, 100_000, "a")
+	for name, client := range map[string]func() authenticator.Record{
+		"the client over its share": func() authenticator.Record { return of("a", start) },
+		"other clients":             func() authenticator.Record { return use(start, 0) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			records := make([]authenticator.Record, 1000)
+			for i := range records {
+				records[i] = client()
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				r := &records[i%len(records)]
+				if i >= len(records) { // new again
+					rand.Read(r.Tag[:8])
+				}
+				_, _ = c.Store(b.Context(), *r)
+			}
+		})
+	}
+}

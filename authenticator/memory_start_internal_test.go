@@ -1,0 +1,233 @@
+package authenticator
+
+import (
+	"encoding/binary"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/status"
+)
+
+// steered is a system's clock that a test sets: the wall clock is ahead of the true time
+// by some difference, and the monotonic time is not.
+type steered struct {
+	mu      sync.Mutex
+	elapsed time.Duration
+	ahead   time.Duration
+}
+
+// trueStart is the true time at which the caches of these tests are made.
+var trueStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func (s *steered) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return trueStart.Add(s.elapsed + s.ahead)
+}
+
+func (s *steered) read() (wall, elapsed int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return trueStart.Add(s.elapsed + s.ahead).UnixMicro(), s.elapsed.Microseconds()
+}
+
+func (s *steered) wait(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.elapsed += d
+}
+
+func (s *steered) set(ahead time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = ahead
+}
+
+// stamped presents a new authenticator that was stamped at the client's clock, which is
+// off from the acceptor's by the given time.
+func (s *steered) stamped(t *testing.T, c *MemoryCache, off time.Duration) (Record, status.Reason) {
+	t.Helper()
+	now := s.now()
+	stamp := now.Add(off)
+	r := Record{Time: stamp, Now: now, Until: stamp.Add(5*time.Minute + time.Second)}
+	binary.LittleEndian.PutUint64(r.Tag[:], uint64(len(c.shards[0].seen))+1000*uint64(stamp.UnixMicro()))
+	binary.LittleEndian.PutUint64(r.Client[:], uint64(stamp.UnixMicro()))
+	fresh, err := c.Store(t.Context(), r)
+	if fresh != (err == nil) {
+		t.Fatalf("Store = %v, %v", fresh, err)
+	}
+	return r, status.ReasonOf(err)
+}
+
+func (s *steered) wants(t *testing.T, c *MemoryCache, what string, off time.Duration, want status.Reason) {
+	t.Helper()
+	if _, got := s.stamped(t, c, off); got != want {
+		t.Errorf("%s: a client %v off: %v, want %v", what, off, got, want)
+	}
+}
+
+// cacheOf makes a cache that goes by s as NewMemoryCache goes by the system's clock.
+func (s *steered) cacheOf(rule StartRule) *MemoryCache {
+	return newMemoryCache(1000, rule, s.now(), s.read)
+}
+
+const before, accepted = status.ReasonBeforeReplayCache, status.ReasonNone
+
+// TestREPLAY_14_ClockCorrected: a clock that was an hour ahead when the cache was made
+// refuses no client after its correction, neither soon nor late.
+func TestREPLAY_14_ClockCorrected(t *testing.T) {
+	for _, later := range []time.Duration{0, time.Second, 10 * time.Minute, 59 * time.Minute, 3 * time.Hour} {
+		s := &steered{ahead: time.Hour}
+		c := s.cacheOf(RefuseOlder)
+		s.wait(later)
+		s.set(0)
+		s.wants(t, c, later.String(), 0, accepted)
+		// Clients whose clocks are behind get in if they made their authenticators
+		// after the true start, and are refused as ever if they made them before it.
+		behind := min(later, 4*time.Minute)
+		s.wants(t, c, later.String(), -behind, accepted)
+		if later < 4*time.Minute {
+			s.wants(t, c, later.String(), -behind-time.Millisecond, before)
+		}
+	}
+}
+
+// TestREPLAY_14_StepBack: where the cache was in use when the clock was set back, stamps
+// from before the last call stay refused: earlier processes may have accepted them.
+func TestREPLAY_14_StepBack(t *testing.T) {
+	s := &steered{}
+	c := s.cacheOf(RefuseOlder)
+	s.wait(10 * time.Minute)
+	s.wants(t, c, "in use", 0, accepted)
+	s.wait(time.Minute)
+	s.set(-30 * time.Minute) // now before the start by 19 minutes
+	s.wants(t, c, "set back", 0, accepted)
+	s.wants(t, c, "set back", -50*time.Second, accepted)            // stamped after the last call
+	s.wants(t, c, "set back", -62*time.Second, before)              // before it
+	s.wants(t, c, "set back", -4*time.Minute, before)               // between the making of the cache and the last call
+	s.set(-60 * time.Minute)                                        // and once more
+	s.wants(t, c, "set back again", 0, accepted)                    //
+	s.wants(t, c, "set back again", -2*time.Second, before)         //
+	s.set(0)                                                        // corrected
+	s.wants(t, c, "corrected", 0, accepted)                         //
+	s.wants(t, c, "corrected", -5*time.Minute, accepted)            // 6 minutes after the start
+	s.wait(time.Minute)                                             //
+	s.wants(t, c, "later", -4*time.Minute-30*time.Second, accepted) //
+}
+
+// TestREPLAY_14_SmallStepBack: a small correction of a clock leaves a cache that has long
+// been there as it is.
+func TestREPLAY_14_SmallStepBack(t *testing.T) {
+	s := &steered{}
+	c := s.cacheOf(RefuseOlder)
+	s.wait(24 * time.Hour)
+	s.wants(t, c, "before", 0, accepted)
+	s.set(-2 * time.Second)
+	s.wants(t, c, "after", -4*time.Minute, accepted)
+}
+
+// TestREPLAY_14_StepForward: a clock that was behind at the start, as one without a
+// battery is, and is then corrected: stamps from before the true start are refused.
+func TestREPLAY_14_StepForward(t *testing.T) {
+	for _, rule := range []StartRule{RefuseOlder, RefuseWithinSkew} {
+		s := &steered{ahead: -50 * 365 * 24 * time.Hour}
+		c := s.cacheOf(rule)
+		s.wait(10 * time.Second)
+		s.set(0)
+		s.wants(t, c, "corrected", -11*time.Second, before)
+		s.wants(t, c, "corrected", -4*time.Minute, before)
+		s.wait(6 * time.Minute)
+		s.wants(t, c, "later", 0, accepted)
+	}
+}
+
+// TestREPLAY_14_RecordsStay: what the cache accepted before the clock was set stays
+// known, and what it dropped stays refused.
+func TestREPLAY_14_RecordsStay(t *testing.T) {
+	for _, by := range []time.Duration{-time.Hour, -6 * time.Minute, -time.Second, time.Hour} {
+		s := &steered{ahead: time.Hour}
+		c := s.cacheOf(RefuseOlder)
+		var used []Record
+		for range 20 {
+			s.wait(time.Minute)
+			r, got := s.stamped(t, c, 0)
+			if got != accepted {
+				t.Fatal(got)
+			}
+			used = append(used, r)
+		}
+		s.set(time.Hour + by)
+		for range 70 { // an hour and more: the old stamps become recent
+			for _, r := range used {
+				r.Now = s.now()
+				if fresh, _ := c.Store(t.Context(), r); fresh {
+					t.Fatalf("%v: accepted again what was stamped %v", by, r.Time)
+				}
+			}
+			s.wait(time.Minute)
+		}
+	}
+}
+
+// TestREPLAY_14_StrictRule: RefuseWithinSkew never follows a clock that is set back, so
+// that nothing that an earlier process accepted under the wrong clock is accepted again.
+func TestREPLAY_14_StrictRule(t *testing.T) {
+	s := &steered{ahead: time.Hour}
+	c := s.cacheOf(RefuseWithinSkew)
+	s.set(0)
+	for range 60 {
+		s.wants(t, c, "corrected", 0, before)
+		s.wait(time.Minute)
+	}
+	s.wait(6 * time.Minute)
+	s.wants(t, c, "past the start", 0, accepted)
+}
+
+// TestREPLAY_14_InjectedClock: of an injected clock the cache knows only the time of each
+// record. A time before the start is that of a clock that was set back.
+func TestREPLAY_14_InjectedClock(t *testing.T) {
+	s := &steered{ahead: time.Hour}
+	c := NewMemoryCacheAt(1000, RefuseOlder, s.now())
+	s.wants(t, c, "at the start", -time.Millisecond, before)
+	s.set(0)
+	s.wants(t, c, "corrected", -time.Millisecond, before)
+	s.wants(t, c, "corrected", 0, accepted)
+	s.wait(time.Minute)
+	s.wants(t, c, "a minute later", -time.Minute, accepted)
+	s.wants(t, c, "a minute later", -time.Minute-time.Millisecond, before)
+}
+
+// TestREPLAY_14_OneStep: of calls at the same time as a step of the clock, none sees a
+// beginning that is later than both clocks say.
+func TestREPLAY_14_OneStep(t *testing.T) {
+	s := &steered{ahead: time.Hour}
+	c := s.cacheOf(RefuseOlder)
+	s.set(0)
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for range 100 {
+				if got := c.begin.at(0); got != trueStart.UnixMicro() {
+					t.Errorf("the beginning is %v, want %v", time.UnixMicro(got), trueStart)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestREPLAY_8_SaysWhen: the refusal says both times and the way out.
+func TestREPLAY_8_SaysWhen(t *testing.T) {
+	s := &steered{}
+	c := s.cacheOf(RefuseOlder)
+	now := s.now()
+	_, err := c.Store(t.Context(), Record{Time: now.Add(-300 * time.Millisecond), Now: now, Until: now.Add(time.Minute)})
+	for _, want := range []string{"2026-03-01T11:59:59.700000Z", "2026-03-01T12:00:00.000000Z", "AcceptOlder"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: want %s in it", err, want)
+		}
+	}
+}
