@@ -9,10 +9,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// maxUsage is the last key usage number that RFC 4120, Section 7.5.1 gives out.
+// maxUsage is the highest key usage number that RFC 4120, Section 7.5.1 reserves.
 const maxUsage = 2047
 
-// guard is what every operation demands, before any cryptography.
+// guard checks the preconditions of every operation, before any cryptography.
 func (k *Key) guard(usage uint32) error {
 	if k == nil || k.profile == nil {
 		return &status.Error{Reason: status.ReasonArgument, Detail: "no key"}
@@ -23,16 +23,16 @@ func (k *Key) guard(usage uint32) error {
 	return nil
 }
 
-// Decrypt appends the plaintext of ciphertext, without its confounder, to dst
-// and returns it all. ciphertext is not modified and must not overlap the room
-// behind dst.
+// Decrypt appends the plaintext of ciphertext, without its confounder, to dst and returns
+// the extended slice. It does not modify ciphertext, which must not overlap the spare
+// capacity of dst.
 //
-// The length is checked first, then the checksum; there is no plaintext before.
-// If either fails, dst is returned as it was, what was written behind it is
-// wiped, and the error has ReasonWrongKey: which of the two it was, nobody can
-// tell from the result.
+// Decrypt checks the length and the checksum before it returns any plaintext. If either
+// check fails, it returns dst unchanged, wipes its spare capacity as far as it was
+// written, and returns an error with ReasonWrongKey in both cases, so that callers cannot
+// distinguish them.
 //
-// Where dst has room it allocates nothing for a prepared usage, and one key
+// If dst has enough capacity, Decrypt allocates nothing for a prepared usage, and one key
 // schedule otherwise.
 func (k *Key) Decrypt(dst, ciphertext []byte, usage uint32) ([]byte, error) {
 	if err := k.guard(usage); err != nil {
@@ -57,9 +57,9 @@ func (k *Key) Decrypt(dst, ciphertext []byte, usage uint32) ([]byte, error) {
 	return out, nil
 }
 
-// Encrypt appends the ciphertext of plaintext to dst and returns it all.
-// confounder is the profile's ConfounderLen bytes of the caller's randomness.
-// Neither may overlap the room behind dst. The error is of the caller's making.
+// Encrypt appends the ciphertext of plaintext to dst and returns the extended slice.
+// confounder must be ConfounderLen random bytes. Neither confounder nor plaintext may
+// overlap the spare capacity of dst. An error means that an argument is invalid.
 func (k *Key) Encrypt(dst, confounder, plaintext []byte, usage uint32) ([]byte, error) {
 	if err := k.guard(usage); err != nil {
 		return dst, err
@@ -89,9 +89,9 @@ func (p *Profile) split(ciphertext []byte) (text, mac []byte) {
 	return ciphertext[:n:n], ciphertext[n:]
 }
 
-// cipherKeys returns Ke and Ki of a usage as seal and open take them: where the
-// usage is not prepared, Ki is nil and s holds it, up to its next derivation. RC4
-// has no Ke, and needs its Ki twice.
+// cipherKeys returns Ke and Ki for a key usage, in the form that seal and open take. If
+// the usage is not prepared, ki is nil and s holds Ki until the next derivation on s. For
+// RC4, ke is nil and ki is never nil, because RC4 uses Ki twice.
 func (k *Key) cipherKeys(s *scratch, usage uint32) (ke cipher.Block, ki *hmacKey) {
 	if u := k.find(usage); u != nil {
 		d := u.derived()
@@ -137,7 +137,8 @@ func (k *Key) checksum(s *scratch, data []byte, usage uint32) []byte {
 	return s.checksum(k.profile, kc, usage, data)
 }
 
-// checksum is that of all parts as one text. If kc is nil, s holds the key.
+// checksum returns the keyed checksum of the concatenated parts. If kc is nil, s holds
+// the key.
 func (s *scratch) checksum(p *Profile, kc *hmacKey, usage uint32, parts ...[]byte) []byte {
 	if p.construction == rc4HMAC {
 		s.digestOf(usage, parts)
@@ -150,8 +151,8 @@ func (s *scratch) checksum(p *Profile, kc *hmacKey, usage uint32, parts ...[]byt
 	return s.end(kc)[:p.ChecksumLen]
 }
 
-// seal encrypts the confidential bytes of segs, at least a confounder, in place,
-// and fills mac, which has the checksum's length.
+// seal encrypts the confidential bytes of segs, which begin with a confounder, in place
+// and fills mac, whose length is that of the checksum.
 func (s *scratch) seal(p *Profile, ke cipher.Block, ki *hmacKey, segs []Segment, mac []byte) {
 	n := confidentialLen(segs)
 	switch p.construction {
@@ -167,7 +168,8 @@ func (s *scratch) seal(p *Profile, ke cipher.Block, ki *hmacKey, segs []Segment,
 	}
 }
 
-// open is the inverse of seal. If it is false, the confidential bytes are wiped.
+// open decrypts and verifies the output of seal. If it returns false, it has wiped the
+// confidential bytes.
 func (s *scratch) open(p *Profile, ke cipher.Block, ki *hmacKey, segs []Segment, mac []byte) bool {
 	n := confidentialLen(segs)
 	switch p.construction {
@@ -190,11 +192,11 @@ func (s *scratch) open(p *Profile, ke cipher.Block, ki *hmacKey, segs []Segment,
 	return true
 }
 
-// mac is the checksum of segs as they stand.
+// mac returns the checksum of the current contents of segs.
 func (s *scratch) mac(p *Profile, ki *hmacKey, segs []Segment) []byte {
 	s.begin(ki)
 	if p.construction == encryptThenMAC {
-		// The cipher state that the message began with (RFC 8009, Section 5).
+		// The initial cipher state, which is all zeros (RFC 8009, Section 5).
 		clear(s.vector[:])
 		s.write(s.vector[:])
 	}
@@ -205,5 +207,5 @@ func (s *scratch) mac(p *Profile, ki *hmacKey, segs []Segment) []byte {
 }
 
 func errWrongKey(p *Profile) error {
-	return &status.Error{Reason: status.ReasonWrongKey, Detail: "a ciphertext of " + p.name + " is too short, altered, or of another key or usage"}
+	return &status.Error{Reason: status.ReasonWrongKey, Detail: "the " + p.name + " ciphertext is too short, was altered, or was encrypted with a different key or key usage"}
 }

@@ -8,7 +8,7 @@ import (
 
 const blockLen = aes.BlockSize
 
-// Segment is a run of a message that lies in several pieces.
+// Segment is one piece of a message that is not contiguous in memory.
 type Segment struct {
 	B        []byte
 	SignOnly bool // covered by the checksum, but not encrypted
@@ -18,10 +18,10 @@ type Segment struct {
 // string.
 type cursor struct {
 	segs []Segment
-	off  int // in the first of segs
+	off  int // offset in the first of segs
 }
 
-// run returns the bytes that follow without a gap. There must be some.
+// run returns the next contiguous bytes. The caller ensures that bytes are left.
 func (c *cursor) run() []byte {
 	for {
 		if s := &c.segs[0]; !s.SignOnly && c.off < len(s.B) {
@@ -31,7 +31,7 @@ func (c *cursor) run() []byte {
 	}
 }
 
-// peek copies the bytes that follow to dst.
+// peek copies the next bytes to dst without moving the cursor.
 func (c cursor) peek(dst []byte) {
 	for len(dst) > 0 {
 		n := copy(dst, c.run())
@@ -40,7 +40,7 @@ func (c cursor) peek(dst []byte) {
 	}
 }
 
-// replace puts src in place of the bytes that follow, and moves behind them.
+// replace overwrites the next bytes with src and moves the cursor past them.
 func (c *cursor) replace(src []byte) {
 	for len(src) > 0 {
 		n := copy(c.run(), src)
@@ -49,7 +49,7 @@ func (c *cursor) replace(src []byte) {
 	}
 }
 
-// confidentialLen is the number of bytes to encrypt or decrypt.
+// confidentialLen returns the number of bytes to encrypt or decrypt.
 func confidentialLen(segs []Segment) int {
 	n := 0
 	for i := range segs {
@@ -69,10 +69,9 @@ func wipe(segs []Segment) {
 	}
 }
 
-// split divides a text of n bytes, at least a block, as CBC with ciphertext
-// stealing does (RFC 3962, Section 5): body bytes in whole blocks, then a block
-// and a last one of short bytes, 1 to 16, which change places. A single block
-// has nothing to change places with.
+// split divides a text of n bytes, at least one block, for CBC with ciphertext stealing
+// (RFC 3962, Section 5): body bytes in whole blocks, then a whole block and a last block
+// of 1 to 16 bytes, short, which are swapped. A text of a single block is not swapped.
 func split(n int) (body, short int) {
 	if n == blockLen {
 		return n, 0
@@ -81,12 +80,11 @@ func split(n int) (body, short int) {
 	return n - blockLen - short, short
 }
 
-// vector is the block that CBC adds next, as two words in the machine's own
-// order. The zero vector is where every message starts.
+// vector is the CBC chaining block, as two words in the byte order of the machine. Every
+// message starts with the zero vector.
 type vector struct{ a, b uint64 }
 
-// encrypt encrypts the confidential bytes, n of them and at least a block, in
-// place.
+// encrypt encrypts the n confidential bytes, at least one block, in place.
 func (s *scratch) encrypt(block cipher.Block, segs []Segment, n int) {
 	c := cursor{segs: segs}
 	body, short := split(n)
@@ -99,7 +97,7 @@ func (s *scratch) encrypt(block cipher.Block, segs []Segment, n int) {
 			body -= whole
 			continue
 		}
-		// A block in pieces.
+		// A block that spans several segments.
 		c.peek(s.tail[:blockLen])
 		encryptBlocks(block, s.tail[:blockLen], &iv)
 		c.replace(s.tail[:blockLen])
@@ -115,7 +113,7 @@ func (s *scratch) encrypt(block cipher.Block, segs []Segment, n int) {
 	c.replace(s.tail[:short])
 }
 
-// decrypt is the inverse of encrypt.
+// decrypt decrypts the output of encrypt in place.
 func (s *scratch) decrypt(block cipher.Block, segs []Segment, n int) {
 	c := cursor{segs: segs}
 	body, short := split(n)
@@ -136,9 +134,9 @@ func (s *scratch) decrypt(block cipher.Block, segs []Segment, n int) {
 	if short == 0 {
 		return
 	}
-	// The first of the two is the last one's, padded with zeros: decrypted, it
-	// yields the last plaintext under the short block, and behind it the bytes
-	// that were stolen from the block before.
+	// The first of the two swapped blocks is the encryption of the last plaintext block
+	// padded with zeros. Its decryption, combined with the short block, yields the last
+	// plaintext bytes, followed by the bytes stolen from the previous ciphertext block.
 	c.peek(s.tail[:blockLen+short])
 	first, last := s.tail[:blockLen], s.tail[blockLen:]
 	block.Decrypt(first, first)
@@ -149,8 +147,8 @@ func (s *scratch) decrypt(block cipher.Block, segs []Segment, n int) {
 	c.replace(s.tail[:blockLen+short])
 }
 
-// encryptBlocks is CBC in place over whole blocks. It leaves the next vector in
-// iv.
+// encryptBlocks encrypts whole blocks in place with CBC and stores the next chaining
+// block in iv.
 func encryptBlocks(block cipher.Block, b []byte, iv *vector) {
 	x, y := iv.a, iv.b
 	for len(b) >= blockLen {
@@ -164,8 +162,8 @@ func encryptBlocks(block cipher.Block, b []byte, iv *vector) {
 	iv.a, iv.b = x, y
 }
 
-// decryptBlocks is the inverse of encryptBlocks. It is faster than what
-// crypto/cipher has, and needs no allocation.
+// decryptBlocks decrypts the output of encryptBlocks in place. It is faster than the CBC
+// mode of crypto/cipher and does not allocate.
 func decryptBlocks(block cipher.Block, b []byte, iv *vector) {
 	x, y := iv.a, iv.b
 	for len(b) >= blockLen {

@@ -8,22 +8,22 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// What a key of a usage is for, the last byte of the constant that it is derived
-// with (RFC 3961, Section 5.3; RFC 8009, Section 5).
+// Purposes of derived keys: the last byte of the derivation constant (RFC 3961,
+// Section 5.3; RFC 8009, Section 5).
 const (
 	forChecksum   = 0x99 // Kc
 	forEncryption = 0xAA // Ke
 	forIntegrity  = 0x55 // Ki
 )
 
-// The labels of the other two derivations.
+// Labels of the derivations that have no key usage.
 const (
 	labelPRF         = "prf"
 	labelStringToKey = "kerberos"
 )
 
-// deriveUsage returns the key of one purpose of a usage. It is valid until s is
-// used again.
+// deriveUsage returns the key for one purpose of a key usage. The result is valid until
+// the next use of s.
 func (k *Key) deriveUsage(s *scratch, usage uint32, purpose byte) []byte {
 	if k.profile.construction == rc4HMAC {
 		return k.deriveRC4(s, usage, purpose)
@@ -38,14 +38,14 @@ func (k *Key) deriveUsage(s *scratch, usage uint32, purpose byte) []byte {
 	return k.derive(s, label, n)
 }
 
-// derive returns the key of n bytes that belongs to a label. It is valid until s
-// is used again.
+// derive returns the key of n bytes for a label. The result is valid until the next use
+// of s.
 func (k *Key) derive(s *scratch, label []byte, n int) []byte {
 	if k.profile.construction == encryptThenMAC {
 		return k.kdf(s, label, nil, n)
 	}
-	// DK of RFC 3961, Section 5.1, where random-to-key is the identity (RFC 3962,
-	// Section 6): the folded label encrypted once, twice, until there is enough.
+	// DK of RFC 3961, Section 5.1, with the identity as random-to-key (RFC 3962,
+	// Section 6): the folded label is encrypted repeatedly until n bytes are filled.
 	fold(&s.vector, label)
 	base, out, from := k.material().base, s.key[:n], s.vector[:]
 	for i := 0; i < n; i += aes.BlockSize {
@@ -55,8 +55,8 @@ func (k *Key) derive(s *scratch, label []byte, n int) []byte {
 	return out
 }
 
-// kdf is KDF-HMAC-SHA2 of RFC 8009, Section 3, with output of n bytes, of which
-// the hash yields enough in one go.
+// kdf computes KDF-HMAC-SHA2 of RFC 8009, Section 3 with n bytes of output. A single hash
+// has at least n bytes.
 func (k *Key) kdf(s *scratch, label, context []byte, n int) []byte {
 	h := &k.material().hmac
 	s.begin(h)
@@ -72,7 +72,7 @@ func (k *Key) kdf(s *scratch, label, context []byte, n int) []byte {
 
 // PRF appends the output of the pseudo-random function to dst: 16 bytes for 17
 // and 18 (RFC 3962, Section 6), 32 for 19 and 48 for 20 (RFC 8009, Section 5).
-// It fails for a key that was wiped, and for RC4, which has none by its standard.
+// It fails for a wiped key, and for RC4, for which RFC 4757 defines no such function.
 func (k *Key) PRF(dst, in []byte) ([]byte, error) {
 	if err := k.guard(0); err != nil {
 		return dst, err
@@ -89,13 +89,13 @@ func (k *Key) PRF(dst, in []byte) ([]byte, error) {
 	block := newCipher(k.derive(s, label, k.profile.KeyLen))
 	s.digest.Reset()
 	s.write(in)
-	// The hash cut to whole blocks, which is one.
+	// The hash is cut to whole blocks, that is, to one block.
 	out := s.digest.Sum(s.sum[:0])[:aes.BlockSize]
 	block.Encrypt(out, out)
 	return append(dst, out...), nil
 }
 
-// newCipher is for keys whose length is right.
+// newCipher returns the AES cipher of key, whose length the caller has checked.
 func newCipher(key []byte) cipher.Block {
 	block, err := aes.NewCipher(key)
 	if err != nil {

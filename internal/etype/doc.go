@@ -1,22 +1,21 @@
-// Package etype implements the encryption types that an acceptor meets:
+// Package etype implements the encryption types of this library:
 //
 //	17, 18  aes128-, aes256-cts-hmac-sha1-96            RFC 3961, RFC 3962
 //	19, 20  aes128-cts-hmac-sha256-128, aes256-cts-hmac-sha384-192   RFC 8009
 //	23      rc4-hmac                                    RFC 4757
 //
-// The last is weak, and no policy permits it that does not name it: [Permitted].
+// rc4-hmac is weak. A policy permits it only by naming it; see [Permitted].
 //
-// A [Key] does what RFC 3961 defines: encryption with integrity, checksums and
-// the pseudo-random function, each for a key usage number. A [Usage] is one
-// usage of a key derived once, for the many messages of an established context;
-// [MessageCipher] is what those of RC4 need besides.
+// A [Key] implements the operations of RFC 3961: encryption with integrity, checksums and
+// the pseudo-random function, each for a key usage number. A [Usage] holds the derived
+// keys of one key usage, for the many messages of an established context.
+// [MessageCipher] holds the additional keys for the messages of RC4.
 //
-// What every operation demands of its arguments is checked in one place, before
-// any cryptography: [Key.guard] for usages, [New] for key lengths, and the
-// minimum length of a ciphertext in [Key.Decrypt]. No plaintext leaves before
-// its checksum was verified, and no error text holds a key, a checksum or a byte
-// of a message.
+// Each precondition is checked in one place, before any cryptography: [Key.guard] checks
+// key usages, [New] checks key lengths, and [Key.Decrypt] checks the minimum length of a
+// ciphertext. No function returns plaintext before it has verified the checksum. No error
+// text contains a key, a checksum or a byte of a message.
 //
-// A further type is a row of the table of profiles and, where its construction
-// is a new one, a case wherever a construction is asked for.
+// To add an encryption type, add a row to the table of profiles and, for a new
+// construction, a case to every switch over constructions.
 package etype

@@ -5,14 +5,14 @@ import (
 	"math/bits"
 )
 
-// fold is the 128-fold of RFC 3961, Section 5.1, for an input of 1 to 8 bytes:
-// copies of the input, each rotated right by 13 bits more than the one before,
-// laid end to end up to a multiple of 128 bits, and cut into 128-bit numbers
-// that are added in ones' complement.
+// fold computes the 128-fold of RFC 3961, Section 5.1 for an input of 1 to 8 bytes. The
+// definition rotates each copy of the input right by 13 bits more than the previous copy,
+// concatenates the copies up to a multiple of 128 bits, and adds the 128-bit parts in
+// ones' complement.
 //
-// In ones' complement, that is modulo 2^128 - 1, a shift is a rotation. So each
-// copy can be rotated to its place by itself, and there is no long string to lay
-// out and no carry to chase.
+// In ones' complement, that is modulo 2^128 - 1, a shift is a rotation. fold therefore
+// rotates each copy separately and adds it, without building the long string and without
+// propagating carries.
 func fold(dst *[16]byte, in []byte) {
 	var v uint64
 	for _, b := range in {

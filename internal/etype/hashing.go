@@ -10,11 +10,11 @@ import (
 	"sync"
 )
 
-// hashing is the hash function of a type and the scratch to use it with.
+// hashing is the hash function of an encryption type, with a pool of scratch memory.
 type hashing struct {
-	approved bool // by FIPS 140-3, as package crypto/fips140 sees it
-	blockLen int  // what HMAC pads its key to
-	stateLen int  // of the chaining value, which is what an HMAC key boils down to
+	approved bool // by FIPS 140-3, according to package crypto/fips140
+	blockLen int  // block length of the hash, to which HMAC pads its key
+	stateLen int  // length of the chaining value
 	pool     sync.Pool
 }
 
@@ -36,39 +36,39 @@ func newHashing(newHash func() hash.Hash, approved bool, blockLen, stateLen int)
 	return h
 }
 
-// hmacKey is an HMAC key (RFC 2104) as the chaining values of the hash after the
-// one block of each pad. With it, a checksum costs two hash blocks less, and it
-// can be shared where a hash cannot.
+// hmacKey is an HMAC key (RFC 2104) in the form of two chaining values: those of the hash
+// after the block of each pad. It saves two hash blocks for each checksum, and goroutines
+// can share it, unlike a hash.
 type hmacKey struct {
 	inner, outer [maxStateLen]byte
 }
 
-// digest is what every hash of the standard library is.
+// digest is the interface that all hashes of the standard library implement.
 type digest interface {
 	hash.Hash
 	encoding.BinaryAppender
 	encoding.BinaryUnmarshaler
 }
 
-// scratch is what one operation needs beside its arguments. It lives on the heap
-// because what is passed through an interface escapes, and in a pool so that
-// this costs nothing. Nothing in it outlives the operation.
+// scratch is the working memory of one operation. It is on the heap because arguments of
+// interface methods escape, and in a pool so that it costs no allocation. Its contents are
+// wiped after the operation.
 type scratch struct {
 	h      *hashing
 	digest digest
 	state  []byte // a marshaled digest after one block; see load
-	saved  []byte // room for another
+	saved  []byte // a second marshaled digest
 
-	pad   [maxBlockLen]byte // key of a single use, padded, inner form
+	pad   [maxBlockLen]byte // padded key of one checksum, in the inner form
 	sum   [maxStateLen]byte
-	key   [maxStateLen]byte // the last derived key, maybe with more behind it
+	key   [maxStateLen]byte // the last derived key, possibly followed by other bytes
 	label [24]byte
 
 	confounder [MaxConfounderLen]byte
 	tail       [2 * blockLen]byte
 	vector     [blockLen]byte
 
-	once hmacKey // RC4's, for a usage that is not prepared
+	once hmacKey // key of RC4 for a usage that is not prepared
 }
 
 func newScratch(h *hashing, d hash.Hash) *scratch {
@@ -81,7 +81,7 @@ func newScratch(h *hashing, d hash.Hash) *scratch {
 
 func (h *hashing) get() *scratch { return h.pool.Get().(*scratch) }
 
-// put wipes s and gives it back.
+// put wipes s and returns it to the pool.
 func (s *scratch) put() {
 	clear(s.pad[:])
 	clear(s.sum[:])
@@ -90,19 +90,18 @@ func (s *scratch) put() {
 	clear(s.tail[:])
 	clear(s.vector[:])
 	s.once = hmacKey{}
-	// state and digest still hold a chaining value, and the digest behind it the
-	// end of a text. By now sum is zero.
+	// state and digest still contain a chaining value, and the digest also the end of a
+	// text. sum is zero at this point.
 	s.load(&s.sum)
 	s.h.pool.Put(s)
 }
 
-// stateOffset is where the chaining value stands in a marshaled hash of the
-// standard library: behind four bytes that name the hash. Package hash promises
-// that states once written can be read by later versions.
+// stateOffset is the offset of the chaining value in a marshaled hash of the standard
+// library, after four bytes that identify the hash. Package hash promises that later
+// versions can read marshaled states.
 const stateOffset = 4
 
-// load puts the digest into the state after one block, given by its chaining
-// value.
+// load sets the digest to the state after one block, given its chaining value.
 func (s *scratch) load(state *[maxStateLen]byte) {
 	copy(s.state[stateOffset:], state[:s.h.stateLen])
 	if err := s.digest.UnmarshalBinary(s.state); err != nil {
@@ -118,7 +117,7 @@ func (s *scratch) save(dst []byte) []byte {
 	return b
 }
 
-// setKey makes key, of at most a block, the HMAC key of begin(nil).
+// setKey sets the HMAC key of begin(nil) to key, which is at most one block long.
 func (s *scratch) setKey(key []byte) {
 	n := copy(s.pad[:], key)
 	clear(s.pad[n:])
@@ -133,7 +132,7 @@ func (s *scratch) flip(b byte) {
 	}
 }
 
-// keep computes what begin can take in place of setKey, again and again.
+// keep computes k from key, so that begin can use k repeatedly without setKey.
 func (s *scratch) keep(k *hmacKey, key []byte) {
 	s.setKey(key)
 	s.digest.Reset()
@@ -160,8 +159,8 @@ func (s *scratch) begin(k *hmacKey) {
 
 func (s *scratch) write(b []byte) { _, _ = s.digest.Write(b) }
 
-// end returns the HMAC that begin(k) started, valid until s is used again. It
-// uses the key of setKey up.
+// end returns the HMAC that begin(k) started. The result is valid until the next use of
+// s. end consumes the key of setKey.
 func (s *scratch) end(k *hmacKey) []byte {
 	inner := s.digest.Sum(s.sum[:0])
 	if k != nil {

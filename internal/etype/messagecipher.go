@@ -9,30 +9,31 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// MessageCipher is an RC4 key as the per-message tokens of RFC 4757, Section 7 use
-// it for what is encrypted. Their checksums are those of usages 13 and 15. It is
-// immutable and safe for concurrent use, and prints as redacted under every verb.
-// The zero MessageCipher must not be used.
+// MessageCipher encrypts and decrypts the confidential parts of the per-message tokens of
+// RFC 4757, Section 7. The checksums of these tokens use key usages 13 and 15. A
+// MessageCipher is immutable and safe for concurrent use, and prints redacted under every
+// verb. The zero MessageCipher must not be used.
 type MessageCipher struct {
 	profile *Profile
 	secret  **messageKeys // behind two pointers: see veil
 }
 
 type messageKeys struct {
-	number  hmacKey // derives the keys of sequence numbers
-	content hmacKey // derives the keys of messages
+	number  hmacKey // derives the keys for sequence numbers
+	content hmacKey // derives the keys for messages
 }
 
-// contentMask makes the key of what is sealed differ from that of what is not.
+// contentMask makes the key for message contents differ from the key for sequence
+// numbers.
 const contentMask = 0xf0
 
-// MessageCipher derives the keys. Only a key of RC4 has one.
+// MessageCipher derives the keys of a MessageCipher. It fails unless k is an RC4 key.
 func (k *Key) MessageCipher() (*MessageCipher, error) {
 	if err := k.guard(0); err != nil {
 		return nil, err
 	}
 	if k.profile.construction != rc4HMAC {
-		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "RFC 4757 is not for keys of " + k.profile.name}
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "RFC 4757 does not apply to keys of type " + k.profile.name}
 	}
 	all := &struct { // one allocation
 		MessageCipher
@@ -54,8 +55,8 @@ func (k *Key) MessageCipher() (*MessageCipher, error) {
 	return &all.MessageCipher, nil
 }
 
-// Number encrypts or decrypts, in place, the field of a sequence number that stands
-// beside a checksum.
+// Number encrypts or decrypts, in place, the sequence number field of a token with the
+// given checksum.
 func (m *MessageCipher) Number(field, checksum []byte) {
 	s := m.profile.hash.get()
 	defer s.put()
@@ -63,15 +64,15 @@ func (m *MessageCipher) Number(field, checksum []byte) {
 	s.rc4(&(*m.secret).number, checksum, segs[:])
 }
 
-// Content encrypts or decrypts, in place, the segments that are not SignOnly, as
-// one text that begins with the confounder. number is the token's.
+// Content encrypts or decrypts, in place, the segments that are not SignOnly, as one text
+// that begins with the confounder. number is the sequence number of the token.
 func (m *MessageCipher) Content(number uint32, segs []Segment) {
 	s := m.profile.hash.get()
 	defer s.put()
 	s.rc4(&(*m.secret).content, binary.BigEndian.AppendUint32(s.label[:0], number), segs)
 }
 
-// Wipe overwrites the keys. Nobody may use m at the same time or later.
+// Wipe overwrites the keys. m must not be used concurrently or afterwards.
 func (m *MessageCipher) Wipe() { **m.secret = messageKeys{} }
 
 // String returns the type and that the rest is redacted.

@@ -10,14 +10,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// maxIterations bounds the work of [StringToKey]: some seconds. RFC 3962,
-// Section 3 lets an implementation choose its bound.
+// maxIterations limits the work of [StringToKey] to some seconds. RFC 3962, Section 3
+// lets an implementation choose a limit.
 const maxIterations = 10_000_000
 
-// StringToKey makes the bytes of a key from a password (RFC 3962, Section 4; RFC
-// 8009, Section 4). iterations 0 stands for the type's default, 4096 for 17 and
-// 18, 32768 for 19 and 20; above 10,000,000 it is refused. RC4 has neither salt nor
-// iterations, and what is given for them does not matter (RFC 4757, Section 2).
+// StringToKey derives the bytes of a key from a password (RFC 3962, Section 4; RFC
+// 8009, Section 4). If iterations is 0, StringToKey uses the default of the type: 4096 for
+// 17 and 18, 32768 for 19 and 20. It refuses more than 10,000,000 iterations. RC4 has
+// neither salt nor iterations; StringToKey ignores both for RC4 (RFC 4757, Section 2).
 func StringToKey(id ID, password, salt string, iterations uint32) ([]byte, error) {
 	p, ok := Lookup(id)
 	if !ok {
@@ -30,7 +30,7 @@ func StringToKey(id ID, password, salt string, iterations uint32) ([]byte, error
 		iterations = p.iterations
 	}
 	if iterations > maxIterations {
-		return nil, &status.Error{Reason: status.ReasonArgument, Detail: fmt.Sprintf("%d iterations for a password", iterations)}
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: fmt.Sprintf("%d iterations for a password exceed the limit of %d", iterations, maxIterations)}
 	}
 	var temporary []byte
 	var err error
@@ -43,7 +43,7 @@ func StringToKey(id ID, password, salt string, iterations uint32) ([]byte, error
 		temporary, err = pbkdf2.Key(sha512.New384, password, []byte(p.name+"\x00"+salt), int(iterations), p.KeyLen)
 	}
 	if err != nil {
-		return nil, &status.Error{Reason: status.ReasonInternal, Detail: "a key from a password", Err: err}
+		return nil, &status.Error{Reason: status.ReasonInternal, Detail: "deriving a key from a password failed", Err: err}
 	}
 	k, err := New(id, temporary)
 	clear(temporary)

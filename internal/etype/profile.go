@@ -10,7 +10,7 @@ import (
 // ID is the number of an encryption type (RFC 3961, Section 8).
 type ID int32
 
-// The encryption types that this package knows.
+// The encryption types of this package.
 const (
 	AES128SHA1 ID = 17 // RFC 3962
 	AES256SHA1 ID = 18 // RFC 3962
@@ -57,45 +57,43 @@ func notImplemented(id ID) string {
 	return ""
 }
 
-// MaxConfounderLen is the length of the longest confounder of any type: an AES
-// block.
+// MaxConfounderLen is the length of the longest confounder of all types: an AES block.
 const MaxConfounderLen = aes.BlockSize
 
-// maxKeyLen is the length of the longest key of any type.
+// maxKeyLen is the length of the longest key of all types.
 const maxKeyLen = 32
 
-// Profile is what callers have to know about a type. Lengths are in bytes.
-// Profiles are shared and not to be modified.
+// Profile holds the parameters of an encryption type. Lengths are in bytes. Profiles are
+// shared and must not be modified.
 type Profile struct {
 	ID            ID
 	KeyLen        int
-	ConfounderLen int // random bytes in front of every plaintext
+	ConfounderLen int // number of random bytes before every plaintext
 	ChecksumLen   int
-	MinCiphertext int   // confounder and checksum around an empty plaintext
-	ChecksumType  int32 // the checksum type that belongs to it
+	MinCiphertext int   // length of the ciphertext of an empty plaintext
+	ChecksumType  int32 // the checksum type that RFC 3961 associates with the type
 
 	name         string
 	construction construction
 	hash         *hashing
-	macKeyLen    int    // of the derived Ki and Kc
-	prfLen       int    // of the pseudo-random function's output
-	iterations   uint32 // of PBKDF2, by default
+	macKeyLen    int    // length of the derived Ki and Kc
+	prfLen       int    // length of the output of the pseudo-random function
+	iterations   uint32 // default number of PBKDF2 iterations
 }
 
-// construction is how a type puts cipher and checksum together, and how it
-// derives keys.
+// construction tells how an encryption type combines cipher and checksum and derives keys.
 type construction uint8
 
 const (
-	// macThenEncrypt is the simplified profile of RFC 3961: the checksum is of the
-	// plaintext, and derivation is by the cipher.
+	// macThenEncrypt is the simplified profile of RFC 3961: the checksum covers the
+	// plaintext, and keys are derived with the cipher.
 	macThenEncrypt construction = iota
-	// encryptThenMAC is RFC 8009: the checksum is of the ciphertext, and
-	// derivation is by the HMAC.
+	// encryptThenMAC is the construction of RFC 8009: the checksum covers the
+	// ciphertext, and keys are derived with HMAC.
 	encryptThenMAC
-	// rc4HMAC is RFC 4757: the checksum is of the plaintext and stands in front of
-	// the ciphertext, the cipher's key is derived from it, and all derivation is by
-	// the HMAC.
+	// rc4HMAC is the construction of RFC 4757: the checksum covers the plaintext and
+	// precedes the ciphertext, the cipher key is derived from the checksum, and all keys
+	// are derived with HMAC.
 	rc4HMAC
 )
 
@@ -127,9 +125,9 @@ var profiles = [...]Profile{
 	},
 }
 
-// Lookup returns the profile of an implemented type. Where the Go runtime enforces
-// FIPS 140-3 (GODEBUG=fips140=only), those that need SHA-1 or MD5 are not
-// implemented: a use of these would panic.
+// Lookup returns the profile of an implemented type. If the Go runtime enforces FIPS 140-3
+// (GODEBUG=fips140=only), the types that need SHA-1 or MD5 are not implemented, because
+// the runtime would panic on their use.
 func Lookup(id ID) (*Profile, bool) {
 	p := known(id)
 	if p == nil || !p.hash.approved && fips140.Enforced() {
@@ -138,20 +136,20 @@ func Lookup(id ID) (*Profile, bool) {
 	return p, true
 }
 
-// known is a type's profile, implemented or not.
+// known returns the profile of a type, whether or not FIPS 140-3 mode permits the type.
 func known(id ID) *Profile {
 	switch {
 	case id >= AES128SHA1 && id <= AES256SHA2:
-		return &profiles[id-AES128SHA1] // which stand in the order of the numbers
+		return &profiles[id-AES128SHA1] // profiles is ordered by number
 	case id == RC4:
 		return &profiles[len(profiles)-1]
 	}
 	return nil
 }
 
-// Permitted reports whether a policy admits a type. A nil list is the default
-// policy, 17 to 20; an empty one admits nothing. A list is a filter: a member
-// that is not implemented is not permitted either.
+// Permitted reports whether a policy permits an encryption type. A nil list is the default
+// policy, 17 to 20; an empty list permits no type. Permitted never permits a type that is
+// not implemented, even if the list names it.
 func Permitted[E ~int32](list []E, e int32) bool {
 	if _, ok := Lookup(ID(e)); !ok {
 		return false

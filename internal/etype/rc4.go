@@ -11,13 +11,13 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// labelSignature is what the key of RC4's checksums is derived with, its final
-// zero included (RFC 4757, Section 4).
+// labelSignature is the label, including its final NUL, from which the key of the RC4
+// checksums is derived (RFC 4757, Section 4).
 const labelSignature = "signaturekey\x00"
 
-// messageType is the number that stands for a key usage in RC4 (RFC 4757, Section
-// 3), in the encoding that is hashed. That of 9, where the RFC and Windows differ,
-// follows Windows; no acceptor needs it.
+// messageType encodes the RC4 message type of a key usage (RFC 4757, Section 3). For
+// usage 9, for which the RFC and Windows differ, it follows Windows; acceptors do not use
+// usage 9.
 func messageType(dst []byte, usage uint32) []byte {
 	switch usage {
 	case 3:
@@ -28,9 +28,9 @@ func messageType(dst []byte, usage uint32) []byte {
 	return binary.LittleEndian.AppendUint32(dst, usage)
 }
 
-// deriveRC4 is deriveUsage for RC4: the key of a message type, or of all
-// checksums. RFC 4757 has names for two keys of a message type, K1 and K2, but they
-// are the same.
+// deriveRC4 implements deriveUsage for RC4: it derives the key of a message type, or the
+// key of all checksums. RFC 4757 names two keys for a message type, K1 and K2, which are
+// equal.
 func (k *Key) deriveRC4(s *scratch, usage uint32, purpose byte) []byte {
 	label := s.label[:0]
 	if purpose == forChecksum {
@@ -41,14 +41,15 @@ func (k *Key) deriveRC4(s *scratch, usage uint32, purpose byte) []byte {
 	return s.derived(&k.material().hmac, label)
 }
 
-// derived is the HMAC of label as a key. It is valid until s is used again.
+// derived returns the HMAC of label, for use as a key. The result is valid until the next
+// use of s.
 func (s *scratch) derived(h *hmacKey, label []byte) []byte {
 	s.begin(h)
 	s.write(label)
 	return s.key[:copy(s.key[:], s.end(h))]
 }
 
-// digestOf leaves in s.sum the hash that RC4's checksum is the HMAC of (RFC 4757,
+// digestOf stores in s.sum the hash from which the RC4 checksum is computed (RFC 4757,
 // Section 4).
 func (s *scratch) digestOf(usage uint32, parts [][]byte) {
 	s.digest.Reset()
@@ -59,12 +60,12 @@ func (s *scratch) digestOf(usage uint32, parts [][]byte) {
 	s.digest.Sum(s.sum[:0])
 }
 
-// rc4 encrypts or decrypts the confidential bytes of segs in place, with the key
-// that label, which is a checksum or a sequence number, stands for.
+// rc4 encrypts or decrypts the confidential bytes of segs in place. It derives the RC4 key
+// from label, which is a checksum or a sequence number.
 func (s *scratch) rc4(h *hmacKey, label []byte, segs []Segment) {
 	stream, err := rc4.NewCipher(s.derived(h, label))
 	if err != nil {
-		panic("etype: unreachable: " + err.Error()) // lengths, and FIPS mode: see Lookup
+		panic("etype: unreachable: " + err.Error()) // the key length is right, and Lookup excludes FIPS mode
 	}
 	for i := range segs {
 		if b := segs[i].B; !segs[i].SignOnly {
@@ -74,10 +75,10 @@ func (s *scratch) rc4(h *hmacKey, label []byte, segs []Segment) {
 	*stream = rc4.Cipher{}
 }
 
-// ntHash is RC4's key of a password: MD4 over UTF-16 in little-endian.
+// ntHash returns the RC4 key for a password: MD4 of the password in UTF-16LE.
 func ntHash(password string) ([]byte, error) {
 	if !utf8.ValidString(password) {
-		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "a password that is not UTF-8 has no key of " + RC4.String()}
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "the password is not UTF-8, so that it has no key of type " + RC4.String()}
 	}
 	units := utf16.Encode([]rune(password))
 	text := make([]byte, 0, 2*len(units))
