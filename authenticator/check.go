@@ -9,6 +9,7 @@ import (
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/internal/quote"
+	"github.com/gosspi/kerberos/internal/secret"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -168,9 +169,8 @@ func checkSkew(a *krb5.Authenticator, now time.Time, skew time.Duration) error {
 	return nil
 }
 
-// subkey is the initiator's, kept as bytes until somebody asks for a key. They lie
-// behind two pointers, where package fmt, which may follow one past any Format
-// method, does not find them.
+// subkey holds the initiator's subkey, as bytes until a caller asks for a key, and out of
+// sight of package fmt (see package secret).
 type subkey struct {
 	etype keytab.EType
 	bytes **[maxKeyLen]byte
@@ -180,13 +180,9 @@ type subkey struct {
 const maxKeyLen = 32
 
 // hide copies the secret, with one allocation.
-func (k *subkey) hide(secret []byte) {
-	v := &struct {
-		direct *[maxKeyLen]byte
-		hidden [maxKeyLen]byte
-	}{}
-	v.direct = &v.hidden
-	k.bytes, k.n = &v.direct, int8(copy(v.hidden[:], secret))
+func (k *subkey) hide(value []byte) {
+	k.bytes = new(secret.Veil[[maxKeyLen]byte]).Hide()
+	k.n = int8(copy((*k.bytes)[:], value))
 }
 
 func (k *subkey) key() keytab.Key {

@@ -9,6 +9,7 @@ import (
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/internal/quote"
+	"github.com/gosspi/kerberos/internal/secret"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
@@ -17,6 +18,13 @@ import (
 // usageCred is the key usage of a KRB-CRED's encrypted part (RFC 4120, Section
 // 7.5.1).
 const usageCred = 14
+
+// Secret is bytes that print as redacted, in every field and form. Its method Bytes
+// returns a copy of them. The zero Secret is none.
+type Secret = secret.Bytes
+
+// NewSecret returns a Secret with a copy of b; the zero Secret if b is nil.
+func NewSecret(b []byte) Secret { return secret.New(b) }
 
 // Delegated are a client's forwarded credentials: tickets, and the keys that
 // make them usable. They are as secret as the client's password. They print
@@ -29,7 +37,7 @@ type Delegated struct {
 // DelegatedTicket is one of them, most often a ticket-granting ticket.
 type DelegatedTicket struct {
 	Client, Service keytab.Principal
-	Ticket          []byte // DER
+	Ticket          Secret // DER
 	SessionKey      keytab.Key
 	Flags           flags.Ticket
 
@@ -177,7 +185,7 @@ func delegatedTicket(info *krb5.CredInfo, t *krb5.Ticket, key keytab.Key, c *tic
 		return none, badCred("a ticket's service cannot be written as a principal", err)
 	}
 	return DelegatedTicket{
-		Client: c.Client, Service: service, Ticket: append([]byte(nil), t.Raw...), SessionKey: key, Flags: info.Flags,
+		Client: c.Client, Service: service, Ticket: NewSecret(t.Raw), SessionKey: key, Flags: info.Flags,
 		AuthTime: utc(info.AuthTime), StartTime: utc(info.StartTime), EndTime: utc(info.EndTime), RenewTill: utc(info.RenewTill),
 	}, nil
 }

@@ -55,8 +55,8 @@ func TestDELEG_1_HeimdalCaptured(t *testing.T) {
 	if !has(key) || !bytes.Equal(k.SessionKey.Bytes(), key) || k.SessionKey.EType() != keytab.AES256_CTS_HMAC_SHA1_96 {
 		t.Errorf("the session key is %x of %v, want %x", k.SessionKey.Bytes(), k.SessionKey.EType(), key)
 	}
-	if len(k.Ticket) < 1000 || !has(k.Ticket) {
-		t.Errorf("the ticket of %d bytes is not in the checksum", len(k.Ticket))
+	if k.Ticket.Len() < 1000 || !has(k.Ticket.Bytes()) {
+		t.Errorf("the ticket of %d bytes is not in the checksum", k.Ticket.Len())
 	}
 	if k.Flags != 0x602c0000 {
 		t.Errorf("flags %#x", uint32(k.Flags))

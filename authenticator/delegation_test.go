@@ -109,9 +109,9 @@ func TestDELEG_1_Read(t *testing.T) {
 	if got.Client.String() != "alice@EXAMPLE.COM" || k.Client != got.Client || k.Service.String() != "krbtgt/EXAMPLE.COM@EXAMPLE.COM" {
 		t.Errorf("%v: %v for %v", got.Client, k.Client, k.Service)
 	}
-	if !bytes.Equal(k.Ticket, sent.Tickets[0]) || !bytes.Equal(k.SessionKey.Bytes(), info.Key.KeyValue) ||
+	if !bytes.Equal(k.Ticket.Bytes(), sent.Tickets[0]) || !bytes.Equal(k.SessionKey.Bytes(), info.Key.KeyValue) ||
 		k.Flags != flags.TicketForwardable|flags.TicketForwarded|flags.TicketPreAuthent {
-		t.Errorf("flags %v, ticket %x", k.Flags, k.Ticket)
+		t.Errorf("flags %v, ticket %x", k.Flags, k.Ticket.Bytes())
 	}
 	if !k.AuthTime.Equal(info.AuthTime) || !k.StartTime.Equal(info.StartTime) || !k.EndTime.Equal(info.EndTime) || !k.RenewTill.IsZero() {
 		t.Errorf("times %v %v %v %v", k.AuthTime, k.StartTime, k.EndTime, k.RenewTill)
@@ -120,7 +120,7 @@ func TestDELEG_1_Read(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 		text := fmt.Sprintf(verb, got) + fmt.Sprintf(verb, k.SessionKey)
 		if strings.Contains(text, secret) || strings.Contains(text, string(info.Key.KeyValue)) || strings.Contains(text, fmt.Sprint(info.Key.KeyValue)) ||
-			strings.Contains(text, fmt.Sprintf("%x", k.Ticket[:16])) {
+			strings.Contains(text, fmt.Sprintf("%x", k.Ticket.Bytes()[:16])) {
 			t.Errorf("%s prints %s", verb, text)
 		}
 	}

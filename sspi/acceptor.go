@@ -20,9 +20,8 @@ import (
 // Acceptor accepts security contexts for one service. It is safe for concurrent
 // use, there is nothing to close, and one serves any number of listeners.
 type Acceptor struct {
-	cfg       Config        // without ExportKey
-	exportKey func() []byte // nil: none. A function, so that what prints an Acceptor shows no key
-	immediate bool          // keys and replay cache answer without waiting, and nobody else is asked
+	cfg       Config
+	immediate bool // keys and replay cache answer without waiting, and nobody else is asked
 	admitted  atomic.Pointer[admission]
 	noticed   atomic.Uint64 // number of the newest notice of the key source that was logged
 }
@@ -61,11 +60,6 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 		cfg.Time = time.Now
 	}
 	a := &Acceptor{immediate: cfg.UserToUser == nil && answersAtOnce(cfg.Keys, cfg.Replay)}
-	if cfg.ExportKey != nil {
-		key := slices.Clone(cfg.ExportKey)
-		a.exportKey = func() []byte { return key }
-	}
-	cfg.ExportKey = nil
 	a.cfg = cfg
 	a.logNotices(context.Background())
 	return a, nil
@@ -103,8 +97,8 @@ func (cfg *Config) check() error {
 		return bad("Config.Skew is negative")
 	case cfg.MaxToken < 0:
 		return bad("Config.MaxToken is negative")
-	case cfg.ExportKey != nil && len(cfg.ExportKey) != contextseal.KeyLen:
-		return bad("Config.ExportKey has not 32 bytes")
+	case !cfg.ExportKey.IsZero() && cfg.ExportKey.Len() != contextseal.KeyLen:
+		return bad("Config.ExportKey must be 32 bytes")
 	case cfg.BackendTimeout < 0:
 		return bad("Config.BackendTimeout is negative")
 	}

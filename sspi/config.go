@@ -99,9 +99,9 @@ type Config struct {
 	// ExportKey, of 32 bytes, seals exported contexts by AES-256-GCM; see
 	// [Context.Export]. All processes that hand contexts to each other have the same,
 	// and nobody else has it: it is as secret as the contexts. It is to be random, and
-	// good for 2^32 exports. NewAcceptor copies it. If nil, contexts are neither exported
+	// good for 2^32 exports. NewSecret makes it of bytes. If zero, contexts are neither exported
 	// nor imported.
-	ExportKey ExportKey
+	ExportKey Secret
 
 	// OnEvent receives the record of each attempt, accepted or refused, whether this
 	// package or an integration decided it, before Accept or Report returns. Several
@@ -244,7 +244,11 @@ type (
 	ChannelBindings = authenticator.ChannelBindings
 	BindingPolicy   = authenticator.BindingPolicy
 	Binding         = authenticator.Binding
+	Secret          = authenticator.Secret
 )
+
+// NewSecret returns a Secret with a copy of b; the zero Secret if b is nil.
+func NewSecret(b []byte) Secret { return authenticator.NewSecret(b) }
 
 // See package authenticator.
 const (

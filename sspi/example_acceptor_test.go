@@ -26,7 +26,7 @@ func ExampleNewAcceptor() {
 
 	_, err = sspi.NewAcceptor(sspi.Config{})
 	fmt.Println(status.ReasonOf(err))
-	_, err = sspi.NewAcceptor(sspi.Config{Keys: keys, ExportKey: []byte("too short")})
+	_, err = sspi.NewAcceptor(sspi.Config{Keys: keys, ExportKey: sspi.NewSecret([]byte("too short"))})
 	fmt.Println(status.ReasonOf(err))
 	// Output:
 	// true <nil>

@@ -22,7 +22,7 @@ func loggedIn() (sspi.CtxtHandle, *sspitest.Initiator) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cfg.ExportKey = make([]byte, 32) // from a secret store
+	cfg.ExportKey = sspi.NewSecret(make([]byte, 32)) // from a secret store
 	acceptor, err := sspi.NewAcceptor(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -238,7 +238,7 @@ func exampleWorker() *sspi.Acceptor {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cfg.ExportKey = make([]byte, 32)
+	cfg.ExportKey = sspi.NewSecret(make([]byte, 32))
 	acceptor, err := sspi.NewAcceptor(cfg)
 	if err != nil {
 		log.Fatal(err)

@@ -139,7 +139,7 @@ func ExampleContext_Delegated() {
 // What is exported here goes on where it is imported, once.
 func ExampleContext_Export() {
 	key := make([]byte, 32) // from a secret store
-	c, client, err := exchange(func(cfg *sspi.Config) { cfg.ExportKey = key }, sspi.ContextConfig{}, sspitest.Options{})
+	c, client, err := exchange(func(cfg *sspi.Config) { cfg.ExportKey = sspi.NewSecret(key) }, sspi.ContextConfig{}, sspitest.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

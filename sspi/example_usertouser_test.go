@@ -20,7 +20,7 @@ func ExampleTGT() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	tgt := &sspi.TGT{Client: keytab.MustParsePrincipal("bob@EXAMPLE.COM"), Ticket: login.Bytes(), SessionKey: key}
+	tgt := &sspi.TGT{Client: keytab.MustParsePrincipal("bob@EXAMPLE.COM"), Ticket: sspi.NewSecret(login.Bytes()), SessionKey: key}
 	acceptor, err := sspi.NewAcceptor(sspi.Config{
 		UserToUser: func(context.Context, string) (*sspi.TGT, error) { return tgt, nil },
 		Time:       kdc.Now,

@@ -2,8 +2,6 @@ package sspi
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -12,18 +10,6 @@ import (
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/status"
 )
-
-// ExportKey is a key of 32 bytes, for Config.ExportKey. It prints redacted.
-type ExportKey []byte
-
-const redactedExportKey = "sspi.ExportKey(redacted)"
-
-// Format keeps a printed ExportKey, and a Config with one, from showing it, whatever
-// the verb.
-func (ExportKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redactedExportKey) }
-
-// LogValue keeps it out of package slog's records.
-func (ExportKey) LogValue() slog.Value { return slog.StringValue(redactedExportKey) }
 
 // Export takes an established context out of this process: the result, given to
 // Import of an Acceptor with the same Config.ExportKey, is the context as it stands,
@@ -40,8 +26,8 @@ func (c *Context) Export() ([]byte, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
 	}
-	cfg, key := &c.acceptor.cfg, c.acceptor.exportKey
-	if key == nil {
+	cfg, key := &c.acceptor.cfg, c.acceptor.cfg.ExportKey
+	if key.IsZero() {
 		return nil, errNoExport()
 	}
 	defer c.flushEvent(context.Background()) // after the lock is released
@@ -66,11 +52,13 @@ func (c *Context) Export() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return contextseal.Seal(key(), plaintext)
+	k := key.Bytes()
+	defer clear(k)
+	return contextseal.Seal(k, plaintext)
 }
 
 func errNoExport() error {
-	return &status.Error{Reason: status.ReasonUnsupported, Detail: "Config.ExportKey is nil: contexts stay where they are"}
+	return &status.Error{Reason: status.ReasonUnsupported, Detail: "Config.ExportKey is not set: contexts stay where they are"}
 }
 
 // Import is the inverse of Export, once (RFC 2743, Section 2.2.9). That it is once is
@@ -103,7 +91,7 @@ func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*C
 		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the Acceptor is not from NewAcceptor"}
 	case ctx == nil:
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "Import without a context.Context"}
-	case a.exportKey == nil:
+	case a.cfg.ExportKey.IsZero():
 		return nil, errNoExport()
 	}
 	var x exported
@@ -121,7 +109,9 @@ func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*C
 
 // open decrypts an exported context into x, checks it and makes a Context of it.
 func (a *Acceptor) open(ctx context.Context, pkg Package, sealed []byte, x *exported) (*Context, error) {
-	plaintext, id, err := contextseal.Open(a.exportKey(), sealed)
+	key := a.cfg.ExportKey.Bytes()
+	defer clear(key)
+	plaintext, id, err := contextseal.Open(key, sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -20,14 +20,14 @@ import (
 
 var exportKey = bytes.Repeat([]byte{9}, 32)
 
-func exporting(cfg *sspi.Config) { cfg.ExportKey = bytes.Clone(exportKey) }
+func exporting(cfg *sspi.Config) { cfg.ExportKey = sspi.NewSecret(exportKey) }
 
 // worker is another process: its own acceptor and its own replay cache, the same
 // clock and export key.
 func (s *site) worker(t testing.TB, changes ...func(*sspi.Config)) *sspi.Acceptor {
 	t.Helper()
 	cfg := sspi.Config{
-		Keys: s.keys, Time: s.realm.Now, ExportKey: exportKey,
+		Keys: s.keys, Time: s.realm.Now, ExportKey: sspi.NewSecret(exportKey),
 		Replay: authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, s.realm.Now()),
 	}
 	for _, change := range changes {
@@ -163,7 +163,7 @@ func TestCTX_12_Delegated(t *testing.T) {
 		t.Fatalf("%v, before %v", after, before)
 	}
 	a, b := after.Tickets[0], before.Tickets[0]
-	if !a.SessionKey.Equal(b.SessionKey) || !bytes.Equal(a.Ticket, b.Ticket) || a.Service != b.Service || a.Flags != b.Flags ||
+	if !a.SessionKey.Equal(b.SessionKey) || !a.Ticket.Equal(b.Ticket) || a.Service != b.Service || a.Flags != b.Flags ||
 		!a.EndTime.Equal(b.EndTime) || !a.StartTime.Equal(b.StartTime) || !a.RenewTill.Equal(b.RenewTill) || !a.AuthTime.Equal(b.AuthTime) {
 		t.Errorf("%v became %v", b, a)
 	}
@@ -189,7 +189,7 @@ func TestCTX_12_ExportRefused(t *testing.T) {
 	if _, err := none.Export(); status.ReasonOf(err) != status.ReasonInvalidHandle {
 		t.Errorf("nil: %v", err)
 	}
-	if _, err := sspi.NewAcceptor(sspi.Config{Keys: s.keys, ExportKey: []byte("short")}); status.ReasonOf(err) != status.ReasonArgument {
+	if _, err := sspi.NewAcceptor(sspi.Config{Keys: s.keys, ExportKey: sspi.NewSecret([]byte("short"))}); status.ReasonOf(err) != status.ReasonArgument {
 		t.Errorf("a short key: %v", err)
 	}
 }
@@ -230,8 +230,8 @@ func TestCTX_12_ImportRefused(t *testing.T) {
 		change func(*sspi.Config)
 		want   status.Reason
 	}{
-		"another key":     {func(cfg *sspi.Config) { cfg.ExportKey = make([]byte, 32) }, status.ReasonMalformedToken},
-		"no key":          {func(cfg *sspi.Config) { cfg.ExportKey = nil }, status.ReasonUnsupported},
+		"another key":     {func(cfg *sspi.Config) { cfg.ExportKey = sspi.NewSecret(make([]byte, 32)) }, status.ReasonMalformedToken},
+		"no key":          {func(cfg *sspi.Config) { cfg.ExportKey = sspi.Secret{} }, status.ReasonUnsupported},
 		"too late":        {at(5*time.Minute + time.Second), status.ReasonContextExpired},
 		"from the future": {at(-5*time.Minute - time.Second), status.ReasonContextExpired},
 		"in time":         {at(4 * time.Minute), status.ReasonNone},
@@ -383,7 +383,7 @@ func TestKEY_10_Export(t *testing.T) {
 // the key that exported contexts are sealed under.
 func TestExportKey_Redacted(t *testing.T) {
 	key := []byte("0123456789abcdef~!@#$%^&*()_+-=?")
-	cfg := sspi.Config{Keys: newSite(t).keys, ExportKey: bytes.Clone(key)}
+	cfg := sspi.Config{Keys: newSite(t).keys, ExportKey: sspi.NewSecret(key)}
 	a, err := sspi.NewAcceptor(cfg)
 	if err != nil {
 		t.Fatal(err)

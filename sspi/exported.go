@@ -135,7 +135,7 @@ func (w exportWriter) delegated(d *authenticator.Delegated) {
 		t := &d.Tickets[i]
 		w.principal(t.Client)
 		w.principal(t.Service)
-		w.bytes(t.Ticket)
+		w.bytes(t.Ticket.Bytes())
 		w.key(t.SessionKey.EType(), t.SessionKey.Bytes())
 		w.AddUint32(uint32(t.Flags))
 		w.time(t.AuthTime)
@@ -228,7 +228,7 @@ func (r *exportReader) delegated() *authenticator.Delegated {
 		if r.failed {
 			return nil
 		}
-		t := authenticator.DelegatedTicket{Client: r.principal(), Service: r.principal(), Ticket: append([]byte(nil), r.bytes()...)}
+		t := authenticator.DelegatedTicket{Client: r.principal(), Service: r.principal(), Ticket: NewSecret(r.bytes())}
 		key, err := keytab.NewKey(r.etype(), r.bytes())
 		r.must(err == nil)
 		t.SessionKey, t.Flags = key, flags.Ticket(r.number32())

@@ -1,9 +1,6 @@
 package sspi
 
 import (
-	"fmt"
-	"io"
-
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/status"
 )
@@ -24,25 +21,19 @@ type SecPkgContext_KeyInfo struct {
 	SignatureAlgorithm, EncryptAlgorithm         uint32
 }
 
-// SecPkgContext_SessionKey is the context's key, whole. It prints redacted.
-type SecPkgContext_SessionKey struct{ SessionKey []byte }
+// SecPkgContext_SessionKey is the context's key, whole. In place of Windows' length and
+// pointer there is a Secret, which prints redacted and whose method Bytes returns a copy.
+type SecPkgContext_SessionKey struct{ SessionKey Secret }
 
 func (b *SecPkgContext_SessionKey) query(c *Context) status.Code {
 	key, err := c.SessionKey()
 	if err != nil {
 		return status.CodeOf(err)
 	}
-	b.SessionKey = key
+	b.SessionKey = NewSecret(key)
+	clear(key)
 	return status.SEC_E_OK
 }
-
-const redactedKey = "sspi.SecPkgContext_SessionKey(redacted)"
-
-// Format redacts the key, whatever the verb.
-func (SecPkgContext_SessionKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redactedKey) }
-
-// MarshalText redacts the key, in JSON, XML and logs.
-func (SecPkgContext_SessionKey) MarshalText() ([]byte, error) { return []byte(redactedKey), nil }
 
 func (b *SecPkgContext_Sizes) query(c *Context) status.Code {
 	*b = SecPkgContext_Sizes{MaxToken: cbMaxToken, BlockSize: 1}

@@ -130,11 +130,11 @@ func TestQuery_Contents(t *testing.T) {
 		t.Errorf("LIFESPAN %v to %v, want %v to %v", life.Start.Time(), life.Expiry.Time(), ticket.StartTime, ticket.EndTime)
 	}
 	key := query[sspi.SecPkgContext_SessionKey](t, h, sspi.SECPKG_ATTR_SESSION_KEY).SessionKey
-	if string(key) != string(client.Key().KeyValue) {
-		t.Errorf("SESSION_KEY %x, the client's is %x", key, client.Key().KeyValue)
+	if string(key.Bytes()) != string(client.Key().KeyValue) {
+		t.Errorf("SESSION_KEY %x, the client's is %x", key.Bytes(), client.Key().KeyValue)
 	}
-	clear(key)
-	if again := query[sspi.SecPkgContext_SessionKey](t, h, sspi.SECPKG_ATTR_SESSION_KEY).SessionKey; string(again) != string(client.Key().KeyValue) {
+	key.Wipe()
+	if again := query[sspi.SecPkgContext_SessionKey](t, h, sspi.SECPKG_ATTR_SESSION_KEY).SessionKey; string(again.Bytes()) != string(client.Key().KeyValue) {
 		t.Error("SESSION_KEY is not a copy")
 	}
 	info := query[sspi.SecPkgContext_PackageInfo](t, h, sspi.SECPKG_ATTR_PACKAGE_INFO).PackageInfo

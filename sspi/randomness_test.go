@@ -171,7 +171,7 @@ func TestSEC_7_DrawsOfMessages(t *testing.T) {
 func TestSEC_7_DrawsOfRefusals(t *testing.T) {
 	random := &draws{}
 	s := newSite(t, func(cfg *sspi.Config) {
-		cfg.Rand, cfg.ExportKey = random, bytes.Repeat([]byte{1}, 32)
+		cfg.Rand, cfg.ExportKey = random, sspi.NewSecret(bytes.Repeat([]byte{1}, 32))
 		cfg.Replay = authenticator.NewMemoryCache(0, authenticator.AcceptOlder)
 	})
 	for name, row := range map[string]struct {

@@ -24,7 +24,7 @@ type TGT struct {
 	// Ticket is the ticket, in DER, as the KDC gave it (RFC 4120, Section 5.3).
 	// Clients that ask for it are sent it, and are refused with ReasonNoTGT if it is
 	// none.
-	Ticket []byte
+	Ticket Secret
 	// SessionKey is the ticket's session key, which is secret. Required.
 	SessionKey keytab.Key
 }
@@ -73,7 +73,7 @@ func (c *Context) sendTicket(ctx context.Context, in *inbound, out outlet) ([]by
 	if err := checkAsked(&in.request, ours.Client); err != nil {
 		return nil, err
 	}
-	answer, err := reply.TGTReply(ours.Ticket)
+	answer, err := reply.TGTReply(ours.Ticket.Bytes())
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (c *Context) sendTicket(ctx context.Context, in *inbound, out outlet) ([]by
 	if c.at() != stateStart {
 		return nil, errClosedMeanwhile()
 	}
-	ours.Ticket = nil
+	ours.Ticket = Secret{}
 	c.ours = ours
 	return answer, ErrContinue
 }

@@ -27,7 +27,7 @@ func userSite(t *testing.T, changes ...func(*sspi.Config)) *site {
 		bob := keytab.MustParsePrincipal("bob@EXAMPLE.COM")
 		cfg.Keys = nil
 		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) {
-			return &sspi.TGT{Client: bob, Ticket: ours.Bytes(), SessionKey: key}, nil
+			return &sspi.TGT{Client: bob, Ticket: sspi.NewSecret(ours.Bytes()), SessionKey: key}, nil
 		}
 	}}, changes...)...)
 }
@@ -199,7 +199,7 @@ func TestAPREQ_10_UserToUserRefused(t *testing.T) {
 		whole := cfg.UserToUser
 		cfg.UserToUser = func(ctx context.Context, realm string) (*sspi.TGT, error) {
 			x, err := whole(ctx, realm)
-			x.Ticket = []byte("no ticket")
+			x.Ticket = sspi.NewSecret([]byte("no ticket"))
 			return x, err
 		}
 	}
@@ -304,7 +304,7 @@ func TestKEY_10_TGT(t *testing.T) {
 	s := userSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{})
 	q := askTicket(t, s, c)
-	ticket := sspi.TGT{Client: keytab.MustParsePrincipal("bob@EXAMPLE.COM"), Ticket: []byte("secret ticket")}
+	ticket := sspi.TGT{Client: keytab.MustParsePrincipal("bob@EXAMPLE.COM"), Ticket: sspi.NewSecret([]byte("secret ticket"))}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
 		for _, v := range []any{ticket, &ticket} {
 			if text := fmt.Sprintf(verb, v); strings.Contains(text, "secret") || strings.Contains(text, "736563726574") || strings.Contains(text, "115 101") {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/gosspi/kerberos/internal/secret"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -16,7 +17,7 @@ import (
 // everything.
 type Key struct {
 	profile *Profile   // nil: no key
-	secret  **material // behind two pointers: see veil
+	secret  **material // behind two pointers: see package secret
 }
 
 // material is what of a key must not be seen.
@@ -40,10 +41,10 @@ func New(id ID, b []byte) (*Key, error) {
 	}
 	all := &struct { // one allocation
 		Key
-		veil[material]
+		secret.Veil[material]
 	}{}
-	all.Key = Key{profile: p, secret: all.hide()}
-	m := &all.hidden
+	all.Key = Key{profile: p, secret: all.Hide()}
+	m := *all.secret
 	copy(m.raw[:], b)
 	switch p.construction {
 	case macThenEncrypt:

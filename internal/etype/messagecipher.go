@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/gosspi/kerberos/internal/secret"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -15,7 +16,7 @@ import (
 // verb. The zero MessageCipher must not be used.
 type MessageCipher struct {
 	profile *Profile
-	secret  **messageKeys // behind two pointers: see veil
+	secret  **messageKeys // behind two pointers: see package secret
 }
 
 type messageKeys struct {
@@ -37,10 +38,10 @@ func (k *Key) MessageCipher() (*MessageCipher, error) {
 	}
 	all := &struct { // one allocation
 		MessageCipher
-		veil[messageKeys]
+		secret.Veil[messageKeys]
 	}{}
-	all.MessageCipher = MessageCipher{profile: k.profile, secret: all.hide()}
-	keys := &all.hidden
+	all.MessageCipher = MessageCipher{profile: k.profile, secret: all.Hide()}
+	keys := *all.secret
 	s := k.profile.hash.get()
 	defer s.put()
 	zero := s.vector[:4]

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/gosspi/kerberos/internal/secret"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -15,7 +16,7 @@ import (
 // redacted under every verb. The zero Usage must not be used.
 type Usage struct {
 	profile *Profile
-	secret  **derived // behind two pointers: see veil
+	secret  **derived // behind two pointers: see package secret
 }
 
 type derived struct {
@@ -38,10 +39,10 @@ func (k *Key) Usage(usage uint32) (*Usage, error) {
 func (k *Key) newUsage(usage uint32) *Usage {
 	all := &struct { // one allocation
 		Usage
-		veil[derived]
+		secret.Veil[derived]
 	}{}
-	all.Usage = Usage{profile: k.profile, secret: all.hide()}
-	d := &all.hidden
+	all.Usage = Usage{profile: k.profile, secret: all.Hide()}
+	d := *all.secret
 	d.number = usage
 	s := k.profile.hash.get()
 	defer s.put()

@@ -11,7 +11,7 @@ import (
 // floors says what may import what: only what lies on a lower floor. A room's
 // subfolders lie on its floor unless they are named.
 var floors = map[string]int{
-	"status": 1, "flags": 1, "internal/quote": 1,
+	"status": 1, "flags": 1, "internal/quote": 1, "internal/secret": 1,
 	"internal/krb5": 2, "internal/etype": 2,
 	"keytab":               3,
 	"ticket":               4,
@@ -23,7 +23,7 @@ var floors = map[string]int{
 }
 
 // forTests are packages that only tests may import.
-var forTests = []string{"internal/vectors", "internal/house"}
+var forTests = []string{"internal/vectors", "internal/house", "internal/secret/secrettest"}
 
 // initiators make the other side of an exchange. They use gokrb5 so that the two
 // ends of a test share no code.

@@ -75,7 +75,7 @@ func (k *keyless) tgt(t *testing.T, etype int) *sspi.TGT {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &sspi.TGT{Client: keytab.MustParsePrincipal(k.full()), Ticket: held.Ticket, SessionKey: key}
+	return &sspi.TGT{Client: keytab.MustParsePrincipal(k.full()), Ticket: sspi.NewSecret(held.Ticket), SessionKey: key}
 }
 
 // holds is a Config.UserToUser of that ticket.

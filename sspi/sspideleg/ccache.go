@@ -44,7 +44,7 @@ func credential(b []byte, t *authenticator.DelegatedTicket) []byte {
 	b = ticketFlags(b, t)
 	b = binary.BigEndian.AppendUint32(b, 0) // addresses
 	b = binary.BigEndian.AppendUint32(b, 0) // authorization data
-	b = data(b, t.Ticket)
+	b = data(b, t.Ticket.Bytes())
 	return data(b, nil) // second ticket, for user-to-user
 }
 

@@ -21,7 +21,7 @@ import (
 func TestMarshalCCache_Layout(t *testing.T) {
 	alice := keytab.MustParsePrincipal("alice@R")
 	d := &authenticator.Delegated{Client: alice, Tickets: []authenticator.DelegatedTicket{{
-		Client: alice, Service: keytab.MustParsePrincipal("krbtgt/R@R"), Ticket: []byte("ticket"),
+		Client: alice, Service: keytab.MustParsePrincipal("krbtgt/R@R"), Ticket: authenticator.NewSecret([]byte("ticket")),
 		SessionKey: key(t, keytab.AES128_CTS_HMAC_SHA256_128), Flags: forwarded,
 		AuthTime: time.Unix(0x60000001, 0), StartTime: time.Unix(0x60000002, 999), EndTime: time.Unix(0x90000003, 0),
 	}}}
@@ -48,7 +48,7 @@ func TestMarshalCCache_Read(t *testing.T) {
 		d := delegate(t, user)
 		second := d.Tickets[0]
 		second.Service = keytab.MustParsePrincipal(`HTTP/x\/y/z@EXAMPLE.ORG`)
-		second.Ticket, second.Flags, second.SessionKey = []byte("another"), 0x80000001, key(t, keytab.AES256_CTS_HMAC_SHA384_192)
+		second.Ticket, second.Flags, second.SessionKey = authenticator.NewSecret([]byte("another")), 0x80000001, key(t, keytab.AES256_CTS_HMAC_SHA384_192)
 		second.StartTime, second.RenewTill = time.Time{}, second.EndTime.Add(time.Hour)
 		d.Tickets = append(d.Tickets, second)
 		readBack(t, d)
@@ -79,7 +79,7 @@ func readBack(t *testing.T, d *authenticator.Delegated) {
 		want := d.Tickets[i]
 		named("client", d.Client, c.Client.Realm, c.Client.PrincipalName.NameString)
 		named("service", want.Service, c.Server.Realm, c.Server.PrincipalName.NameString)
-		if !bytes.Equal(c.Ticket, want.Ticket) || !want.SessionKey.Equal(newKey(t, c.Key.KeyType, c.Key.KeyValue)) {
+		if !bytes.Equal(c.Ticket, want.Ticket.Bytes()) || !want.SessionKey.Equal(newKey(t, c.Key.KeyType, c.Key.KeyValue)) {
 			t.Errorf("ticket %d is another", i)
 		}
 		if f := c.TicketFlags.Bytes; uint32(f[0])<<24|uint32(f[1])<<16|uint32(f[2])<<8|uint32(f[3]) != uint32(want.Flags) {

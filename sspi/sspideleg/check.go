@@ -18,7 +18,7 @@ func check(d *authenticator.Delegated) error {
 		switch {
 		case t.Client != d.Client:
 			return refused(status.ReasonArgument, "Delegated holds another client's ticket")
-		case t.Service.IsZero() || len(t.Ticket) == 0 || t.SessionKey.IsZero() || t.EndTime.IsZero():
+		case t.Service.IsZero() || t.Ticket.Len() == 0 || t.SessionKey.IsZero() || t.EndTime.IsZero():
 			return refused(status.ReasonArgument, "a ticket of Delegated lacks service, bytes, key or end")
 		}
 	}

@@ -69,7 +69,7 @@ func grantingTicket(d *authenticator.Delegated) (*authenticator.DelegatedTicket,
 	}
 	// gokrb5 goes by the names on the ticket itself, which nothing protects.
 	var parsed krb5.Ticket
-	if err := parsed.Parse(t.Ticket); err != nil {
+	if err := parsed.Parse(t.Ticket.Bytes()); err != nil {
 		return nil, &status.Error{Reason: status.ReasonBadDelegation, Detail: "sspideleg: the ticket-granting ticket is malformed", Err: err}
 	}
 	if string(krb5.AppendPrincipal(nil, parsed.Service, parsed.Realm)) != service.String() {
@@ -93,7 +93,7 @@ func cacheOf(t *authenticator.DelegatedTicket) *credentials.CCache {
 		AuthTime:  issued(t),
 		StartTime: t.StartTime,
 		EndTime:   t.EndTime,
-		Ticket:    t.Ticket, // it makes a copy
+		Ticket:    t.Ticket.Bytes(),
 	}
 	if t.Flags&flags.TicketRenewable != 0 { // gokrb5 renews what has a RenewTill
 		entry.RenewTill = t.RenewTill

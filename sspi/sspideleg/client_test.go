@@ -31,7 +31,7 @@ func TestClient_HoldsTheTicket(t *testing.T) {
 			if !ok || session.KeyType != int32(e) || !d.Tickets[0].SessionKey.Equal(newKey(t, session.KeyType, session.KeyValue)) {
 				t.Fatalf("%s, %v: %v, a key of type %d", user, e, ok, session.KeyType)
 			}
-			if b, err := ticket.Marshal(); err != nil || !bytes.Equal(b, d.Tickets[0].Ticket) {
+			if b, err := ticket.Marshal(); err != nil || !bytes.Equal(b, d.Tickets[0].Ticket.Bytes()) {
 				t.Errorf("%s, %v: another ticket, %v", user, e, err)
 			}
 			cl.Destroy()
@@ -55,12 +55,12 @@ func newKey(t testing.TB, e int32, b []byte) keytab.Key {
 // nor the other way round.
 func TestClient_SharesNothing(t *testing.T) {
 	d := delegate(t, "alice")
-	whole, secret := bytes.Clone(d.Tickets[0].Ticket), d.Tickets[0].SessionKey.Bytes()
+	whole, secret := d.Tickets[0].Ticket.Bytes(), d.Tickets[0].SessionKey.Bytes()
 	cl, err := sspideleg.Client(d, silent(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear(d.Tickets[0].Ticket)
+	d.Tickets[0].Ticket.Wipe()
 	ticket, session, _ := cl.GetCachedTicket("krbtgt/EXAMPLE.COM")
 	if b, err := ticket.Marshal(); err != nil || !bytes.Equal(b, whole) {
 		t.Errorf("the ticket changed with Delegated: %v", err)
@@ -146,13 +146,17 @@ func TestClient_Refusals(t *testing.T) {
 			k.Service = keytab.MustParsePrincipal("krbtgt/EXAMPLE.ORG@EXAMPLE.COM")
 		}, status.ReasonNoCredentials},
 		{"another ticket", func(k *authenticator.DelegatedTicket) {
-			k.Ticket = bytes.Replace(k.Ticket, []byte("krbtgt"), []byte("krbtgs"), 1)
+			k.Ticket = authenticator.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("krbtgt"), []byte("krbtgs"), 1))
 		}, status.ReasonBadDelegation},
 		{"another realm's ticket", func(k *authenticator.DelegatedTicket) {
-			k.Ticket = bytes.Replace(k.Ticket, []byte("EXAMPLE.COM"), []byte("EXAMPLE.ORG"), 1)
+			k.Ticket = authenticator.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("EXAMPLE.COM"), []byte("EXAMPLE.ORG"), 1))
 		}, status.ReasonBadDelegation},
-		{"cut", func(k *authenticator.DelegatedTicket) { k.Ticket = k.Ticket[:len(k.Ticket)-1] }, status.ReasonBadDelegation},
-		{"bytes behind", func(k *authenticator.DelegatedTicket) { k.Ticket = append(slices.Clip(k.Ticket), 0) }, status.ReasonBadDelegation},
+		{"cut", func(k *authenticator.DelegatedTicket) {
+			k.Ticket = authenticator.NewSecret(k.Ticket.Bytes()[:k.Ticket.Len()-1])
+		}, status.ReasonBadDelegation},
+		{"bytes behind", func(k *authenticator.DelegatedTicket) {
+			k.Ticket = authenticator.NewSecret(append(k.Ticket.Bytes(), 0))
+		}, status.ReasonBadDelegation},
 		{"expired", func(k *authenticator.DelegatedTicket) { k.EndTime = time.Unix(1_700_000_000, 0) }, status.ReasonTicketExpired},
 		{"expired and renewable", func(k *authenticator.DelegatedTicket) {
 			k.Flags |= flags.TicketRenewable

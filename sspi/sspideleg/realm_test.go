@@ -119,7 +119,7 @@ var incomplete = []refusal{
 	{"another client's", func(t *authenticator.DelegatedTicket) { t.Client = keytab.MustParsePrincipal("bob@EXAMPLE.COM") }, status.ReasonArgument},
 	{"nobody's", func(t *authenticator.DelegatedTicket) { t.Client = keytab.Principal{} }, status.ReasonArgument},
 	{"no service", func(t *authenticator.DelegatedTicket) { t.Service = keytab.Principal{} }, status.ReasonArgument},
-	{"no ticket", func(t *authenticator.DelegatedTicket) { t.Ticket = nil }, status.ReasonArgument},
+	{"no ticket", func(t *authenticator.DelegatedTicket) { t.Ticket = authenticator.Secret{} }, status.ReasonArgument},
 	{"no key", func(t *authenticator.DelegatedTicket) { t.SessionKey = keytab.Key{} }, status.ReasonArgument},
 	{"no end", func(t *authenticator.DelegatedTicket) { t.EndTime = time.Time{} }, status.ReasonArgument},
 }

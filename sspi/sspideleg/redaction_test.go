@@ -34,9 +34,9 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	cl.Print(&b)
 	finds(t, "Client.Print", b.String(), secrets)
 
-	secrets["ticket"] = d.Tickets[0].Ticket
+	secrets["ticket"] = d.Tickets[0].Ticket.Bytes()
 	for _, row := range append(incomplete, refusal{"a damaged ticket", func(k *authenticator.DelegatedTicket) {
-		k.Ticket = bytes.Replace(k.Ticket, []byte("krbtgt"), []byte("krb\x00gt"), 1)
+		k.Ticket = authenticator.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("krbtgt"), []byte("krb\x00gt"), 1))
 	}, 0}) {
 		_, err := sspideleg.Client(with(d, row.change), silent(t))
 		if err == nil {

@@ -27,7 +27,7 @@ func TestUserToUser_Anothers(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) {
-		return &sspi.TGT{Client: keytab.MustParsePrincipal("bob@EXAMPLE.COM"), Ticket: ours.Bytes(), SessionKey: key}, nil
+		return &sspi.TGT{Client: keytab.MustParsePrincipal("bob@EXAMPLE.COM"), Ticket: sspi.NewSecret(ours.Bytes()), SessionKey: key}, nil
 	}
 	acceptor, err := sspi.NewAcceptor(cfg)
 	if err != nil {
