@@ -139,7 +139,8 @@ func newMemoryCache(max int, rule StartRule, start time.Time, read func() (wall,
 	c.begin.begin(rule, start.UnixMicro(), read)
 	for i := range c.shards {
 		s := &shard{max: max / n, horizon: math.MinInt64}
-		s.seen, s.held = make(map[[tagLen]byte]entry), make(map[uint32]uint32)
+		s.seen = make(map[[tagLen]byte]entry)
+		s.held = make(map[uint32]uint32, 16) // over 8, so that it is allocated here and not by the first client
 		c.shards[i] = s
 	}
 	return c
