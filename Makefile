@@ -41,7 +41,7 @@ MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 # in internal/interop are servers for these tests, and have tests that need no KDC.
 PACKAGES = $$($(GO) list ./... | grep -v '/internal/interop$$')
 
-PACKAGES_386 = $$($(GO) list ./... | grep -v -E '/internal/(interop|house)')
+PACKAGES_386 = $$($(GO) list ./... | grep -v -E '/internal/(interop|archtest)')
 
 # each runs a command in every module.
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
@@ -71,7 +71,7 @@ else
 	@$(call each,$(GO) test $(PACKAGES))
 endif
 
-# The 32-bit tests run where the processor can: on amd64 and on 386. internal/house reads
+# The 32-bit tests run where the processor can: on amd64 and on 386. internal/archtest reads
 # the source, which is the same there.
 386:
 	@echo "=== $@"
@@ -109,7 +109,7 @@ portable:
 
 release-test:
 	@echo "=== $@"
-	@KERBEROS_RELEASE=1 $(GO) test -count=1 -v -run 'TestRelease_' ./internal/house
+	@KERBEROS_RELEASE=1 $(GO) test -count=1 -v -run 'TestRelease_' ./internal/archtest
 
 interop:
 	@echo "=== $@"
@@ -117,7 +117,7 @@ interop:
 
 contract:
 	@echo "=== $@"
-	@KERBEROS_CONTRACT=1 $(GO) test -count=1 -v -timeout 40m -run 'TestContract_Ran' ./internal/house
+	@KERBEROS_CONTRACT=1 $(GO) test -count=1 -v -timeout 40m -run 'TestContract_Ran' ./internal/archtest
 
 fuzz:
 	@echo "=== $@"
@@ -129,8 +129,8 @@ bench:
 
 mutate:
 	@echo "=== $@"
-	@KERBEROS_MUTATE="$(or $(DIR),1)" $(GO) test -count=1 -timeout 7h -run 'APREQ_15' ./internal/house
+	@KERBEROS_MUTATE="$(or $(DIR),1)" $(GO) test -count=1 -timeout 7h -run 'APREQ_15' ./internal/archtest
 
 mutate-changed:
 	@echo "=== $@"
-	@KERBEROS_MUTATE=changed $(GO) test -count=1 -timeout 20m -run 'APREQ_15_Every' ./internal/house
+	@KERBEROS_MUTATE=changed $(GO) test -count=1 -timeout 20m -run 'APREQ_15_Every' ./internal/archtest

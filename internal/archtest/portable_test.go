@@ -1,4 +1,4 @@
-package house
+package archtest
 
 import (
 	"bytes"
@@ -121,13 +121,13 @@ func containsFunc(m map[string]string, f func(key, value string) bool) bool {
 }
 
 // packagesWithTests returns the folders of the root module that have tests, but for
-// internal/interop, which needs KDCs and programs of the machine, and internal/house,
+// internal/interop, which needs KDCs and programs of the machine, and internal/archtest,
 // which reads the source and runs nothing of it.
 func packagesWithTests(t *testing.T) map[string]bool {
 	t.Helper()
 	dirs := make(map[string]bool)
 	for _, f := range sources(t) {
-		if f.test && !strings.HasPrefix(f.dir, "internal/interop") && f.dir != "internal/house" {
+		if f.test && !strings.HasPrefix(f.dir, "internal/interop") && f.dir != "internal/archtest" {
 			dirs[f.dir] = true
 		}
 	}

@@ -1,4 +1,4 @@
-package house
+package archtest
 
 import (
 	"os"
@@ -23,7 +23,7 @@ var floors = map[string]int{
 }
 
 // forTests are packages that only tests may import.
-var forTests = []string{"internal/vectors", "internal/house", "internal/secret/secrettest"}
+var forTests = []string{"internal/vectors", "internal/archtest", "internal/secret/secrettest"}
 
 // initiators make the other side of an exchange. They use gokrb5 so that the two
 // ends of a test share no code.
