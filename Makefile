@@ -41,7 +41,6 @@ MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 # in internal/interop are servers for these tests, and have tests that need no KDC.
 PACKAGES = $$($(GO) list ./... | grep -v '/internal/interop$$')
 
-PACKAGES_386 = $$($(GO) list ./... | grep -v -E '/internal/(interop|archtest)')
 
 # each runs a command in every module.
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
@@ -71,13 +70,9 @@ else
 	@$(call each,$(GO) test $(PACKAGES))
 endif
 
-# The 32-bit tests run where the processor can: on amd64 and on 386. internal/archtest reads
-# the source, which is the same there.
 386:
 	@echo "=== $@"
-	@case "$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH)" in \
-	linux/amd64|linux/386) export GOARCH=386 CGO_ENABLED=0; $(call each,$(GO) test $(PACKAGES_386)) ;; \
-	*) echo "NOT RUN: the 32-bit tests need linux on amd64" ;; esac
+	@GO="$(GO)" bash .ci/32bit
 
 cross:
 	@echo "=== $@"
