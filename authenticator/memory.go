@@ -34,11 +34,6 @@ const (
 	// to give. A shard of this size it sees whole.
 	sweepMany  = minShardRecords
 	sweepTries = 4
-
-	// For a client over its share a call looks at fewer: a client that floods the cache
-	// makes each of its refusals cost that much. A fifth of what it sees is the client's,
-	// and if those have ended, the client is below its share again.
-	sweepShare = 128
 )
 
 // MemoryCache is a [ReplayCache] in the memory of the process. It is bounded: when it
@@ -230,8 +225,8 @@ func (s *shard) store(tag [tagLen]byte, e entry, now, life, begin int64) (bool, 
 	for try := 0; try < sweepTries && len(s.seen) >= s.max; try++ {
 		s.sweep(now, life, sweepMany)
 	}
-	if s.overShare(e.client) { // a client that was busy long ago has records to drop
-		s.sweep(now, life, sweepShare)
+	if s.overShare(e.client) { // once: a client that floods the cache makes each refusal cost this
+		s.sweep(now, life, sweepMany)
 	}
 	// After the sweep, which may have moved the horizon.
 	switch {
