@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the table of reasons into README.md")
+var update = flag.Bool("update", false, "write the table of reasons into OPERATING.md")
 
 // TestTable walks the table and holds it against a second copy, so that no code
 // changes unnoticed: callers act on it and operators count it.
@@ -135,15 +135,15 @@ func TestReasonOutsideTheList(t *testing.T) {
 }
 
 const (
-	readme = "../README.md"
-	begin  = "<!-- reasons: written by go test ./status -update -->\n"
-	end    = "<!-- reasons end -->"
+	operating = "../OPERATING.md"
+	begin     = "<!-- reasons: written by go test ./status -update -->\n"
+	end       = "<!-- reasons end -->"
 )
 
-// markdown is the table as the README has it.
+// markdown returns the table of Reasons of OPERATING.md.
 func markdown() string {
 	var b strings.Builder
-	b.WriteString("\n| Reason | SECURITY_STATUS | Kerberos | |\n|---|---|---|---|\n")
+	b.WriteString("\n| Reason | SECURITY_STATUS | Kerberos error | meaning, and what to do |\n|---|---|---|---|\n")
 	for r := range All() {
 		number := ""
 		if n := r.Kerberos(); n != 0 {
@@ -155,11 +155,12 @@ func markdown() string {
 	return b.String()
 }
 
-// TestReadme holds the README's table to the code. With -update it writes it.
-func TestReadme(t *testing.T) {
-	file, err := os.ReadFile(readme)
+// TestOperating_Reasons compares the table of Reasons in OPERATING.md with the code. With
+// -update it writes the table.
+func TestOperating_Reasons(t *testing.T) {
+	file, err := os.ReadFile(operating)
 	if os.IsNotExist(err) {
-		t.Skip("there is no README.md")
+		t.Skip("there is no OPERATING.md")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -167,15 +168,15 @@ func TestReadme(t *testing.T) {
 	before, rest, ok := strings.Cut(string(file), begin)
 	block, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("README.md must have a line %q and, below it, %q; -update fills what is between", begin, end)
+		t.Fatalf("OPERATING.md must have a line %q and, below it, %q; -update writes the table between them", begin, end)
 	}
 	if block == markdown() {
 		return
 	}
 	if !*update {
-		t.Fatal("the table in README.md is not that of the code: go test ./status -update")
+		t.Fatal("the table of Reasons in OPERATING.md differs from the code: run go test ./status -update")
 	}
-	if err := os.WriteFile(readme, []byte(before+begin+markdown()+end+after), 0o644); err != nil {
+	if err := os.WriteFile(operating, []byte(before+begin+markdown()+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

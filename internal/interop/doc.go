@@ -2,7 +2,7 @@
 // from its distribution: MIT's KDC and gss-client, python3-gssapi with and without
 // gss-ntlmssp, Heimdal's library, Java's JGSS and HttpURLConnection, gokrb5's client;
 // and, against the examples of this repository, curl, Chromium, OpenSSH, OpenLDAP's
-// tools and psql. A run in which everything passed writes the README's table of
+// tools and psql. A run in which everything passed writes the table of
 // clients, with -update, or checks it.
 //
 // Each run makes realms of its own in temporary directories, on free ports of the

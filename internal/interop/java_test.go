@@ -19,7 +19,7 @@ const (
 	oidSPNEGO   = "1.3.6.1.5.5.2"
 )
 
-// mechanisms are the names under which the README's table has them.
+// mechanisms are the names of the mechanisms in the table of examples/README.md.
 var mechanisms = map[string]string{oidKerberos: "Kerberos", oidSPNEGO: "SPNEGO"}
 
 // jaas tells Java's login module to use the ticket cache and to ask nobody.

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// update writes the table of clients in the README anew.
-var update = flag.Bool("update", false, "write the README's table of clients from what passed")
+// update makes a whole run write the table of clients into examples/README.md.
+var update = flag.Bool("update", false, "write the table of clients into examples/README.md from the tests that passed")
 
-// login is a row of the README's table: what was seen to work.
+// login is a row of the table of clients in examples/README.md.
 type login struct {
 	server    string // the example that was logged in to: "httpd"
 	client    string // the program: "curl"
@@ -44,7 +44,7 @@ func worked(t *testing.T, server, client, mechanism, result string) {
 }
 
 const (
-	readme      = "../../README.md"
+	examples    = "../../examples/README.md"
 	matrixBegin = "<!-- clients: written by go test ./internal/interop -update -->\n"
 	matrixEnd   = "<!-- clients end -->\n"
 )
@@ -74,16 +74,16 @@ func matrix() string {
 	return b.String()
 }
 
-// checkMatrix holds the README's table against what a whole run has seen, or
-// writes it.
+// checkMatrix compares the table of clients in examples/README.md with the results of a
+// whole run, or writes the table.
 func checkMatrix() error {
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(examples)
 	if err != nil {
 		return err
 	}
 	begin, end := bytes.Index(text, []byte(matrixBegin)), bytes.Index(text, []byte(matrixEnd))
 	if begin < 0 || end < begin {
-		return fmt.Errorf("the README has no place for the table of clients")
+		return fmt.Errorf("examples/README.md has no markers for the table of clients")
 	}
 	begin += len(matrixBegin)
 	now := matrix()
@@ -91,7 +91,7 @@ func checkMatrix() error {
 	case string(text[begin:end]) == now:
 		return nil
 	case !*update:
-		return fmt.Errorf("the README's table of clients is not what was seen; go test ./internal/interop -update writes it:\n%s", now)
+		return fmt.Errorf("the table of clients in examples/README.md differs from this run; go test ./internal/interop -update writes it:\n%s", now)
 	}
-	return os.WriteFile(readme, slices.Concat(text[:begin:begin], []byte(now), text[end:]), 0o644)
+	return os.WriteFile(examples, slices.Concat(text[:begin:begin], []byte(now), text[end:]), 0o644)
 }
