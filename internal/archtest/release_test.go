@@ -18,7 +18,8 @@ const releaseVersion = "v0.0.1-releasetest"
 // TestRelease_DependentBuilds serves the tree as a module proxy would after the steps of
 // RELEASING.md: the root module, then the nested modules as .ci/release-modules leaves
 // them. A program of another module then requires all of them, and everything in them
-// that is no test builds. The program is the server of the README. The programs among them install by name and version, which
+// that is no test builds. The program is the
+// server of examples/README.md. The programs among them install by name and version, which
 // go install refuses while a go.mod has a replace. It runs when KERBEROS_RELEASE is 1:
 // make release-test.
 func TestRelease_DependentBuilds(t *testing.T) {
@@ -34,7 +35,7 @@ func TestRelease_DependentBuilds(t *testing.T) {
 	dependent := t.TempDir()
 	for name, content := range map[string]string{
 		"go.mod":  "module example.com/dependent\n\ngo 1.26.0\n",
-		"main.go": block(t, "server") + "\n" + block(t, "loop"),
+		"main.go": block(t, "examples/README.md", "server"),
 	} {
 		if err := os.WriteFile(filepath.Join(dependent, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
