@@ -24,9 +24,11 @@ var several = map[string]sspitest.Options{
 
 // TestConnection_SeveralLegs: an exchange goes on with the next request of its
 // connection.
-func TestConnection_SeveralLegs(t *testing.T) {
+func TestConnection_SeveralLegs(t *testing.T) { eachWay(t, testConnection_SeveralLegs) }
+
+func testConnection_SeveralLegs(t *testing.T, by way) {
 	for name, o := range several {
-		s := open(t, nil)
+		s := by.open(t, nil)
 		c, i := s.dial(t), s.client(t, "alice", o)
 		a := c.get(t, next(t, i, ""))
 		a.check(t, name, 401, "")
@@ -40,9 +42,11 @@ func TestConnection_SeveralLegs(t *testing.T) {
 
 // TestConnection_SecondLegElsewhere: the second leg on another connection is refused,
 // and does not disturb the exchange on its own.
-func TestConnection_SecondLegElsewhere(t *testing.T) {
+func TestConnection_SecondLegElsewhere(t *testing.T) { eachWay(t, testConnection_SecondLegElsewhere) }
+
+func testConnection_SecondLegElsewhere(t *testing.T, by way) {
 	for _, name := range []string{"DCE style", "DCE style in SPNEGO"} {
-		s := open(t, nil)
+		s := by.open(t, nil)
 		c, i := s.dial(t), s.client(t, "alice", several[name])
 		second := next(t, i, c.get(t, next(t, i, "")).token(t))
 		s.get(t, second).check(t, name+", elsewhere", 401, "")
@@ -56,7 +60,9 @@ func TestConnection_SecondLegElsewhere(t *testing.T) {
 // TestConnection_Interrupted: a request that does not go on with the exchange ends
 // it, whatever it has. The client must begin again, and can. What another client has,
 // on the connection of a proxy, is served.
-func TestConnection_Interrupted(t *testing.T) {
+func TestConnection_Interrupted(t *testing.T) { eachWay(t, testConnection_Interrupted) }
+
+func testConnection_Interrupted(t *testing.T, by way) {
 	for name, between := range map[string]func(s *site) (field string, code int){
 		"nothing":        func(*site) (string, int) { return "", 401 },
 		"another scheme": func(*site) (string, int) { return "Basic YTpi", 401 },
@@ -65,7 +71,7 @@ func TestConnection_Interrupted(t *testing.T) {
 		"a browser's":    func(s *site) (string, int) { return s.login(t, "bob", sspitest.Options{SPNEGO: true}), 200 },
 	} {
 		for style, o := range several {
-			s := open(t, nil)
+			s := by.open(t, nil)
 			c, i := s.dial(t), s.client(t, "alice", o)
 			second := next(t, i, c.get(t, next(t, i, "")).token(t))
 			field, code := between(s)
@@ -100,8 +106,10 @@ func TestConnection_Pipelined(t *testing.T) {
 }
 
 // TestConnection_NotInstalled: without ConnContext one request is all there is.
-func TestConnection_NotInstalled(t *testing.T) {
-	s := build(t, nil)
+func TestConnection_NotInstalled(t *testing.T) { eachWay(t, testConnection_NotInstalled) }
+
+func testConnection_NotInstalled(t *testing.T, by way) {
+	s := by.build(t, nil)
 	s.srv.Config.ConnContext = nil
 	s.srv.Start()
 	for name, o := range several {
@@ -117,8 +125,10 @@ func TestConnection_NotInstalled(t *testing.T) {
 }
 
 // TestConnection_HTTP2: one leg works, and more are refused with a reason.
-func TestConnection_HTTP2(t *testing.T) {
-	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
+func TestConnection_HTTP2(t *testing.T) { eachWay(t, testConnection_HTTP2) }
+
+func testConnection_HTTP2(t *testing.T, by way) {
+	s := by.build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
 	s.srv.EnableHTTP2 = true
 	s.srv.StartTLS()
 	get := func(field string) answer {
@@ -153,9 +163,11 @@ func TestConnection_HTTP2(t *testing.T) {
 
 // TestPerConnection: after a login, requests without one are of the same client, on
 // this connection and on no other.
-func TestPerConnection(t *testing.T) {
+func TestPerConnection(t *testing.T) { eachWay(t, testPerConnection) }
+
+func testPerConnection(t *testing.T, by way) {
 	var banned atomic.Bool
-	s := open(t, func(cfg *sspihttp.Config) {
+	s := by.open(t, func(cfg *sspihttp.Config) {
 		cfg.PerConnectionWithoutProxy = true
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
 			if p.Client.Name() == "mallory" || banned.Load() {
@@ -186,10 +198,12 @@ func TestPerConnection(t *testing.T) {
 }
 
 // TestConnection_TwoMiddlewares: what one put into the connection is not the other's.
-func TestConnection_TwoMiddlewares(t *testing.T) {
-	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
-	other := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
-	one, two := s.m.Wrap(http.HandlerFunc(greet)), other.m.Wrap(http.HandlerFunc(greet))
+func TestConnection_TwoMiddlewares(t *testing.T) { eachWay(t, testConnection_TwoMiddlewares) }
+
+func testConnection_TwoMiddlewares(t *testing.T, by way) {
+	s := by.build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
+	other := by.build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
+	one, two := by(s.m, http.HandlerFunc(greet)), by(other.m, http.HandlerFunc(greet))
 	ctx := s.m.ConnContext(t.Context(), nil)
 	if other.m.ConnContext(ctx, nil) != ctx {
 		t.Error("a second ConnContext hides the first's place")

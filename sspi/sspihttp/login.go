@@ -9,21 +9,22 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// login is a client that a request has proven to a Middleware. It is in the request's
-// context, for a handler of the same Middleware inside of the one that made it.
+// login records that a Middleware accepted the token of a request. The context of the
+// request holds it, for an inner handler of the same Middleware.
 type login struct {
-	field   string // the Authorization field that proved it
+	field   string // the Authorization field with the token
 	peer    *sspi.Peer
-	context *sspi.Context // open until over
-	over    atomic.Bool   // the handler that made it has returned
+	context *sspi.Context   // open until over
+	over    atomic.Bool     // the handler behind Wrap has returned
+	until   context.Context // the login ends with it; nil for Wrap
 }
 
 type (
 	loginKey struct{ m *Middleware }
-	fieldKey struct{} // of the field that a Middleware, whichever it was, accepted
+	fieldKey struct{} // the Authorization field that any Middleware accepted
 )
 
-// in returns ctx with l in it. A nil login leaves ctx alone.
+// in returns ctx with l in it. A nil login leaves ctx unchanged.
 func (l *login) in(ctx context.Context, m *Middleware) context.Context {
 	if l == nil {
 		return ctx
@@ -31,12 +32,17 @@ func (l *login) in(ctx context.Context, m *Middleware) context.Context {
 	return context.WithValue(context.WithValue(ctx, loginKey{m}, l), fieldKey{}, l.field)
 }
 
-// loginOf returns the login of r that m has accepted, nil if there is none. A request
-// that has another Authorization field, or none, is not the one that was proven, even if
-// it was made with its context.
+// ended reports whether the request of the login is over.
+func (l *login) ended() bool {
+	return l.over.Load() || l.until != nil && l.until.Err() != nil
+}
+
+// loginOf returns the login of r that m accepted, or nil if m accepted none. A request with
+// a different Authorization field, or without that field, is not the accepted request, even
+// if the program made it with the accepted request's context.
 func (m *Middleware) loginOf(r *http.Request) *login {
 	l, _ := r.Context().Value(loginKey{m}).(*login)
-	if l == nil || l.over.Load() {
+	if l == nil || l.ended() {
 		return nil
 	}
 	if field, err := authorization(r); err != nil || field != l.field {
@@ -45,8 +51,8 @@ func (m *Middleware) loginOf(r *http.Request) *login {
 	return l
 }
 
-// provenElsewhere replaces the refusal of a replay that the program itself caused: two
-// Middlewares were given one request. The client cannot help it.
+// provenElsewhere replaces the refusal of a replay that the program itself caused by
+// passing one request to two Middlewares. The client cannot correct this.
 func provenElsewhere(r *http.Request, field string, res Result) Result {
 	if accepted, _ := r.Context().Value(fieldKey{}).(string); accepted == "" || accepted != field || status.ReasonOf(res.Err) != status.ReasonReplay {
 		return res

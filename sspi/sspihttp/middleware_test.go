@@ -36,12 +36,14 @@ func TestNew_Argument(t *testing.T) {
 }
 
 // TestWrap is what each kind of request gets.
-func TestWrap(t *testing.T) {
+func TestWrap(t *testing.T) { eachWay(t, testWrap) }
+
+func testWrap(t *testing.T, by way) {
 	for name, o := range map[string]sspitest.Options{
 		"Kerberos": {}, "SPNEGO": {SPNEGO: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := open(t, nil)
+			s := by.open(t, nil)
 			c := s.dial(t)
 			a := c.get(t)
 			a.check(t, "no login", 401, "Unauthorized\n")
@@ -72,8 +74,10 @@ func TestWrap(t *testing.T) {
 
 // TestWrap_Refused: what does not let in, and that the next good client gets in on
 // the same connection.
-func TestWrap_Refused(t *testing.T) {
-	s := open(t, nil)
+func TestWrap_Refused(t *testing.T) { eachWay(t, testWrap_Refused) }
+
+func testWrap_Refused(t *testing.T, by way) {
+	s := by.open(t, nil)
 	for _, c := range []struct {
 		name   string
 		fields []string
@@ -120,7 +124,9 @@ func TestWrap_Mebibyte(t *testing.T) {
 
 // TestWrap_ServersFault is told to the operator, and not to the client: there is
 // nothing that it could try.
-func TestWrap_ServersFault(t *testing.T) {
+func TestWrap_ServersFault(t *testing.T) { eachWay(t, testWrap_ServersFault) }
+
+func testWrap_ServersFault(t *testing.T, by way) {
 	broken := errors.New("a secret of the server")
 	for name, c := range map[string]struct {
 		change func(*sspi.Config)
@@ -133,7 +139,7 @@ func TestWrap_ServersFault(t *testing.T) {
 		"no service":      {func(cfg *sspi.Config) { cfg.Services = []string{"HTTP/other.example.com"} }, 500, status.ReasonNoKey},
 		"no replay cache": {func(cfg *sspi.Config) { cfg.Replay = brokenCache{broken} }, 503, status.ReasonReplayCacheFailed},
 	} {
-		s := open(t, nil)
+		s := by.open(t, nil)
 		cfg, err := s.realm.Config(service)
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +157,7 @@ func TestWrap_ServersFault(t *testing.T) {
 		}
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", s.login(t, "alice", sspitest.Options{}))
-		m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, r)
+		by(m, http.HandlerFunc(greet)).ServeHTTP(w, r)
 		a := read(t, w.Result())
 		a.check(t, name, c.code, http.StatusText(c.code)+"\n")
 		if len(a.authenticate) != 0 || status.ReasonOf(told) != c.reason {
@@ -165,8 +171,10 @@ type brokenCache struct{ err error }
 
 func (b brokenCache) Store(context.Context, authenticator.Record) (bool, error) { return false, b.err }
 
-func TestWrap_Optional(t *testing.T) {
-	s := open(t, func(cfg *sspihttp.Config) { cfg.Optional = true })
+func TestWrap_Optional(t *testing.T) { eachWay(t, testWrap_Optional) }
+
+func testWrap_Optional(t *testing.T, by way) {
+	s := by.open(t, func(cfg *sspihttp.Config) { cfg.Optional = true })
 	s.get(t).check(t, "no login", 200, "nobody, 0 bytes")
 	s.get(t, "Basic YWxpY2U6c2VjcmV0").check(t, "another scheme", 200, "nobody, 0 bytes")
 	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "login", 200, "alice@EXAMPLE.COM, 0 bytes")
@@ -176,14 +184,16 @@ func TestWrap_Optional(t *testing.T) {
 }
 
 // TestWrap_Concurrent: no request gets what belongs to another.
-func TestWrap_Concurrent(t *testing.T) {
-	s := build(t, func(cfg *sspihttp.Config) {
+func TestWrap_Concurrent(t *testing.T) { eachWay(t, testWrap_Concurrent) }
+
+func testWrap_Concurrent(t *testing.T, by way) {
+	s := by.build(t, func(cfg *sspihttp.Config) {
 		cfg.PerConnectionWithoutProxy = true
 		cfg.Bindings = func(r *http.Request) []sspi.ChannelBindings {
 			return []sspi.ChannelBindings{{ApplicationData: []byte(r.Host)}}
 		}
 	})
-	h := s.m.Wrap(http.HandlerFunc(greet))
+	h := by(s.m, http.HandlerFunc(greet))
 	var wg sync.WaitGroup
 	for n := range 8 {
 		user := fmt.Sprintf("user%d", n)
@@ -230,12 +240,14 @@ func TestWrap_Concurrent(t *testing.T) {
 }
 
 // TestWrap_Nested: a Peer is of the innermost middleware, or there is none.
-func TestWrap_Nested(t *testing.T) {
-	s := build(t, nil)
-	inner := build(t, func(cfg *sspihttp.Config) { cfg.Optional = true })
-	h := s.m.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func TestWrap_Nested(t *testing.T) { eachWay(t, testWrap_Nested) }
+
+func testWrap_Nested(t *testing.T, by way) {
+	s := by.build(t, nil)
+	inner := by.build(t, func(cfg *sspihttp.Config) { cfg.Optional = true })
+	h := by(s.m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Authorization")
-		inner.m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, r)
+		by(inner.m, http.HandlerFunc(greet)).ServeHTTP(w, r)
 	}))
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Authorization", s.login(t, "alice", sspitest.Options{}))
@@ -244,11 +256,13 @@ func TestWrap_Nested(t *testing.T) {
 }
 
 // TestWrap_Authorize: what becomes of clients that are proven and may not.
-func TestWrap_Authorize(t *testing.T) {
+func TestWrap_Authorize(t *testing.T) { eachWay(t, testWrap_Authorize) }
+
+func testWrap_Authorize(t *testing.T, by way) {
 	var refusal error
 	var known bool
 	notListed := errors.New("not on the list")
-	s := open(t, func(cfg *sspihttp.Config) {
+	s := by.open(t, func(cfg *sspihttp.Config) {
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
 			switch user, err := p.Client.User("EXAMPLE.COM"); {
 			case err != nil:
@@ -291,8 +305,10 @@ func TestWrap_Authorize(t *testing.T) {
 }
 
 // TestWrap_NoFallback: who is to fall back, and there is nothing to fall back to.
-func TestWrap_NoFallback(t *testing.T) {
-	s := open(t, func(cfg *sspihttp.Config) {
+func TestWrap_NoFallback(t *testing.T) { eachWay(t, testWrap_NoFallback) }
+
+func testWrap_NoFallback(t *testing.T, by way) {
+	s := by.open(t, func(cfg *sspihttp.Config) {
 		cfg.Authorize = func(*http.Request, *sspi.Peer) error { return sspihttp.ErrFallback }
 	})
 	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "login", 403, "Forbidden\n")
@@ -300,9 +316,11 @@ func TestWrap_NoFallback(t *testing.T) {
 
 // TestWrap_Body: nothing of the body is read before the client is known, and all of
 // it is there afterwards.
-func TestWrap_Body(t *testing.T) {
-	s := build(t, nil)
-	h := s.m.Wrap(http.HandlerFunc(greet))
+func TestWrap_Body(t *testing.T) { eachWay(t, testWrap_Body) }
+
+func testWrap_Body(t *testing.T, by way) {
+	s := by.build(t, nil)
+	h := by(s.m, http.HandlerFunc(greet))
 	for _, field := range []string{"", "Negotiate " + ntlm, "Negotiate %"} {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", untouched{t})
 		if field != "" {
@@ -363,11 +381,13 @@ func TestSecurityContext(t *testing.T) {
 }
 
 // TestWrap_OtherChallenges: another middleware's challenge stays.
-func TestWrap_OtherChallenges(t *testing.T) {
-	s := build(t, nil)
+func TestWrap_OtherChallenges(t *testing.T) { eachWay(t, testWrap_OtherChallenges) }
+
+func testWrap_OtherChallenges(t *testing.T, by way) {
+	s := by.build(t, nil)
 	w := httptest.NewRecorder()
 	w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
-	s.m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	by(s.m, http.HandlerFunc(greet)).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	if got := w.Result().Header.Values("WWW-Authenticate"); len(got) != 2 || got[1] != "Negotiate" {
 		t.Errorf("%q", got)
 	}

@@ -21,7 +21,9 @@ import (
 // TestLOG_2_HTTP: each login and each refusal is one record, whoever decided it, with
 // the client's address and with what was asked for; what has no credentials for
 // Negotiate is none.
-func TestLOG_2_HTTP(t *testing.T) {
+func TestLOG_2_HTTP(t *testing.T) { eachWay(t, testLOG_2_HTTP) }
+
+func testLOG_2_HTTP(t *testing.T, by way) {
 	no := errors.New("not on the list")
 	deny := func(cfg *sspihttp.Config) { cfg.Authorize = func(*http.Request, *sspi.Peer) error { return no } }
 	typed := func(cfg *sspihttp.Config) {
@@ -79,7 +81,7 @@ func TestLOG_2_HTTP(t *testing.T) {
 		{"Sessions.Save fails", broken, login(sspitest.Options{}), 500, forbidden, status.ReasonInternal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := open(t, c.change)
+			s := by.open(t, c.change)
 			fields := c.fields(t, s)
 			conn := s.dial(t)
 			conn.get(t, fields...).check(t, c.name, c.code, "")
@@ -109,9 +111,11 @@ func status200or(code int) string {
 
 // TestLOG_2_HTTPLater: a client that may no longer come is a record, also where the
 // request has no credentials of its own.
-func TestLOG_2_HTTPLater(t *testing.T) {
+func TestLOG_2_HTTPLater(t *testing.T) { eachWay(t, testLOG_2_HTTPLater) }
+
+func testLOG_2_HTTPLater(t *testing.T, by way) {
 	banned := false
-	s := build(t, func(cfg *sspihttp.Config) {
+	s := by.build(t, func(cfg *sspihttp.Config) {
 		cfg.PerConnectionWithoutProxy = true
 		cfg.Authorize = func(*http.Request, *sspi.Peer) error {
 			if banned {
@@ -132,8 +136,10 @@ func TestLOG_2_HTTPLater(t *testing.T) {
 
 // TestLOG_2_HTTPAbandoned: an exchange that another client's token ends is no refusal of
 // that client.
-func TestLOG_2_HTTPAbandoned(t *testing.T) {
-	s := build(t, nil)
+func TestLOG_2_HTTPAbandoned(t *testing.T) { eachWay(t, testLOG_2_HTTPAbandoned) }
+
+func testLOG_2_HTTPAbandoned(t *testing.T, by way) {
+	s := by.build(t, nil)
 	ctx := s.m.ConnContext(t.Context(), nil)
 	s.via(t, ctx, s.login(t, "alice", sspitest.Options{DCEStyle: true, SPNEGO: true}), nil).check(t, "begin", 401, "")
 	s.via(t, ctx, s.login(t, "bob", sspitest.Options{SPNEGO: true}), nil).check(t, "bob", 200, "bob@EXAMPLE.COM, 0 bytes")
@@ -143,8 +149,10 @@ func TestLOG_2_HTTPAbandoned(t *testing.T) {
 }
 
 // TestLOG_2_HTTPPanic: a request that ends without a decision is not recorded as accepted.
-func TestLOG_2_HTTPPanic(t *testing.T) {
-	s := build(t, func(cfg *sspihttp.Config) {
+func TestLOG_2_HTTPPanic(t *testing.T) { eachWay(t, testLOG_2_HTTPPanic) }
+
+func testLOG_2_HTTPPanic(t *testing.T, by way) {
+	s := by.build(t, func(cfg *sspihttp.Config) {
 		cfg.Authorize = func(*http.Request, *sspi.Peer) error { panic(http.ErrAbortHandler) }
 	})
 	func() {
@@ -158,8 +166,10 @@ func TestLOG_2_HTTPPanic(t *testing.T) {
 
 // TestLOG_2_HTTPNeedsConnection: an exchange that cannot be continued is one record, with
 // the reason why it would have to be as its cause.
-func TestLOG_2_HTTPNeedsConnection(t *testing.T) {
-	s := build(t, nil)
+func TestLOG_2_HTTPNeedsConnection(t *testing.T) { eachWay(t, testLOG_2_HTTPNeedsConnection) }
+
+func testLOG_2_HTTPNeedsConnection(t *testing.T, by way) {
+	s := by.build(t, nil)
 	for name, o := range several {
 		s.told = nil
 		s.via(t, t.Context(), s.login(t, "alice", o), nil).check(t, name, 401, "")

@@ -39,10 +39,12 @@ func (s *store) Save(w http.ResponseWriter, _ *http.Request, p *sspi.Peer) error
 }
 
 // TestSessions: one login, and the rest is the session's.
-func TestSessions(t *testing.T) {
+func TestSessions(t *testing.T) { eachWay(t, testSessions) }
+
+func testSessions(t *testing.T, by way) {
 	sessions := new(store)
 	banned := ""
-	s := build(t, func(cfg *sspihttp.Config) {
+	s := by.build(t, func(cfg *sspihttp.Config) {
 		cfg.Sessions = sessions
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
 			if p.Client.Name() == banned {
@@ -51,7 +53,7 @@ func TestSessions(t *testing.T) {
 			return nil
 		}
 	})
-	h := s.m.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := by(s.m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if (sspihttp.SecurityContext(r.Context()) == nil) != (r.Header.Get("Authorization") == "") {
 			t.Error("the security context is that of the request's own login")
 		}
@@ -105,16 +107,18 @@ func TestSessions(t *testing.T) {
 }
 
 // TestSessions_PerConnection: with both, the connection's client comes first.
-func TestSessions_PerConnection(t *testing.T) {
+func TestSessions_PerConnection(t *testing.T) { eachWay(t, testSessions_PerConnection) }
+
+func testSessions_PerConnection(t *testing.T, by way) {
 	sessions := new(store)
-	s := build(t, func(cfg *sspihttp.Config) {
+	s := by.build(t, func(cfg *sspihttp.Config) {
 		cfg.Sessions = sessions
 		cfg.PerConnectionWithoutProxy = true
 	})
 	get := func(ctx context.Context, field string) answer {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil)
 		r.Header.Set("Authorization", field)
-		s.m.Wrap(http.HandlerFunc(greet)).ServeHTTP(w, r)
+		by(s.m, http.HandlerFunc(greet)).ServeHTTP(w, r)
 		return read(t, w.Result())
 	}
 	ctx := s.m.ConnContext(t.Context(), nil)

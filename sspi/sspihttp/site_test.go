@@ -81,8 +81,44 @@ func (s *site) keep(_ context.Context, e sspi.Event) {
 	s.told = append(s.told, recordOf(e))
 }
 
-// build makes a site that does not run. change, if not nil, changes its middleware.
+// way puts a Middleware in front of a handler.
+type way func(*sspihttp.Middleware, http.Handler) http.Handler
+
+// authenticate is the way of a router that has no net/http middleware. It ends the
+// request's context as net/http does, also for requests of package httptest.
+func authenticate(m *sspihttp.Middleware, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, end := context.WithCancel(r.Context())
+		defer end()
+		passed, ok := m.Authenticate(w, r.WithContext(ctx))
+		if ok != (passed != nil) {
+			panic("Authenticate returns a request if, and only if, it passes")
+		}
+		if ok {
+			next.ServeHTTP(w, passed)
+		}
+	})
+}
+
+// eachWay runs a test with Middleware.Wrap and with Middleware.Authenticate.
+func eachWay(t *testing.T, test func(t *testing.T, by way)) {
+	t.Helper()
+	t.Run("Wrap", func(t *testing.T) { test(t, (*sspihttp.Middleware).Wrap) })
+	t.Run("Authenticate", func(t *testing.T) { test(t, authenticate) })
+}
+
 func build(t testing.TB, change func(*sspihttp.Config)) *site {
+	t.Helper()
+	return way((*sspihttp.Middleware).Wrap).build(t, change)
+}
+
+func open(t testing.TB, change func(*sspihttp.Config)) *site {
+	t.Helper()
+	return way((*sspihttp.Middleware).Wrap).open(t, change)
+}
+
+// build makes a site that does not run. change, if not nil, changes its middleware.
+func (by way) build(t testing.TB, change func(*sspihttp.Config)) *site {
 	t.Helper()
 	s := &site{realm: newRealm(t)}
 	ac, err := s.realm.Config(service)
@@ -101,16 +137,16 @@ func build(t testing.TB, change func(*sspihttp.Config)) *site {
 	if s.m, err = sspihttp.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	s.srv = httptest.NewUnstartedServer(s.m.Wrap(http.HandlerFunc(greet)))
+	s.srv = httptest.NewUnstartedServer(by(s.m, http.HandlerFunc(greet)))
 	s.srv.Config.ConnContext = s.m.ConnContext
 	t.Cleanup(s.srv.Close)
 	return s
 }
 
 // open makes a site and starts it.
-func open(t testing.TB, change func(*sspihttp.Config)) *site {
+func (by way) open(t testing.TB, change func(*sspihttp.Config)) *site {
 	t.Helper()
-	s := build(t, change)
+	s := by.build(t, change)
 	s.srv.Start()
 	return s
 }
