@@ -96,7 +96,7 @@ func TestBIND_4_Layout(t *testing.T) {
 	null, java, mixed := layout(0, "", 0, "", "data"), layout(255, "", 255, "", "data"), layout(0, "", 255, "", "data")
 	for _, row := range []struct {
 		name  string
-		ours  authenticator.ChannelBindings
+		given authenticator.ChannelBindings
 		sent  [16]byte
 		match bool
 	}{
@@ -120,7 +120,7 @@ func TestBIND_4_Layout(t *testing.T) {
 		{"nothing at all", authenticator.ChannelBindings{}, layout(0, "", 0, "", ""), true},
 	} {
 		d := newDesk(t)
-		d.params.Bindings = []authenticator.ChannelBindings{row.ours}
+		d.params.Bindings = []authenticator.ChannelBindings{row.given}
 		want := status.ReasonBindingMismatch
 		if row.match {
 			want = status.ReasonNone

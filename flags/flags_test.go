@@ -20,16 +20,16 @@ var leftOut = map[string]string{
 // TestEqualHeaders compares names and values with the Windows headers, as
 // extracted into testdata.
 func TestEqualHeaders(t *testing.T) {
-	ours := map[string]uint64{}
+	constants := map[string]uint64{}
 	for bit := range 32 {
-		ours[reqNames[bit]] = 1 << bit
-		ours[retNames[bit]] = 1 << bit
-		ours["KERB_TICKET_FLAGS_"+strings.ReplaceAll(ticketNames[bit], "-", "_")] = 1 << bit
+		constants[reqNames[bit]] = 1 << bit
+		constants[retNames[bit]] = 1 << bit
+		constants["KERB_TICKET_FLAGS_"+strings.ReplaceAll(ticketNames[bit], "-", "_")] = 1 << bit
 	}
-	delete(ours, "") // bits without a name
-	delete(ours, "KERB_TICKET_FLAGS_")
-	delete(ours, "KERB_TICKET_FLAGS_transited_policy_checked") // not in the headers
-	delete(ours, "KERB_TICKET_FLAGS_anonymous")                // not in the headers
+	delete(constants, "") // bits without a name
+	delete(constants, "KERB_TICKET_FLAGS_")
+	delete(constants, "KERB_TICKET_FLAGS_transited_policy_checked") // not in the headers
+	delete(constants, "KERB_TICKET_FLAGS_anonymous")                // not in the headers
 	file, err := os.ReadFile("../testdata/constants.tsv")
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestEqualHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, have := ours[name]
+		got, have := constants[name]
 		_, left := leftOut[name]
 		switch {
 		case have == left:
@@ -59,12 +59,12 @@ func TestEqualHeaders(t *testing.T) {
 		case have && got != want:
 			t.Errorf("%s = %#x, the header has %s", name, got, field[3])
 		}
-		delete(ours, name)
+		delete(constants, name)
 	}
 	if seen["ASC_REQ"] != 26 || seen["ASC_RET"] != 25 || seen["KERB_TICKET_FLAGS"] < 15 {
 		t.Errorf("constants.tsv holds %v", seen)
 	}
-	for name := range ours {
+	for name := range constants {
 		t.Errorf("%s is not in the headers", name)
 	}
 }

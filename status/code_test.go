@@ -37,14 +37,14 @@ var leftOut = map[string]string{
 // extracted into testdata: every SEC_E_ and SEC_I_ there is here with its
 // value, or left out with a reason.
 func TestCodesEqualHeaders(t *testing.T) {
-	ours := map[string]Code{
+	known := map[string]Code{
 		"SEC_E_NOT_SUPPORTED": SEC_E_NOT_SUPPORTED,
 		"SEC_E_NO_SPM":        SEC_E_NO_SPM,
 	}
 	for code, name := range codeNames {
-		ours[name] = code
+		known[name] = code
 	}
-	delete(ours, "STATUS_LOGON_FAILURE") // an NTSTATUS, not in sspi.h
+	delete(known, "STATUS_LOGON_FAILURE") // an NTSTATUS, not in sspi.h
 	file, err := os.ReadFile("../testdata/constants.tsv")
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestCodesEqualHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, have := ours[name]
+		got, have := known[name]
 		_, left := leftOut[name]
 		switch {
 		case have == left:
@@ -69,12 +69,12 @@ func TestCodesEqualHeaders(t *testing.T) {
 		case have && got != Code(want):
 			t.Errorf("%s = %#x, the header has %s", name, uint32(got), field[3])
 		}
-		delete(ours, name)
+		delete(known, name)
 	}
 	if seen < 90 {
 		t.Errorf("only %d codes in constants.tsv", seen)
 	}
-	for name := range ours {
+	for name := range known {
 		t.Errorf("%s is not in the headers", name)
 	}
 }

@@ -281,13 +281,13 @@ func TestKEY_2_RC4KeysDoNotMatter(t *testing.T) {
 func TestAPREQ_10_UserToUser(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	tgt := r.NewKey(18)
-	ours, err := keytab.NewKey(18, tgt.KeyValue)
+	sessionKey, err := keytab.NewKey(18, tgt.KeyValue)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Service(service)
 	withTGT, without, alone := params(r), params(r), params(r)
-	withTGT.UserToUser, alone.UserToUser, alone.Keys = ours, ours, nil
+	withTGT.UserToUser, alone.UserToUser, alone.Keys = sessionKey, sessionKey, nil
 	alone.UserToUserService = keytab.MustParsePrincipal("bob@EXAMPLE.COM")
 
 	useSessionKey := flags.APUseSessionKey | flags.APMutualRequired
@@ -307,7 +307,7 @@ func TestAPREQ_10_UserToUser(t *testing.T) {
 	refused(t, "no TGT", q.Bytes(), without, status.ReasonNoTGT)
 	for _, p := range []*ticket.Params{withTGT, alone} {
 		got := mustOpen(t, "user-to-user", q.Bytes(), p)
-		if got.Service != p.UserToUserService || got.Kvno != 0 || got.EType != 18 || !got.ServiceKey.Equal(ours) || got.Client.String() != "alice@EXAMPLE.COM" {
+		if got.Service != p.UserToUserService || got.Kvno != 0 || got.EType != 18 || !got.ServiceKey.Equal(sessionKey) || got.Client.String() != "alice@EXAMPLE.COM" {
 			t.Errorf("user-to-user: service %v, kvno %d, %v, client %v", got.Service, got.Kvno, got.EType, got.Client)
 		}
 	}

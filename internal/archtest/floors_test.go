@@ -57,8 +57,8 @@ func TestFloors_NoImportUpwards(t *testing.T) {
 			continue
 		}
 		for _, i := range f.ast.Imports {
-			dir, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module+"/")
-			if !ours {
+			dir, inModule := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module+"/")
+			if !inModule {
 				continue
 			}
 			switch theirs, below := floorOf(dir); {

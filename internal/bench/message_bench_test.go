@@ -73,11 +73,11 @@ func BenchmarkMIC(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			var ours []byte
+			var mic []byte
 			b.SetBytes(int64(n))
 			b.ReportAllocs()
 			for b.Loop() {
-				if ours, err = c.GetMIC(ours[:0], message); err != nil {
+				if mic, err = c.GetMIC(mic[:0], message); err != nil {
 					b.Fatal(err)
 				}
 				if err := c.VerifyMIC(message, theirs); err != nil {

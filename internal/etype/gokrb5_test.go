@@ -131,12 +131,12 @@ func TestGokrb5_Refusals(t *testing.T) {
 			case 3:
 				usage ^= 64
 			}
-			got, ours := k.Decrypt(nil, b, usage)
+			got, gotErr := k.Decrypt(nil, b, usage)
 			want, err := krbtest.Decrypt(theirs, usage, b)
-			if (ours == nil) != (err == nil) || (ours == nil) != (i%4 == 0) {
-				t.Errorf("case %d: ours %v, gokrb5 %v", i%4, ours, err)
+			if (gotErr == nil) != (err == nil) || (gotErr == nil) != (i%4 == 0) {
+				t.Errorf("case %d: etype %v, gokrb5 %v", i%4, gotErr, err)
 			}
-			if ours == nil {
+			if gotErr == nil {
 				wantSame(t, "plaintext", got, want)
 			}
 		}

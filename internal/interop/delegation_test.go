@@ -138,7 +138,7 @@ func TestInteropDelegation_Heimdal(t *testing.T) {
 		for _, gss := range []int{gssDeleg, gssDeleg | gssMutual, gssDeleg | gssMutual | gssReplay | gssSequence | gssDCE} {
 			for _, windows := range []bool{false, true} {
 				for _, wanted := range []bool{false, true} {
-					o := ours{windows: windows}
+					o := sspiAcceptor{windows: windows}
 					o.config.AcceptDelegation = wanted
 					out := start(t, startOurAcceptor(t, o, file), front, gss)
 					want := ""
@@ -170,7 +170,7 @@ func heimdalUses(t *testing.T, d *authenticator.Delegated, svc *service, keytabF
 	if err := sspideleg.WriteCCache(child.cache, d); err != nil {
 		t.Fatal(err)
 	}
-	out := child.heimdal(t, startOurAcceptor(t, ours{}, keytabFile), svc, gssMutual)
+	out := child.heimdal(t, startOurAcceptor(t, sspiAcceptor{}, keytabFile), svc, gssMutual)
 	if want := user + "@" + realmName; out.code != 0 || out.server.Client != want {
 		t.Errorf("with the cache: exit %d, want %s\n%s", out.code, want, out.out)
 	}
@@ -232,7 +232,7 @@ func onwardByCache(t *testing.T, d *authenticator.Delegated, svc *service) {
 	child.fetch(t, svc)
 	file := filepath.Join(t.TempDir(), "keytab")
 	svc.keytab(t, file)
-	port := startOurAcceptor(t, ours{}, file)
+	port := startOurAcceptor(t, sspiAcceptor{}, file)
 	out := child.initiate(t, plan{Port: port, Target: svc.hostBased(), Flags: bits(gssProtect | gssMutual)})[0]
 	if want := user + "@" + realmName; !out.Established || out.Server.Client != want {
 		t.Errorf("with the cache: %+v, want %s", out.Server, want)

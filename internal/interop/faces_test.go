@@ -74,7 +74,7 @@ type windowsFace struct {
 	messages int // in pieces
 }
 
-func newWindowsFace(o *ours) *windowsFace {
+func newWindowsFace(o *sspiAcceptor) *windowsFace {
 	pkg := o.config.Package
 	if pkg == "" {
 		pkg = sspi.Negotiate

@@ -173,7 +173,7 @@ func TestInteropHeimdal_Bindings(t *testing.T) {
 	svc.keytab(t, file)
 	login.fetch(t, svc)
 	for _, windows := range []bool{false, true} {
-		o := ours{windows: windows}
+		o := sspiAcceptor{windows: windows}
 		o.config.ChannelBindings = []sspi.ChannelBindings{{ApplicationData: []byte("tls-exporter:x")}}
 		port := startOurAcceptor(t, o, file)
 		if out := login.heimdal(t, port, svc, gssMutual, "tls-exporter:x"); out.code != 0 || out.server.Binding != sspi.BindingMatched {

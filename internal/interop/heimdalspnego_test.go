@@ -41,7 +41,7 @@ func TestInteropHeimdalSPNEGO_Bindings(t *testing.T) {
 	svc.keytab(t, file)
 	login.fetch(t, svc)
 	for _, windows := range []bool{false, true} {
-		o := ours{windows: windows}
+		o := sspiAcceptor{windows: windows}
 		o.config.ChannelBindings = []sspi.ChannelBindings{{ApplicationData: []byte("tls-exporter:x")}}
 		port := startOurAcceptor(t, o, file)
 		if out := login.heimdalSPNEGO(t, port, svc, gssMutual, "tls-exporter:x"); out.code != 0 || out.server.Binding != sspi.BindingMatched {

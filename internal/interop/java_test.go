@@ -186,7 +186,7 @@ func TestInteropJava_Bindings(t *testing.T) {
 	var plans []javaPlan
 	var want []status.Reason
 	for _, windows := range []bool{false, true} {
-		o := ours{windows: windows}
+		o := sspiAcceptor{windows: windows}
 		o.config.ChannelBindings = []sspi.ChannelBindings{{ApplicationData: []byte("tls-exporter:x")}}
 		port := startOurAcceptor(t, o, file)
 		for data, reason := range map[string]status.Reason{
@@ -222,7 +222,7 @@ func TestInteropJava_Delegation(t *testing.T) {
 	svc.keytab(t, file)
 	var plans []javaPlan
 	for _, windows := range []bool{false, true} {
-		o := ours{windows: windows}
+		o := sspiAcceptor{windows: windows}
 		o.config.AcceptDelegation = true
 		port := startOurAcceptor(t, o, file)
 		for _, oid := range []string{oidKerberos, oidSPNEGO} {

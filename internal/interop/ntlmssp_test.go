@@ -126,7 +126,7 @@ func TestInteropNTLMSSP_Refused(t *testing.T) {
 	svc.keytab(t, file)
 	login := r.login(t).withNTLM(t)
 	for _, windows := range []bool{false, true} {
-		port := startOurAcceptor(t, ours{windows: windows}, file)
+		port := startOurAcceptor(t, sspiAcceptor{windows: windows}, file)
 		outs := login.initiate(t,
 			plan{Port: port, Target: svc.hostBased(), Mech: "spnego", Offer: []string{"ntlm"}, Flags: bits(gssMutual)},
 			plan{Port: port, Target: svc.hostBased(), Mech: "ntlm", Flags: bits(gssMutual)},

@@ -51,7 +51,7 @@ func TestInteropPython_Bindings(t *testing.T) {
 					}
 					d.port = startMITAcceptor(t, r, file, data...)
 				} else {
-					o := ours{windows: d.windows()}
+					o := sspiAcceptor{windows: d.windows()}
 					o.config.BindingPolicy = c.policy
 					if c.acceptor != "" {
 						// Of several, as while a certificate is being replaced, any may match.

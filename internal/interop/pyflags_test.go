@@ -123,11 +123,11 @@ func (d *door) checkReplay(t *testing.T, out seen, gss int) {
 // checkAnswer holds what a refused client was told: nothing if it waits for
 // nothing, else a KRB-ERROR in GSS framing. MIT's initiator does not read one in
 // DCE style, of MIT's own acceptor either.
-func checkAnswer(t *testing.T, answer string, told *gssError, gss, code int) {
+func checkAnswer(t *testing.T, answer string, clientError *gssError, gss, code int) {
 	t.Helper()
 	if legs(gss) == 1 {
-		if answer != "" || told != nil {
-			t.Errorf("a client that waits for nothing was told %s, %v", answer, told)
+		if answer != "" || clientError != nil {
+			t.Errorf("a client that waits for nothing was told %s, %v", answer, clientError)
 		}
 		return
 	}
@@ -136,8 +136,8 @@ func checkAnswer(t *testing.T, answer string, told *gssError, gss, code int) {
 	if err != nil || int(e.ErrorCode) != code {
 		t.Errorf("the answer is %v, %v; want KRB-ERROR %d", e, err, code)
 	}
-	if gss&gssDCE == 0 && (told == nil || told.Minor != mitMinor(code)) {
-		t.Errorf("the client understood %v, want %d", told, code)
+	if gss&gssDCE == 0 && (clientError == nil || clientError.Minor != mitMinor(code)) {
+		t.Errorf("the client understood %v, want %d", clientError, code)
 	}
 }
 

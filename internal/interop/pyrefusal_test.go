@@ -57,7 +57,7 @@ func TestInteropPython_Delegation(t *testing.T) {
 			login := r.login(t, "-f")
 			for _, name := range acceptors[1:] {
 				for _, wanted := range []bool{false, true} {
-					o := ours{windows: name == "Windows"}
+					o := sspiAcceptor{windows: name == "Windows"}
 					o.config.AcceptDelegation = wanted
 					d := door{name, startOurAcceptor(t, o, file)}
 					for _, gss := range []int{gssProtect, gssProtect | gssMutual, gssProtect | gssMutual | gssDCE} {

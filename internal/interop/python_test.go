@@ -113,8 +113,8 @@ func startMITAcceptor(t testing.TB, r *realm, keytab string, bindings ...string)
 		t.Fatal(err)
 	}
 	t.Cleanup(p.stop)
-	told := func(out string) bool { return strings.HasPrefix(out, "port ") && strings.HasSuffix(out, "\n") }
-	if err := p.await("its port", told); err != nil {
+	printed := func(out string) bool { return strings.HasPrefix(out, "port ") && strings.HasSuffix(out, "\n") }
+	if err := p.await("its port", printed); err != nil {
 		t.Fatal(err)
 	}
 	port, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(p.out.String(), "port ")))
@@ -175,7 +175,7 @@ func doorsTo(t *testing.T, r *realm, file string) []door {
 	t.Helper()
 	return []door{
 		{"MIT", startMITAcceptor(t, r, file)},
-		{"Go", startOurAcceptor(t, ours{}, file)},
-		{"Windows", startOurAcceptor(t, ours{windows: true}, file)},
+		{"Go", startOurAcceptor(t, sspiAcceptor{}, file)},
+		{"Windows", startOurAcceptor(t, sspiAcceptor{windows: true}, file)},
 	}
 }

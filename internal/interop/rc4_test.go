@@ -57,8 +57,8 @@ func TestInteropPython_RC4(t *testing.T) {
 		etypes := []keytab.EType{17, 18, 19, 20, keytab.RC4_HMAC}
 		doors := []door{
 			{"MIT", startMITAcceptor(t, r, file)},
-			{"Go", startOurAcceptor(t, ours{etypes: etypes}, file)},
-			{"Windows", startOurAcceptor(t, ours{windows: true, etypes: etypes}, file)},
+			{"Go", startOurAcceptor(t, sspiAcceptor{etypes: etypes}, file)},
+			{"Windows", startOurAcceptor(t, sspiAcceptor{windows: true, etypes: etypes}, file)},
 		}
 		for _, d := range doors {
 			for _, row := range []struct {
@@ -110,7 +110,7 @@ func TestInteropPython_RC4Refused(t *testing.T) {
 		svc := r.service(t, unique("rc4"), row.key, row.session)
 		file := filepath.Join(t.TempDir(), "keytab")
 		svc.keytab(t, file)
-		port := startOurAcceptor(t, ours{}, file)
+		port := startOurAcceptor(t, sspiAcceptor{}, file)
 		out := r.login(t).initiate(t, plan{Port: port, Target: svc.hostBased(), Flags: bits(gssProtect | gssMutual)})[0]
 		if out.Established || out.Server.Reason != status.ReasonETypeRefused.String() {
 			t.Errorf("ticket of %d, session key of %d: %+v", row.key, row.session, out.Server)

@@ -122,13 +122,13 @@ func (c *refusal) check(t *testing.T, r *realm, start func(keytab string, own *s
 	if res.code == 0 || !strings.Contains(res.out, c.text) || strings.Contains(res.out, "Signature verified.") {
 		t.Errorf("gss-client: exit %d, want failure with %q:\n%s", res.code, c.text, res.out)
 	}
-	_, ours := srv.(*ourServer)
-	c.checkToken(t, wire, asked, ours)
+	_, isSSPI := srv.(*ourServer)
+	c.checkToken(t, wire, asked, isSSPI)
 	return srv
 }
 
 // checkToken holds the KRB-ERROR that came back against the case.
-func (c *refusal) checkToken(t *testing.T, wire *relay, asked *service, ours bool) {
+func (c *refusal) checkToken(t *testing.T, wire *relay, asked *service, isSSPI bool) {
 	t.Helper()
 	_, tokens := wire.tokens()
 	if len(tokens) != 1 {
@@ -151,7 +151,7 @@ func (c *refusal) checkToken(t *testing.T, wire *relay, asked *service, ours boo
 		t.Errorf("KRB-ERROR says more than it should: e-text %q, client %v@%s", e.EText, e.CName.NameString, e.CRealm)
 	}
 	var data []byte
-	if ours && c.retry { // MIT's never invites a client to come again
+	if isSSPI && c.retry { // MIT's never invites a client to come again
 		data = skewRecovery
 	}
 	if !bytes.Equal(e.EData, data) {

@@ -178,7 +178,7 @@ func TestInteropSPNEGO_Bindings(t *testing.T) {
 		reason status.Reason
 	}{{"tls-exporter:x", status.ReasonNone}, {"tls-exporter:y", status.ReasonBindingMismatch}, {"", status.ReasonBindingMissing}}
 	for _, windows := range []bool{false, true} {
-		o := ours{windows: windows}
+		o := sspiAcceptor{windows: windows}
 		o.config.ChannelBindings = []sspi.ChannelBindings{{ApplicationData: []byte("tls-exporter:x")}}
 		port := startOurAcceptor(t, o, file)
 		for _, gss := range []int{gssProtect, gssProtect | gssMutual, gssProtect | gssMutual | gssDCE} {
@@ -211,7 +211,7 @@ func TestInteropSPNEGO_Delegation(t *testing.T) {
 	svc, file, login := r.service(t, unique("deleg"), 18, 18), filepath.Join(t.TempDir(), "keytab"), r.login(t, "-f")
 	svc.keytab(t, file)
 	for _, windows := range []bool{false, true} {
-		o := ours{windows: windows}
+		o := sspiAcceptor{windows: windows}
 		o.config.AcceptDelegation = true
 		port := startOurAcceptor(t, o, file)
 		for _, gss := range []int{gssProtect, gssProtect | gssMutual, gssProtect | gssMutual | gssDCE} {
@@ -274,7 +274,7 @@ func TestInteropSPNEGO_Unwanted(t *testing.T) {
 	svc.keytab(t, file)
 	var plans []plan
 	for _, windows := range []bool{false, true} {
-		o := ours{windows: windows}
+		o := sspiAcceptor{windows: windows}
 		o.config.Package = sspi.Kerberos
 		plans = append(plans, plan{Port: startOurAcceptor(t, o, file), Target: svc.hostBased(), Mech: "spnego", Flags: bits(gssMutual)})
 	}

@@ -90,7 +90,7 @@ func listenKeyless(t testing.TB, windows bool, cfg sspi.Config, cc sspi.ContextC
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ours{acceptor: a, windows: windows, config: cc}.listen(t)
+	return sspiAcceptor{acceptor: a, windows: windows, config: cc}.listen(t)
 }
 
 // userToUserSeen is what testdata/usertouser.c printed.

@@ -19,18 +19,18 @@ func sameElement(t *testing.T, b []byte, tag asn1.Tag) {
 		return
 	}
 	b = slices.Clip(bytes.Clone(b))
-	theirs, ours := cryptobyte.String(b), reader(b)
+	theirs, rest := cryptobyte.String(b), reader(b)
 	var want cryptobyte.String
 	var got reader
 	ok := theirs.ReadASN1(&want, tag)
-	if ours.element(&got, tag) != ok {
+	if rest.element(&got, tag) != ok {
 		t.Fatalf("element(%x, %#x) is %v, cryptobyte says %v", b, tag, !ok, ok)
 	}
 	if !ok {
 		return // nothing more is read, so what is left does not count
 	}
-	if !bytes.Equal(got, want) || !bytes.Equal(ours, theirs) || cap(got) != len(got) {
-		t.Fatalf("element(%x, %#x) = %x, %x left, capacity %d, want %x, %x", b, tag, got, ours, cap(got), want, theirs)
+	if !bytes.Equal(got, want) || !bytes.Equal(rest, theirs) || cap(got) != len(got) {
+		t.Fatalf("element(%x, %#x) = %x, %x left, capacity %d, want %x, %x", b, tag, got, rest, cap(got), want, theirs)
 	}
 }
 

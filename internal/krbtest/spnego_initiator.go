@@ -130,7 +130,7 @@ func (n *Negotiation) answer(reply []byte) ([]byte, error) {
 	if err := n.verifyMIC(r.MIC, out != nil); err != nil {
 		return nil, err
 	}
-	return n.conclude(r.State, out)
+	return n.finish(r.State, out)
 }
 
 func (n *Negotiation) rejected(r *NegTokenResp) error {
@@ -226,9 +226,9 @@ func (n *Negotiation) verifyMIC(mic []byte, more bool) error {
 	return n.Kerberos.VerifyMIC(n.list, mic)
 }
 
-// conclude compares the acceptor's state with ours, and makes the next token if
+// finish compares the acceptor's state with ours, and makes the next token if
 // we have something to say: out, of Kerberos, or the mechListMIC.
-func (n *Negotiation) conclude(theirs NegState, out []byte) ([]byte, error) {
+func (n *Negotiation) finish(theirs NegState, out []byte) ([]byte, error) {
 	if out == nil && (n.micRequired || n.micSent) && !n.micReceived {
 		return nil, errors.New("krbtest: the acceptor left a mechListMIC out that is required")
 	}

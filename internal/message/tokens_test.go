@@ -111,8 +111,8 @@ func TestMSG_3_SignedCount(t *testing.T) {
 // each lie under a true checksum.
 func TestMSG_5_Headers(t *testing.T) {
 	each(t, func(t *testing.T, e etype.ID) {
-		for _, ours := range []bool{true, false} {
-			p := newPeer(e, func(params *message.Params) { params.AcceptorSubkey = ours })
+		for _, acceptorSubkey := range []bool{true, false} {
+			p := newPeer(e, func(params *message.Params) { params.AcceptorSubkey = acceptorSubkey })
 			make3 := func(change func(h *header)) (sealed, signed, mic []byte) {
 				s, i := p.header(true), p.header(false)
 				i.ec = uint16(p.sum)

@@ -28,8 +28,9 @@ type acceptorPeer struct {
 	Delegated string       `json:"delegated,omitempty"` // the first forwarded ticket: client and service
 }
 
-// ours is our acceptor behind the protocol of testdata/wire.py, in this process.
-type ours struct {
+// sspiAcceptor serves the protocol of testdata/wire.py in this process with an acceptor of
+// package sspi.
+type sspiAcceptor struct {
 	acceptor *sspi.Acceptor
 	windows  bool // the Windows face, not the Go face
 	config   sspi.ContextConfig
@@ -37,7 +38,7 @@ type ours struct {
 }
 
 // startOurAcceptor serves with a keytab until the test ends, and returns the port.
-func startOurAcceptor(t testing.TB, o ours, keytabFile string) int {
+func startOurAcceptor(t testing.TB, o sspiAcceptor, keytabFile string) int {
 	t.Helper()
 	b, err := os.ReadFile(keytabFile)
 	if err != nil {
@@ -54,7 +55,7 @@ func startOurAcceptor(t testing.TB, o ours, keytabFile string) int {
 }
 
 // listen serves o.acceptor until the test ends, and returns the port.
-func (o ours) listen(t testing.TB) int {
+func (o sspiAcceptor) listen(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -83,7 +84,7 @@ func (o ours) listen(t testing.TB) int {
 
 // serve is one connection: a context and its messages. Its error is a fault of
 // the harness.
-func (o *ours) serve(conn net.Conn) error {
+func (o *sspiAcceptor) serve(conn net.Conn) error {
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
@@ -108,7 +109,7 @@ func (o *ours) serve(conn net.Conn) error {
 	}
 }
 
-func (o *ours) face() face {
+func (o *sspiAcceptor) face() face {
 	if o.windows {
 		return newWindowsFace(o)
 	}
