@@ -63,6 +63,7 @@ const (
 	ReasonThirdLeg
 	ReasonRequirementNotMet
 	ReasonTargetNotAllowed
+	ReasonAborted
 
 	// The PAC.
 

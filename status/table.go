@@ -61,6 +61,7 @@ var table = [reasonCount]row{
 	ReasonThirdLeg:          {SEC_E_LOGON_DENIED, 0, "third-leg", "the client's last message of the DCE style does not answer the server's"},
 	ReasonRequirementNotMet: {SEC_E_SECURITY_QOS_FAILED, 60, "requirement-not-met", "the client did not ask for a property that the server requires"},
 	ReasonTargetNotAllowed:  {SEC_E_LOGON_DENIED, 35, "target-not-allowed", "the client says it meant another service, or does not say which; see Targets"},
+	ReasonAborted:           {SEC_E_LOGON_DENIED, 0, "aborted", "the client ended the exchange before it was over, or was lost; its own error names the cause, most often a server name without a ticket"},
 
 	ReasonPACBad:          {SEC_E_LOGON_DENIED, 41, "pac-bad", "the ticket has more than one PAC"},
 	ReasonPACRequired:     {SEC_E_LOGON_DENIED, 60, "pac-required", "reserved: a PAC is required and the ticket has none"},

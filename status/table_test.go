@@ -61,6 +61,7 @@ func TestTable(t *testing.T) {
 		ReasonThirdLeg:                {"third-leg", 0x8009030C, 0},
 		ReasonRequirementNotMet:       {"requirement-not-met", 0x80090332, 60},
 		ReasonTargetNotAllowed:        {"target-not-allowed", 0x8009030C, 35},
+		ReasonAborted:                 {"aborted", 0x8009030C, 0},
 		ReasonPACBad:                  {"pac-bad", 0x8009030C, 41},
 		ReasonPACRequired:             {"pac-required", 0x8009030C, 60},
 		ReasonNotAuthorized:           {"not-authorized", 0x8009030C, 0},

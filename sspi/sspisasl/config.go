@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -71,7 +72,7 @@ type Config struct {
 	Acceptor *sspi.Acceptor
 
 	// Context is how each exchange is accepted: channel bindings, requirements,
-	// delegation. Package is set by the mechanism, WholeTokens is always set, and Require is extended by
+	// delegation. Package is set by the mechanism, WholeTokens and DeferReport are always set, and Require is extended by
 	// what Layers demand. Of the GS2 mechanisms each exchange is bound to its
 	// first message at least, whatever BindingPolicy says.
 	//
@@ -135,26 +136,42 @@ func (c *Config) Mechanisms() []Mechanism {
 
 // NewServer begins an exchange, of which each connection needs its own. The
 // name may come from the client: one that is not served is an error of
-// status.ReasonUnsupportedMechanism. Other errors are of the configuration.
+// status.ReasonUnsupportedMechanism, which is reported as a refused attempt. Other errors
+// are of the configuration.
+//
+// The acceptor's Logger and OnEvent receive one record for each exchange that begins,
+// after Authorize has decided: see [Server.Close] for an exchange that does not end.
+// Context.Remote is the client's address in it.
 func (c *Config) NewServer(m Mechanism) (*Server, error) {
 	full := c.complete()
 	if err := full.check(); err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: full, mechanism: m}
+	if err := full.serves(m); err != nil {
+		if status.ReasonOf(err) == status.ReasonUnsupportedMechanism {
+			full.reportUnserved(m, err)
+		}
+		return nil, err
+	}
 	switch m {
 	case GSSAPI:
 		s.begin(sspi.Kerberos, full.Context)
 	case GSSSPNEGO:
 		s.begin(sspi.Negotiate, full.Context)
-	case GS2KRB5, GS2KRB5Plus: // the context begins with the header
-		if err := full.checkGS2(m); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, unserved("the client asks for a SASL mechanism that is not one of this server's")
-	}
+	} // with GS2 the context begins with the header
 	return s, nil
+}
+
+// serves returns the error of a mechanism that the server does not have; c is complete.
+func (c *Config) serves(m Mechanism) error {
+	switch m {
+	case GSSAPI, GSSSPNEGO:
+		return nil
+	case GS2KRB5, GS2KRB5Plus:
+		return c.checkGS2(m)
+	}
+	return unserved("the client asks for the SASL mechanism " + quote.Text(m) + ", which this server does not have")
 }
 
 // complete is c with what its zero values stand for.

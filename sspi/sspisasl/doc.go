@@ -25,6 +25,13 @@
 // under its whole principal, or under its bare name where Config.Realms names its realm.
 // Compare principals whole: a name without its realm is not an identity.
 //
+// # Records
+//
+// Each exchange is one record of the acceptor's Logger and OnEvent. The Server makes it
+// when the security layer and the identity are decided and Authorize has returned, and for
+// an exchange that the client does not finish when [Server.Abort] or [Server.Close] is
+// called. Set Config.Context.Remote to the client's address for it.
+//
 // # The security layer
 //
 // With GSSAPI the server offers layers, and the client chooses. With GSS-SPNEGO

@@ -39,8 +39,11 @@ type Server struct {
 
 	next    sync.Mutex // held by the one Next that runs; guards what follows
 	state   state
-	offered Layer   // in stateLayer
-	result  outcome // grows until the exchange is done
+	offered Layer      // in stateLayer
+	result  outcome    // grows until the exchange is done
+	event   sspi.Event // the record of the token that the context judged last
+
+	unfinished atomic.Pointer[sspi.Event] // the record of an exchange that ends between two responses; nil while Next runs
 
 	context  atomic.Pointer[sspi.Context] // nil until begin
 	closed   atomic.Bool
@@ -60,6 +63,7 @@ type outcome struct {
 func (s *Server) begin(p sspi.Package, cc sspi.ContextConfig) {
 	cc.Package = p
 	cc.WholeTokens = true // a challenge or a response is one
+	cc.DeferReport = true // authorize and the choice of a layer decide too
 	s.context.Store(s.cfg.Acceptor.NewContext(cc))
 	if s.closed.Load() { // meanwhile
 		s.context.Load().Close()
@@ -101,14 +105,35 @@ func (s *Server) NextContext(ctx context.Context, response []byte) (challenge []
 	case s.closed.Load():
 		return nil, false, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the Server is closed"}
 	}
-	challenge, err = s.step(ctx, response)
-	if err != nil {
-		s.state = stateFailed
-		s.result = outcome{}
-		s.context.Load().Close() // a nil one too
-		return challenge, false, err
+	if s.unfinished.Swap(nil) == nil && s.state != stateFirst { // Close came in between and has reported
+		return nil, false, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the Server is closed"}
 	}
-	return challenge, s.state == stateDone, nil
+	decided := false
+	defer func() {
+		if !decided { // Config.Authorize or a backend panicked
+			s.fail(ctx, &status.Error{Reason: status.ReasonInternal, Detail: "a function of Config did not return"})
+		}
+	}()
+	challenge, err = s.step(ctx, response)
+	decided = true
+	switch {
+	case err != nil:
+		s.fail(ctx, err)
+		return challenge, false, err
+	case s.state == stateDone:
+		s.reportAccepted(ctx)
+		return challenge, true, nil
+	}
+	s.suspend()
+	return challenge, false, nil
+}
+
+// fail ends the exchange with err, once.
+func (s *Server) fail(ctx context.Context, err error) {
+	s.state = stateFailed
+	s.reportRefused(ctx, err)
+	s.result, s.event = outcome{}, sspi.Event{}
+	s.context.Load().Close() // a nil one too
 }
 
 // step takes the response that is due.
@@ -145,6 +170,7 @@ func (s *Server) token(ctx context.Context, token []byte) ([]byte, error) {
 		}
 	}
 	reply, peer, err := s.context.Load().Accept(ctx, token)
+	s.takeEvent(ctx)
 	switch {
 	case err == sspi.ErrContinue:
 		return reply, nil
@@ -174,6 +200,7 @@ func (s *Server) accepted(reply []byte, peer *sspi.Peer) ([]byte, error) {
 	default:
 		s.result.layer = NoLayer
 		s.result.peer = s.channelOf(peer)
+		s.event.Peer, s.event.Binding = s.result.peer, s.result.peer.Binding
 	}
 	if err == nil {
 		err = s.authorize()
@@ -238,10 +265,20 @@ func (s *Server) Context() *sspi.Context {
 func (s *Server) Delegated() *authenticator.Delegated { return s.Context().Delegated() }
 
 // Close wipes the context's keys. Then a connection from Conn fails, and so does
-// Next. It is idempotent, and a Server that is forgotten without it leaks
-// nothing.
-func (s *Server) Close() {
+// Next. If the exchange has begun and is not over, Close reports it to the acceptor's
+// Logger and OnEvent, with status.ReasonAborted. Close is idempotent. A Server that is
+// forgotten without it leaks nothing, but an unfinished exchange has no record then.
+func (s *Server) Close() { s.close(closedBy) }
+
+// Abort is Close for a client that aborted the exchange with the protocol's own response,
+// such as "*" in IMAP, SMTP and POP3, or an LDAP bind with another mechanism. The
+// acceptor's record then says so. Such a response never goes to Next.
+func (s *Server) Abort() { s.close(abortedBy) }
+
+// close ends the Server. by says who ended an unfinished exchange.
+func (s *Server) close(by string) {
 	s.closed.Store(true)
+	s.abandon(by)
 	s.context.Load().Close() // a nil one too
 }
 
