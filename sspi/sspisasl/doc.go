@@ -29,8 +29,7 @@
 //
 // Each exchange is one record of the acceptor's Logger and OnEvent. The Server makes it
 // when the security layer and the identity are decided and Authorize has returned, and for
-// an exchange that the client does not finish when [Server.Abort] or [Server.Close] is
-// called. Set Config.Context.Remote to the client's address for it.
+// an exchange that the client does not finish when [Server.Close] is called. Set Config.Context.Remote to the client's address for it.
 //
 // # The security layer
 //

@@ -72,8 +72,8 @@ func (c *Config) reportUnserved(m Mechanism, err error) {
 	c.Acceptor.Report(context.Background(), e)
 }
 
-// suspend makes the record that Abort and Close report if the client sends no further
-// response. It is complete here, because they may run beside Next.
+// suspend makes the record that Close reports if the client sends no further response. It
+// is complete here, because Close may run beside Next.
 func (s *Server) suspend() {
 	e := s.event
 	e.Refuse(aborted(s.state, s.offered))
@@ -83,28 +83,18 @@ func (s *Server) suspend() {
 	}
 	s.unfinished.Store(&e)
 	if s.closed.Load() { // meanwhile: Close found no record
-		s.abandon(closedBy)
+		s.abandon()
 	}
 }
 
-// abandon reports an exchange that the client did not finish, once. by says who ended it.
-func (s *Server) abandon(by string) {
-	e := s.unfinished.Swap(nil)
-	if e == nil {
-		return
+// abandon reports an exchange that the client did not finish, once.
+func (s *Server) abandon() {
+	if e := s.unfinished.Swap(nil); e != nil {
+		s.cfg.Acceptor.Report(context.Background(), *e)
 	}
-	e.Err.Detail = by + " " + e.Err.Detail
-	s.cfg.Acceptor.Report(context.Background(), *e)
 }
 
-// The beginnings of the details of an unfinished exchange.
-const (
-	abortedBy = "the client aborted the exchange"
-	closedBy  = "the connection or the Server was closed"
-)
-
-// aborted returns the error of an exchange that ended in a state other than the last. The
-// detail continues a sentence that says who ended it.
+// aborted returns the error of an exchange that ended in a state other than the last.
 func aborted(at state, offered Layer) *status.Error {
 	detail := "while the server waited for a token: most often the client gets no ticket for the name that it uses for this server; its own error names the cause"
 	switch at {
@@ -114,7 +104,7 @@ func aborted(at state, offered Layer) *status.Error {
 	case stateLayer:
 		detail = "when it was to choose one of the security layers " + offered.list() + ": if it permits none of them, change Config.Layers, or the client's minssf and maxssf"
 	}
-	return &status.Error{Reason: status.ReasonAborted, Detail: detail}
+	return &status.Error{Reason: status.ReasonAborted, Detail: "the client aborted the exchange or left " + detail}
 }
 
 // list returns the names of the layers in l.

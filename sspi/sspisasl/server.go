@@ -268,17 +268,12 @@ func (s *Server) Delegated() *authenticator.Delegated { return s.Context().Deleg
 // Next. If the exchange has begun and is not over, Close reports it to the acceptor's
 // Logger and OnEvent, with status.ReasonAborted. Close is idempotent. A Server that is
 // forgotten without it leaks nothing, but an unfinished exchange has no record then.
-func (s *Server) Close() { s.close(closedBy) }
-
-// Abort is Close for a client that aborted the exchange with the protocol's own response,
-// such as "*" in IMAP, SMTP and POP3, or an LDAP bind with another mechanism. The
-// acceptor's record then says so. Such a response never goes to Next.
-func (s *Server) Abort() { s.close(abortedBy) }
-
-// close ends the Server. by says who ended an unfinished exchange.
-func (s *Server) close(by string) {
+//
+// Call it, and not Next, where the client aborts the exchange with the protocol's own
+// response, such as "*" in IMAP, SMTP and POP3, or an LDAP bind with another mechanism.
+func (s *Server) Close() {
 	s.closed.Store(true)
-	s.abandon(by)
+	s.abandon()
 	s.context.Load().Close() // a nil one too
 }
 
