@@ -19,7 +19,8 @@ type Config struct {
 
 	// Context is what is wanted of each login; its PeerAddr is for a Config that
 	// serves one connection. Package is Kerberos; integrity is always required, and
-	// NoErrorTokens always set, since SSH here has no place for them. WholeTokens is set.
+	// NoErrorTokens always set, since SSH here has no place for them. WholeTokens and
+	// DeferReport are set. Remote, for records, is the connection's address if it is zero.
 	// AcceptDelegation lets clients forward their credentials: see [Delegated].
 	Context sspi.ContextConfig
 
@@ -38,6 +39,10 @@ type Config struct {
 // ServerConfig returns a copy of base for one connection, on which clients may
 // log in with gssapi-with-mic. Other methods stay as they are in base.
 //
+// Each login is one record of the acceptor's Logger and OnEvent, made when the MIC is
+// verified and Authorize has returned. The copy's PreAuthConnCallback, which calls that of
+// base, gives the records of earlier refusals the client's address and the user's name.
+//
 // Libraries that take the copy and change it, as gliderlabs/ssh does after its
 // ServerConfigCallback, set NoClientAuth on a server that they see no other method of,
 // and so let everybody in. Therefore, unless base.NoClientAuth is set, the copy's
@@ -53,6 +58,12 @@ func (c *Config) ServerConfig(base *ssh.ServerConfig) *ssh.ServerConfig {
 	config.GSSAPIWithMICConfig = &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.AllowLogin}
 	if !base.NoClientAuth {
 		config.NoClientAuthCallback = refuseNone
+	}
+	config.PreAuthConnCallback = func(conn ssh.ServerPreAuthConn) {
+		server.connected(conn)
+		if base.PreAuthConnCallback != nil {
+			base.PreAuthConnCallback(conn)
+		}
 	}
 	return &config
 }

@@ -27,10 +27,12 @@ type Server struct {
 	cfg Config
 
 	mu      sync.Mutex
-	attempt *sspi.Context // nil: none under way
-	login   *login        // of the attempt, once its MIC is verified
-	session string        // identifies the connection; "" until a MIC came
-	shared  bool          // by two connections
+	attempt *sspi.Context    // nil: none under way
+	login   *login           // of the attempt, once its MIC is verified
+	session string           // identifies the connection; "" until a MIC came
+	shared  bool             // by two connections
+	record  *record          // of the attempt; nil: none under way, or it was reported
+	conn    ssh.ConnMetadata // for records; nil: not known yet
 }
 
 var _ ssh.GSSAPIServer = (*Server)(nil)
@@ -42,8 +44,9 @@ var _ ssh.GSSAPIServer = (*Server)(nil)
 func (s *Server) AcceptSecContext(token []byte) (outputToken []byte, srcName string, needContinue bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.begin()
 	if err := s.ready(); err != nil {
-		return nil, "", false, err
+		return nil, "", false, s.refuse(err)
 	}
 	if s.attempt == nil {
 		s.attempt = s.cfg.Acceptor.NewContext(s.contextConfig())
@@ -55,12 +58,12 @@ func (s *Server) AcceptSecContext(token []byte) (outputToken []byte, srcName str
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.BackendTimeout)
 	defer cancel()
 	outputToken, peer, err := s.attempt.Accept(ctx, token)
+	s.takeEvent()
 	switch {
 	case err == sspi.ErrContinue:
 		return outputToken, "", true, nil
 	case err != nil:
-		s.end()
-		return nil, "", false, err
+		return nil, "", false, s.refuse(err)
 	}
 	return outputToken, peer.Client.String(), false, nil
 }
@@ -71,12 +74,14 @@ func (s *Server) VerifyMIC(micField, micToken []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
-		return err
+		return s.refuse(err)
 	}
 	f, err := parseField(micField)
 	if err != nil {
-		s.end()
-		return err
+		return s.refuse(err)
+	}
+	if s.record != nil {
+		s.record.user = f.User
 	}
 	if s.session == "" {
 		s.session = f.SessionID
@@ -85,11 +90,10 @@ func (s *Server) VerifyMIC(micField, micToken []byte) error {
 		return s.refuseShared()
 	}
 	if s.attempt == nil || s.attempt.Peer() == nil {
-		return &status.Error{Reason: status.ReasonContextState, Detail: "sspissh: a MIC before the last token was accepted"}
+		return s.refuse(&status.Error{Reason: status.ReasonContextState, Detail: "sspissh: a MIC before the last token was accepted"})
 	}
 	if err := s.attempt.VerifyMIC(micField, micToken); err != nil {
-		s.end()
-		return err
+		return s.refuse(err)
 	}
 	s.login = &login{session: f.SessionID, user: f.User, peer: s.attempt.Peer(), delegated: s.attempt.Delegated()}
 	return nil
@@ -102,39 +106,52 @@ func (s *Server) VerifyMIC(micField, micToken []byte) error {
 // The permissions are a copy of those that Authorize returned, and have in
 // ExtraData what [Peer] and [Delegated] read.
 func (s *Server) AllowLogin(conn ssh.ConnMetadata, srcName string) (*ssh.Permissions, error) {
-	l, err := s.take(conn, srcName)
+	l, r, err := s.take(conn, srcName)
 	if err != nil {
 		return nil, err
 	}
+	decision := error(&status.Error{Reason: status.ReasonInternal, Detail: "sspissh: Config.Authorize did not return"})
+	defer func() { s.decided(r, decision) }()
 	perms, err := s.cfg.Authorize(conn, l.peer)
+	if err == nil {
+		err = sourceAddress(conn, perms)
+	}
+	decision = err
 	if err != nil {
 		return nil, err // as it is: x/crypto looks at its type
 	}
 	return l.attach(perms), nil
 }
 
-// take is the login that was verified for conn, once.
-func (s *Server) take(conn ssh.ConnMetadata, srcName string) (*login, error) {
+// take returns the login that was verified for conn, and its record, once.
+func (s *Server) take(conn ssh.ConnMetadata, srcName string) (*login, *record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
-		return nil, err
+		return nil, nil, s.refuse(err)
 	}
-	l := s.login
-	s.end()
+	l, r := s.login, s.record
 	switch {
-	case l == nil:
-		return nil, &status.Error{Reason: status.ReasonContextState, Detail: "sspissh: AllowLogin before a MIC was verified"}
+	case l == nil || r == nil:
+		return nil, nil, s.refuse(&status.Error{Reason: status.ReasonContextState, Detail: "sspissh: AllowLogin before a MIC was verified"})
 	case !l.of(conn), srcName != l.peer.Client.String():
-		return nil, s.refuseShared()
+		return nil, nil, s.refuseShared()
 	}
-	return l, nil
+	s.conn, r.user = conn, conn.User()
+	s.locate(r)
+	s.record = nil
+	s.end()
+	return l, r, nil
 }
 
-// DeleteSecContext ends an attempt and wipes its keys. The next may begin.
+// DeleteSecContext ends an attempt and wipes its keys. The next may begin. An attempt
+// about which nothing was decided is recorded with status.ReasonAborted.
 func (s *Server) DeleteSecContext() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.record != nil {
+		_ = s.refuse(aborted(s.attempt.Peer() != nil)) // it is in the record
+	}
 	s.end()
 	return nil
 }
@@ -147,6 +164,7 @@ func (s *Server) contextConfig() sspi.ContextConfig {
 	cc := s.cfg.Context
 	cc.Package = sspi.Kerberos
 	cc.WholeTokens = true                 // an SSH string is one
+	cc.DeferReport = true                 // the MIC and Authorize decide too
 	cc.Require |= flags.ASC_RET_INTEGRITY // RFC 4462, Section 3.4: else there is no MIC
 	// x/crypto carries no token of a refusal. The one that offers a client whose
 	// clock is wrong another try it would: OpenSSH goes on to its next method then,
@@ -184,9 +202,8 @@ func (s *Server) end() {
 // refuseShared ends this Server: two connections use it. Which of them a call is
 // of cannot be told, so none of them is served. The caller holds mu.
 func (s *Server) refuseShared() error {
-	s.end()
 	s.shared = true
-	return errShared()
+	return s.refuse(errShared())
 }
 
 func errShared() error {
