@@ -45,6 +45,6 @@ func Example_errors() {
 	// ticket-expired SEC_E_LOGON_DENIED
 	// true
 	// true true
-	// the ticket's end time has passed; the client must get a new one
+	// the ticket has expired; the client must get a new ticket
 	// ended 2031-05-17T07:30:15Z, the clock here says 2031-05-17T08:30:15Z
 }

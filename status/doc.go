@@ -1,10 +1,10 @@
-// Package status says how an exchange ended, for two audiences. A [Code] is
-// what the caller of an SSPI function sees: SECURITY_STATUS, with Windows'
-// numbers and names. A [Reason] is what the operator needs to know: why, from a
-// closed list that can be counted, each with a line of help. An [Error] carries
-// a Reason; its Code and the error number of RFC 4120 are looked up in the one
-// table of this package, so that the three can never contradict each other.
+// Package status describes how an exchange ended. A [Code] is the SECURITY_STATUS that an
+// SSPI function returns, with the number and the name of Windows. A [Reason] tells the
+// operator why a token, a message or a call was refused: Reasons form a closed list that
+// can be counted, and each has a line of help. An [Error] has a Reason. The Error's Code
+// and its Kerberos error code (RFC 4120) are looked up in one table of this package, so
+// the three never contradict each other.
 //
-// A Reason, and the text of an Error, are for logs and metrics. They are never
-// sent to the peer: what it may learn is the Kerberos error number alone.
+// A Reason and the text of an Error are for logs and metrics. The library never sends
+// them to the peer, which sees only the Kerberos error code.
 package status

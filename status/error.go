@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// Error is why a token, a message or a call was refused. Its fields are set by
-// whoever makes it and not changed afterwards; it is then safe for concurrent
-// use.
+// Error reports that a token, a message or a call was refused. The function that creates
+// an Error sets its fields, and nothing changes them afterwards, so an Error is safe for
+// concurrent use.
 //
-// The text of an Error is for the operator. Detail holds no secrets, and bytes
-// that a peer chose only quoted and cut to a bounded length; whoever sets Err
-// vouches for its text likewise.
+// The text of an Error is for the operator. Detail contains no secrets, and bytes that a
+// peer chose only quoted and cut to a bounded length; the same must be true of the text
+// of Err.
 type Error struct {
 	Reason Reason
 	Detail string // such as "ticket kvno 5, keytab has 3 and 4"; may be empty
-	Err    error  // the cause, may be nil
+	Err    error  // the cause; may be nil
 
-	code Code // for Code.Err alone, where there is no Reason to look it up by
+	code Code // set by Code.Err only; counts if Reason is ReasonNone
 }
 
-// Code returns what an SSPI caller sees: the Reason's code, or, in an Error
-// that [Code.Err] made, that code. It always is an error.
+// Code returns the SECURITY_STATUS of the Reason, or the Code from which [Code.Err] made
+// the Error. It is always the code of a failed call.
 func (e *Error) Code() Code {
 	if e == nil {
 		return SEC_E_INTERNAL_ERROR
@@ -34,31 +34,47 @@ func (e *Error) Code() Code {
 
 const prefix = "kerberos: "
 
-// Error returns "kerberos: label (help): detail: cause", less what is missing;
-// without a Reason the code's name stands for the label.
+// Error returns "kerberos: label (help): detail: cause", without the parts that are
+// empty. An Error without a Reason has the name of its code in place of label and help.
+// If the cause is an Error of the same Reason, its label and help are not repeated.
 func (e *Error) Error() string {
 	if e == nil {
 		return prefix + SEC_E_INTERNAL_ERROR.String()
 	}
 	var b strings.Builder
 	b.WriteString(prefix)
-	if e.Reason == ReasonNone {
-		b.WriteString(e.Code().String())
-	} else {
-		b.WriteString(e.Reason.String())
-		b.WriteString(" (")
-		b.WriteString(e.Reason.Help())
-		b.WriteByte(')')
-	}
-	if e.Detail != "" {
-		b.WriteString(": ")
-		b.WriteString(e.Detail)
-	}
-	if e.Err != nil {
-		b.WriteString(": ")
-		b.WriteString(strings.TrimPrefix(e.Err.Error(), prefix))
+	b.WriteString(e.title())
+	for _, part := range [...]string{e.Detail, e.cause()} {
+		if part != "" {
+			b.WriteString(": ")
+			b.WriteString(part)
+		}
 	}
 	return b.String()
+}
+
+// title returns the Reason's label and help, or the code's name if e has no Reason.
+func (e *Error) title() string {
+	if e.Reason == ReasonNone {
+		return e.Code().String()
+	}
+	return e.Reason.String() + " (" + e.Reason.Help() + ")"
+}
+
+// cause returns the text of e.Err without the prefix, and, if its Reason is the same as
+// e's Reason, without the title or at least without the help.
+func (e *Error) cause() string {
+	if e.Err == nil {
+		return ""
+	}
+	text := strings.TrimPrefix(e.Err.Error(), prefix)
+	if e.Reason == ReasonNone || ReasonOf(e.Err) != e.Reason {
+		return text
+	}
+	if rest, ok := strings.CutPrefix(text, e.title()); ok {
+		return strings.TrimPrefix(rest, ": ")
+	}
+	return strings.ReplaceAll(text, " ("+e.Reason.Help()+")", "")
 }
 
 // Unwrap returns the cause.
@@ -69,13 +85,14 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
-// Is makes errors.Is match by class, where target is a bare Error:
+// Is lets errors.Is match Errors by Reason or by code, if target has no Detail and no
+// cause:
 //
 //	errors.Is(err, &status.Error{Reason: status.ReasonReplay})
 //	errors.Is(err, status.SEC_E_LOGON_DENIED.Err())
 //
-// The first matches every Error of that Reason, the second every Error of that
-// code. A target with a Detail or a cause matches only itself.
+// The first target matches every Error of that Reason, the second matches every Error of
+// that code. A target with a Detail or a cause matches only itself.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	if !ok || e == nil || t == nil || t.Detail != "" || t.Err != nil {
@@ -87,16 +104,16 @@ func (e *Error) Is(target error) bool {
 	return e.Reason == t.Reason
 }
 
-// coder is an error that knows its code: an *Error, or sspi.ErrContinue.
+// coder is an error with a SECURITY_STATUS: an *Error or sspi.ErrContinue.
 type coder interface {
 	error
 	Code() Code
 }
 
-// CodeOf returns the SECURITY_STATUS for err: SEC_E_OK for nil, otherwise that
-// of the first error in its tree with a method Code() status.Code, which is
-// SEC_I_CONTINUE_NEEDED for sspi.ErrContinue, and SEC_E_INTERNAL_ERROR if there
-// is none. It is SEC_E_OK for nil alone.
+// CodeOf returns the SECURITY_STATUS for err. For nil, and only for nil, that is
+// SEC_E_OK. Otherwise CodeOf returns the code of the first error in err's tree that has a
+// method Code() status.Code, such as SEC_I_CONTINUE_NEEDED for sspi.ErrContinue, or
+// SEC_E_INTERNAL_ERROR if no error in the tree has that method.
 func CodeOf(err error) Code {
 	if err == nil {
 		return SEC_E_OK
@@ -109,9 +126,9 @@ func CodeOf(err error) Code {
 	return SEC_E_INTERNAL_ERROR
 }
 
-// ReasonOf returns why: ReasonNone for nil and for an error that is not a
-// refusal (sspi.ErrContinue), the Reason of the first *Error in err's tree, and
-// ReasonInternal if there is none.
+// ReasonOf returns the Reason of the first *Error in err's tree. It returns ReasonNone
+// for nil and for an error that is not a refusal (sspi.ErrContinue), and ReasonInternal
+// for any other error without an *Error in its tree.
 func ReasonOf(err error) Reason {
 	if err == nil {
 		return ReasonNone

@@ -13,6 +13,11 @@ type continueError struct{}
 func (continueError) Error() string { return "kerberos: another token is needed" }
 func (continueError) Code() Code    { return SEC_I_CONTINUE_NEEDED }
 
+// carrier adds fields to an error and not text, as ticket.Refused does.
+type carrier struct{ error }
+
+func (c carrier) Unwrap() error { return c.error }
+
 type liar struct{ error }
 
 func (liar) Code() Code { return SEC_E_OK }
@@ -63,6 +68,29 @@ func TestErrorText(t *testing.T) {
 			&Error{Reason: ReasonNoKey, Err: SEC_E_INVALID_HANDLE.Err()},
 			"kerberos: no-key (" + ReasonNoKey.Help() + "): SEC_E_INVALID_HANDLE",
 		},
+		// The help of a Reason is in the text once, also where a type of another package wraps
+		// the cause.
+		{
+			&Error{Reason: ReasonReplay, Detail: "d", Err: &Error{Reason: ReasonReplay, Detail: "e", Err: io.EOF}},
+			"kerberos: replay (" + ReasonReplay.Help() + "): d: e: EOF",
+		},
+		{
+			&Error{Reason: ReasonReplay, Detail: "d", Err: carrier{&Error{Reason: ReasonReplay, Detail: "e"}}},
+			"kerberos: replay (" + ReasonReplay.Help() + "): d: e",
+		},
+		{
+			&Error{Reason: ReasonReplay, Detail: "d", Err: &Error{Reason: ReasonReplay}},
+			"kerberos: replay (" + ReasonReplay.Help() + "): d",
+		},
+		{
+			&Error{Reason: ReasonReplay, Detail: "d", Err: fmt.Errorf("cache: %w", &Error{Reason: ReasonReplay})},
+			"kerberos: replay (" + ReasonReplay.Help() + "): d: cache: kerberos: replay",
+		},
+		{
+			&Error{Reason: ReasonReplay, Err: &Error{Reason: ReasonCanceled}},
+			"kerberos: replay (" + ReasonReplay.Help() + "): canceled (" + ReasonCanceled.Help() + ")",
+		},
+		{&Error{Err: (*Error)(nil)}, "kerberos: SEC_E_INTERNAL_ERROR: SEC_E_INTERNAL_ERROR"},
 		{&Error{}, "kerberos: SEC_E_INTERNAL_ERROR"},
 		{nil, "kerberos: SEC_E_INTERNAL_ERROR"},
 	} {

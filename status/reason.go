@@ -2,18 +2,18 @@ package status
 
 import "iter"
 
-// Reason is why a token, a message or a call was refused. The list is closed
-// and can be counted; labels ([Reason.String]) are stable, numbers are not. A Reason is
-// never sent to the peer.
+// Reason tells why a token, a message or a call was refused. The list of Reasons is
+// closed, so a program can count refusals by Reason. The labels ([Reason.String]) are
+// stable, the numbers are not. The library never sends a Reason to the peer.
 //
-// The zero value, ReasonNone, says no more than the code it comes with.
+// The zero value, ReasonNone, adds nothing to the code of the error.
 type Reason uint16
 
-// The reasons, by theme; [Reason.Help] explains each.
+// The Reasons, grouped by the part of the exchange; [Reason.Help] explains each.
 const (
 	ReasonNone Reason = iota
 
-	// The bytes.
+	// Tokens.
 
 	ReasonMalformedToken
 	ReasonTokenTooLong
@@ -27,7 +27,7 @@ const (
 	ReasonMechListMIC
 	ReasonMechListMICMissing
 
-	// The ticket.
+	// Tickets.
 
 	ReasonNoKey
 	ReasonWrongKey
@@ -45,7 +45,7 @@ const (
 	ReasonNoTGT
 	ReasonNameEncoding
 
-	// The authenticator.
+	// Authenticators.
 
 	ReasonNameMismatch
 	ReasonClockSkew
@@ -65,14 +65,14 @@ const (
 	ReasonTargetNotAllowed
 	ReasonAborted
 
-	// The PAC.
+	// PACs.
 
 	ReasonPACBad
 	ReasonPACRequired
 	ReasonPACUnverifiable
 
-	// The program's own rules, for the packages that carry tokens: the client is
-	// proven.
+	// Rules of the program, applied by the integration packages after the client is
+	// authenticated.
 
 	ReasonNotAuthorized
 	ReasonSharedConnection
@@ -84,12 +84,10 @@ const (
 	ReasonMessageOld
 	ReasonMessageUnsequenced
 	ReasonMessageGap
-	ReasonMessageIncomplete
 	ReasonContextExpired
 	ReasonProtectionNotNegotiated
 
-	// Of the caller's own making, or this process's; never caused by what a
-	// peer sent.
+	// Errors of the caller or of this process. A peer's token never causes them.
 
 	ReasonContextState
 	ReasonInvalidHandle
@@ -116,8 +114,8 @@ func All() iter.Seq[Reason] {
 	}
 }
 
-// row returns r's row of the table. A number outside the list, which only a
-// conversion can make, is treated as ReasonInternal: a refusal all the same.
+// row returns r's row of the table. It treats a number outside the list, which only a
+// conversion can make, as ReasonInternal, so that it is still a refusal.
 func (r Reason) row() *row {
 	if r >= reasonCount {
 		r = ReasonInternal
@@ -125,19 +123,20 @@ func (r Reason) row() *row {
 	return &table[r]
 }
 
-// String returns r's label, such as "ticket-expired". It is stable, and fit for
-// a metric.
+// String returns r's label, such as "ticket-expired". Labels are stable and can be used
+// in metrics.
 func (r Reason) String() string { return r.row().label }
 
-// Help returns one line: what it means and, where something can be done, what.
+// Help returns one line that explains r and, where the operator can correct the cause,
+// says how.
 func (r Reason) Help() string { return r.row().help }
 
-// Code returns what an SSPI caller sees. It is always an error: where a refusal
-// leaves the exchange open for another token, whoever keeps it open answers
+// Code returns the SECURITY_STATUS for r. It is always the code of a failed call. If the
+// client may send another token after the refusal, package sspi returns
 // SEC_I_CONTINUE_NEEDED in its place.
 func (r Reason) Code() Code { return r.row().code }
 
-// Kerberos returns the error number of RFC 4120, Section 7.5.9, or of
-// draft-swift-win2k-krb-user2user-03, that a KRB-ERROR would carry. It is 0 if
-// no KRB-ERROR is ever made for r.
+// Kerberos returns the error code (RFC 4120, Section 7.5.9, or
+// draft-swift-win2k-krb-user2user-03) of the KRB-ERROR that reports r to the client. It
+// returns 0 if no KRB-ERROR reports r.
 func (r Reason) Kerberos() int32 { return r.row().kerberos }

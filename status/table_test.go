@@ -72,7 +72,6 @@ func TestTable(t *testing.T) {
 		ReasonMessageOld:              {"message-old", 0x80090310, 0},
 		ReasonMessageUnsequenced:      {"message-unsequenced", 0x80090310, 0},
 		ReasonMessageGap:              {"message-gap", 0x80090310, 0},
-		ReasonMessageIncomplete:       {"message-incomplete", 0x80090318, 0},
 		ReasonContextExpired:          {"context-expired", 0x80090317, 0},
 		ReasonProtectionNotNegotiated: {"protection-not-negotiated", 0x8009030A, 0},
 		ReasonContextState:            {"context-state", 0x80090310, 0},

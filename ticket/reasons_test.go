@@ -25,8 +25,8 @@ func TestOpen_TextOfARefusal(t *testing.T) {
 	p.Keys = keys
 	_, err := ticket.Open(k.APReq().Bytes(), p)
 	var e *status.Error
-	if !errors.As(err, &e) || e.Reason != status.ReasonWrongService {
-		t.Fatalf("%v, want %v", err, status.ReasonWrongService)
+	if !errors.As(err, &e) || e.Reason != status.ReasonNameEncoding {
+		t.Fatalf("%v, want %v", err, status.ReasonNameEncoding)
 	}
 	if text := err.Error(); len(text) > 1500 || strings.Contains(text, "\xff") || strings.Contains(text, "\x1b") || !strings.Contains(text, "HTTP/") {
 		t.Errorf("the text has %d bytes: %q", len(text), text)

@@ -122,7 +122,7 @@ func TestTable_Misfits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := content(table); !strings.HasPrefix(got, "a/b@R 70000 aes256") || !strings.Contains(got, "unusable a/b@R 2 etype(16)") {
+	if got := content(table); !strings.HasPrefix(got, "a/b@R 70000 aes256") || !strings.Contains(got, "unusable a/b@R 2 des3-cbc-sha1-kd") {
 		t.Errorf("got %s", got)
 	}
 }

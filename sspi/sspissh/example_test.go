@@ -43,7 +43,7 @@ func Example() {
 	}
 	// Output:
 	// alice is alice@EXAMPLE.COM
-	// [ssh: no auth passed yet, kerberos: not-authorized (the client is proven, and the program's own rule keeps it out): sspissh: the principal "alice@EXAMPLE.COM" may not log in as the user "root"]
+	// [ssh: no auth passed yet, kerberos: not-authorized (the client is authenticated, and the program's own rule refuses it): sspissh: the principal "alice@EXAMPLE.COM" may not log in as the user "root"]
 }
 
 // clients are alice, who asks to log in as each of users.
