@@ -10,14 +10,14 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 )
 
-// ccacheVersion is that of the format, in which all numbers are big-endian and a
-// list of tags, here empty, follows.
+// ccacheVersion is the version of the file format. In version 4, all numbers are big-endian,
+// and a list of tags, which is empty here, follows the version.
 const ccacheVersion = 4
 
-// MarshalCCache writes all tickets of d as a credential cache file of MIT's format,
-// version 4, whose default principal is the client. Times are in whole seconds, and
-// those that the format cannot hold, before 1970 or after 2106, are the nearest that it
-// can. The bytes are secret, and the caller's.
+// MarshalCCache returns all tickets of d as a credential cache file in MIT's format, version
+// 4. The default principal of the cache is the client. The cache stores times in whole
+// seconds; a time before 1970 or after 2106, which the format cannot represent, becomes the
+// nearest time that it can. The bytes are secret. The caller owns them.
 func MarshalCCache(d *authenticator.Delegated) ([]byte, error) {
 	if err := check(d); err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func credential(b []byte, t *authenticator.DelegatedTicket) []byte {
 	for _, at := range []time.Time{t.AuthTime, t.StartTime, t.EndTime, t.RenewTill} {
 		b = binary.BigEndian.AppendUint32(b, seconds(at))
 	}
-	b = append(b, 0) // the key is of the ticket, not of user-to-user
+	b = append(b, 0) // is_skey: the ticket is not encrypted in a session key
 	b = ticketFlags(b, t)
 	b = binary.BigEndian.AppendUint32(b, 0) // addresses
 	b = binary.BigEndian.AppendUint32(b, 0) // authorization data
@@ -66,7 +66,8 @@ func data(b, value []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
 }
 
-// seconds is 0, which says that it is not given, for the zero time.
+// seconds returns t in seconds since 1970. For the zero time it returns 0, which means in the
+// format that the time is absent.
 func seconds(t time.Time) uint32 {
 	return uint32(min(max(t.Unix(), 0), math.MaxUint32))
 }

@@ -5,26 +5,27 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// check refuses what no exchange yields, but a program can put together.
+// check returns an error if d is nil or incomplete. An exchange never returns an incomplete
+// Delegated, but a program can construct one.
 func check(d *authenticator.Delegated) error {
 	if d == nil {
-		return refused(status.ReasonNoCredentials, "the client delegated nothing, or AcceptDelegation was not set, or the context is closed")
+		return failure(status.ReasonNoCredentials, "Delegated is nil: the client delegated no credentials, ContextConfig.AcceptDelegation was not set, or the context is closed")
 	}
 	if d.Client.IsZero() || len(d.Tickets) == 0 {
-		return refused(status.ReasonArgument, "Delegated without client or without tickets")
+		return failure(status.ReasonArgument, "Delegated has no client or no tickets")
 	}
 	for i := range d.Tickets {
 		t := &d.Tickets[i]
 		switch {
 		case t.Client != d.Client:
-			return refused(status.ReasonArgument, "Delegated holds another client's ticket")
+			return failure(status.ReasonArgument, "Delegated contains the ticket of a different client")
 		case t.Service.IsZero() || t.Ticket.Len() == 0 || t.SessionKey.IsZero() || t.EndTime.IsZero():
-			return refused(status.ReasonArgument, "a ticket of Delegated lacks service, bytes, key or end")
+			return failure(status.ReasonArgument, "a ticket in Delegated has no service, no bytes, no key or no end time")
 		}
 	}
 	return nil
 }
 
-func refused(r status.Reason, detail string) error {
+func failure(r status.Reason, detail string) error {
 	return &status.Error{Reason: r, Detail: "sspideleg: " + detail}
 }

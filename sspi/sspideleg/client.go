@@ -19,40 +19,40 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Client makes a gokrb5 client that is the one who delegated d, by the
-// ticket-granting ticket of its own realm that is among the tickets. Others are left
-// out; [MarshalCCache] keeps them.
+// Client returns a gokrb5 client that acts as the client that delegated d. It uses the
+// ticket-granting ticket of that client's realm in d, and ignores the other tickets;
+// [MarshalCCache] writes all of them.
 //
-// conf says where the KDCs are, and which encryption types to ask for. It is used and
-// not copied. Nothing is sent before the client is asked for a ticket. It can ask for
-// tickets until its own ends or, if that may be renewed, until it can no more; it
-// cannot log in again. It judges times by the system's clock, as gokrb5 always does.
+// conf names the KDCs and the encryption types to request. The gokrb5 client uses conf itself
+// and not a copy. It sends nothing before the program requests a ticket. It can request
+// tickets until the ticket-granting ticket ends or, if that ticket is renewable, until it
+// can no longer be renewed; it cannot log in again. gokrb5 uses the system's clock.
 func Client(d *authenticator.Delegated, conf *config.Config) (*client.Client, error) {
 	if err := check(d); err != nil {
 		return nil, err
 	}
 	if conf == nil {
-		return nil, refused(status.ReasonArgument, "the configuration is nil")
+		return nil, failure(status.ReasonArgument, "the configuration is nil")
 	}
 	t, err := grantingTicket(d)
 	if err != nil {
 		return nil, err
 	}
 	cl, err := client.NewFromCCache(cacheOf(t), conf)
-	if err != nil { // its text may quote the ticket
-		return nil, refused(status.ReasonBadDelegation, "gokrb5 cannot read the ticket-granting ticket")
+	if err != nil { // the text of err may contain the ticket
+		return nil, failure(status.ReasonBadDelegation, "gokrb5 cannot read the ticket-granting ticket")
 	}
 	if ok, err := cl.IsConfigured(); !ok {
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspideleg: gokrb5 cannot use the configuration", Err: err}
 	}
-	// Without password and keytab this asks nobody: it looks at the clock.
+	// Without a password and a keytab, AffirmLogin sends nothing: it only compares times.
 	if cl.AffirmLogin() != nil {
-		return nil, refused(status.ReasonTicketExpired, "the forwarded ticket-granting ticket")
+		return nil, failure(status.ReasonTicketExpired, "the forwarded ticket-granting ticket has expired")
 	}
 	return cl, nil
 }
 
-// grantingTicket is the ticket that gokrb5's client starts from.
+// grantingTicket returns the ticket-granting ticket of the client's realm in d.
 func grantingTicket(d *authenticator.Delegated) (*authenticator.DelegatedTicket, error) {
 	realm := d.Client.Realm()
 	service, err := keytab.NewPrincipal(realm, "krbtgt", realm)
@@ -61,32 +61,32 @@ func grantingTicket(d *authenticator.Delegated) (*authenticator.DelegatedTicket,
 	}
 	i := slices.IndexFunc(d.Tickets, func(t authenticator.DelegatedTicket) bool { return t.Service == service })
 	if i < 0 {
-		return nil, refused(status.ReasonNoCredentials, "no ticket-granting ticket of the client's realm is among the tickets")
+		return nil, failure(status.ReasonNoCredentials, "the client delegated no ticket-granting ticket of its realm")
 	}
 	t := &d.Tickets[i]
 	if err := known(t.SessionKey.EType()); err != nil {
 		return nil, err
 	}
-	// gokrb5 goes by the names on the ticket itself, which nothing protects.
+	// gokrb5 uses the unprotected names in the ticket itself.
 	var parsed krb5.Ticket
 	if err := parsed.Parse(t.Ticket.Bytes()); err != nil {
 		return nil, &status.Error{Reason: status.ReasonBadDelegation, Detail: "sspideleg: the ticket-granting ticket is malformed", Err: err}
 	}
 	if string(krb5.AppendPrincipal(nil, parsed.Service, parsed.Realm)) != service.String() {
-		return nil, refused(status.ReasonBadDelegation, "the ticket-granting ticket is for another service than it is said to be")
+		return nil, failure(status.ReasonBadDelegation, "the service name in the ticket-granting ticket differs from the service name that the client sent with it")
 	}
 	return t, nil
 }
 
-// known refuses an encryption type that is one here and not in gokrb5.
+// known returns an error if gokrb5 does not support e.
 func known(e keytab.EType) error {
 	if _, err := crypto.GetEtype(int32(e)); err != nil {
-		return refused(status.ReasonETypeRefused, "gokrb5 has no "+e.String()+", of which the ticket-granting ticket's key is")
+		return failure(status.ReasonETypeRefused, "gokrb5 does not support the encryption type "+e.String()+" of the ticket-granting ticket's session key")
 	}
 	return nil
 }
 
-// cacheOf is a cache, in gokrb5's form, of one ticket.
+// cacheOf returns a gokrb5 credential cache that contains t.
 func cacheOf(t *authenticator.DelegatedTicket) *credentials.CCache {
 	entry := &credentials.Credential{
 		Key:       types.EncryptionKey{KeyType: int32(t.SessionKey.EType()), KeyValue: t.SessionKey.Bytes()},
@@ -95,7 +95,7 @@ func cacheOf(t *authenticator.DelegatedTicket) *credentials.CCache {
 		EndTime:   t.EndTime,
 		Ticket:    t.Ticket.Bytes(),
 	}
-	if t.Flags&flags.TicketRenewable != 0 { // gokrb5 renews what has a RenewTill
+	if t.Flags&flags.TicketRenewable != 0 { // gokrb5 renews every ticket that has a RenewTill
 		entry.RenewTill = t.RenewTill
 	}
 	entry.TicketFlags = asn1.BitString{Bytes: ticketFlags(nil, t), BitLength: 32}
@@ -106,23 +106,23 @@ func cacheOf(t *authenticator.DelegatedTicket) *credentials.CCache {
 	return cache
 }
 
-// issued is the time from which gokrb5 counts. RFC 4120 lets a client leave it out,
-// and gokrb5 takes a ticket without it for none.
+// issued returns the time from which gokrb5 computes the time of renewal. RFC 4120 makes
+// authtime optional in KrbCredInfo, and gokrb5 does not accept a ticket without it.
 func issued(t *authenticator.DelegatedTicket) time.Time {
 	for _, at := range []time.Time{t.AuthTime, t.StartTime} {
 		if !at.IsZero() {
 			return at
 		}
 	}
-	return t.EndTime // so that it is not renewed early
+	return t.EndTime // so that gokrb5 does not renew the ticket early
 }
 
 func gokrb5Name(p keytab.Principal) types.PrincipalName {
 	return types.PrincipalName{NameType: nameType(p), NameString: slices.Collect(p.Components())}
 }
 
-// nameType is a guess, as MIT's krb5_parse_name makes it: the name-type is not part of
-// a name (RFC 4120, Section 6.2).
+// nameType guesses the name-type of p as MIT's krb5_parse_name does. A Principal has no
+// name-type, because the name-type is not part of a name (RFC 4120, Section 6.2).
 func nameType(p keytab.Principal) int32 {
 	for c := range p.Components() {
 		if c == "krbtgt" {

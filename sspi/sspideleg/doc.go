@@ -1,70 +1,70 @@
-// Package sspideleg turns the credentials that a client delegated into what a
-// server uses to go on in the client's name: a gokrb5 client, [Client], or a
-// credential cache in MIT's format for other programs, [WriteCCache] and
-// [MarshalCCache].
+// Package sspideleg converts the credentials that a client delegated, so that a server can
+// access other services as that client: into a gokrb5 client, [Client], or into a credential
+// cache in MIT's format for other programs, [WriteCCache] and [MarshalCCache].
 //
 //	d := securityContext.Delegated() // with ContextConfig.AcceptDelegation
 //	cl, err := sspideleg.Client(d, config)
 //	...
 //	defer cl.Destroy()
 //
-// # What it means
+// # The power of delegated credentials
 //
-// Most often a client delegates a forwarded ticket-granting ticket. Whoever holds it
-// is the client, towards every service that the KDC knows and not just the one that
-// this server has in mind, until the ticket ends. Windows calls that unconstrained
-// delegation. So:
+// A client usually delegates a forwarded ticket-granting ticket. The holder of that ticket
+// can act as the client towards every service of the KDC, not only towards the service that
+// this server needs, until the ticket ends. Windows calls this unconstrained delegation.
+// Therefore:
 //
-//   - Take it only where it is needed: without ContextConfig.AcceptDelegation what
-//     comes is not even read.
-//   - Use it for the client that sent it, in the request that it came with, and after
-//     your own check of whether that client may have this done.
-//   - Where the server needs no more than a few known services, let the directory
-//     allow it these instead (constrained delegation, S4U2Proxy of MS-SFU). Nothing of
-//     that shows here: there the KDC trusts the server, the client sends nothing, and
-//     Delegated is nil.
+//   - Accept credentials only where the server needs them. Without
+//     ContextConfig.AcceptDelegation, the acceptor does not parse them.
+//   - Use the credentials only for the client that sent them and in the request with which
+//     it sent them, and first check that the client may request the action.
+//   - If the server needs only a few known services, configure constrained delegation in the
+//     directory instead (S4U2Proxy of MS-SFU). Constrained delegation does not use this
+//     package: the KDC trusts the server, the client sends no credentials, and Delegated is
+//     nil.
 //
-// A client delegates only if it is told to, its ticket may be forwarded (kinit -f),
-// and, as a rule, the directory calls the server trusted for delegation
-// (ok-as-delegate). A nil Delegated is an everyday thing. Where the
-// client did forward credentials and Delegated is nil, Event.DelegationError of package
-// sspi says why they were withheld. MIT's and Windows' clients encrypt the forwarded
-// credentials; Heimdal's clients send them unencrypted inside the encrypted
-// authenticator (RFC 6448). Both are accepted.
+// A client delegates credentials only if it is configured to do so, if its ticket is
+// forwardable (kinit -f) and, normally, if the directory marks the server as trusted for
+// delegation (ok-as-delegate). Servers must expect a nil Delegated. If the client forwarded
+// credentials and Delegated is nil, Event.DelegationError of package sspi contains the
+// reason. Clients of MIT's library and of Windows encrypt the forwarded credentials; Heimdal's clients
+// send them unencrypted inside the encrypted authenticator (RFC 6448). The acceptor accepts
+// both forms.
 //
-// # What it does not mean
+// # The limits of delegated credentials
 //
-// The client knows the keys in what it sent, and can read those that the KDC sends back
-// for them. So a connection that the server makes with them is no secret from that
-// client, who may even play the other end of it. Where this server must know whom it
-// talks to, though its client would rather it did not, it needs TLS, or Kerberos with
+// The client knows the session keys of the tickets that it delegated, and can decrypt the
+// session keys that the KDC sends to the server for these tickets. A connection that the
+// server authenticates with delegated credentials is therefore not secret from the client,
+// and the client may even impersonate the service on that connection. If the server must
+// authenticate the service independently of the client, it must use TLS, or Kerberos with
 // credentials of its own.
 //
-// The tickets are sealed for others. That they are the client's own is what the client
-// says; a KDC or a service that is shown one goes by what is in it. gokrb5 and MIT's
-// library refuse an answer of the KDC in another name.
+// The acceptor cannot decrypt the delegated tickets, so it cannot verify that they belong to
+// the client. A KDC or service that receives such a ticket trusts the ticket's encrypted
+// content and not the client name sent beside it. gokrb5 and MIT's library refuse a reply of
+// the KDC with a different client name.
 //
 // # Secrets
 //
-// An authenticator.Delegated, the client and the cache are each as secret as the
-// client's password while the tickets last. Their owner is the caller: the security
-// context forgets its own copy in Close, and reaches no other. Call Destroy of the
-// gokrb5 client when it has done its work: it forgets the tickets, and ends the
-// goroutines that gokrb5 starts when it gets tickets of other realms. Remove the file
-// when the program that needed it has ended. Go cannot promise that no copy stays in
-// memory. No error here has a key in its text, and a Delegated prints redacted; gokrb5's
-// client does not take that care, so do not print it.
+// An authenticator.Delegated, the gokrb5 client and the cache are each as secret as the
+// client's password until the tickets end. The caller owns them: Close of the security
+// context wipes only the context's own copy. Call Destroy of the gokrb5 client after its
+// last use: it forgets the tickets, and ends the goroutines that gokrb5 starts when it gets
+// tickets of other realms. Remove the cache file when the program that needed it has ended.
+// Go cannot guarantee that no copy remains in memory. Errors of this package contain no
+// keys, and a Delegated prints redacted. A gokrb5 client does not: do not print it.
 //
 // # Errors
 //
-// Errors are, or wrap, *status.Error: ReasonNoCredentials where the client did not
-// delegate what is asked for, ReasonTicketExpired, ReasonETypeRefused,
-// ReasonBadDelegation for a ticket that is not what the client said it is,
-// ReasonArgument for a mistake of the caller's, and ReasonInternal for a file that
-// cannot be written.
+// Errors are, or wrap, a *status.Error: use errors.As or status.ReasonOf. The Reason is
+// ReasonNoCredentials if the client did not delegate the credentials, ReasonTicketExpired,
+// ReasonETypeRefused, ReasonBadDelegation if a ticket contradicts the names that the client
+// sent with it, ReasonArgument for an error of the caller, or ReasonInternal if the cache
+// file cannot be written.
 //
 // # Concurrency
 //
-// Everything here is safe for concurrent use, and so is a *client.Client, but for its
-// Destroy, which comes last.
+// The functions of this package, and a *client.Client, are safe for concurrent use. Call
+// Destroy of a *client.Client only after all other calls.
 package sspideleg

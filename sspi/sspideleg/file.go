@@ -10,24 +10,24 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// WriteCCache writes [MarshalCCache] to a file, for programs that are started with
-// KRB5CCNAME=FILE:path in their environment. Where there are permissions, the file is
-// the owner's alone (0600). It appears at once and whole, in place of a file that was
-// there; a symbolic link there is refused, as is anything else that is no file. The
-// folder should be one that nobody else may write in. Who calls it removes the file.
+// WriteCCache writes the result of [MarshalCCache] to a file, for programs that run with
+// KRB5CCNAME=FILE:path in their environment. On systems with file permissions, only the
+// owner may read the file (0600). WriteCCache replaces an existing file atomically. It
+// returns an error if path is a symbolic link or not a regular file. No other user should
+// have write permission for the folder. The caller removes the file.
 func WriteCCache(path string, d *authenticator.Delegated) error {
 	b, err := MarshalCCache(d)
 	if err != nil {
 		return err
 	}
 	defer clear(b)
-	// What becomes of path after this does not matter: a rename follows no link.
+	// A later change of path does no harm, because a rename does not follow links.
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return notWritten(err)
 	case !info.Mode().IsRegular():
-		return refused(status.ReasonArgument, "there is something at the credential cache's path that is no regular file")
+		return failure(status.ReasonArgument, "the path of the credential cache exists and is not a regular file")
 	}
 	if err := replace(path, b); err != nil {
 		return notWritten(err)
@@ -35,9 +35,9 @@ func WriteCCache(path string, d *authenticator.Delegated) error {
 	return nil
 }
 
-// replace puts a new file in the place of path, or leaves everything as it was.
+// replace creates or replaces the file at path atomically. If it fails, path is unchanged.
 func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".ccache-*") // 0600, and never a file that is there
+	f, err := os.CreateTemp(filepath.Dir(path), ".ccache-*") // with mode 0600; CreateTemp never opens an existing file
 	if err != nil {
 		return err
 	}

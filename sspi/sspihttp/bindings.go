@@ -19,13 +19,14 @@ func (m *Middleware) contextConfig(r *http.Request) sspi.ContextConfig {
 	case cc.BindingsUnknown != nil:
 	case r.TLS != nil:
 		cc.BindingsUnknown = unknown
-	case cc.BindingPolicy == sspi.BindingRequired: // which refuses the request; this says why
+	case cc.BindingPolicy == sspi.BindingRequired: // the acceptor refuses the request with this cause
 		cc.BindingsUnknown = misconfigured("the request did not come over TLS; if a proxy in front ends TLS, set Config.Context.ChannelBindings to sspitls.EndPoint of the proxy's certificate")
 	}
 	return cc
 }
 
-// bindings returns the channel bindings of r's connection, or why there are none.
+// bindings returns the channel bindings of r's connection. If the server does not know
+// them, the error says which wiring is missing.
 func (m *Middleware) bindings(r *http.Request) ([]sspi.ChannelBindings, error) {
 	if m.cfg.Bindings != nil {
 		given := m.cfg.Bindings(r)
@@ -41,7 +42,8 @@ func (m *Middleware) bindings(r *http.Request) ([]sspi.ChannelBindings, error) {
 	return recorded, err
 }
 
-// misconfigured returns the error of a program that left out what the package needs.
+// misconfigured returns the error for a program that did not set up this package
+// completely.
 func misconfigured(detail string) error {
 	return &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: " + detail}
 }

@@ -8,107 +8,114 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Config is a middleware: who may pass, and what is answered to the others. What it
-// points to must not be modified afterwards, and its functions must be safe for
-// concurrent use.
+// Config configures a [Middleware]: the clients that may pass, and the responses to all
+// other requests. The program must not modify the values that a Config points to after
+// [New]. Its functions must be safe for concurrent use.
 type Config struct {
-	// Acceptor has the service's keys. Required.
+	// Acceptor holds the service's keys. Required.
 	Acceptor *sspi.Acceptor
 
-	// Context is how each exchange is begun. WholeTokens is always set. Of BindingPolicy, the zero value means
-	// sspi.BindingAllowMissing here, because most HTTP clients send no channel
-	// bindings.
+	// Context configures the security context of each exchange. WholeTokens is always
+	// set. The zero value of BindingPolicy means sspi.BindingAllowMissing here, because
+	// most HTTP clients send no channel bindings.
 	Context sspi.ContextConfig
 
-	// Bindings returns the channel bindings of a request, besides those of Context. If
-	// nil, they are those of the certificate that sspitls.Record recorded on the
-	// request's connection.
+	// Bindings returns the channel bindings of a request; the bindings in Context count
+	// too. If Bindings is nil, the middleware uses the certificate that sspitls.Record
+	// recorded on the request's connection.
 	//
-	// If a request came over TLS and neither Bindings nor Context has any, a client that
-	// sends channel bindings is refused with ReasonBindingUnknown, whose error says which
-	// wiring is missing: the server cannot tell it from a client whose token is relayed.
-	// Where that is no mistake, because a proxy in front has another certificate, set
-	// Context.ChannelBindings to sspitls.EndPoint of the proxy's certificate, or
+	// If a request arrives over TLS, and neither Bindings nor Context has channel bindings,
+	// a client that sends channel bindings is refused with ReasonBindingUnknown: the server
+	// cannot distinguish that client from an attacker who relays its token. The error says
+	// which wiring is missing. If a proxy in front of the server has its own certificate,
+	// set Context.ChannelBindings to sspitls.EndPoint of the proxy's certificate, or
 	// Context.BindingPolicy to sspi.BindingProxied or sspi.BindingProxiedAllowMissing.
 	Bindings func(r *http.Request) []sspi.ChannelBindings
 
-	// Authorize says whether a client that is authenticated may send this request:
-	// its realm, a list of names. It is asked for each request that has a Peer. An
-	// error answers 403 and is recorded, with ReasonNotAuthorized if it has no Reason of
-	// its own; an error that is or wraps ErrFallback leads to Fallback. If nil,
-	// every client that the KDC vouches for may, those of trusted realms too, but no
-	// anonymous client.
+	// Authorize decides whether an authenticated client may send this request, for example
+	// by the client's realm or by a list of names. The middleware calls it for each request
+	// that has a Peer. If Authorize returns an error, the response is 403 and the error is
+	// recorded, with ReasonNotAuthorized if it has no Reason of its own. If
+	// errors.Is(err, ErrFallback), Fallback writes the response.
+	//
+	// If Authorize is nil, every client with a valid ticket may send requests, including
+	// clients of realms that the service's realm trusts; only anonymous clients get 403.
 	Authorize func(r *http.Request, p *sspi.Peer) error
 
-	// Fallback answers the requests that Authorize sends there: with a login of
-	// another kind, for instance. They have no Peer, and never reach the wrapped handler.
-	// If nil, they get 403.
+	// Fallback handles the requests for which Authorize returns ErrFallback, for example
+	// by offering a different kind of login. Such a request has no Peer and never reaches
+	// the wrapped handler. If Fallback is nil, it gets 403.
 	Fallback http.Handler
 
-	// Page writes the page of a request that does not pass. It must call
-	// WriteHeader with the code, 401, 403, 500 or 503; WWW-Authenticate is in the
-	// header already. Browsers show the page of a 401 where they cannot or may not
-	// log in, so that it is the place for help, and for a login form. [Refusal] of the
-	// request's context says why. If nil, the page says no more than the code.
+	// Page writes the response of a request that does not pass. It must call WriteHeader
+	// with code, which is 401, 403, 500 or 503. The header already contains
+	// WWW-Authenticate. A browser shows the page of a 401 if it cannot or may not log in,
+	// so the page should contain help or a login form. [Refusal] of the request's context
+	// returns the reason. If Page is nil, the page contains only the text of the code.
 	Page func(w http.ResponseWriter, r *http.Request, code int)
 
-	// Optional lets requests pass that have no credentials for Negotiate. They have
-	// no Peer. Credentials that are wrong are refused. Each client chooses whether it
-	// sends credentials, so the wrapped handler must not do for a request without a Peer
-	// what only some clients may ask for; if the handler accepts a login of another kind,
-	// the site is as safe as the weaker login. Authorize is not asked for such requests.
+	// Optional lets requests pass that have no credentials for Negotiate. Such a request
+	// has no Peer, and Authorize is not called for it. Wrong credentials are still refused.
+	// Each client chooses whether it sends credentials, so the handler must serve a request
+	// without a Peer only with content that every client may have. If the handler accepts a
+	// different kind of login, the site is as safe as the weaker login.
 	Optional bool
 
 	// PerConnectionWithoutProxy serves a request without credentials as the Peer that
-	// logged in earlier on the same HTTP/1 connection. Set it only if no proxy or load
-	// balancer is between the clients and this server, on either side: a proxy sends
-	// requests of several clients over one connection, and then serves them as each
-	// other. Nothing in a request proves that there is no proxy.
+	// logged in earlier on the same HTTP/1 connection. Set it only if there is no proxy
+	// and no load balancer between the clients and this server, on either side: a proxy
+	// sends requests of several clients over one connection, and this server would serve
+	// one client's requests as another client. Nothing in a request proves that there is
+	// no proxy.
 	//
-	// If a request of a connection has a field Via, Forwarded, X-Forwarded-* or X-Real-IP,
-	// which proxies add, its login is not reused on that connection any more: requests
-	// without credentials are refused with 401 and ReasonSharedConnection.
+	// If a request has a field Via, Forwarded, X-Forwarded-* or X-Real-IP, which proxies
+	// add, the middleware no longer reuses logins on that connection: it refuses requests
+	// without credentials with 401 and ReasonSharedConnection.
 	//
-	// The login lasts as long as the connection, if no request on it goes to another
-	// Middleware, and past Peer.EndTime: Authorize, which is asked for each request,
-	// can end it. Without ConnContext every HTTP/1 request is refused with 500.
+	// The login ends with the connection, or when a request on the connection goes to a
+	// second Middleware. It does not end at Peer.EndTime; Authorize, which is called for
+	// each request, can end it. Without ConnContext every HTTP/1 request is refused with
+	// 500.
 	PerConnectionWithoutProxy bool
 
-	// Sessions keeps clients logged in. If nil, each request is authenticated.
+	// Sessions keeps clients logged in. If it is nil, each request is authenticated.
 	Sessions Sessions
 }
 
-// Sessions is a program's own session store: the way to log in once and not with
-// each request. It must be safe for concurrent use.
+// Sessions is the interface of a program's session store, with which a client logs in
+// once instead of with each request. It must be safe for concurrent use.
 //
-// Keep the Peer on the server's side, under a random identifier in a cookie (Secure,
-// HttpOnly, SameSite), and for no longer than Peer.EndTime. Authorize is asked for
-// the requests of a session as for any other.
+// A session store keeps the Peer on the server under a random identifier, sends the
+// identifier in a cookie (Secure, HttpOnly, SameSite), and forgets the Peer at
+// Peer.EndTime. Authorize is called for each request of a session too.
 type Sessions interface {
-	// Load is the peer of the session that r belongs to; nil if there is none. It is
-	// not asked for requests with credentials for Negotiate, which are authenticated
-	// by those. An error answers 500.
+	// Load returns the peer of the session that r belongs to, or nil if r has no session.
+	// It is not called for requests with credentials for Negotiate: the middleware
+	// authenticates those by their credentials. If it returns an error, the response is
+	// 500.
 	Load(r *http.Request) (*sspi.Peer, error)
 
-	// Save begins a new session for p, who has been authenticated and authorized
-	// with r. It may set cookies in the header of w, and writes nothing else. An error
-	// answers 500.
+	// Save starts a new session for p, the client that r authenticated and Authorize
+	// admitted. It may set cookies in the header of w, and must not write a response. If it
+	// returns an error, the response is 500.
 	Save(w http.ResponseWriter, r *http.Request, p *sspi.Peer) error
 }
 
-// ErrFallback is for Config.Authorize: the client is to be served by Config.Fallback.
+// ErrFallback, returned or wrapped by Config.Authorize, passes the request to
+// Config.Fallback. The middleware compares with errors.Is.
 var ErrFallback = errors.New("sspihttp: fall back")
 
 // Middleware authenticates requests. It is safe for concurrent use.
 type Middleware struct{ cfg Config }
 
-// New checks cfg and makes a Middleware.
+// New checks cfg and returns a Middleware. Its errors are, or wrap, a *status.Error with
+// ReasonArgument.
 func New(cfg Config) (*Middleware, error) {
 	if cfg.Acceptor == nil {
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: Config.Acceptor is nil"}
 	}
 	if p := cfg.Context.Package; p != "" && sspi.QuerySecurityPackageInfo(p, new(*sspi.SecPkgInfo)) != status.SEC_E_OK {
-		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: Config.Context.Package names a package that is not here"}
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspihttp: Config.Context.Package names an unknown security package"}
 	}
 	if cfg.Context.BindingPolicy == sspi.BindingDefault {
 		cfg.Context.BindingPolicy = sspi.BindingAllowMissing

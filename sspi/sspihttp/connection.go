@@ -13,22 +13,24 @@ import (
 )
 
 // connection is the state of an HTTP/1 connection between its requests: at most one
-// exchange or one Peer. It lives in the connection's context and goes with it.
+// exchange or one Peer. The connection's context holds it, and frees it with the
+// connection.
 type connection struct {
-	mu     sync.Mutex
-	owner  *Middleware   // made open or peer
-	open   *sspi.Context // an exchange that needs another token
-	peer   *sspi.Peer    // of Config.PerConnectionWithoutProxy
-	shared bool          // a request of the connection came through a proxy
+	mu      sync.Mutex
+	owner   *Middleware   // stored pending or peer
+	pending *sspi.Context // an exchange that needs the client's next token
+	peer    *sspi.Peer    // of Config.PerConnectionWithoutProxy
+	shared  bool          // a request of the connection had a field of a proxy
 }
 
 type connectionKey struct{}
 
-// ConnContext is for http.Server.ConnContext. It makes the place for an exchange
-// that needs more than one request, for Config.PerConnectionWithoutProxy, and for what
-// sspitls.Record sees. One of them serves any number of Middlewares, which do not
-// share what they put there: it is one place, and a request to another Middleware
-// ends what the one before put there.
+// ConnContext returns the context of a new connection; set http.Server.ConnContext to it.
+// That context stores the exchange of a client that needs more than one request, the Peer
+// for Config.PerConnectionWithoutProxy, and the certificate that sspitls.Record sees. The
+// ConnContext of one Middleware serves all Middlewares of a server. They do not share an
+// exchange or a Peer: a request to a second Middleware ends the exchange and the login
+// that the first Middleware stored.
 func (m *Middleware) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 	if _, ok := ctx.Value(connectionKey{}).(*connection); !ok {
 		ctx = context.WithValue(ctx, connectionKey{}, new(connection))
@@ -36,8 +38,8 @@ func (m *Middleware) ConnContext(ctx context.Context, _ net.Conn) context.Contex
 	return sspitls.WithRecord(ctx)
 }
 
-// connectionOf is the request's connection; nil without ConnContext, and where
-// requests are not in order.
+// connectionOf returns the state of the request's connection. It returns nil without
+// ConnContext, and for HTTP/2, which does not keep the requests of a connection in order.
 func connectionOf(r *http.Request) *connection {
 	if r.ProtoMajor != 1 {
 		return nil
@@ -46,33 +48,35 @@ func connectionOf(r *http.Request) *connection {
 	return c
 }
 
-// take empties the connection for m and r: r either continues what it returns, or ends
-// it. It reports with the peer whether a proxy uses the connection.
-func (c *connection) take(m *Middleware, r *http.Request) (open *sspi.Context, peer *sspi.Peer, shared bool) {
+// take removes the pending exchange and the Peer from the connection and returns them, if m
+// stored them; r continues or ends them. It also reports whether a proxy uses the
+// connection.
+func (c *connection) take(m *Middleware, r *http.Request) (pending *sspi.Context, peer *sspi.Peer, shared bool) {
 	if c == nil {
 		return nil, nil, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	open, peer = c.open, c.peer
+	pending, peer = c.pending, c.peer
 	if c.owner != m {
-		open.Close() // no Close of a nil Context does anything
-		open, peer = nil, nil
+		pending.Close() // a nil Context may be closed
+		pending, peer = nil, nil
 	}
-	c.owner, c.open, c.peer = nil, nil, nil
+	c.owner, c.pending, c.peer = nil, nil, nil
 	c.shared = c.shared || isForwarded(r.Header)
-	return open, peer, c.shared
+	return pending, peer, c.shared
 }
 
-// put keeps one or the other for the next request.
-func (c *connection) put(m *Middleware, open *sspi.Context, peer *sspi.Peer) {
+// put stores an exchange or a Peer for the next request.
+func (c *connection) put(m *Middleware, pending *sspi.Context, peer *sspi.Peer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.owner, c.open, c.peer = m, open, peer
+	c.owner, c.pending, c.peer = m, pending, peer
 }
 
-// isForwarded reports whether a request has a field that proxies add (RFC 9110,
-// Section 7.6.3; RFC 7239; the X- fields by custom). Its absence proves nothing.
+// isForwarded reports whether a request has a field that proxies add: Via (RFC 9110,
+// Section 7.6.3), Forwarded (RFC 7239) or a customary X- field. A request without such a
+// field may still have passed a proxy.
 func isForwarded(h http.Header) bool {
 	for name := range h {
 		switch {
@@ -83,7 +87,8 @@ func isForwarded(h http.Header) bool {
 	return false
 }
 
-// errShared refuses a request that would be served as the Peer of an earlier one.
+// errShared returns the error for a request without credentials on a connection that a
+// proxy shares among clients.
 func errShared() error {
 	return &status.Error{Reason: status.ReasonSharedConnection, Detail: "a request on this connection has a field Via, Forwarded, X-Forwarded-* or X-Real-IP; unset Config.PerConnectionWithoutProxy"}
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// known is what a request's context says about it.
+// known holds the values that [Peer], [SecurityContext] and [Refusal] read from a request's
+// context.
 type known struct {
 	peer    *sspi.Peer
 	context *sspi.Context
@@ -20,19 +21,22 @@ func of(ctx context.Context) known {
 	return k
 }
 
-// Peer is the client that sent the request of ctx. It is always there in a handler
-// behind [Middleware.Wrap], unless Config.Optional is set.
+// Peer returns the client that sent the request whose context is ctx. In a handler behind
+// [Middleware.Wrap] or [Middleware.Authenticate] there always is a client, unless
+// Config.Optional is set.
 func Peer(ctx context.Context) (*sspi.Peer, bool) {
 	p := of(ctx).peer
 	return p, p != nil
 }
 
-// SecurityContext is the security context of the request's own login, for instance
-// for its Delegated. It is open while the handler runs and closed afterwards. It is
-// nil if the request is of a session, or of its connection's login.
+// SecurityContext returns the security context of a request that was authenticated by its
+// own token, for example to call Delegated. The security context is open while the handler
+// runs and closed afterwards. SecurityContext returns nil if the client was authenticated
+// by a session or by an earlier request of the connection.
 func SecurityContext(ctx context.Context) *sspi.Context { return of(ctx).context }
 
-// Refusal is for Config.Page and Config.Fallback: why the request did not pass. It is
-// nil if the request had no credentials, or is one of several that a login needs. Do
-// not show it to the client: it is for the operator.
+// Refusal returns the error for which a request did not pass; Config.Page and
+// Config.Fallback may call it. It returns nil if the request had no credentials, or if the
+// login needs further requests. The error is for the operator: do not send it to the
+// client.
 func Refusal(ctx context.Context) error { return of(ctx).refusal }

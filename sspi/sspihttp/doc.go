@@ -1,6 +1,7 @@
-// Package sspihttp is HTTP's Negotiate authentication (RFC 4559), as middleware for
-// net/http, [New] and [Middleware.Wrap], and as the function of one header that it
-// is made of, [Step], for other servers.
+// Package sspihttp implements HTTP's Negotiate authentication (RFC 4559). It has a
+// middleware for net/http, [New] and [Middleware.Wrap]; the same middleware for routers
+// whose middleware has a different form, [Middleware.Authenticate]; and [Step], which
+// processes one header field, for servers that are not built on net/http.
 //
 //	m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor})
 //	server := &http.Server{
@@ -9,66 +10,70 @@
 //		TLSConfig:   sspitls.Record(config), // over TLS
 //	}
 //
-// The handler finds the client with [Peer]. Who is not authenticated does not get
-// there, unless Config.Optional is set.
+// The handler gets the client from [Peer]. A request whose client is not authenticated does
+// not reach the handler, unless Config.Optional is set.
 //
 // # Requests and connections
 //
-// Each request is authenticated by itself. A connection says nothing about who
-// sends the next request on it: a proxy in front may use it for several clients. Only
-// an exchange that needs more than one request is tied to its connection while it
-// lasts; its place is the value that [Middleware.ConnContext] puts into the
-// connection's context. Most exchanges need one request, and those work without it.
-// Those that need more do not work over HTTP/2, where requests of one connection
-// are not in order, and are refused there.
+// Each request is authenticated by its own token. A connection does not identify the client
+// of its next request, because a proxy may send requests of several clients over it. Only an
+// exchange that needs more than one request is tied to its connection until it ends; the
+// value that [Middleware.ConnContext] puts into the connection's context stores it. Most
+// exchanges need one request and work without ConnContext. Exchanges of several requests
+// are refused over HTTP/2, which does not keep the requests of a connection in order.
 //
-// A login costs one Kerberos exchange. Where that is too much for every request,
-// begin a session of your own at the first: Config.Sessions. For servers that no proxy
-// is in front of there is also Config.PerConnectionWithoutProxy.
+// A login costs one Kerberos exchange. To avoid that cost for every request, store a session
+// at the first request: Config.Sessions. A server without a proxy in front of it can use
+// Config.PerConnectionWithoutProxy instead.
 //
-// A token counts once. A request that passes one Middleware twice is authenticated the
-// first time, and asked about by Authorize each time; see [Middleware.Wrap]. A second
-// Middleware refuses it.
+// The acceptor accepts a token only once. A request that passes one Middleware twice is
+// authenticated the first time, and Authorize is called each time; see [Middleware.Wrap]. A
+// second Middleware refuses the request.
 //
-// A connection holds at most one unfinished exchange or one Peer, and a new request
-// replaces it, so that the memory of a client grows only with its connections.
+// A connection holds at most one unfinished exchange or one Peer, and a new request replaces
+// it, so the memory that a client occupies grows only with the number of its connections.
 //
-// An unfinished exchange lives no longer than its connection, so that the timeouts
-// of http.Server bound it: set ReadTimeout, WriteTimeout and IdleTimeout. Without the
-// first, net/http waits for ever for the rest of a body, also of a request that is
-// refused.
+// An unfinished exchange ends with its connection, so the timeouts of http.Server limit it:
+// set ReadTimeout, WriteTimeout and IdleTimeout. Without ReadTimeout, net/http waits for the
+// rest of a request's body without limit, even if the request is refused.
 //
 // # Channel bindings
 //
-// Over TLS, a client may bind itself to the server's certificate, which stops those
-// who relay its token. sspitls.Record makes the certificate known. A client that binds
-// itself to another one is refused, and so is one that says that it knows of bindings
-// and sends none, as Windows does where nobody bound it. One that says nothing of
-// them, as many do, is accepted, unless Config.Context.BindingPolicy is
-// sspi.BindingRequired. What came of it is in Peer.Binding.
+// Over TLS, a client may bind its token to the server's certificate, which stops an attacker
+// who relays the token. sspitls.Record records the certificate. The acceptor refuses a
+// client that is bound to a different certificate, and a client that declares support for
+// channel bindings but sends none, as Windows does if the application passes no bindings.
+// The acceptor accepts a client that neither declares nor sends bindings, as many clients
+// do, unless Config.Context.BindingPolicy is sspi.BindingRequired. Peer.Binding reports the
+// result.
 //
-// A client that binds itself to a TLS connection whose certificate this package does
-// not know is refused with ReasonBindingUnknown and 500: ConnContext or sspitls.Record
-// is missing, or the certificate was added behind Record, as by the file names of
-// ServeTLS. The error says which.
+// If the middleware does not know the certificate of a TLS connection, the acceptor refuses
+// a client that is bound to that connection, with ReasonBindingUnknown and 500. The cause is
+// a missing ConnContext, a missing sspitls.Record, or a certificate that the program added
+// after Record, for example by the file names of ServeTLS. The error says which.
 //
-// Where a proxy ends TLS, the certificate that clients see is the proxy's: give
-// sspitls.EndPoint of it as Config.Context.ChannelBindings. A server that sees no TLS
-// itself may also leave bindings out: then they are not checked.
+// If a proxy ends TLS, clients see the certificate of the proxy: set
+// Config.Context.ChannelBindings to sspitls.EndPoint of that certificate. A server that
+// receives plain HTTP may also set no bindings; then the acceptor does not check them.
 //
 // # Refusals
 //
-// A client that could do better is answered with 401 and a challenge; with it goes
-// the error token, where there is one. A failure of this server, as one without keys
-// has, is answered with 500 or 503 and no challenge. No client is told the reason.
+// A client that can send a better token gets 401 and a challenge, with the acceptor's error
+// token if the acceptor returned it. An error of this server, such as a missing key, is answered with
+// 500 or 503 and without a challenge. The reason is never sent to the client.
 //
 // Each login and each refusal is one record in OnEvent and Logger of the acceptor's
-// sspi.Config, whoever decided it: the acceptor, this package about a field that holds
-// no token, or Authorize. A record has the client's address and the attributes
-// http.request.method, url.path, network.protocol.name and network.protocol.version; a
-// refusal also has http.response.status_code, or kerberos.served_by "fallback". Requests
-// without credentials for Negotiate have no record if they are challenged, since all
-// logins begin with one, if they pass because of Config.Optional, and if they belong to
-// a session and Authorize does not turn them away. Behind a proxy, the address is the
-// proxy's.
+// sspi.Config, for decisions of the acceptor, of this package and of Authorize alike. A
+// record has the client's address and the attributes http.request.method, url.path,
+// network.protocol.name and network.protocol.version; a refusal also has
+// http.response.status_code, or kerberos.served_by "fallback". Behind a proxy, the address
+// is the address of the proxy.
+//
+// A request without credentials for Negotiate has no record if it is challenged, since every
+// login starts with such a request; if it passes because of Config.Optional; or if it
+// belongs to a session and Authorize admits it.
+//
+// # Errors
+//
+// Errors are, or wrap, a *status.Error: use errors.As or status.ReasonOf.
 package sspihttp

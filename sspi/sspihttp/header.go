@@ -8,15 +8,16 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// scheme is the authentication scheme (RFC 4559, Section 4).
+// scheme is the name of the authentication scheme (RFC 4559, Section 4).
 const scheme = "Negotiate"
 
-// tokenOf takes the token out of the value of an Authorization field. It is nil
-// without an error if the field is empty or of a scheme that this package does not know.
-// limit is the longest token.
+// tokenOf returns the token in the value of an Authorization field. It returns nil without
+// an error if the field is empty or has a scheme that this package does not know. limit is
+// the maximum length of the token in bytes.
 //
-// A field that begins with the name Negotiate is always an attempt to log in, so that
-// one that is malformed behind the name is an error and not the absence of credentials.
+// A field that begins with the name Negotiate is always an attempt to log in. If the rest
+// of the field is malformed, tokenOf returns an error, so that the request does not count
+// as a request without credentials.
 func tokenOf(authorization string, limit int) ([]byte, error) {
 	name := schemeName(authorization)
 	switch {
@@ -38,7 +39,7 @@ func tokenOf(authorization string, limit int) ([]byte, error) {
 		return nil, malformed("exactly one space must follow the name Negotiate in the Authorization field")
 	case len(data) > base64.StdEncoding.EncodedLen(limit):
 		return nil, &status.Error{Reason: status.ReasonTokenTooLong, Detail: "the Authorization field has a token of " + strconv.Itoa(base64.StdEncoding.DecodedLen(len(data))) + " bytes, and Config.MaxToken of the acceptor is " + strconv.Itoa(limit)}
-	case strings.ContainsAny(data, "\r\n"): // which package base64 passes over
+	case strings.ContainsAny(data, "\r\n"): // package base64 ignores these characters
 		return nil, errBase64()
 	}
 	token, err := base64.StdEncoding.Strict().DecodeString(data)
@@ -48,8 +49,8 @@ func tokenOf(authorization string, limit int) ([]byte, error) {
 	return token, nil
 }
 
-// schemeName returns the name of the authentication scheme that a field begins with:
-// its longest prefix that is a token (RFC 9110, Sections 5.6.2 and 11.1).
+// schemeName returns the name of the authentication scheme at the start of a field: the
+// longest prefix that is a token (RFC 9110, Sections 5.6.2 and 11.1).
 func schemeName(field string) string {
 	for i := range len(field) {
 		if !isTokenChar(field[i]) {
@@ -75,7 +76,7 @@ func malformed(detail string) error {
 	return &status.Error{Reason: status.ReasonMalformedToken, Detail: detail}
 }
 
-// challenge is the value of a WWW-Authenticate field.
+// challenge returns the value of a WWW-Authenticate field with token.
 func challenge(token []byte) string {
 	if len(token) == 0 {
 		return scheme

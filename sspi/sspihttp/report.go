@@ -10,11 +10,11 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// maxAttr bounds a part of a request in a record, in bytes.
+// maxAttr is the maximum length of a part of a request in a record, in bytes.
 const maxAttr = 256
 
-// takeEvent takes the record of the token that c has just judged. The request reports it
-// once, when it is decided what becomes of the request.
+// takeEvent takes the acceptor's record of the token that c has just processed. The request
+// reports that record once, after its own decision.
 func (x *request) takeEvent(c *sspi.Context) {
 	x.event = nil
 	if e, ok := c.TakeEvent(); ok {
@@ -22,22 +22,24 @@ func (x *request) takeEvent(c *sspi.Context) {
 	}
 }
 
-// reportAccepted reports that the client p was accepted and authorized.
+// reportAccepted reports that the acceptor accepted the client p and Authorize admitted it.
 func (x *request) reportAccepted(p *sspi.Peer) {
 	e := x.record()
 	e.Peer = p
 	x.report(e)
 }
 
-// reportRetry reports that the client was invited to try again, if it was.
+// reportRetry reports the acceptor's invitation to try again, if there is such an
+// invitation: after a clock-skew error, for example.
 func (x *request) reportRetry() {
 	if x.event != nil {
 		x.report(x.record(), statusCode(http.StatusUnauthorized))
 	}
 }
 
-// reportRefusal reports that the request was refused with err. p is the client that it
-// has proven, nil if there is none or the record of its token has it.
+// reportRefusal reports that the request was refused with err. p is the authenticated
+// client of the request; it may be nil if no client was authenticated, or if the record of
+// the token names the client already.
 func (x *request) reportRefusal(p *sspi.Peer, err error, attrs ...slog.Attr) {
 	e := x.record()
 	if p != nil {
@@ -47,7 +49,7 @@ func (x *request) reportRefusal(p *sspi.Peer, err error, attrs ...slog.Attr) {
 	x.report(e, attrs...)
 }
 
-// reportUndecided reports a token whose request ended without a decision, because a
+// reportUndecided reports the token of a request that ended without a decision, because a
 // function of Config panicked.
 func (x *request) reportUndecided() {
 	if x.event != nil {
@@ -55,8 +57,8 @@ func (x *request) reportUndecided() {
 	}
 }
 
-// record returns the record of the request's token, or of a request without a judged
-// token.
+// record returns the acceptor's record of the request's token, or a new record if the
+// acceptor has processed no token of the request.
 func (x *request) record() sspi.Event {
 	if x.event == nil {
 		return sspi.Event{Remote: remote(x.r)}
@@ -69,14 +71,14 @@ func (x *request) record() sspi.Event {
 func (x *request) report(e sspi.Event, attrs ...slog.Attr) {
 	e.Attrs = append([]slog.Attr{
 		slog.String("http.request.method", peerText(x.r.Method)),
-		slog.String("url.path", peerText(x.r.URL.Path)), // without the query, which may hold secrets
+		slog.String("url.path", peerText(x.r.URL.Path)), // without the query, which may contain secrets
 		slog.String("network.protocol.name", "http"),
 		slog.String("network.protocol.version", protocolVersion(x.r)),
 	}, attrs...)
 	x.m.cfg.Acceptor.Report(x.r.Context(), e)
 }
 
-// protocolVersion returns the version of HTTP, such as "1.1" and "2".
+// protocolVersion returns the version of HTTP, such as "1.1" or "2".
 func protocolVersion(r *http.Request) string {
 	if r.ProtoMajor == 1 {
 		return "1." + strconv.Itoa(r.ProtoMinor)
@@ -87,7 +89,7 @@ func protocolVersion(r *http.Request) string {
 // statusCode returns the attribute of the response's status code.
 func statusCode(code int) slog.Attr { return slog.Int("http.response.status_code", code) }
 
-// peerText returns a text that the client chose as a record may hold it.
+// peerText shortens and quotes a text of the client for a record.
 func peerText(s string) string {
 	if len(s) > maxAttr {
 		s = s[:maxAttr] + "..."
@@ -95,7 +97,7 @@ func peerText(s string) string {
 	return quote.Value(s)
 }
 
-// remote returns the client's address, the zero AddrPort if net/http does not know it.
+// remote returns the client's address, or the zero AddrPort if net/http does not know it.
 func remote(r *http.Request) netip.AddrPort {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

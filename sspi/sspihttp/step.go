@@ -9,17 +9,17 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Outcome is what came of an Authorization field.
+// Outcome is the result of processing an Authorization field.
 type Outcome uint8
 
 const (
-	Challenged Outcome = iota // there was nothing for Negotiate in it
-	Continued                 // the client must send another token, with the same context
-	Accepted                  // the client is proven
-	Refused                   // it is not; the context is of no more use
+	Challenged Outcome = iota // the field has no credentials for Negotiate
+	Continued                 // the client must send the next token of the same context
+	Accepted                  // the client is authenticated
+	Refused                   // the client is not authenticated; close the context
 )
 
-// String is the outcome's name, such as "accepted".
+// String returns the outcome's name, such as "accepted".
 func (o Outcome) String() string {
 	switch o {
 	case Challenged:
@@ -34,24 +34,27 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
-// Result is what came of one Authorization field. The zero Result lets nobody in.
+// Result is the result of processing one Authorization field. The zero Result admits no
+// client.
 type Result struct {
 	Outcome Outcome
-	// Header is to be sent as WWW-Authenticate if it is not empty, whatever the
-	// outcome is: when the client is accepted, it proves the server to the client.
+	// Header is the value of the response's WWW-Authenticate field. If it is empty, the
+	// response has no such field. Send it with every Outcome: with Accepted, it proves the
+	// server's identity to the client.
 	Header string
-	// Peer is the client, if the outcome is Accepted; else nil.
+	// Peer is the client if the Outcome is Accepted, else nil.
 	Peer *sspi.Peer
-	// Err says why, if the outcome is Refused; else nil. It is, or wraps, a *status.Error.
-	// It is for the operator and not for the client.
+	// Err is the reason if the Outcome is Refused, else nil. It is, or wraps, a
+	// *status.Error. It is for the operator: do not send it to the client.
 	Err error
 
-	unrecorded bool // a refusal that the acceptor has no record of
+	unrecorded bool // the acceptor has no record of this refusal
 }
 
-// StatusCode is the status of the HTTP response: 200 if the client is accepted, 401
-// if it has to send a token, or a better one. A refusal that is this server's fault, as
-// one without keys is, has 500, or 503 where it may pass by itself.
+// StatusCode returns the status code of the HTTP response: 200 if the client is accepted,
+// and 401 if the client should send a token or a different token. It returns 500 for errors
+// of this server, such as a missing key, and 503 for errors of this server that may end
+// without an administrator.
 func (r Result) StatusCode() int {
 	switch r.Outcome {
 	case Accepted:
@@ -62,7 +65,8 @@ func (r Result) StatusCode() int {
 	return http.StatusUnauthorized
 }
 
-// refusalCode keeps what the client cannot mend from sending it in circles.
+// refusalCode returns a 5xx code for errors that the client cannot correct, because some
+// clients retry a 401 endlessly.
 func refusalCode(err error) int {
 	switch status.ReasonOf(err) {
 	case status.ReasonNoKey, status.ReasonNoCredentials, status.ReasonArgument, status.ReasonContextState,
@@ -74,20 +78,28 @@ func refusalCode(err error) int {
 	return http.StatusUnauthorized
 }
 
-// Step gives c, the exchange with this client, the next Authorization field's value,
-// and says what to answer. It is all of RFC 4559 that is not about connections.
+// Step passes the value of an Authorization field to c, the exchange with this client, and
+// returns the response. Step implements RFC 4559 except for its rules about connections.
 //
-// The caller keeps c after Continued, for the next request of the same client on the
-// same connection and for no other; and closes it in the end. A field of another
-// scheme, or none, leaves c as it is. NTLM and Kerberos as schemes are refused: they
-// were not offered.
+// Step is for servers that are not net/http but carry the Negotiate scheme in a header:
+// HTTP servers such as fasthttp, and gRPC, where the field is the "authorization" key of
+// the incoming metadata, Result.Header is the key "www-authenticate" of the response's
+// header or trailer, and codes.Unauthenticated takes the place of 401. gRPC and HTTP/2
+// servers must refuse Continued, because they do not keep the requests of a connection in
+// order. For net/http and routers built on it, use [Middleware].
 //
-// A token comes in one piece: Negotiate's fragments, which other protocols need, are
-// refused. A token longer than the acceptor's MaxToken is refused before it is read,
-// and, but for a byte or two, before it is decoded.
+// After Continued, the caller must keep c for the next request of the same client on the
+// same connection, and must not use c for any other request. The caller must close c in the
+// end. A field of an unknown scheme and an empty field leave c unchanged. Step refuses the
+// schemes NTLM and Kerberos, which the server did not offer.
 //
-// Each refusal has one record, of [sspi.Context.Accept], or, for a field that has no token
-// to accept, of Step itself by [sspi.Acceptor.Report].
+// A token must be complete: Step refuses fragments of SPNEGO tokens. It refuses a token that
+// is longer than the acceptor's MaxToken, before it decodes the token unless the token is
+// only one or two bytes too long.
+//
+// Each refusal has one record: [sspi.Context.Accept] reports a refused token, and Step
+// reports a field without a token by [sspi.Acceptor.Report]. The record of Step has no
+// client address.
 func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	res := step(ctx, c, authorization)
 	if res.unrecorded {
@@ -98,8 +110,8 @@ func Step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	return res
 }
 
-// step is Step without its own record: a Result that is unrecorded is one that Accept has
-// no record of.
+// step implements Step without reporting. It marks a Result of which Accept has no record
+// as unrecorded.
 func step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	token, err := tokenOf(authorization, c.MaxToken())
 	switch {
@@ -111,7 +123,7 @@ func step(ctx context.Context, c *sspi.Context, authorization string) Result {
 	reply, peer, err := c.Accept(ctx, token)
 	switch {
 	case err == sspi.ErrContinue && len(reply) == 0:
-		return refused(nil, malformed("the token in the Authorization field is cut")).withoutRecord()
+		return refused(nil, malformed("the token in the Authorization field is incomplete")).withoutRecord()
 	case err == sspi.ErrContinue:
 		return Result{Outcome: Continued, Header: challenge(reply)}
 	case err != nil:
@@ -129,7 +141,8 @@ func (r Result) withoutRecord() Result {
 	return r
 }
 
-// refused challenges the client again, but for what it cannot mend.
+// refused returns the Result of a refusal. It challenges the client again, unless the
+// client cannot correct the error.
 func refused(reply []byte, err error) Result {
 	r := Result{Outcome: Refused, Err: err}
 	if r.StatusCode() == http.StatusUnauthorized {

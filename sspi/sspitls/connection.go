@@ -7,12 +7,13 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Exporter is tls-exporter (RFC 9266) of a connection. Below TLS 1.3 the result has
-// two: an empty context, as the RFC has it, and none at all, as many clients do,
-// give different values there, and each is of this connection alone.
+// Exporter returns the channel binding tls-exporter (RFC 9266) of a connection. Below TLS 1.3
+// it returns two values: RFC 9266 derives the binding with an empty context, and many
+// clients derive it without a context, which gives a different value there. Both values
+// identify this connection only.
 //
-// It is an error before the handshake is over, and below TLS 1.3 also without the
-// extended master secret and with renegotiation.
+// Exporter returns an error before the handshake is complete. Below TLS 1.3 it also returns
+// an error if the connection has no extended master secret or permits renegotiation.
 func Exporter(state *tls.ConnectionState) ([]sspi.ChannelBindings, error) {
 	if err := complete(state); err != nil {
 		return nil, err
@@ -32,10 +33,10 @@ func Exporter(state *tls.ConnectionState) ([]sspi.ChannelBindings, error) {
 	return out, nil
 }
 
-// Unique is tls-unique (RFC 5929, Section 3) of a connection. It is an error before
-// the handshake is over, with TLS 1.3, which has none (RFC 8446, Appendix C.5), and
-// with a session resumed without the extended master secret, where it does not
-// protect.
+// Unique returns the channel binding tls-unique (RFC 5929, Section 3) of a connection. It
+// returns an error before the handshake is complete; with TLS 1.3, which does not define
+// tls-unique (RFC 8446, Appendix C.5); and with a session that was resumed without the
+// extended master secret, where tls-unique does not protect.
 func Unique(state *tls.ConnectionState) ([]sspi.ChannelBindings, error) {
 	if err := complete(state); err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func Unique(state *tls.ConnectionState) ([]sspi.ChannelBindings, error) {
 
 func complete(state *tls.ConnectionState) error {
 	if state == nil || !state.HandshakeComplete {
-		return argument("the TLS handshake is not over")
+		return argument("the TLS handshake is not complete")
 	}
 	return nil
 }

@@ -1,22 +1,22 @@
-// Package sspitls makes channel bindings of TLS connections and certificates, for
-// sspi.ContextConfig.ChannelBindings. A client that is bound to the TLS connection
-// it speaks over cannot be relayed: who passes its token on, over a connection of
-// his own, is refused.
+// Package sspitls computes the channel bindings of TLS connections and certificates, for
+// sspi.ContextConfig.ChannelBindings. If a client binds its token to the TLS connection, an
+// attacker cannot relay the token: the acceptor refuses it on every other connection.
 //
-// There are three kinds. Most clients that bind at all, Windows and Java and newer
-// curl among them, use the server's certificate (tls-server-end-point, RFC 5929,
-// Section 4): [EndPoint]. It survives a proxy that has the same certificate.
-// [Exporter] is RFC 9266's tls-exporter, of one connection alone, and [Unique] is
-// tls-unique, which TLS 1.3 does not have. Each gives the bindings of which any one
-// may match; append those that are to count.
+// There are three types of channel binding. Most clients that send bindings, such as
+// Windows, Java and recent versions of curl, use the server's certificate
+// (tls-server-end-point, RFC 5929, Section 4): [EndPoint]. This type also matches behind a
+// proxy that has the same certificate. [Exporter] returns tls-exporter (RFC 9266) of one
+// connection. [Unique] returns tls-unique, which TLS 1.3 does not define. Each function
+// returns a list, and the client may match any element; to accept several types, append
+// their lists.
 //
-// # Which certificate it was
+// # The presented certificate
 //
-// A server's tls.ConnectionState does not hold the server's own certificate. Where
-// the tls.Config has a fixed list, all of its certificates may count: [EndPoints].
-// Where GetCertificate or GetConfigForClient choose, [Record] keeps what was
-// presented on each connection, and [Recorded] returns its bindings, or why there are
-// none:
+// A server's tls.ConnectionState does not contain the server's own certificate. If the
+// tls.Config has a fixed list of certificates, [EndPoints] returns the bindings of all of
+// them. If GetCertificate or GetConfigForClient chooses the certificate, [Record] records
+// the certificate presented on each connection, and [Recorded] returns its bindings, or an
+// error if no certificate was recorded:
 //
 //	config := sspitls.Record(&tls.Config{GetCertificate: manager.GetCertificate})
 //	...
@@ -25,5 +25,5 @@
 //	err := conn.HandshakeContext(ctx)
 //	cc.ChannelBindings, cc.BindingsUnknown = sspitls.Recorded(ctx)
 //
-// Package sspihttp does the last four lines by itself.
+// Package sspihttp runs the last four lines for each connection.
 package sspitls

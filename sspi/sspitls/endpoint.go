@@ -12,16 +12,16 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// EndPoint is tls-server-end-point (RFC 5929, Section 4.1) of the certificate that
-// the server presents: its hash, by the hash function of its signature, or by
-// SHA-256 where that is MD5 or SHA-1. For RSASSA-PSS it is the hash function of the
-// parameters.
+// EndPoint returns the channel binding tls-server-end-point (RFC 5929, Section 4.1) of the
+// server's certificate: the hash of the certificate, computed with the hash function of the
+// certificate's signature, or with SHA-256 if that function is MD5 or SHA-1. For RSASSA-PSS,
+// the parameters of the signature name the hash function.
 //
-// Signatures without a hash function of their own, as Ed25519 and Ed448 are, have no
-// such binding. Since clients differ in what they do then, the result has two, by
-// SHA-512 and by SHA-256. It is the server's own certificate either way.
+// RFC 5929 does not define the binding for signatures without a hash function, such as
+// Ed25519 and Ed448. Clients hash such certificates with different functions, so EndPoint
+// returns two values, with SHA-512 and with SHA-256. Both identify the server's certificate.
 //
-// The result is nil for a nil certificate, and for one that was not parsed.
+// EndPoint returns nil for a nil certificate and for a certificate that was not parsed.
 func EndPoint(certificate *x509.Certificate) []sspi.ChannelBindings {
 	if certificate == nil || len(certificate.Raw) == 0 {
 		return nil
@@ -35,9 +35,10 @@ func EndPoint(certificate *x509.Certificate) []sspi.ChannelBindings {
 	return out
 }
 
-// EndPoints is [EndPoint] of every certificate that a server with this config may
-// present. It is an error if there is none, and if GetCertificate or
-// GetConfigForClient choose, since what they may choose is not known: see [Record].
+// EndPoints returns the bindings of [EndPoint] for every certificate that a server with this
+// config may present. It returns an error if the config has no certificate, and if the
+// config has GetCertificate or GetConfigForClient, which may choose any certificate: use
+// [Record] then.
 func EndPoints(config *tls.Config) ([]sspi.ChannelBindings, error) {
 	switch {
 	case config == nil || len(config.Certificates) == 0 && config.GetCertificate == nil && config.GetConfigForClient == nil:
@@ -56,7 +57,7 @@ func EndPoints(config *tls.Config) ([]sspi.ChannelBindings, error) {
 	return out, nil
 }
 
-// leafOf is the first certificate of the chain, which is the server's.
+// leafOf returns the first certificate of the chain: the server's certificate.
 func leafOf(c *tls.Certificate) (*x509.Certificate, error) {
 	switch {
 	case c.Leaf != nil:
@@ -67,7 +68,7 @@ func leafOf(c *tls.Certificate) (*x509.Certificate, error) {
 	return x509.ParseCertificate(c.Certificate[0])
 }
 
-// signatureHashes are the hash functions by which clients may hash a certificate.
+// signatureHashes returns the hash functions with which clients may hash a certificate.
 func signatureHashes(c *x509.Certificate) []crypto.Hash {
 	switch c.SignatureAlgorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1,

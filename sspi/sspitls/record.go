@@ -10,18 +10,18 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// record is what was presented on one connection. It lives in the connection's
-// context and goes with it.
+// record holds the bindings of the certificate that the server presented on one connection.
+// The connection's context holds it, and frees it with the connection.
 type record struct {
 	endPoint atomic.Pointer[[]sspi.ChannelBindings]
 }
 
 type recordKey struct{}
 
-// WithRecord gives ctx, a connection's context, a place for what [Record] sees. The
-// TLS handshake must run under it, or under a context made of it: that is what
-// tls.Conn.HandshakeContext is for, and what net/http does with the context of
-// http.Server.ConnContext. A place that is there already stays.
+// WithRecord returns a copy of ctx, the context of a connection, in which [Record] can store
+// the presented certificate. The program must pass that context, or a context derived from
+// it, to tls.Conn.HandshakeContext; net/http does so with the context that
+// http.Server.ConnContext returns. If WithRecord made ctx already, it returns ctx unchanged.
 func WithRecord(ctx context.Context) context.Context {
 	if _, ok := ctx.Value(recordKey{}).(*record); ok {
 		return ctx
@@ -29,15 +29,15 @@ func WithRecord(ctx context.Context) context.Context {
 	return context.WithValue(ctx, recordKey{}, new(record))
 }
 
-// Recorded returns [EndPoint] of the certificate that the server presented on ctx's
-// connection. Its error, of ReasonArgument, says why there is none: ctx was not made by
-// [WithRecord], or the certificate did not come from a config that [Record] returned.
-// Both results belong into the exchange, which then refuses a client that is bound to a
-// certificate that nobody recorded:
+// Recorded returns the bindings of [EndPoint] for the certificate that the server presented
+// on the connection of ctx. It returns an error with ReasonArgument if [WithRecord] did not
+// make ctx, or if the server did not use a config that [Record] returned. Pass both results
+// to the exchange, so that the acceptor refuses a client that is bound to an unrecorded
+// certificate:
 //
 //	cc.ChannelBindings, cc.BindingsUnknown = sspitls.Recorded(ctx)
 //
-// The bytes of the bindings are shared and must not be modified.
+// The caller must not modify the bytes of the bindings, which all callers share.
 func Recorded(ctx context.Context) ([]sspi.ChannelBindings, error) {
 	r, ok := ctx.Value(recordKey{}).(*record)
 	if !ok {
@@ -50,18 +50,18 @@ func Recorded(ctx context.Context) ([]sspi.ChannelBindings, error) {
 	return slices.Clip(*b), nil
 }
 
-// Record returns a copy of a server's config that records, for each connection, which
-// certificate was presented. The certificate is chosen as without Record: from
-// Certificates, by GetCertificate, or by the config that GetConfigForClient returns.
+// Record returns a copy of a server's config that records the certificate presented on each
+// connection. It does not change the choice of the certificate from Certificates, by
+// GetCertificate, or by the config that GetConfigForClient returns.
 //
-// The copy resumes no sessions, since a resumed session presents no certificate: each
-// connection costs a whole handshake. NameToCertificate, which is deprecated, is
-// ignored.
+// A server with the copy does not resume sessions, because a resumed session presents no
+// certificate: each connection costs a full handshake. The deprecated field
+// NameToCertificate is ignored.
 //
-// config must have its certificates when Record is called. Record does not see a
-// certificate that is added later, as http.Server.ServeTLS adds the files that it is
-// given (pass "" for both) and httptest.Server.StartTLS adds its own; [Recorded] returns
-// an error on a connection that such a certificate was presented on.
+// config must have its certificates when Record is called. Record does not see a certificate
+// that the program adds later: http.Server.ServeTLS adds the certificate of its file names
+// (pass "" for both), and httptest.Server.StartTLS adds a certificate of its own. [Recorded]
+// returns an error on a connection on which the server presented such a certificate.
 func Record(config *tls.Config) *tls.Config {
 	if config == nil {
 		config = new(tls.Config)
@@ -70,8 +70,8 @@ func Record(config *tls.Config) *tls.Config {
 	out := config.Clone()
 	out.SessionTicketsDisabled = true
 	if len(original.Certificates) > 0 || original.GetCertificate != nil {
-		// With Certificates, crypto/tls does not call GetCertificate for clients that name
-		// no server.
+		// If Certificates is set, crypto/tls calls GetCertificate only for clients that send a
+		// server name.
 		out.Certificates = nil
 		out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			c, err := choose(original, hello)
@@ -80,21 +80,22 @@ func Record(config *tls.Config) *tls.Config {
 			}
 			return c, err
 		}
-	} // A GetCertificate without a choice would refuse only the clients that name a server.
+	} // Otherwise the program may add a certificate later, which a GetCertificate without a
+	// certificate would keep from the clients that send a server name.
 	if original.GetConfigForClient != nil {
 		out.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			theirs, err := original.GetConfigForClient(hello)
-			if theirs == nil || err != nil {
+			chosen, err := original.GetConfigForClient(hello)
+			if chosen == nil || err != nil {
 				return nil, err
 			}
-			return Record(theirs), nil
+			return Record(chosen), nil
 		}
 	}
 	return out
 }
 
-// note keeps the bindings of the certificate that is about to be presented: none, if
-// it cannot be read, which no client can then either.
+// note stores the bindings of the certificate that the server is about to present. It stores
+// an empty list if the certificate cannot be parsed; no client can parse it then either.
 func note(ctx context.Context, c *tls.Certificate) {
 	if r, ok := ctx.Value(recordKey{}).(*record); ok {
 		leaf, _ := leafOf(c)
@@ -103,8 +104,8 @@ func note(ctx context.Context, c *tls.Certificate) {
 	}
 }
 
-// choose is the choice that crypto/tls makes, which calls GetCertificate only for
-// clients that name the server, unless there is nothing else.
+// choose returns the certificate that crypto/tls would choose. crypto/tls calls GetCertificate
+// only for clients that send a server name, unless Certificates is empty.
 func choose(config *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if config.GetCertificate != nil && (len(config.Certificates) == 0 || hello.ServerName != "") {
 		if c, err := config.GetCertificate(hello); c != nil || err != nil {

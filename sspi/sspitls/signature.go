@@ -10,8 +10,8 @@ import (
 
 var oidPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 
-// signatureOIDs are signature algorithms that crypto/x509 has no number for, and
-// their hash functions.
+// signatureOIDs lists signature algorithms that crypto/x509 does not know, with their hash
+// functions.
 var signatureOIDs = []struct {
 	oid  asn1.ObjectIdentifier
 	hash crypto.Hash
@@ -23,8 +23,8 @@ var signatureOIDs = []struct {
 	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 4}, crypto.SHA512}, // dsa-with-sha512
 }
 
-// hashOIDs are the hash functions in the parameters of RSASSA-PSS. SHA-1 stands for
-// SHA-256 here.
+// hashOIDs lists the hash functions in the parameters of RSASSA-PSS. RFC 5929 replaces SHA-1
+// with SHA-256.
 var hashOIDs = []struct {
 	oid  asn1.ObjectIdentifier
 	hash crypto.Hash
@@ -36,8 +36,8 @@ var hashOIDs = []struct {
 	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}, crypto.SHA512},
 }
 
-// otherHash is the hash function of a signature that crypto/x509 does not know:
-// it takes RSASSA-PSS only with the parameters that TLS uses.
+// otherHash returns the hash function of a signature algorithm that crypto/x509 does not
+// know. crypto/x509 knows RSASSA-PSS only with the parameters that TLS uses.
 func otherHash(certificate []byte) (crypto.Hash, bool) {
 	var inner, algorithm, params cryptobyte.String
 	var oid asn1.ObjectIdentifier
@@ -62,8 +62,8 @@ func otherHash(certificate []byte) (crypto.Hash, bool) {
 	return 0, false
 }
 
-// pssHash is the hashAlgorithm of RSASSA-PSS-params (RFC 4055, Section 3.1), SHA-1
-// if it is absent.
+// pssHash returns the hash function for hashAlgorithm of RSASSA-PSS-params (RFC 4055, Section
+// 3.1). If hashAlgorithm is absent, it is SHA-1, which RFC 5929 replaces with SHA-256.
 func pssHash(params cryptobyte.String) (crypto.Hash, bool) {
 	var field, algorithm cryptobyte.String
 	var present bool
