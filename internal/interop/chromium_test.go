@@ -7,24 +7,34 @@ import (
 	"testing"
 )
 
-// chromium opens a page in a browser with a new profile, and returns what it shows.
-// It keeps a picture of it, in the folder that KERBEROS_ARTIFACTS names if it is set.
+// chromium opens a page in a browser with a profile that has authenticated before, and
+// returns the page. It keeps a picture of it in the folder KERBEROS_ARTIFACTS, if that is
+// set.
 func (s *session) chromium(t testing.TB, url, picture string, args ...string) result {
 	t.Helper()
 	home := t.TempDir()
-	profile, artifacts := filepath.Join(home, "profile"), os.Getenv("KERBEROS_ARTIFACTS")
-	if artifacts == "" {
-		artifacts = home
-	}
-	// Until it has once seen a server that wants Negotiate, Chromium does not load the
-	// library for it, and the first page of a new profile fails.
+	profile := filepath.Join(home, "profile")
+	// TestInteropDocuments_ChromiumFirstPage shows the first page of a profile without this.
 	seen := `{"net":{"received_http_auth_negotiate_headers":true}}`
 	for _, err := range []error{
-		os.Mkdir(profile, 0o700), os.WriteFile(filepath.Join(profile, "Local State"), []byte(seen), 0o600), os.MkdirAll(artifacts, 0o700),
+		os.Mkdir(profile, 0o700), os.WriteFile(filepath.Join(profile, "Local State"), []byte(seen), 0o600),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	return s.browse(t, home, url, picture, args...)
+}
+
+// browse is chromium with the profile in a home folder.
+func (s *session) browse(t testing.TB, home, url, picture string, args ...string) result {
+	t.Helper()
+	artifacts := os.Getenv("KERBEROS_ARTIFACTS")
+	if artifacts == "" {
+		artifacts = home
+	}
+	if err := os.MkdirAll(artifacts, 0o700); err != nil {
+		t.Fatal(err)
 	}
 	picture = filepath.Join(artifacts, picture)
 	browser := *s
@@ -32,7 +42,7 @@ func (s *session) chromium(t testing.TB, url, picture string, args ...string) re
 	args = append([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir=" + profile, "--window-size=1000,1250", "--screenshot=" + picture, "--dump-dom", "--timeout=20000",
+		"--user-data-dir=" + filepath.Join(home, "profile"), "--window-size=1000,1250", "--screenshot=" + picture, "--dump-dom", "--timeout=20000",
 	}, args...)
 	res := run(t, browser.env(), "", "chromium", append(args, url)...)
 	if b, err := os.ReadFile(picture); err != nil || !strings.HasPrefix(string(b), "\x89PNG") {

@@ -9,7 +9,7 @@ set -euo pipefail
 # where its GSS library does not go. faketime is for a client whose clock is wrong,
 # gss-ntlmssp for one that offers NTLM.
 packages=(
-	jq # the queries of OPERATING.md
+	jq nginx-light # the queries and the proxy of OPERATING.md
 	krb5-kdc krb5-admin-server krb5-user krb5-gss-samples
 	python3-gssapi faketime gss-ntlmssp
 	libgssapi3-heimdal heimdal-multidev krb5-multidev gcc libc6-dev
