@@ -9,7 +9,7 @@ import (
 
 const (
 	headerLen     = 16
-	confounderLen = 16 // of every AES type: a block
+	confounderLen = 16 // one block of AES, in every AES type
 )
 
 // Flags of a token (RFC 4121, Section 4.2.2).
@@ -19,8 +19,8 @@ const (
 	flagAcceptorSubkey = 0x04
 )
 
-// kind is the part of a header that is the same in all tokens of a kind, but for
-// the flags, which are 0 in it.
+// kind is the constant part of the headers of MIC tokens or of wrap tokens. Its flags
+// octet is 0.
 type kind []byte
 
 var (
@@ -28,7 +28,7 @@ var (
 	kindWrap = kind{0x05, 0x04, 0, 0xff}                         // Section 4.2.6.2; EC and RRC follow
 )
 
-// putHeader writes the header of a token of ours. EC and RRC are 0.
+// putHeader writes the header of a token that the acceptor sends. EC and RRC are 0.
 func (p *Protector) putHeader(h []byte, k kind, sealed bool, number uint64) {
 	clear(h[copy(h, k):8])
 	h[2] = flagSentByAcceptor
@@ -46,17 +46,17 @@ func putCounts(h []byte, ec, rrc int) {
 	binary.BigEndian.PutUint16(h[6:], uint16(rrc))
 }
 
-// header is what stands in clear before a token of the initiator's. Its counts
-// are a wrap token's.
+// header holds the fields of the header of a token that the initiator sent. Only the
+// header of a wrap token has EC and RRC.
 type header struct {
 	sealed  bool
 	ec, rrc int
 	number  uint64
 }
 
-// parseHeader takes a header apart, and refuses one of another kind, another
-// sender or another key. Unknown flags are ignored, as RFC 4121, Section 4.2.2
-// demands: the checksum covers them.
+// parseHeader parses a header. It refuses a header that is not of kind k, that names the
+// acceptor as the sender, or that names a key other than p's. It ignores unknown flags,
+// as RFC 4121, Section 4.2.2 demands; the checksum covers them.
 func (p *Protector) parseHeader(token []byte, k kind) (header, error) {
 	if len(token) < headerLen {
 		return header{}, errShort()
@@ -76,12 +76,12 @@ func (p *Protector) parseHeader(token []byte, k kind) (header, error) {
 	}, nil
 }
 
-// errShort is the error of a token that is too short to be judged.
+// errShort returns the error for a token that is too short for its header.
 func errShort() error {
 	return &status.Error{Reason: status.ReasonMalformedToken, Detail: "a message token is shorter than its header"}
 }
 
-// errAltered is the one error of a token that is not genuine.
+// errAltered returns the error for every token that is not genuine.
 func errAltered() error {
 	return &status.Error{Reason: status.ReasonMessageAltered, Detail: "the token does not belong to the message, to this context or to this direction"}
 }

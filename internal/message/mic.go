@@ -1,8 +1,8 @@
 package message
 
-// GetMIC appends to dst a signature over the message that parts are together (RFC
-// 4121, Section 4.2.6.1; RFC 4757, Section 7.2). dst must not overlap them. The error is
-// of this side's making.
+// GetMIC appends to dst a MIC token over the concatenation of parts (RFC 4121, Section
+// 4.2.6.1; RFC 4757, Section 7.2). dst must not overlap parts. An error is a fault of this
+// side.
 func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
@@ -24,9 +24,9 @@ func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 	return u.Sum(whole, s.signed(h, parts...)...), nil
 }
 
-// VerifyMIC checks a signature of the initiator's over the message that parts are
-// together. missing is the count of messages that are missing before it; it is more
-// than 0 only in the order [AfterGap].
+// VerifyMIC verifies the initiator's MIC token over the concatenation of parts. missing
+// is the number of messages missing before it; it exceeds 0 only in the order
+// [AfterGap].
 func (p *Protector) VerifyMIC(o Order, token []byte, parts ...[]byte) (missing uint64, err error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Key usages of RFC 4121, Section 2. SEAL is for wrap tokens, sealed or not.
+// Key usages of RFC 4121, Section 2. Wrap tokens use SEAL, sealed or not.
 const (
 	usageAcceptorSeal  = 22
 	usageAcceptorSign  = 23
@@ -17,57 +17,57 @@ const (
 	usageInitiatorSign = 25
 )
 
-// Params is what the exchange agreed on.
+// Params holds the results of the authentication exchange that message protection uses.
 type Params struct {
 	EType          etype.ID
 	Key            []byte // copied
-	AcceptorSubkey bool   // Key came with the AP-REP
+	AcceptorSubkey bool   // Key is the acceptor's subkey, sent in the AP-REP
 
-	SendSeq, RecvSeq uint64 // of each direction's first token
+	SendSeq, RecvSeq uint64 // sequence number of each direction's first token
 
-	// DetectReplay refuses tokens that came before, and those too old to tell.
-	// DetectSequence refuses all that do not come in order.
+	// DetectReplay refuses duplicates, and tokens too old to be distinguished from
+	// duplicates. DetectSequence refuses every token that arrives out of order.
 	DetectReplay, DetectSequence bool
 
-	// DCE is the style of the context: EC counts in rotations, and sealed
-	// segments have one.
+	// DCE reports that the context has DCE style: EC counts in rotations, and sealed
+	// segments have a filler of EC bytes.
 	DCE bool
 
-	// Rand is where confounders come from.
+	// Rand is the source of confounders.
 	Rand io.Reader
 }
 
 // Protector protects and opens the messages of one context. It is safe for
-// concurrent use; calls of the same direction take turns. The zero Protector, and
-// a wiped one, refuse everything. A Protector must not be copied.
+// concurrent use; calls of the same direction take turns. The zero Protector and a wiped
+// Protector refuse everything. A Protector must not be copied.
 type Protector struct {
 	profile        *etype.Profile // nil: no key
-	rc4            bool           // the tokens are those of RFC 4757
+	rc4            bool           // tokens have the format of RFC 4757
 	key            [32]byte
 	acceptorSubkey bool
 	dce            bool
 	rand           io.Reader
 
 	send, recv direction
-	sent       counter // of send's next token
-	window     window  // of recv's tokens
+	sent       counter // number of the next token to send
+	window     window  // numbers of received tokens
 }
 
-// direction is what tokens of one direction need. Its lock guards everything in
-// it, and the protector's counter or window for that direction.
+// direction holds the keys of one direction. Its lock guards its own fields, and the
+// protector's counter or window for that direction.
 type direction struct {
 	mu         sync.Mutex
-	seal, sign *etype.Usage // made when they are needed first
+	seal, sign *etype.Usage // derived at the first use
 	cipher     *etype.MessageCipher
 }
 
-// Init makes p ready. It derives nothing: the first token of each kind does, so
-// that a context without messages costs no derivation. It must come before every
-// other use.
+// Init prepares p for use; call it before every other method. It derives no keys: the
+// first token of each kind does, so that a context without messages costs no
+// derivation.
 func (p *Protector) Init(params Params) {
 	profile, ok := etype.Lookup(params.EType)
 	if !ok || len(params.Key) != profile.KeyLen {
-		return // refuses everything
+		return // p refuses everything
 	}
 	p.profile = profile
 	copy(p.key[:], params.Key)
@@ -79,7 +79,8 @@ func (p *Protector) Init(params Params) {
 	}
 }
 
-// Wipe overwrites the keys as far as they can be, after the calls that run.
+// Wipe waits for the running calls and overwrites the keys, except those in memory of
+// Go's crypto packages.
 func (p *Protector) Wipe() {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
@@ -101,8 +102,8 @@ func (p *Protector) Wipe() {
 	p.profile = nil
 }
 
-// usage is the keys for a key usage, which are derived the first time. The caller
-// holds the lock of the slot's direction.
+// usage returns the keys for a key usage. The first call derives them. The caller holds
+// the lock of the slot's direction.
 func (p *Protector) usage(slot **etype.Usage, number uint32) (*etype.Usage, error) {
 	if p.profile == nil {
 		return nil, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context has no key any more"}
@@ -115,15 +116,15 @@ func (p *Protector) usage(slot **etype.Usage, number uint32) (*etype.Usage, erro
 	}
 	k, err := etype.New(p.profile.ID, p.key[:p.profile.KeyLen])
 	if err != nil {
-		return nil, err // unreachable: Init looked at type and length
+		return nil, err // unreachable: Init checked the type and the length
 	}
 	defer k.Wipe()
 	*slot, err = k.Usage(number)
 	return *slot, err
 }
 
-// counter gives out sequence numbers, which are of 64 bits, in RC4 of 32. The last
-// one is not followed by the first.
+// counter assigns sequence numbers of 64 bits, or of 32 bits for RC4. It does not wrap
+// around: after the last number it returns an error.
 type counter struct {
 	next, last uint64
 	exhausted  bool

@@ -10,23 +10,23 @@ import (
 	"github.com/gosspi/kerberos/internal/krb5"
 )
 
-// Under a key of RC4 the tokens are those of RFC 4757, Section 7:
+// Under an RC4 key, tokens have the format of RFC 4757, Section 7:
 //
 //	frame       of RFC 2743, Section 3.1
 //	header      8 bytes: token id, algorithms, filler
-//	number      8 bytes, encrypted: the sequence number, and who sent it
+//	number      8 bytes, encrypted: the sequence number and the sender's direction
 //	sum         8 bytes of a checksum
-//	confounder  8 bytes, in a wrap token; behind it the message and its padding
+//	confounder  8 bytes, in a wrap token; the message and its padding follow
 //
-// The pseudo-code in the RFC is wrong about wrap tokens in three places: who sends
-// which direction, the salt, and that the sum is of the message and its padding
-// too. MS-KILE, Section 4.5 has a token that shows how it is.
+// The RFC's pseudo-code for wrap tokens is wrong in three points: the direction of each
+// sender, the salt, and the input of the sum, which includes the message and its
+// padding. The example token in MS-KILE, Section 4.5 shows the correct values.
 //
-// The sum does not cover the number, and the number is encrypted with nothing that
-// would show a change. So whoever is in between can flip bits of it, which makes a
-// token fit into another place of the sequence, and our own tokens ones of the client:
-// the keys are the same both ways. RFC 4757 knows no better, and its MIC of one message
-// is the same from either side.
+// The sum does not cover the number, and the number's encryption has no integrity
+// protection. An attacker can therefore change the sequence number of a token, or its
+// direction, and so reflect the acceptor's tokens back to it: both directions use the
+// same key, and both sides compute the same MIC of a message. This is a weakness of
+// RFC 4757 and cannot be fixed here.
 const (
 	rc4HeaderLen     = 8
 	rc4NumberLen     = 8
@@ -38,30 +38,30 @@ const (
 	tagFrame = 0x60
 	tagOID   = 0x06
 
-	// rc4FrameLen is the shortest frame; a longer message takes up to
-	// rc4MaxFrameLen.
+	// rc4FrameLen is the length of the shortest frame. The frame of a longer message has
+	// up to rc4MaxFrameLen bytes.
 	rc4FrameLen    = 13
 	rc4MaxFrameLen = rc4FrameLen + 4
 
-	// rc4Pad is the padding of a message that is a multiple of one byte: one byte
-	// that says so.
+	// rc4Pad is the length of the padding, and also the value of its only byte: RC4
+	// pads to a multiple of one byte.
 	rc4Pad = 1
 )
 
-// The headers that there are (RFC 4757, Sections 7.2 and 7.3).
+// The three possible headers (RFC 4757, Sections 7.2 and 7.3).
 const (
 	rc4MIC    = "\x01\x01\x11\x00\xff\xff\xff\xff"
 	rc4Sealed = "\x02\x01\x11\x00\x10\x00\xff\xff"
 	rc4Signed = "\x02\x01\x11\x00\xff\xff\xff\xff"
 )
 
-// Salts of the sums, as the key usages that package etype takes.
+// Salts of the sums. Package etype takes them as key usages.
 const (
 	saltWrap = 13
 	saltMIC  = 15
 )
 
-// saltOf is the salt that stands for a key usage.
+// saltOf returns the salt for a key usage of RFC 4121.
 func saltOf(usage uint32) uint32 {
 	if usage == usageAcceptorSign || usage == usageInitiatorSign {
 		return saltMIC
@@ -69,29 +69,29 @@ func saltOf(usage uint32) uint32 {
 	return saltWrap
 }
 
-// rc4Keys are the keys of one direction for tokens of one usage.
+// rc4Keys holds the keys of one direction for tokens of one usage.
 type rc4Keys struct {
 	sum    *etype.Usage
 	cipher *etype.MessageCipher
 }
 
-// rc4Keys adds to u what else RC4 needs. The caller holds d's lock.
+// rc4Keys returns u together with the cipher of d's messages. The caller holds d's lock.
 func (p *Protector) rc4Keys(d *direction, u *etype.Usage) (rc4Keys, error) {
 	if d.cipher == nil {
 		k, err := etype.New(p.profile.ID, p.key[:p.profile.KeyLen])
 		if err != nil {
-			return rc4Keys{}, err // unreachable: Init looked at type and length
+			return rc4Keys{}, err // unreachable: Init checked the type and the length
 		}
 		defer k.Wipe()
 		if d.cipher, err = k.MessageCipher(); err != nil {
-			return rc4Keys{}, err // unreachable: it is a key of RC4
+			return rc4Keys{}, err // unreachable: the key is an RC4 key
 		}
 	}
 	return rc4Keys{u, d.cipher}, nil
 }
 
-// rc4Frame is the frame of n bytes. In it, DCE style counts no message that lies
-// elsewhere (MS-KILE, Section 3.4.5.4.1).
+// rc4Frame returns the frame for a content of n bytes. In DCE style, n does not include
+// a message in buffers of its own (MS-KILE, Section 3.4.5.4.1).
 func (s *scratch) rc4Frame(n int) []byte {
 	b := krb5.AppendHeader(s.frame[:0], tagFrame, krb5.ElementSize(len(krb5.OIDKerberos))+n)
 	return append(krb5.AppendHeader(b, tagOID, len(krb5.OIDKerberos)), krb5.OIDKerberos...)
@@ -99,8 +99,8 @@ func (s *scratch) rc4Frame(n int) []byte {
 
 func rc4FrameSize(n int) int { return krb5.ElementSize(krb5.ElementSize(len(krb5.OIDKerberos))+n) - n }
 
-// rc4Front is the front of a token, always of its whole length: header, encrypted
-// number and sum.
+// rc4Front holds the fields of fixed length after the frame: header, encrypted number
+// and sum.
 type rc4Front [rc4MICLen]byte
 
 func (f *rc4Front) kind() string { return string(f[:rc4HeaderLen]) }
@@ -109,12 +109,12 @@ func (f *rc4Front) split() (h, number, sum []byte) {
 	return f[:rc4HeaderLen], f[rc4HeaderLen:][:rc4NumberLen], f[rc4HeaderLen+rc4NumberLen:]
 }
 
-// fixedRC4 takes a token apart whose message lies elsewhere, a signature or the TOKEN of
-// segments: its front, and behind it a confounder of n bytes, 0 in a signature.
-// elsewhere is the count of bytes that the frame covers and that lie outside token.
+// fixedRC4 parses a token that does not contain its message: a MIC, or the token buffer
+// of segments. It returns the front and the confounder of n bytes after it; n is 0 for a
+// MIC. elsewhere is the number of bytes that the frame counts and that are not in token.
 //
-// The frame has one form only, so that nobody can change it, and it must be all that
-// stands before the token's last bytes: no byte of token is passed over.
+// Nothing but the one valid encoding of the frame may precede the front, so that every
+// byte of token is checked.
 func (s *scratch) fixedRC4(token []byte, n, elsewhere int) (front *rc4Front, confounder []byte, err error) {
 	fixed := rc4MICLen + n
 	if len(token) < rc4FrameLen+fixed {
@@ -127,8 +127,8 @@ func (s *scratch) fixedRC4(token []byte, n, elsewhere int) (front *rc4Front, con
 	return (*rc4Front)(token[at:]), token[at+rc4MICLen:], nil
 }
 
-// cutRC4 takes a whole wrap token apart, into its front, its confounder, and its message
-// and padding, which are all that is behind them.
+// cutRC4 parses a whole wrap token into its front, its confounder, and text, which is the
+// message with its padding and extends to the end of token.
 func (s *scratch) cutRC4(token []byte) (front *rc4Front, confounder, text []byte, err error) {
 	const least = rc4WrapLen + rc4Pad
 	if len(token) < rc4FrameLen+least {
@@ -148,14 +148,15 @@ func (s *scratch) cutRC4(token []byte) (front *rc4Front, confounder, text []byte
 	return (*rc4Front)(inner), inner[rc4MICLen:rc4WrapLen], inner[rc4WrapLen:], nil
 }
 
-// directions, as they stand behind a sequence number.
+// Directions of a token, as encoded after its sequence number.
 const (
 	rc4FromInitiator = 0
 	rc4FromAcceptor  = 0xffffffff
 )
 
-// finish fills in the front of a token: header, sum and number. text is what
-// follows the header, confounder included; if the header says so, it is sealed.
+// finish fills in the front of a token: header, sum and number. text is the confounder
+// of a wrap token and the message. finish encrypts text in place if header is
+// rc4Sealed.
 func (k rc4Keys) finish(s *scratch, front *rc4Front, header string, number uint64, text []etype.Segment) {
 	h, field, sum := front.split()
 	copy(h, header)
@@ -168,8 +169,8 @@ func (k rc4Keys) finish(s *scratch, front *rc4Front, header string, number uint6
 	k.cipher.Number(field, sum)
 }
 
-// open is the inverse, but for the header, which the caller has looked at. front is
-// not changed.
+// open decrypts text in place if the header is rc4Sealed, verifies the sum, and returns
+// the sequence number. The caller has checked the header. open does not change front.
 func (k rc4Keys) open(s *scratch, front *rc4Front, text []etype.Segment) (number uint64, err error) {
 	h, field, sum := front.split()
 	plain := s.rc4Number()
@@ -227,8 +228,8 @@ func rc4WrapHeader(conf bool) string {
 	return rc4Signed
 }
 
-// wrapRC4 always pads, in DCE style too, as other implementations do in whole
-// tokens.
+// wrapRC4 makes a whole wrap token. It adds padding in DCE style too, as other
+// implementations do in whole tokens.
 func (p *Protector) wrapRC4(s *scratch, u *etype.Usage, dst, message []byte, conf bool) ([]byte, error) {
 	k, err := p.rc4Keys(&p.send, u)
 	if err != nil {
@@ -264,7 +265,7 @@ func (p *Protector) unwrapRC4(s *scratch, u *etype.Usage, o Order, dst, token []
 	if h != rc4Sealed && h != rc4Signed {
 		return Unwrapped{}, errAltered()
 	}
-	// Front and confounder are copied out: the message may be written over them.
+	// The front and the confounder are copied, because the message may overwrite them.
 	s.front = *front
 	confounder = s.confounder()[:copy(s.confounder(), confounder)]
 	whole, message := extend(dst, len(text))

@@ -6,8 +6,8 @@ import (
 	"github.com/gosspi/kerberos/internal/etype"
 )
 
-// The shape of SSPI: the frame and all that belongs to a wrap token in one place, the
-// message in others. There is no padding but what the caller makes part of the
+// SSPI's form of a wrap token: one buffer holds the frame, the front and the confounder,
+// and other buffers hold the message. Only the caller adds padding, as a part of the
 // message.
 
 func (p *Protector) sealSegmentsRC4(s *scratch, u *etype.Usage, token []byte, segs []etype.Segment, conf bool) (int, error) {
@@ -32,7 +32,7 @@ func (p *Protector) sealSegmentsRC4(s *scratch, u *etype.Usage, token []byte, se
 	return len(token), nil
 }
 
-// countedRC4 is the length of what lies elsewhere and is counted in the frame.
+// countedRC4 returns the number of bytes in segs that the length in the frame counts.
 func (p *Protector) countedRC4(segs []etype.Segment) int {
 	n := 0
 	for i := range segs {

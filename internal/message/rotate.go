@@ -2,13 +2,13 @@ package message
 
 import "slices"
 
-// maxSaved is the longest front part of a token that is set aside when a token is
-// opened in place. It is more than any implementation rotates by, with any
-// checksum: a filler of 16 bytes, a header and a checksum.
+// maxSaved is the size of the buffer that holds the rotated part of a token while
+// unrotate opens the token in place. Implementations rotate by at most a filler of 16
+// bytes, a header and a checksum, which is less.
 const maxSaved = 64
 
-// rotation is by how many bytes what follows the header, n bytes and at least one,
-// was rotated to the right. In DCE style that of sealed tokens counts EC too
+// rotation returns the number of bytes by which the sender rotated the token's body of n
+// bytes to the right; n is at least 1. In DCE style, sealed tokens are rotated by EC too
 // (MS-KILE, Section 3.4.5.4.1).
 func (p *Protector) rotation(h header, n int) int {
 	r := h.rrc
@@ -18,12 +18,13 @@ func (p *Protector) rotation(h header, n int) int {
 	return r % n
 }
 
-// runs is what follows a token's header, as it was before the rotation: two runs
-// of bytes, one behind the other.
+// runs holds a token's body as it was before the rotation: the bytes of a followed by
+// the bytes of b.
 type runs struct{ a, b []byte }
 
-// unrotate gives a token's text. If the message is to be written over the token
-// itself, what lies before the place that it is read from is set aside.
+// unrotate returns a token's body with its rotation undone. If the message will
+// overwrite the token, unrotate first copies the front part, which the first write would
+// destroy, to s.
 func (p *Protector) unrotate(s *scratch, h header, dst, token []byte) runs {
 	body := token[headerLen:]
 	r := p.rotation(h, len(body))
@@ -35,8 +36,8 @@ func (p *Protector) unrotate(s *scratch, h header, dst, token []byte) runs {
 		copy(saved, front)
 		front = saved
 	default:
-		// Nobody sends this. Rotating to the left is reversing each part, and then
-		// the whole.
+		// No known implementation rotates this far. Reversing both parts and then the
+		// whole rotates to the left.
 		slices.Reverse(body[:r])
 		slices.Reverse(body[r:])
 		slices.Reverse(body)
@@ -45,12 +46,12 @@ func (p *Protector) unrotate(s *scratch, h header, dst, token []byte) runs {
 	return runs{a: body[r:], b: front}
 }
 
-// follows reports whether what is appended to dst is written over token.
+// follows reports whether bytes appended to dst overwrite token.
 func follows(dst, token []byte) bool {
 	return cap(dst) > len(dst) && &dst[:len(dst)+1][len(dst)] == &token[0]
 }
 
-// read copies the bytes from offset on to dst.
+// read fills dst with the bytes of t from offset on.
 func (t runs) read(dst []byte, offset int) {
 	if offset < len(t.a) {
 		n := copy(dst, t.a[offset:])

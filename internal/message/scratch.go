@@ -6,14 +6,14 @@ import (
 	"github.com/gosspi/kerberos/internal/etype"
 )
 
-// scratch is memory for the length of a call. What is here passes through
-// interfaces, and would otherwise be allocated each time.
+// scratch is memory for the duration of one call. Its contents pass through interfaces,
+// so that without scratch each call would allocate them.
 type scratch struct {
 	bytes [headerLen + confounderLen + headerLen + maxChecksum + maxSaved]byte
 	segs  [maxSegments]etype.Segment
 	parts [maxSegments][]byte
 
-	// RC4's.
+	// For RC4 only.
 	frame [rc4MaxFrameLen]byte
 	front rc4Front
 }
@@ -21,8 +21,8 @@ type scratch struct {
 const (
 	maxChecksum = 24
 
-	// maxSegments holds what SSPI can bring, and what goes around it. More are
-	// taken, but allocate.
+	// maxSegments is the greatest number of buffers of an SSPI call and the up to four
+	// segments that this package adds. More segments work, but allocate.
 	maxSegments = 16 + 4
 )
 
@@ -36,7 +36,7 @@ func (s *scratch) release() {
 	scratches.Put(s)
 }
 
-// The parts of bytes that have one use.
+// Each of these methods returns its own part of bytes.
 
 func (s *scratch) header() []byte { return s.bytes[:headerLen] }
 
@@ -48,8 +48,8 @@ func (s *scratch) mac(n int) []byte { return s.bytes[2*headerLen+confounderLen:]
 
 func (s *scratch) saved(n int) []byte { return s.bytes[len(s.bytes)-maxSaved:][:n] }
 
-// plainHeader is a copy of a header as a signature covers it: with both counts 0
-// (RFC 4121, Section 4.2.4).
+// plainHeader returns a copy of token's header with EC and RRC set to 0, as the checksum
+// covers it (RFC 4121, Section 4.2.4).
 func (s *scratch) plainHeader(token []byte) []byte {
 	h := s.header()
 	copy(h, token)
@@ -57,19 +57,20 @@ func (s *scratch) plainHeader(token []byte) []byte {
 	return h
 }
 
-// sealed is the text to seal: the confounder, the message, filler and header.
+// sealed returns the plaintext of a sealed token: the confounder, the message, and tail,
+// which is the filler and the copy of the header.
 func (s *scratch) sealed(confounder []byte, segs []etype.Segment, tail []byte) []etype.Segment {
 	all := append(s.segs[:0], etype.Segment{B: confounder})
 	all = append(all, segs...)
 	return append(all, etype.Segment{B: tail})
 }
 
-// signed is the text to sign: the message and a header.
+// signed returns the input of a checksum: the message and a header.
 func (s *scratch) signed(h []byte, message ...[]byte) [][]byte {
 	return append(append(s.parts[:0], message...), h)
 }
 
-// signedSegments is the text to sign: the message and a header.
+// signedSegments returns the input of a checksum: the bytes of segs and a header.
 func (s *scratch) signedSegments(h []byte, segs []etype.Segment) [][]byte {
 	all := s.parts[:0]
 	for i := range segs {
@@ -78,8 +79,8 @@ func (s *scratch) signedSegments(h []byte, segs []etype.Segment) [][]byte {
 	return append(all, h)
 }
 
-// around is the text of a wrap token with its associated data: the filler, which the
-// last bytes of message are, stands behind all of it.
+// around returns the content of a wrap token with its associated data. The last filler
+// bytes of message are its filler, and become the last segment, after a.After.
 func (s *scratch) around(confounder []byte, a Associated, message []byte, filler int) []etype.Segment {
 	n := len(message) - filler
 	all := append(s.segs[:0], etype.Segment{B: confounder})
@@ -93,10 +94,10 @@ func (s *scratch) around(confounder []byte, a Associated, message []byte, filler
 	return append(all, etype.Segment{B: message[n:]})
 }
 
-// rc4Number is for a sequence number in clear.
+// rc4Number returns memory for a decrypted sequence number.
 func (s *scratch) rc4Number() []byte { return s.header()[:rc4NumberLen] }
 
-// rc4Text is the text of a sum: the token's header and what is in segments.
+// rc4Text returns the input of a sum: the token's header and the bytes of segs.
 func (s *scratch) rc4Text(h []byte, segs []etype.Segment) [][]byte {
 	all := append(s.parts[:0], h)
 	for i := range segs {
@@ -105,7 +106,7 @@ func (s *scratch) rc4Text(h []byte, segs []etype.Segment) [][]byte {
 	return all
 }
 
-// rc4Parts is a message that is signed by itself, as segments.
+// rc4Parts returns the parts of a message that a MIC covers, as segments.
 func (s *scratch) rc4Parts(parts [][]byte) []etype.Segment {
 	all := s.segs[:0]
 	for _, b := range parts {
@@ -114,7 +115,7 @@ func (s *scratch) rc4Parts(parts [][]byte) []etype.Segment {
 	return all
 }
 
-// rc4Segments is a message behind its confounder.
+// rc4Segments returns a confounder followed by the segments of its message.
 func (s *scratch) rc4Segments(confounder []byte, segs []etype.Segment) []etype.Segment {
 	return append(append(s.segs[:0], etype.Segment{B: confounder}), segs...)
 }

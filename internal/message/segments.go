@@ -7,16 +7,16 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// SealSegments seals, or else signs, the message that segs are together, in place,
-// and writes what belongs to it into token, which needs [Protector.TrailerLen]
-// bytes (MS-KILE, Section 3.4.5.4.1):
+// SealSegments seals the message in segs in place, or signs it if conf is false, and
+// writes the rest of the wrap token to token, which must have at least
+// [Protector.TrailerLen] bytes (MS-KILE, Section 3.4.5.4.1):
 //
 //	sealed:  header, filler, sealed header, checksum, confounder
 //	signed:  header, checksum
 //	RC4:     frame, header, sequence number, checksum, confounder
 //
-// n is the length written. The error is of this side's making, and then the
-// segments are as they were. No two of the slices may overlap.
+// n is the number of bytes written to token. An error is a fault of this side; the
+// segments are then unchanged. No two of the slices may overlap.
 func (p *Protector) SealSegments(token []byte, segs []etype.Segment, conf bool) (n int, err error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
@@ -74,10 +74,10 @@ func (p *Protector) signSegments(s *scratch, u *etype.Usage, token []byte, segs 
 	return len(token), nil
 }
 
-// OpenSegments opens what the initiator made so: conf says that the message was
-// sealed, missing is the count of messages missing before it, and more than 0 only in
-// the order [AfterGap]. Sealed segments, and token, are changed in place. On an error
-// the sealed segments are zeroed.
+// OpenSegments verifies the message that the initiator put into token and segs, and
+// decrypts it in place if it is sealed, as conf then reports. missing is the number of
+// messages missing before it; it exceeds 0 only in the order [AfterGap]. OpenSegments
+// may overwrite token. On an error no decrypted plaintext remains in segs.
 func (p *Protector) OpenSegments(o Order, token []byte, segs []etype.Segment) (conf bool, missing uint64, err error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
@@ -109,8 +109,8 @@ func (p *Protector) OpenSegments(o Order, token []byte, segs []etype.Segment) (c
 func (p *Protector) openSegments(s *scratch, u *etype.Usage, o Order, h header, token []byte, segs []etype.Segment) (missing uint64, err error) {
 	layout := sealedLayout{filler: h.ec, checksum: u.Profile().ChecksumLen}
 	n := len(token) - headerLen + length(segs)
-	// Windows counts the filler in a rotation, MIT does so in DCE style only. No checksum
-	// covers the count, and with either it is the same bytes in the same places.
+	// Windows includes the filler in the rotation, MIT only in DCE style. No checksum covers
+	// RRC, and both variants give the same bytes in the same order.
 	if len(token) != layout.len() || p.rotation(h, n) != layout.rotation() && (h.rrc+h.ec)%n != layout.rotation() {
 		return 0, errAltered()
 	}
@@ -132,11 +132,11 @@ func (p *Protector) verifySegments(s *scratch, u *etype.Usage, o Order, h header
 	return p.window.check(h.number, o)
 }
 
-// sealedLayout is the lengths of a sealed message's token.
+// sealedLayout holds the lengths of the variable parts of a sealed message's token.
 type sealedLayout struct{ filler, checksum int }
 
-// rotation is by how many bytes the end of the ciphertext was moved to its front,
-// and so into the token.
+// rotation returns the number of bytes that the sender moved from the end of the
+// ciphertext to its front, and so into the token.
 func (l sealedLayout) rotation() int { return l.filler + headerLen + l.checksum }
 
 func (l sealedLayout) len() int { return headerLen + l.rotation() + confounderLen }
@@ -155,7 +155,7 @@ func length(segs []etype.Segment) int {
 	return n
 }
 
-// wipe zeroes what was to be decrypted.
+// wipe zeroes the segments that hold ciphertext or plaintext.
 func wipe(segs []etype.Segment) {
 	for i := range segs {
 		if !segs[i].SignOnly {

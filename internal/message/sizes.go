@@ -2,7 +2,7 @@ package message
 
 import "github.com/gosspi/kerberos/internal/etype"
 
-// MICLen is the length of a signature.
+// MICLen returns the length of a MIC token.
 func (p *Protector) MICLen() int {
 	if p.rc4 {
 		return rc4FrameLen + rc4MICLen
@@ -10,8 +10,8 @@ func (p *Protector) MICLen() int {
 	return headerLen + p.checksumLen()
 }
 
-// MICLen is the length of a signature under a key of type e; 0 if there is no such
-// type.
+// MICLen returns the length of a MIC token under a key of type e, and 0 if e is not
+// supported.
 func MICLen(e etype.ID) int {
 	profile, ok := etype.Lookup(e)
 	if !ok {
@@ -23,7 +23,7 @@ func MICLen(e etype.ID) int {
 	return headerLen + profile.ChecksumLen
 }
 
-// TrailerLen is the length of the token of [Protector.SealSegments].
+// TrailerLen returns the length of the token that [Protector.SealSegments] writes.
 func (p *Protector) TrailerLen(segs []etype.Segment, conf bool) int {
 	if p.rc4 {
 		return rc4FrameSize(rc4WrapLen+p.countedRC4(segs)) + rc4WrapLen
@@ -34,8 +34,8 @@ func (p *Protector) TrailerLen(segs []etype.Segment, conf bool) int {
 	return headerLen + p.extraCount() + headerLen + p.checksumLen() + confounderLen
 }
 
-// MaxTrailerLen is at least TrailerLen: it is what Windows reports, 16 bytes of
-// filler included, and in RC4 the longest frame that can be needed.
+// MaxTrailerLen returns the value that Windows reports as cbSecurityTrailer: with 16
+// bytes of filler, and for RC4 with the longest frame. TrailerLen never exceeds it.
 func (p *Protector) MaxTrailerLen() int {
 	if p.rc4 {
 		if p.dce {
@@ -46,8 +46,8 @@ func (p *Protector) MaxTrailerLen() int {
 	return headerLen + dceFiller + headerLen + p.checksumLen() + confounderLen
 }
 
-// Padding is what has to stand behind a message in segments, for these and their
-// token to be together what [Protector.Wrap] makes.
+// Padding returns the bytes that the caller must append to a message in segments, so
+// that token and segments together are the token that [Protector.Wrap] would make.
 func (p *Protector) Padding() []byte {
 	if p.rc4 && !p.dce {
 		return []byte{rc4Pad}
@@ -55,8 +55,8 @@ func (p *Protector) Padding() []byte {
 	return nil
 }
 
-// WrapSizeLimit is the length of the longest message whose wrap token has at most
-// max bytes; 0 if there is none.
+// WrapSizeLimit returns the length of the longest message whose wrap token has at most
+// max bytes, and 0 if even the token of an empty message is longer.
 func (p *Protector) WrapSizeLimit(max int, conf bool) int {
 	if p.rc4 {
 		return rc4SizeLimit(max)
@@ -71,7 +71,8 @@ func (p *Protector) WrapSizeLimit(max int, conf bool) int {
 	return max - overhead
 }
 
-// rc4SizeLimit: a longer message may have a longer frame.
+// rc4SizeLimit returns WrapSizeLimit for RC4. It searches downward, because the length of
+// the frame depends on the length of the message.
 func rc4SizeLimit(max int) int {
 	const overhead = rc4WrapLen + rc4Pad
 	n := max - overhead - rc4FrameLen
@@ -84,8 +85,8 @@ func rc4SizeLimit(max int) int {
 	return n
 }
 
-// checksumLen is 0 without a key. Sizes may be asked for while another goroutine
-// wipes, so it takes a lock.
+// checksumLen returns the length of a checksum, and 0 without a key. It takes a lock,
+// because another goroutine may call Wipe at the same time.
 func (p *Protector) checksumLen() int {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
@@ -95,8 +96,8 @@ func (p *Protector) checksumLen() int {
 	return p.profile.ChecksumLen
 }
 
-// dceFiller is the extra count of sealed segments in DCE style, where MS-KILE
-// demands that there is one.
+// dceFiller is the EC of sealed segments in DCE style, for which MS-KILE demands a
+// filler.
 const dceFiller = 16
 
 func (p *Protector) extraCount() int {

@@ -2,18 +2,18 @@ package message
 
 import "github.com/gosspi/kerberos/status"
 
-// State is where a Protector stands: all that goes on in another process with the
-// same keys and the next numbers. It holds a key.
+// State holds the key and the sequence numbers of a Protector, with which a Protector in
+// another process can continue.
 type State struct {
-	Params // without Rand; SendSeq is the next number, RecvSeq that of the first token
+	Params // Rand is nil; SendSeq is the next number, RecvSeq the number of the first token
 
-	Exhausted bool   // there is no next number to send
-	Count     uint64 // of numbers from RecvSeq to the highest that came
-	Seen      uint64 // which of the last 64 came
+	Exhausted bool   // all numbers to send are used up
+	Count     uint64 // count of numbers from RecvSeq to the highest received number
+	Seen      uint64 // bit i: the number RecvSeq+Count-1-i was received
 }
 
-// Release takes the State out of p, after the calls that run, and wipes p: there is
-// never a second Protector that sends the same numbers, or takes the same tokens.
+// Release waits for the running calls, returns the State of p and wipes p. So two
+// Protectors never send the same numbers or accept the same tokens.
 func (p *Protector) Release() (State, error) {
 	p.send.mu.Lock()
 	p.recv.mu.Lock()
@@ -30,15 +30,15 @@ func (p *Protector) Release() (State, error) {
 		},
 		Exhausted: p.sent.exhausted, Count: p.window.next, Seen: p.window.seen,
 	}
-	p.profile = nil // so that no call gets in between
+	p.profile = nil // calls that start before Wipe are refused
 	p.recv.mu.Unlock()
 	p.send.mu.Unlock()
 	p.Wipe()
 	return s, nil
 }
 
-// Resume is Init from a State. p refuses everything if there is no such encryption
-// type, or the key is none of it.
+// Resume initializes p from a State, as Init does from Params. p refuses everything if
+// the encryption type is not supported or does not fit the key.
 func (p *Protector) Resume(s State) {
 	p.Init(s.Params)
 	p.sent.exhausted = s.Exhausted

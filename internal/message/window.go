@@ -7,35 +7,35 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// window follows the sequence numbers of received tokens (RFC 4121, Section 4.2.6;
-// RFC 2743, Section 1.2.3). Its user calls [window.check] for genuine tokens
-// only, and in turn.
+// window checks the sequence numbers of received tokens (RFC 4121, Section 4.2.6;
+// RFC 2743, Section 1.2.3). Callers pass the numbers of genuine tokens only, and call
+// [window.check] for one token at a time.
 //
-// Numbers are counted from base, modulo 2^64 or 2^32, so that a count that begins
-// near the end goes on past it. What a token's place is called follows MIT's
-// implementation, whose table is among the test vectors.
+// The window uses the difference between a number and base, modulo 2^64 or 2^32, so that
+// a sequence that begins near the greatest number can wrap around. Its verdicts agree
+// with MIT's implementation, whose table is among the test vectors.
 type window struct {
 	base             uint64
 	replay, sequence bool
-	narrow           bool // the numbers are of 32 bits, and not authenticated
-	own              bool // the key is the acceptor's subkey: no other context has it
+	narrow           bool // the numbers have 32 bits and are not authenticated
+	own              bool // the key is the acceptor's subkey, which no other context uses
 
-	next uint64 // one more than the highest number that came
-	seen uint64 // bit i: next-1-i came
+	next uint64 // the highest received offset plus 1
+	seen uint64 // bit i: the offset next-1-i was received
 }
 
-// verdict is a token's place in the sequence.
+// verdict is the result of checking a sequence number.
 type verdict uint8
 
 const (
 	inOrder     verdict = iota
-	gap                 // messages before it have not arrived
-	unsequenced         // a later message arrived before it
-	duplicate           // it arrived before
-	tooOld              // it is older than the window, or than the first message
+	gap                 // messages before this message have not arrived
+	unsequenced         // a later message arrived before this message
+	duplicate           // the message has arrived before
+	tooOld              // the number is below the window or below the first number
 )
 
-// refusals has the Reason and the text of each verdict that refuses.
+// refusals maps each verdict that refuses a message to a Reason and a text.
 var refusals = [...]struct {
 	reason status.Reason
 	text   string
@@ -43,30 +43,30 @@ var refusals = [...]struct {
 	gap:         {status.ReasonMessageGap, "arrived after a gap"},
 	unsequenced: {status.ReasonMessageUnsequenced, "arrived after a later message"},
 	duplicate:   {status.ReasonMessageDuplicate, "arrived a second time"},
-	tooOld:      {status.ReasonMessageOld, "is too old to be told from a repeated one"},
+	tooOld:      {status.ReasonMessageOld, "is too old to be distinguished from a repeated message"},
 }
 
-// Order says which places in the sequence a receiver takes.
+// Order selects the verdicts that a receiver accepts.
 type Order uint8
 
 const (
-	// AsGranted refuses every place that Params.DetectReplay and
+	// AsGranted refuses every message that Params.DetectReplay and
 	// Params.DetectSequence refuse.
 	AsGranted Order = iota
 
 	// AfterGap delivers a message after a gap, and reports how many messages are
-	// missing before it. It refuses every duplicate, old and unsequenced message,
-	// whatever Params detects. It refuses the gap too where a number does not prove
-	// which message it is: RC4 does not authenticate the numbers, and a key that is no
-	// acceptor's subkey may also protect the messages of other contexts.
+	// missing before it. It refuses every duplicate, old and unsequenced message, even if
+	// Params does not detect them. It refuses the message after a gap too if the number
+	// does not identify the message: RC4 does not authenticate numbers, and a key other
+	// than the acceptor's subkey may also protect messages of other contexts.
 	AfterGap
 )
 
-// accept records a number and judges it. It records a number that it refuses too, so
-// that the stream goes on behind a gap. missing is the count of numbers between the
-// highest one that arrived before and this one.
+// accept records a number and returns the verdict on it. It also records a number that
+// it refuses, so that the message after a gap is in order. missing is the count of
+// numbers between the highest number so far and this number.
 func (w *window) accept(number uint64, replay, sequence bool) (v verdict, missing uint64) {
-	n := w.place(number)
+	n := w.offset(number)
 	if n >= w.next {
 		return w.ahead(n, sequence)
 	}
@@ -86,8 +86,8 @@ func (w *window) accept(number uint64, replay, sequence bool) (v verdict, missin
 	return inOrder, 0
 }
 
-// place is a number's distance from base.
-func (w *window) place(number uint64) uint64 {
+// offset returns the difference between a number and base.
+func (w *window) offset(number uint64) uint64 {
 	if w.narrow {
 		return uint64(uint32(number) - uint32(w.base))
 	}
@@ -96,7 +96,7 @@ func (w *window) place(number uint64) uint64 {
 
 func (w *window) ahead(n uint64, sequence bool) (v verdict, missing uint64) {
 	missing = n - w.next
-	w.seen = w.seen<<1<<missing | 1 // a shift by 64 or more leaves nothing
+	w.seen = w.seen<<1<<missing | 1 // a shift by 64 or more gives 0
 	w.next = n + 1
 	if sequence && missing > 0 {
 		return gap, missing
@@ -104,14 +104,14 @@ func (w *window) ahead(n uint64, sequence bool) (v verdict, missing uint64) {
 	return inOrder, missing
 }
 
-// check accepts a number in order o. missing is more than 0 only where o delivers a
-// message after a gap. The caller has verified the token.
+// check records the number of a verified token and returns an error if o refuses it.
+// missing exceeds 0 only if o is AfterGap and the message follows a gap.
 func (w *window) check(number uint64, o Order) (missing uint64, err error) {
 	replay, sequence := w.replay, w.sequence
 	if o == AfterGap {
 		replay, sequence = true, true
-		if !w.narrow && w.place(number) > math.MaxInt64 {
-			return 0, w.refuse(number, tooOld) // it is below the first number
+		if !w.narrow && w.offset(number) > math.MaxInt64 {
+			return 0, w.refuse(number, tooOld) // the number is below the first number
 		}
 	}
 	v, missing := w.accept(number, replay, sequence)
@@ -127,6 +127,6 @@ func (w *window) check(number uint64, o Order) (missing uint64, err error) {
 func (w *window) refuse(number uint64, v verdict) error {
 	return &status.Error{
 		Reason: refusals[v].reason,
-		Detail: "message " + strconv.FormatUint(w.place(number), 10) + " of the stream " + refusals[v].text,
+		Detail: "message " + strconv.FormatUint(w.offset(number), 10) + " of the stream " + refusals[v].text,
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Wrap appends to dst a token that holds message, sealed or else signed (RFC 4121,
-// Section 4.2.6.2; RFC 4757, Section 7.3). dst must not overlap message. The error is
-// of this side's making.
+// Wrap appends to dst a token that holds message, sealed if conf is set and signed
+// otherwise (RFC 4121, Section 4.2.6.2; RFC 4757, Section 7.3). dst must not overlap
+// message. An error is a fault of this side.
 func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
@@ -30,8 +30,8 @@ func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	return p.sign(s, u, dst, message)
 }
 
-// seal: header, confounder, message, header again, checksum; all of it but the
-// first header and the checksum is sealed.
+// seal appends a sealed token: header, confounder, message, copy of the header, checksum.
+// It encrypts all fields except the first header and the checksum.
 func (p *Protector) seal(s *scratch, u *etype.Usage, dst, message []byte) ([]byte, error) {
 	whole, token := extend(dst, headerLen+confounderLen+len(message)+headerLen+u.Profile().ChecksumLen)
 	h, text := token[:headerLen], token[headerLen:]
@@ -49,7 +49,7 @@ func (p *Protector) seal(s *scratch, u *etype.Usage, dst, message []byte) ([]byt
 	return whole, u.Seal(append(s.segs[:0], etype.Segment{B: text}), mac)
 }
 
-// sign: header, message, checksum.
+// sign appends a signed token: header, message, checksum.
 func (p *Protector) sign(s *scratch, u *etype.Usage, dst, message []byte) ([]byte, error) {
 	checksum := u.Profile().ChecksumLen
 	number, err := p.sent.take()
@@ -65,23 +65,24 @@ func (p *Protector) sign(s *scratch, u *etype.Usage, dst, message []byte) ([]byt
 	return whole, nil
 }
 
-// Associated is data that a wrap token's checksum covers beside the message, and that
-// the token does not hold (MS-KILE, Section 3.4.5.4.1; MIT's gss_unwrap_iov names it
-// SIGN_ONLY). Before and After say where it lies. It is never decrypted.
+// Associated is data that a wrap token's checksum covers in addition to the message, and
+// that the token does not contain (MS-KILE, Section 3.4.5.4.1; SIGN_ONLY buffers in MIT's
+// gss_unwrap_iov). Before precedes the message and After follows it. Associated data is
+// never decrypted.
 type Associated struct{ Before, After []etype.Segment }
 
 // Unwrapped is the result of [Protector.Unwrap].
 type Unwrapped struct {
 	Whole   []byte // dst and the message
 	Sealed  bool   // the message was sealed, not only signed
-	Missing uint64 // count of messages missing before it; more than 0 only in the order AfterGap
+	Missing uint64 // count of messages missing before the message; exceeds 0 only in the order AfterGap
 }
 
-// Unwrap opens a token of the initiator's, verifies a with it, and appends its message
-// to dst. dst may end where token begins, in the same memory, as token[:0] does: then
-// the token is opened in place. Otherwise they must not overlap, and token is not
-// changed. a must overlap neither. On an error there is no plaintext: what was written
-// is zeroed.
+// Unwrap verifies the initiator's token and the associated data a, decrypts the message
+// if it is sealed, and appends it to dst. If dst ends in memory where token begins, as
+// token[:0] does, the message overwrites the token. Otherwise dst and token must not
+// overlap, and Unwrap does not change token. a must overlap neither. On an error Unwrap
+// returns no plaintext and zeroes the memory that it wrote to.
 func (p *Protector) Unwrap(o Order, dst, token []byte, a Associated) (Unwrapped, error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
@@ -110,7 +111,7 @@ func (p *Protector) Unwrap(o Order, dst, token []byte, a Associated) (Unwrapped,
 	return Unwrapped{Whole: whole[:len(whole)-filler], Sealed: h.sealed, Missing: missing}, nil
 }
 
-// open verifies a token, and appends its message and filler to dst.
+// open verifies a token and appends its message and filler to dst.
 func (p *Protector) open(s *scratch, u *etype.Usage, h header, dst, token []byte, a Associated) (whole []byte, filler int, err error) {
 	if h.sealed {
 		whole, err = p.unseal(s, u, h, dst, token, a)
@@ -126,8 +127,7 @@ func (p *Protector) unseal(s *scratch, u *etype.Usage, h header, dst, token []by
 	if n < h.ec {
 		return nil, errAltered()
 	}
-	// Everything but the message is copied out first, for the message may be
-	// written over it.
+	// All other fields are copied first, because the message may overwrite them.
 	plain, confounder, tail, mac := s.header(), s.confounder(), s.tail(), s.mac(checksum)
 	copy(plain, token)
 	text := p.unrotate(s, h, dst, token)
@@ -163,15 +163,15 @@ func (p *Protector) unsign(s *scratch, u *etype.Usage, h header, dst, token []by
 	return whole, nil
 }
 
-// sameHeader compares a token's header with the copy that was sealed, extra count
-// included. Only RRC is not what it was (RFC 4121, Section 4.2.4).
+// sameHeader reports whether a token's header equals its sealed copy. It ignores RRC,
+// which the sender sets after sealing (RFC 4121, Section 4.2.4).
 func sameHeader(plain, sealed []byte) bool {
 	const withoutRRC = 0xffffffff_ffff0000
 	return binary.BigEndian.Uint64(plain)&withoutRRC == binary.BigEndian.Uint64(sealed) &&
 		binary.BigEndian.Uint64(plain[8:]) == binary.BigEndian.Uint64(sealed[8:])
 }
 
-// extend gives dst n more bytes, and returns it all and them.
+// extend appends n bytes to dst, and returns the whole slice and the added bytes.
 func extend(dst []byte, n int) (whole, added []byte) {
 	whole = slices.Grow(dst, n)[:len(dst)+n]
 	return whole, whole[len(dst):len(whole):len(whole)]

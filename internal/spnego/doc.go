@@ -1,9 +1,9 @@
 // Package spnego reads and writes the tokens of the negotiation mechanism (RFC
-// 4178; MS-SPNG) as an acceptor meets them, chooses the mechanism, and puts
-// fragments of tokens together. It knows no mechanism: what goes on inside the
-// tokens, and the MIC over the list of mechanisms, is its caller's.
+// 4178; MS-SPNG) as an acceptor needs them, chooses the mechanism, and puts
+// fragments of tokens together. It knows no mechanism: its caller processes the
+// mechanism's tokens inside, and computes the MIC over the list of mechanisms.
 //
-// # What is accepted
+// # Accepted tokens
 //
 // The parsers accept DER, and the whole token. As RFC 4178 and MS-SPNG allow, a state
 // may be missing, and fields with rising tags may follow the known ones. The values of
@@ -15,12 +15,12 @@
 // # Bounds
 //
 // A list of mechanisms has at most 32 entries and 1024 bytes. A token has as many bytes
-// as the caller says. Fragments holds no more memory than the bytes that it received,
+// as the caller allows. Fragments holds no more memory than the bytes that it received,
 // in blocks of 512 bytes.
 //
 // # Ownership
 //
-// What parsing leaves in an Init or a Response are views of the token.
+// The slices of an Init or a Response that a parser returns are views of the token.
 //
-// Errors are *status.Error with a static text: nothing of the peer's is in it.
+// Errors are *status.Error. Their text holds no bytes of the peer.
 package spnego

@@ -13,13 +13,13 @@ const tagFrame = 0x60
 
 func context(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific().Constructed() }
 
-// readOctets reads the optional field n, which holds an OCTET STRING. *v is nil
-// exactly if it is absent.
+// readOctets reads the optional field n, which holds an OCTET STRING. *v becomes nil
+// exactly if the field is absent.
 func readOctets(in *cryptobyte.String, n uint8, v *[]byte) bool {
 	return readString(in, n, asn1.OCTET_STRING, v)
 }
 
-// readString reads the optional field n, which holds one element with this tag. *v is
+// readString reads the optional field n, which holds one element with this tag. *v becomes
 // the element's content, and nil exactly if the field is absent.
 func readString(in *cryptobyte.String, n uint8, tag asn1.Tag, v *[]byte) bool {
 	var field, content cryptobyte.String
@@ -40,15 +40,15 @@ func readString(in *cryptobyte.String, n uint8, tag asn1.Tag, v *[]byte) bool {
 // maxFlags is the size of ContextFlags in bytes (RFC 4178, Section 4.2.1).
 const maxFlags = 4
 
-// checkFlags reads the optional field n, which holds ContextFlags. The acceptor must
-// ignore their value (MS-SPNG, Section 3.1.5.3), and checks their form.
+// checkFlags reads the optional field n, which holds ContextFlags. It checks their form
+// only: an acceptor must ignore their value (MS-SPNG, Section 3.1.5.3).
 func checkFlags(in *cryptobyte.String, n uint8) bool {
 	var bits []byte
 	return readString(in, n, asn1.BIT_STRING, &bits) && (bits == nil || krb5.ValidBits(bits, maxFlags))
 }
 
-// skip reads the fields from tag n on, in rising order, without using them. As RFC 4178
-// tags explicitly, each of them holds exactly one element.
+// skip reads the fields from tag n on, in rising order, and does not use their values.
+// Each of them holds exactly one element, because RFC 4178 uses explicit tags.
 func skip(in cryptobyte.String, n uint8) bool {
 	var field cryptobyte.String
 	var tag asn1.Tag
@@ -64,11 +64,11 @@ func skip(in cryptobyte.String, n uint8) bool {
 	return true
 }
 
-// maxDepth bounds how deep the elements of an unknown field nest.
+// maxDepth is the greatest depth to which the elements of an unknown field may nest.
 const maxDepth = 8
 
-// validElement reads one element of an unknown type and reports whether it is in DER,
-// as far as its tags tell: of the universal types only EXTERNAL, EMBEDDED PDV,
+// validElement reads one element of an unknown type and reports whether it is in DER, by
+// its tags: of the universal types only EXTERNAL, EMBEDDED PDV,
 // SEQUENCE and SET are constructed (X.690, Section 10.2).
 func validElement(in *cryptobyte.String, depth int) bool {
 	var content cryptobyte.String
@@ -88,7 +88,7 @@ func validElement(in *cryptobyte.String, depth int) bool {
 		}
 	}
 	if tag&constructed == 0 {
-		return true // of a type that only its definition knows
+		return true // only the definition of this type could restrict the content
 	}
 	if depth == 0 {
 		return false
@@ -101,8 +101,7 @@ func validElement(in *cryptobyte.String, depth int) bool {
 	return true
 }
 
-// validPrimitive reports whether content is in DER for a universal type of which DER
-// restricts the content.
+// validPrimitive reports whether content is valid in DER for the universal type tag.
 func validPrimitive(tag asn1.Tag, content []byte) bool {
 	n := len(content)
 	switch tag {

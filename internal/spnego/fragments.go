@@ -11,22 +11,22 @@ import (
 //
 // It stores the received bytes in blocks of 512 bytes with 504 bytes of content each.
 // Its memory is therefore at most 512/504 of the received bytes and one block more, and
-// appending a fragment costs the fragment's length, however many came before.
+// appending a fragment costs the fragment's length, however many arrived before.
 type Fragments struct {
 	first, last *block
 	n           int
 }
 
-// block is one piece of memory of Fragments. Its size is one of the allocator's.
+// block is one piece of memory of Fragments. Its size is a size class of Go's allocator.
 type block struct {
 	next *block
 	b    [504]byte
 }
 
-// Join returns the token that begins with the held bytes and ends with fragment, if it
-// is whole, as far as its outermost length tells. It returns fragment itself where
-// nothing is held, and a copy otherwise. The held bytes stay held. Join refuses a token
-// that is longer than max, or will be.
+// Join returns the token that begins with the held bytes and ends with fragment, if its
+// outermost length shows that the token is whole. It returns fragment itself if f holds
+// no bytes, and a copy otherwise. The held bytes stay held. Join refuses a token whose
+// length, received or announced, exceeds max.
 func (f *Fragments) Join(fragment []byte, max int) (token []byte, whole bool, err error) {
 	if len(fragment) > max-f.n {
 		return nil, false, tooLong()
@@ -56,7 +56,8 @@ func (f *Fragments) Join(fragment []byte, max int) (token []byte, whole bool, er
 	return append(token, fragment...), true, nil
 }
 
-// head returns the first bytes of what is held and of fragment.
+// head returns the first bytes of the token that begins with the held bytes and goes on
+// with fragment. It writes them to room.
 func (f *Fragments) head(room *[headLen]byte, fragment []byte) []byte {
 	n := 0
 	if f.first != nil {
@@ -93,7 +94,7 @@ func (f *Fragments) Drop() { *f = Fragments{} }
 func CutError(token []byte) error {
 	detail := fmt.Sprintf("the SPNEGO token ends within its header, after %d bytes", len(token))
 	if n, ok := announced(token); ok {
-		detail = fmt.Sprintf("the SPNEGO token is cut: its header announces %d bytes and %d came", n, len(token))
+		detail = fmt.Sprintf("the SPNEGO token is cut: its header announces %d bytes and %d arrived", n, len(token))
 	}
 	return &status.Error{Reason: status.ReasonMalformedToken, Detail: detail}
 }
@@ -102,12 +103,12 @@ const (
 	// longestHeader is the length of a tag and of a length of up to four bytes.
 	longestHeader = 6
 
-	// headLen is the length of what Join reads of a token: the header, and element.
+	// headLen is the number of bytes that Join reads of a token: the header, and element.
 	headLen = longestHeader + len(element)
 )
 
-// announced is how long a token says that it is. Not ok: its header is not all
-// there, or is none.
+// announced returns the length of a token according to its header. ok is false if the
+// header is incomplete or is not a DER header.
 func announced(token []byte) (n int, ok bool) {
 	if len(token) < 2 {
 		return 0, false
@@ -122,7 +123,7 @@ func announced(token []byte) (n int, ok bool) {
 	}
 	length = 0
 	for _, b := range token[2 : 2+size] {
-		if length > 1<<22 { // where an int has 32 bits, too
+		if length > 1<<22 { // also keeps an int of 32 bits from overflowing
 			return 1 << 30, true
 		}
 		length = length<<8 | int(b)
@@ -130,8 +131,9 @@ func announced(token []byte) (n int, ok bool) {
 	return 2 + size + length, true
 }
 
-// IsNegotiation reports whether token begins as one of this mechanism does, as far
-// as it goes. Tokens of other mechanisms do not come in fragments.
+// IsNegotiation reports whether token begins as a token of this mechanism does; a token
+// that ends earlier must agree in the bytes that it has. Other mechanisms do not
+// fragment their tokens.
 func IsNegotiation(token []byte) bool { return IsResponse(token) || isFramed(token, 1) }
 
 // IsInit reports whether token has the frame of this mechanism.
@@ -143,8 +145,9 @@ func IsResponse(token []byte) bool { return len(token) > 0 && token[0] == tagRes
 // element is the object identifier of this mechanism, 1.3.6.1.5.5.2, in DER.
 const element = "\x06\x06\x2b\x06\x01\x05\x05\x02"
 
-// isFramed reports whether token is in a GSS frame in which the first bytes of
-// element stand, at least so many, or all that there are if it ends before them.
+// isFramed reports whether token has a GSS frame whose content begins with element. If
+// token ends within element, at least the first least bytes of element must be present;
+// a least of 1 also allows a token that ends before element.
 func isFramed(token []byte, least int) bool {
 	if len(token) == 0 || token[0] != tagFrame {
 		return false
@@ -162,5 +165,5 @@ func isFramed(token []byte, least int) bool {
 }
 
 func tooLong() error {
-	return &status.Error{Reason: status.ReasonTokenTooLong, Detail: "the token's length, as its header or its fragments have it, is over MaxToken"}
+	return &status.Error{Reason: status.ReasonTokenTooLong, Detail: "the token is longer than MaxToken, by its header or by the sum of its fragments"}
 }

@@ -22,14 +22,14 @@ const (
 
 // Init is a client's first token (NegTokenInit: RFC 4178, Section 4.2.1).
 type Init struct {
-	// MechTypes is the DER of the list, from its SEQUENCE on, as received: the MIC
-	// is over these bytes. ParseInit has checked it.
+	// MechTypes is the DER of the list of mechanisms as received, its SEQUENCE header
+	// included. The MIC covers these bytes. ParseInit has checked them.
 	MechTypes []byte
 
-	// Token is the optimistic token of the first mechanism; nil: none.
+	// Token is the optimistic token of the first mechanism, or nil.
 	Token []byte
 
-	MIC []byte // nil: none
+	MIC []byte // mechListMIC, or nil
 }
 
 // ParseInit reads a token with its GSS frame (RFC 2743, Section 3.1).
@@ -61,8 +61,8 @@ func (n *Init) parse(in cryptobyte.String) bool {
 	return checkFlags(&in, 1) && readOctets(&in, 2, &n.Token) && n.parseMIC(in)
 }
 
-// parseMIC reads field 3, which is the MIC, or a server's hints, and what follows. If
-// it is not the MIC, field 4 is (MS-SPNG, Section 2.2.1).
+// parseMIC reads field 3 and all later fields. Field 3 holds the MIC, or a server's
+// hints; field 4 holds the MIC if field 3 does not (MS-SPNG, Section 2.2.1).
 func (n *Init) parseMIC(in cryptobyte.String) bool {
 	peek := in
 	var field, hints cryptobyte.String
@@ -80,7 +80,7 @@ func (n *Init) parseMIC(in cryptobyte.String) bool {
 	return readOctets(&in, 4, &n.MIC) && skip(in, 5)
 }
 
-// validHints reports whether fields are those of NegHints, and no others: a
+// validHints reports whether fields are the fields of a NegHints, and no others: a
 // GeneralString and an OCTET STRING, both optional. The acceptor does not use their
 // values (MS-SPNG, Section 3.2.5).
 func validHints(fields cryptobyte.String) bool {
@@ -100,7 +100,7 @@ func (n *Init) isBounded() bool {
 	return len(n.MechTypes) <= maxList
 }
 
-// validList reports whether list is a SEQUENCE of object identifiers, at least one, and
+// validList reports whether list is a SEQUENCE of at least one object identifier and
 // nothing else.
 func validList(list cryptobyte.String) bool {
 	var oids, oid cryptobyte.String
@@ -115,8 +115,8 @@ func validList(list cryptobyte.String) bool {
 	return true
 }
 
-// Mechanisms are the client's mechanisms in its order, each as the content of an
-// OBJECT IDENTIFIER.
+// Mechanisms returns the client's mechanisms in the client's order, each as the content
+// of an OBJECT IDENTIFIER.
 func (n *Init) Mechanisms() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		list := cryptobyte.String(n.MechTypes)
@@ -132,9 +132,10 @@ func (n *Init) Mechanisms() iter.Seq[[]byte] {
 	}
 }
 
-// Choose is the client's first mechanism that served holds, as the element of
-// served; nil if there is none. first: it is the first of all, so that Token is
-// for it and no MIC need be exchanged (RFC 4178, Section 5).
+// Choose returns the client's first mechanism that served contains, as the element of
+// served, or nil if served contains none of the client's mechanisms. first reports
+// whether it heads the client's list: then Token belongs to it, and the two sides need
+// not exchange MICs (RFC 4178, Section 5).
 func (n *Init) Choose(served ...[]byte) (mechanism []byte, first bool) {
 	first = true
 	for offered := range n.Mechanisms() {
@@ -148,12 +149,11 @@ func (n *Init) Choose(served ...[]byte) (mechanism []byte, first bool) {
 	return nil, false
 }
 
-// hint is what a server says in place of a name that nobody should use (MS-SPNG,
-// Section 2.2.1).
+// hint is the placeholder that MS-SPNG, Section 2.2.1 requires in hintName.
 const hint = "not_defined_in_RFC4178@please_ignore"
 
-// AppendHints appends the token of a server that speaks first: NegTokenInit2 with
-// its mechanisms (MS-SPNG, Section 3.2.5.2).
+// AppendHints appends the token of a server that speaks first: a NegTokenInit2 with the
+// server's mechanisms (MS-SPNG, Section 3.2.5.2).
 func AppendHints(dst []byte, mechanisms ...[]byte) []byte {
 	list := 0
 	for _, m := range mechanisms {

@@ -7,10 +7,11 @@ import (
 	"github.com/gosspi/kerberos/internal/krb5"
 )
 
-// State is how far a side's negotiation is (RFC 4178, Section 4.2.2).
+// State is the negState of one side (RFC 4178, Section 4.2.2).
 type State uint8
 
-// The values are those of RFC 4178, one up: the zero State is an absent one.
+// Each value is the value of RFC 4178 plus one, so that the zero State means that the
+// field is absent.
 const (
 	StateAbsent State = iota
 	AcceptCompleted
@@ -19,12 +20,12 @@ const (
 	RequestMIC
 )
 
-// Response is every token but the first (NegTokenResp: RFC 4178, Section 4.2.2).
+// Response is each token after the first (NegTokenResp: RFC 4178, Section 4.2.2).
 type Response struct {
 	State     State
-	Mechanism []byte // content of the OBJECT IDENTIFIER; nil: none
-	Token     []byte // nil: none
-	MIC       []byte // nil: none
+	Mechanism []byte // content of the OBJECT IDENTIFIER, or nil
+	Token     []byte // token of the mechanism, or nil
+	MIC       []byte // mechListMIC, or nil
 }
 
 const tagResponse = 0xa1
@@ -82,7 +83,8 @@ func (r *Response) parseMechanism(in *cryptobyte.String) bool {
 // stateSize is the size of the state's field.
 const stateSize = 5
 
-// size is that of an optional field that holds an element of n bytes.
+// size returns the size of an optional field that holds an element of n bytes, and 0 if
+// the field is absent.
 func size(present bool, n int) int {
 	if !present {
 		return 0
@@ -90,8 +92,8 @@ func size(present bool, n int) int {
 	return krb5.ElementSize(krb5.ElementSize(n))
 }
 
-// ResponseLen is the length of a Response with a State, whose token and MIC have
-// these lengths, negative if they are absent.
+// ResponseLen returns the length of a Response with a State. token and mic are the
+// lengths of its Token and MIC, negative if they are absent.
 func ResponseLen(mechanism []byte, token, mic int) int {
 	return krb5.ElementSize(krb5.ElementSize(fieldsLen(mechanism, token, mic)))
 }
@@ -100,7 +102,7 @@ func fieldsLen(mechanism []byte, token, mic int) int {
 	return stateSize + size(mechanism != nil, len(mechanism)) + size(token >= 0, token) + size(mic >= 0, mic)
 }
 
-// lengthOf is what ResponseLen takes.
+// lengthOf returns the length of b, or -1 if b is nil, as ResponseLen takes it.
 func lengthOf(b []byte) int {
 	if b == nil {
 		return -1
@@ -108,7 +110,7 @@ func lengthOf(b []byte) int {
 	return len(b)
 }
 
-// Append appends the token. State must not be absent.
+// Append appends the token to dst. State must not be StateAbsent.
 func (r *Response) Append(dst []byte) []byte {
 	fields := fieldsLen(r.Mechanism, lengthOf(r.Token), lengthOf(r.MIC))
 	dst = krb5.AppendHeader(dst, tagResponse, krb5.ElementSize(fields))
@@ -119,7 +121,7 @@ func (r *Response) Append(dst []byte) []byte {
 	return appendField(dst, 3, asn1.OCTET_STRING, r.MIC)
 }
 
-// appendField appends an optional field; nil: none.
+// appendField appends an optional field, and nothing if content is nil.
 func appendField(dst []byte, n uint8, tag asn1.Tag, content []byte) []byte {
 	if content == nil {
 		return dst
@@ -128,7 +130,7 @@ func appendField(dst []byte, n uint8, tag asn1.Tag, content []byte) []byte {
 	return appendElement(dst, byte(tag), content)
 }
 
-// Len is the length of what Append appends.
+// Len returns the number of bytes that Append appends.
 func (r *Response) Len() int {
 	return ResponseLen(r.Mechanism, lengthOf(r.Token), lengthOf(r.MIC))
 }

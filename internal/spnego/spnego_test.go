@@ -335,7 +335,7 @@ func TestCTX_8_FragmentsMemory(t *testing.T) {
 func TestCutError(t *testing.T) {
 	for token, want := range map[string]string{
 		"\x60\x82\x01":             "ends within its header, after 3 bytes",
-		"\x60\x82\x01\x00\x06\x06": "its header announces 260 bytes and 6 came",
+		"\x60\x82\x01\x00\x06\x06": "its header announces 260 bytes and 6 arrived",
 	} {
 		if err := CutError([]byte(token)); status.ReasonOf(err) != status.ReasonMalformedToken || !strings.Contains(err.Error(), want) {
 			t.Errorf("%x: %v", token, err)
