@@ -1,7 +1,7 @@
-// Package flags has the five sets of flags that meet in an accept, each as a
-// type of its own, so that one is never taken for another: [ASC_REQ] and
-// [ASC_RET] of SSPI, [GSS] of the GSS-API checksum, [AP] and [Ticket] of Kerberos.
-// Some of them share names and not values. [GSS.ASC] is the only translation.
+// Package flags defines the five sets of flags of an accepted context, each as a type of
+// its own, so that the compiler keeps them apart: [ASC_REQ] and [ASC_RET] of SSPI, [GSS]
+// of the GSS-API checksum, [AP] and [Ticket] of Kerberos. Flags of two sets may have
+// the same name and different values. [GSS.ASC] is the only translation.
 package flags
 
 import (
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// join lists the names of the bits of v that are set, lowest first, and what
-// has no name as one hexadecimal number.
+// join lists the names of the bits of v that are set, lowest bit first, and the bits
+// without a name as one hexadecimal number.
 func join(v uint32, names *[32]string) string {
 	if v == 0 {
 		return "0"

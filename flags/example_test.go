@@ -6,8 +6,8 @@ import (
 	"github.com/gosspi/kerberos/flags"
 )
 
-// What a client asks for, and what AcceptSecurityContext says about it, have other
-// bits for the same thing. ASC is the only way from one to the other.
+// The client's GSS flags and the flags that AcceptSecurityContext returns have different
+// bits for the same property. ASC is the only translation.
 func ExampleGSS_ASC() {
 	asked := flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_INTEG_FLAG
 	fmt.Printf("%#x %v\n", uint32(asked), asked)

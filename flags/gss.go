@@ -1,11 +1,10 @@
 package flags
 
-// GSS is the flags word of the authenticator's 0x8003 checksum, RFC 4121,
-// Section 4.1.1.1: what the client asks for.
+// GSS is the type of the flags in the authenticator's checksum 0x8003 (RFC 4121, Section
+// 4.1.1.1), in which the client requests properties of the context.
 type GSS uint32
 
-// The bits of RFC 2743 as numbered in RFC 4121, Section 4.1.1.1, and later
-// ones.
+// The bits of RFC 4121, Section 4.1.1.1, and of later documents.
 const (
 	GSS_C_DELEG_FLAG          GSS = 0x0001 // credentials are forwarded
 	GSS_C_MUTUAL_FLAG         GSS = 0x0002 // the client wants an AP-REP
@@ -13,7 +12,7 @@ const (
 	GSS_C_SEQUENCE_FLAG       GSS = 0x0008 // detect messages out of order
 	GSS_C_CONF_FLAG           GSS = 0x0010 // encrypt messages
 	GSS_C_INTEG_FLAG          GSS = 0x0020 // sign messages
-	GSS_C_ANON_FLAG           GSS = 0x0040 // the client wishes to stay anonymous
+	GSS_C_ANON_FLAG           GSS = 0x0040 // the client asks to stay anonymous
 	GSS_C_PROT_READY_FLAG     GSS = 0x0080 // local to an implementation; no meaning on the wire
 	GSS_C_TRANS_FLAG          GSS = 0x0100 // local to an implementation; no meaning on the wire
 	GSS_C_CHANNEL_BOUND_FLAG  GSS = 0x0800 // draft-ietf-kitten-channel-bound-flag
@@ -23,12 +22,13 @@ const (
 	GSS_C_DELEG_POLICY_FLAG   GSS = 0x8000 // forward if the KDC's policy agrees, RFC 5896
 )
 
-// String returns the names joined by '|', unknown bits in hexadecimal, "0" for
-// none.
+// String returns the names of f's bits joined by '|', with unknown bits as one
+// hexadecimal number. It returns "0" if no bit is set.
 func (f GSS) String() string { return join(uint32(f), &gssNames) }
 
-// gssToASC is the translation. GSS_C_ANON_FLAG is not in it, as a null session
-// is NTLM's; nor are the bits that say nothing about the context.
+// gssToASC is the table of the translation. It leaves out GSS_C_ANON_FLAG, because
+// ASC_RET_NULL_SESSION means an NTLM null session, and the bits that do not describe the
+// context.
 var gssToASC = [...]struct {
 	gss GSS
 	asc ASC_RET
@@ -44,11 +44,11 @@ var gssToASC = [...]struct {
 	{GSS_C_EXTENDED_ERROR_FLAG, ASC_RET_EXTENDED_ERROR},
 }
 
-// ASC translates what the client asked for into what AcceptSecurityContext
-// returns. It is the only translation and implies nothing: INTEG comes from
-// INTEG alone, since a made-up layer breaks peers that take the flags at their
-// word. Whether DELEGATE may be reported depends on more than the flag: the
-// caller clears it where no credentials were opened.
+// ASC translates the client's flags into the flags that AcceptSecurityContext returns. It
+// is the only translation, and no flag implies another: ASC sets ASC_RET_INTEGRITY only
+// for GSS_C_INTEG_FLAG, because peers rely on the flags and a security layer that was not
+// negotiated would break them. The caller clears ASC_RET_DELEGATE if no forwarded
+// credentials were decrypted.
 func (f GSS) ASC() ASC_RET {
 	var out ASC_RET
 	for _, row := range &gssToASC {

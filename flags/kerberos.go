@@ -1,22 +1,21 @@
 package flags
 
-// AP is the ap-options of an AP-REQ, RFC 4120, Section 5.5.1. They travel in
-// clear and nothing protects them.
+// AP is the type of the ap-options of an AP-REQ (RFC 4120, Section 5.5.1). They are
+// neither encrypted nor authenticated.
 //
-// Kerberos numbers the bits of its flags from the most significant one, so bit
-// n is 1<<(31-n).
+// Kerberos numbers bits from the most significant bit, so bit n is 1<<(31-n).
 type AP uint32
 
 // The bits of RFC 4120, Section 5.5.1.
 const (
-	APUseSessionKey  AP = 1 << (31 - 1) // user-to-user: the ticket is sealed in the server's session key
+	APUseSessionKey  AP = 1 << (31 - 1) // user-to-user: the ticket is encrypted with the session key of the server's TGT
 	APMutualRequired AP = 1 << (31 - 2) // the client waits for an AP-REP
 )
 
-// Ticket is the flags of a ticket, RFC 4120, Section 5.3, numbered like [AP].
+// Ticket is the type of a ticket's flags (RFC 4120, Section 5.3), numbered like [AP].
 type Ticket uint32
 
-// The bits of RFC 4120, Section 5.3, and later ones.
+// The bits of RFC 4120, Section 5.3, and of later RFCs.
 const (
 	TicketForwardable            Ticket = 1 << (31 - 1)
 	TicketForwarded              Ticket = 1 << (31 - 2)
@@ -24,23 +23,23 @@ const (
 	TicketProxy                  Ticket = 1 << (31 - 4)
 	TicketMayPostdate            Ticket = 1 << (31 - 5)
 	TicketPostdated              Ticket = 1 << (31 - 6)
-	TicketInvalid                Ticket = 1 << (31 - 7) // must be validated by the KDC first; never accepted
+	TicketInvalid                Ticket = 1 << (31 - 7) // the KDC must validate the ticket first; such a ticket is never accepted
 	TicketRenewable              Ticket = 1 << (31 - 8)
-	TicketInitial                Ticket = 1 << (31 - 9) // issued by the AS, not on the strength of a TGT
+	TicketInitial                Ticket = 1 << (31 - 9) // issued by the AS exchange, without a TGT
 	TicketPreAuthent             Ticket = 1 << (31 - 10)
 	TicketHWAuthent              Ticket = 1 << (31 - 11)
-	TicketTransitedPolicyChecked Ticket = 1 << (31 - 12) // the KDC vouches for the path of realms
+	TicketTransitedPolicyChecked Ticket = 1 << (31 - 12) // the KDC has checked the path of realms
 	TicketOKAsDelegate           Ticket = 1 << (31 - 13) // the KDC trusts the service with forwarded credentials
 	TicketEncPARep               Ticket = 1 << (31 - 15) // RFC 6806, Section 11
 	TicketAnonymous              Ticket = 1 << (31 - 16) // RFC 8062, Section 3
 )
 
-// String returns the names of the RFCs joined by '|', unknown bits in
-// hexadecimal, "0" for none.
+// String returns the names of f's bits in the RFCs joined by '|', with unknown bits as
+// one hexadecimal number. It returns "0" if no bit is set.
 func (f AP) String() string { return join(uint32(f), &apNames) }
 
-// String returns the names of the RFCs joined by '|', unknown bits in
-// hexadecimal, "0" for none.
+// String returns the names of f's bits in the RFCs joined by '|', with unknown bits as
+// one hexadecimal number. It returns "0" if no bit is set.
 func (f Ticket) String() string { return join(uint32(f), &ticketNames) }
 
 var apNames = [32]string{

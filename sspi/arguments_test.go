@@ -88,7 +88,7 @@ func TestArguments_FragmentToFit(t *testing.T) {
 		l := s.first(token)
 		l.req = flags.ASC_REQ_FRAGMENT_TO_FIT | flags.ASC_REQ_FRAGMENT_SUPPLIED
 		wantCode(t, "enough room", l.call(), status.SEC_E_OK)
-		if l.attr&flags.ASC_RET_FRAGMENT_ONLY != 0 {
+		if l.attr&0x00800000 != 0 { // ASC_RET_FRAGMENT_ONLY
 			t.Errorf("%s: attributes %v", p, l.attr)
 		}
 		if _, done, err := next(l.reply()); err != nil || !done {

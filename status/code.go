@@ -11,8 +11,8 @@ type Code uint32
 // AcceptSecurityContext (Kerberos) lists, in numeric order, with the values of
 // winerror.h.
 const (
-	SEC_E_OK                    Code = 0x00000000 // the call succeeded; send the output token, if there is one
-	SEC_I_CONTINUE_NEEDED       Code = 0x00090312 // send the output token, if there is one, and call again with the peer's answer
+	SEC_E_OK                    Code = 0x00000000 // the call succeeded; send the output token, if any
+	SEC_I_CONTINUE_NEEDED       Code = 0x00090312 // send the output token, if any, and call again with the peer's answer
 	SEC_I_COMPLETE_NEEDED       Code = 0x00090313 // never returned: Kerberos tokens are complete
 	SEC_I_COMPLETE_AND_CONTINUE Code = 0x00090314 // never returned: Kerberos tokens are complete
 
@@ -32,7 +32,7 @@ const (
 	SEC_E_NO_AUTHENTICATING_AUTHORITY Code = 0x80090311 // no domain controller could be reached
 	SEC_E_CONTEXT_EXPIRED             Code = 0x80090317 // the context's ticket has expired; AcceptSecurityContext never returns this code
 	SEC_E_BUFFER_TOO_SMALL            Code = 0x80090321 // a buffer is too small; the call changed nothing
-	SEC_E_TIME_SKEW                   Code = 0x80090324 // the client's and the server's clocks differ too much
+	SEC_E_TIME_SKEW                   Code = 0x80090324 // the clocks of client and server differ too much
 	SEC_E_SECURITY_QOS_FAILED         Code = 0x80090332 // the client did not request a property that this server requires
 	SEC_E_BAD_BINDINGS                Code = 0x80090346 // the channel bindings differ, or the client did not send required bindings
 	SEC_E_INVALID_PARAMETER           Code = 0x8009035D // an argument is invalid
