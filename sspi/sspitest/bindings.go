@@ -7,9 +7,8 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// bindingHash is Bnd of RFC 4121, Section 4.1.1.2: the MD5 of all fields in
-// order, numbers and lengths in little-endian. The standard leaves no choice of
-// the hash.
+// bindingHash returns the field Bnd of RFC 4121, Section 4.1.1.2: the MD5 hash of all fields
+// of c in order, with numbers and lengths in little-endian. The RFC prescribes MD5.
 func bindingHash(c *sspi.ChannelBindings) [16]byte {
 	var b []byte
 	number := func(n uint32) { b = binary.LittleEndian.AppendUint32(b, n) }

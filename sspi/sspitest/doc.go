@@ -1,56 +1,55 @@
-// Package sspitest is for tests of servers that accept Kerberos: a realm in
-// memory that mints keys and tickets, and clients that log in with them. It
-// needs no KDC, no network, no file and no configuration.
+// Package sspitest is for tests of servers that accept Kerberos. It implements a realm in
+// memory that creates keys and tickets, and clients that log in with them. It needs no KDC,
+// no network, no file and no configuration.
 //
 //	realm := sspitest.NewRealm("EXAMPLE.COM")
 //	acceptor, err := realm.Acceptor("HTTP/www.example.com")
 //	client, err := realm.User("alice").Initiate("HTTP/www.example.com", sspitest.Options{})
 //	peer, err := sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{}))
 //
-// A server that makes its own acceptor is given the keys, by [Realm.Service] or
-// [Realm.Config]. A server behind a wire is spoken to with [Initiator.Next], one
-// token at a time. [Options] are what a client may want, and what it may get wrong.
+// If the server creates its own acceptor, pass it the keys of [Realm.Service] or the
+// configuration of [Realm.Config]. To talk to a server over a connection, call
+// [Initiator.Next] for each token. [Options] contain the client's requests and the errors
+// that it makes on purpose.
 //
 // # SPNEGO
 //
-// With Options.SPNEGO the client speaks as browsers, curl and most others do:
-// SPNEGO (RFC 4178) around Kerberos. To a web server, its token goes into
-// "Authorization: Negotiate", in base64, and the answer comes back in
-// "WWW-Authenticate: Negotiate". Even a client that asks for no proof of the
-// server (Options.OneWay) then has to read the answer. The client offers Kerberos
-// and no other mechanism, so the exchange has no mechListMIC, unless the server
-// sends one.
+// With Options.SPNEGO, the client sends SPNEGO tokens (RFC 4178) that contain Kerberos
+// tokens, as browsers, curl and most other programs do. Send its token to a web server in
+// base64 as "Authorization: Negotiate", and pass the token of the response's
+// "WWW-Authenticate: Negotiate" to Next. A client must process that response even if it does
+// not request proof of the server's identity (Options.OneWay). The client offers Kerberos
+// and no other mechanism, so the exchange has no mechListMIC unless the server sends one.
 //
 // # No passwords
 //
-// A user here is a name. Nobody has to know a secret to be one: tickets are
-// minted and not asked for, and what a KDC would do before it gives one, such as
-// checking a password, is not played.
+// A user of this package is a name. A user has no password and no key: the realm creates
+// tickets without a request to a KDC, and does not simulate the checks of a KDC, such as the
+// verification of a password.
 //
 // # Time and randomness
 //
-// A realm from [NewRealm] has the system's clock and randomness. One from
-// [NewDeterministicRealm] has neither: its clock stands and its keys are always
-// the same, so that the same calls give the same bytes. [Realm.Advance] moves the
-// clock of either, for tests of what expires. The keys of a deterministic realm are
-// known to everybody: give them to no server but one under test.
+// A realm from [NewRealm] uses the system's clock and randomness. A realm from
+// [NewDeterministicRealm] uses neither: its clock does not run and its keys are always the
+// same, so that the same calls produce the same bytes. [Realm.Advance] moves the clock of
+// both kinds of realm, for tests of expiry. The keys of a deterministic realm are public
+// knowledge: use them only for a server under test.
 //
 // # The other side
 //
-// The client is made with gokrb5, and shares no code with the acceptor that
-// could hide a bug in both. It is strict: it refuses an AP-REP that is not right,
-// a message that is altered or out of order, and a negotiation that is not as RFC
-// 4178 has it.
+// The client is built on gokrb5, and shares no code with the acceptor that could hide an
+// error in both. The client is strict: it refuses an incorrect AP-REP, an altered or
+// reordered message, and a negotiation that violates RFC 4178.
 //
 // # Errors
 //
-// What the acceptor answers to a client that it refuses is an [*Error] with the
-// number of RFC 4120, if the answer has one. A mistake in the use of this package is a *status.Error
-// with ReasonArgument, or ReasonContextState for a call that comes too early, too
-// late or again. A bad name in [NewRealm] or [Realm.User] is reported by the next
-// call that returns an error.
+// If the acceptor refuses the client with an answer, the client's error is an [*Error] with
+// the error code of RFC 4120, if the answer contains one. An incorrect call of this package
+// returns a *status.Error with ReasonArgument, or with ReasonContextState if the call is out
+// of order. [NewRealm] and [Realm.User] do not return errors: the next call that can return
+// an error reports an invalid name. Use errors.As or status.ReasonOf.
 //
 // # Concurrency
 //
-// Everything is safe for concurrent use.
+// All functions and methods are safe for concurrent use.
 package sspitest

@@ -10,24 +10,23 @@ import (
 	"github.com/gosspi/kerberos/internal/krbtest"
 )
 
-// Error is a KRB-ERROR: how an acceptor tells a client that it is refused (RFC
-// 4120, Section 5.9.1).
+// Error is a KRB-ERROR, with which an acceptor refuses a client (RFC 4120, Section 5.9.1).
 type Error struct {
-	Code int32     // of RFC 4120, Section 7.5.9, such as 34 for a replay
+	Code int32     // the error code (RFC 4120, Section 7.5.9), such as 34 for a replay
 	Time time.Time // the acceptor's clock
 
-	// Retry: the client may try once more on the same context, by that clock
-	// (MS-KILE, Section 2.2.2).
+	// Retry reports whether the client may try once more on the same context with the time
+	// of the acceptor's clock (MS-KILE, Section 2.2.2).
 	Retry bool
 }
 
-// Error returns the code with its name.
+// Error returns a text with the code and its name.
 func (e *Error) Error() string {
 	return "sspitest: the acceptor answered with the KRB-ERROR " + errorcode.Lookup(e.Code)
 }
 
-// ParseError reads a token that holds a KRB-ERROR, be it in SPNEGO or not, for
-// tests that speak to an acceptor without an [Initiator].
+// ParseError returns the KRB-ERROR in a token, which may be a SPNEGO token. It is for tests
+// that talk to an acceptor without an [Initiator].
 func ParseError(token []byte) (*Error, error) {
 	if len(token) > 0 && token[0] == 0xa1 { // NegTokenResp
 		t, err := krbtest.ParseNegTokenResp(token)
@@ -41,7 +40,7 @@ func ParseError(token []byte) (*Error, error) {
 		return nil, public(err)
 	}
 	if id != krbtest.TokError {
-		return nil, errors.New("sspitest: the token is no KRB-ERROR")
+		return nil, errors.New("sspitest: the token does not contain a KRB-ERROR")
 	}
 	e, err := krbtest.ParseError(inner)
 	if err != nil {
@@ -54,7 +53,7 @@ func fromKRBError(e *krbtest.Error) *Error {
 	return &Error{Code: e.ErrorCode, Time: e.Time(), Retry: e.Recoverable()}
 }
 
-// public is an error of krbtest in the words of this package.
+// public converts an error of krbtest to an error of this package.
 func public(err error) error {
 	var refused *krbtest.Error
 	switch {
@@ -72,8 +71,8 @@ func public(err error) error {
 	return errors.New("sspitest: " + text)
 }
 
-// guard makes an error of a panic of krbtest, which panics where it cannot encode
-// what it is given.
+// guard calls f and returns an error if krbtest panics in f. krbtest panics if it cannot
+// encode its arguments.
 func guard(f func()) (err error) {
 	defer func() {
 		p := recover()

@@ -7,14 +7,14 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// Handshake carries tokens between a new client and a new context until both are
-// established, and returns what the acceptor knows of the client then.
+// Handshake passes tokens between a new client and a new context until both are established,
+// and returns the acceptor's Peer.
 //
-// The error of an acceptor that refuses is its own, and so fit for
-// status.ReasonOf; where the client was told, it wraps the client's [*Error] too.
-// Any other error is the client's. So is that of a client whose clock is wrong and
-// which does not take the acceptor's offer to try again: it is an [*Error] of code
-// 37 or 33, and the acceptor still waits.
+// If the acceptor refuses the client, the error wraps the acceptor's error, so status.ReasonOf
+// returns its Reason; if the acceptor's answer contains a KRB-ERROR, the error wraps the
+// client's [*Error] too. All other errors are errors of the client. If the client's clock is
+// wrong and the client does not accept the acceptor's offer to try again, the error is an
+// [*Error] with code 37 or 33, and the acceptor still waits for a token.
 func Handshake(i *Initiator, c *sspi.Context) (*sspi.Peer, error) {
 	var reply []byte
 	var peer *sspi.Peer
@@ -24,7 +24,7 @@ func Handshake(i *Initiator, c *sspi.Context) (*sspi.Peer, error) {
 		case err != nil:
 			return nil, err
 		case token == nil && peer == nil:
-			return nil, argument("the client is done, and the acceptor waits for another token")
+			return nil, argument("the client has no further token, and the acceptor waits for a token")
 		case token == nil:
 			return peer, nil
 		}
@@ -38,14 +38,15 @@ func Handshake(i *Initiator, c *sspi.Context) (*sspi.Peer, error) {
 	}
 }
 
-// refusal is err, and what the client says to the answer.
+// refusal returns err, joined with the error that the client returns for the acceptor's
+// answer.
 func refusal(i *Initiator, reply []byte, err error) error {
 	if len(reply) == 0 {
 		return err
 	}
-	_, _, told := i.Next(reply)
-	if told == nil {
+	_, _, clientErr := i.Next(reply)
+	if clientErr == nil {
 		return err
 	}
-	return fmt.Errorf("%w; the client: %w", err, told)
+	return fmt.Errorf("%w; the client: %w", err, clientErr)
 }

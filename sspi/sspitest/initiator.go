@@ -13,34 +13,33 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Initiator is a client's side of one security context: first an exchange of
-// tokens, then messages. It is from [User.Initiate]; the zero Initiator is none.
-// It holds keys, which it does not print.
+// Initiator is the client's side of one security context: first an exchange of tokens, then
+// messages. [User.Initiate] creates it; methods of the zero Initiator return an error. It
+// holds keys and prints redacted.
 type Initiator struct {
 	realm   *Realm
 	options Options
 
-	mu sync.RWMutex // held by Next, shared by the calls after it
-	x  **exchange   // see Realm.kdc
+	mu sync.RWMutex // Next locks it for writing, all later calls lock it for reading
+	x  **exchange   // two pointers, see Realm.kdc
 }
 
-// exchange is what an Initiator hides.
+// exchange holds the secret state of an Initiator.
 type exchange struct {
 	request *krbtest.APReq
-	run     *krbtest.Initiator                 // nil: not begun
-	next    func([]byte) ([]byte, bool, error) // run's, or that of SPNEGO around it
+	run     *krbtest.Initiator                 // nil before the first call of Next
+	next    func([]byte) ([]byte, bool, error) // run.Next, or Next of the SPNEGO negotiation
 	done    bool
 }
 
-// Next takes the acceptor's last token, nil at first, and returns what to send to
-// it, if that is not nil. The authenticator is stamped with the time of the first
-// call. done: the client expects nothing more of the acceptor, and messages may be
-// exchanged as soon as the token has been sent.
+// Next processes the acceptor's last token, nil at first, and returns the token to send to
+// the acceptor. If token is nil, there is nothing to send. If done, the client expects no
+// further token, and messages may be exchanged after the token has been sent. The
+// authenticator contains the time of the first call of Next.
 //
-// The error is an [*Error] if the acceptor refuses the client and says why; that, and an answer
-// that is not right, end the exchange. A call that comes too late changes nothing.
-// An acceptor that refuses without a word is for the caller to notice: its own
-// error says why.
+// The error is an [*Error] if reply contains a KRB-ERROR. A KRB-ERROR and an incorrect reply
+// end the exchange. A call after the end changes nothing. If the acceptor refuses the client
+// without a reply, the caller must stop: the acceptor's own error has the reason.
 func (i *Initiator) Next(reply []byte) (token []byte, done bool, err error) {
 	if i == nil || i.x == nil {
 		return nil, false, errNoInitiator()
@@ -65,14 +64,14 @@ func (i *Initiator) next(x *exchange, reply []byte) ([]byte, bool, error) {
 		return nil, false, krbtest.ErrState
 	case len(reply) == 0 && !x.done:
 		return nil, false, argument("the client waits for an answer; if there is none, the acceptor's error says why")
-	case x.done: // in SPNEGO, the acceptor may still say that it is too
+	case x.done: // in SPNEGO, the acceptor may still send its accept-completed
 		_, _, err := x.next(reply)
 		return nil, err == nil || err == krbtest.ErrState, err
 	}
 	return x.next(reply)
 }
 
-// start makes everything that has a time in it.
+// start creates the parts of the exchange that contain the time.
 func (x *exchange) start(now time.Time, o *Options) {
 	x.setTime(now.Add(o.ClockOffset))
 	x.run = x.request.Start()
@@ -90,18 +89,19 @@ func (x *exchange) setTime(at time.Time) {
 	}
 }
 
-// Facts are what a client knows of an established context.
+// Facts describes an established context from the client's side.
 type Facts struct {
-	Flags  flags.GSS // what it asked for
-	Mutual bool      // the acceptor proved that it has the service's key
+	Flags  flags.GSS // the flags that the client requested
+	Mutual bool      // the acceptor proved possession of the service's key
 
-	// EType is the encryption type of the context's key. That is the acceptor's
-	// subkey, where there is one, else the client's, else the session key.
+	// EType is the encryption type of the context's key: the acceptor's subkey if the
+	// acceptor sent one, else the client's subkey if the client sent one, else the ticket's
+	// session key.
 	EType          keytab.EType
 	AcceptorSubkey bool
 }
 
-// Facts are there when Next was done.
+// Facts returns the facts of the context. It returns an error before Next has returned done.
 func (i *Initiator) Facts() (Facts, error) {
 	x, unlock, err := i.established()
 	if err != nil {
@@ -116,8 +116,7 @@ func (i *Initiator) Facts() (Facts, error) {
 	}, nil
 }
 
-// SessionKey is a copy of the context's key. It is what the acceptor's SessionKey
-// is.
+// SessionKey returns a copy of the context's key, which equals the acceptor's SessionKey.
 func (i *Initiator) SessionKey() ([]byte, error) {
 	x, unlock, err := i.established()
 	if err != nil {
@@ -127,8 +126,8 @@ func (i *Initiator) SessionKey() ([]byte, error) {
 	return bytes.Clone(x.run.Key().KeyValue), nil
 }
 
-// established is the exchange when it is over. It does not change any more while
-// the caller holds it.
+// established returns the exchange if it is complete. The exchange does not change until the
+// caller calls unlock.
 func (i *Initiator) established() (x *exchange, unlock func(), err error) {
 	if i == nil || i.x == nil {
 		return nil, nil, errNoInitiator()
@@ -141,11 +140,12 @@ func (i *Initiator) established() (x *exchange, unlock func(), err error) {
 	return x, i.mu.RUnlock, nil
 }
 
-// Format keeps a printed Initiator from showing its keys, whatever the verb.
+// Format prints a fixed text for every verb, so that the keys of an Initiator are not
+// printed.
 func (i *Initiator) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sspitest.Initiator{...}") }
 
-func errNoInitiator() error { return argument("the Initiator is not from User.Initiate") }
+func errNoInitiator() error { return argument("User.Initiate did not create this Initiator") }
 
 func errState() error {
-	return &status.Error{Reason: status.ReasonContextState, Detail: "sspitest: the client's exchange is in another state"}
+	return &status.Error{Reason: status.ReasonContextState, Detail: "sspitest: the state of the client's exchange does not permit this call"}
 }

@@ -1,7 +1,7 @@
 package sspitest
 
-// Wrap makes a token that holds message, signed and, if conf is set, sealed, for
-// the acceptor's Unwrap.
+// Wrap returns a token that contains message, with integrity protection and, if conf is set,
+// encrypted, for the acceptor's Unwrap.
 func (i *Initiator) Wrap(message []byte, conf bool) (token []byte, err error) {
 	x, unlock, err := i.established()
 	if err != nil {
@@ -12,8 +12,9 @@ func (i *Initiator) Wrap(message []byte, conf bool) (token []byte, err error) {
 	return token, public(err)
 }
 
-// Unwrap opens a token of the acceptor's Wrap; conf says that it was sealed. A
-// client that asked for GSS_C_SEQUENCE_FLAG wants each message once and in order.
+// Unwrap returns the message in a token of the acceptor's Wrap, and reports whether it was
+// encrypted. If the client requested GSS_C_SEQUENCE_FLAG, Unwrap returns an error for a
+// repeated, missing or reordered message.
 func (i *Initiator) Unwrap(token []byte) (message []byte, conf bool, err error) {
 	x, unlock, err := i.established()
 	if err != nil {
@@ -27,7 +28,7 @@ func (i *Initiator) Unwrap(token []byte) (message []byte, conf bool, err error) 
 	return message, conf, nil
 }
 
-// GetMIC makes a signature over message for the acceptor's VerifyMIC.
+// GetMIC returns a MIC of message for the acceptor's VerifyMIC.
 func (i *Initiator) GetMIC(message []byte) (mic []byte, err error) {
 	x, unlock, err := i.established()
 	if err != nil {
@@ -38,8 +39,8 @@ func (i *Initiator) GetMIC(message []byte) (mic []byte, err error) {
 	return mic, public(err)
 }
 
-// VerifyMIC checks a signature of the acceptor's GetMIC over message. It counts in
-// the order of messages as a token of Wrap does.
+// VerifyMIC verifies a MIC of the acceptor's GetMIC for message. MICs and tokens of Wrap share
+// one sequence of numbers.
 func (i *Initiator) VerifyMIC(message, mic []byte) error {
 	x, unlock, err := i.established()
 	if err != nil {

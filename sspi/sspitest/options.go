@@ -10,82 +10,85 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// DefaultFlags are what MIT's gss-client asks for unless told otherwise.
+// DefaultFlags are the flags that MIT's gss-client requests by default.
 const DefaultFlags = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG |
 	flags.GSS_C_CONF_FLAG | flags.GSS_C_INTEG_FLAG
 
-// Options are a client's wishes, habits and faults. The zero value is a client
-// that does everything right, as MIT's does.
+// Options configure the requests of a client and the errors that it makes on purpose. With
+// the zero value, the client makes no error and behaves as a client of MIT's library.
 type Options struct {
-	// Flags are what the client asks for. If 0, DefaultFlags. To ask for nothing
-	// at all, set GSS_C_MUTUAL_FLAG and OneWay.
+	// Flags are the flags that the client requests. 0 means DefaultFlags. To request no
+	// flag, set GSS_C_MUTUAL_FLAG here and OneWay.
 	Flags flags.GSS
 
-	// SPNEGO wraps the client's tokens in SPNEGO (RFC 4178), as browsers and curl
-	// do: it offers Kerberos, with the AP-REQ in the first token.
+	// SPNEGO puts the client's tokens into SPNEGO tokens (RFC 4178), as browsers and curl
+	// do. The client offers Kerberos, with the AP-REQ in the first token.
 	SPNEGO bool
 
-	// OneWay takes GSS_C_MUTUAL_FLAG away: the client does not wait for an
-	// answer, and gets none, not even a refusal. In SPNEGO it waits for one, which
-	// does not prove that it is the service's.
+	// OneWay clears GSS_C_MUTUAL_FLAG: the client does not wait for an answer, and the
+	// acceptor sends no answer, not even a refusal. In SPNEGO the client waits for an
+	// answer, which does not prove the service's identity.
 	OneWay bool
 
-	// DCEStyle adds GSS_C_DCE_STYLE: three legs, without GSS framing, as in DCE
-	// RPC; in SPNEGO there is a fourth.
+	// DCEStyle adds GSS_C_DCE_STYLE: the exchange has three tokens without GSS framing, as
+	// in DCE RPC. In SPNEGO the exchange has a fourth token.
 	DCEStyle bool
 
-	// Delegate adds GSS_C_DELEG_FLAG and forwards a ticket-granting ticket of
-	// the client, which is good for being read and for nothing else.
+	// Delegate adds GSS_C_DELEG_FLAG and forwards a ticket-granting ticket of the client.
+	// The acceptor can parse that ticket, but no KDC accepts it.
 	Delegate bool
 
 	// Raw sends the AP-REQ without GSS framing; see
 	// sspi.ContextConfig.AllowRawAPReq.
 	Raw bool
 
-	// TicketEType is the encryption type of the service's key that the ticket is
-	// sealed in, SessionEType that of the ticket's session key, and SubkeyEType
-	// that of the client's subkey. If 0, they are aes256-cts-hmac-sha1-96 (with
-	// GODEBUG=fips140=only aes256-cts-hmac-sha384-192), that of the ticket, and that of
-	// the session. They are of the types 17 to 20,
-	// or keytab.RC4_HMAC, for the service to refuse unless it names that.
+	// TicketEType is the encryption type of the service's key that encrypts the ticket; 0
+	// means aes256-cts-hmac-sha1-96, or aes256-cts-hmac-sha384-192 with
+	// GODEBUG=fips140=only. SessionEType is the encryption type of the ticket's session key;
+	// 0 means TicketEType. SubkeyEType is the encryption type of the client's subkey; 0
+	// means SessionEType. Each is one of the types 17 to 20 or keytab.RC4_HMAC, which an
+	// acceptor refuses unless its configuration names RC4_HMAC.
 	TicketEType, SessionEType, SubkeyEType keytab.EType
 
-	// NoOffer leaves out the list of encryption types that the client would like
-	// better than its subkey's (RFC 4537). A context of RC4 then stays one.
+	// NoOffer omits the client's list of preferred encryption types (RFC 4537). A context
+	// with an RC4 key then keeps RC4.
 	NoOffer bool
 
-	// NoSubkey leaves the client's subkey out.
+	// NoSubkey omits the client's subkey.
 	NoSubkey bool
 
-	// ChannelBindings name the channel that the client is bound to. If nil, it
-	// sends none. With GODEBUG=fips140=only a client cannot have them, since their
+	// ChannelBindings are the channel bindings of the client. If nil, the client sends no
+	// channel bindings. With GODEBUG=fips140=only a client cannot have them, since their
 	// hash is MD5.
 	ChannelBindings *sspi.ChannelBindings
 
-	// BindingAware: the client says that it knows of channel bindings, as
-	// Windows does (KERB_AP_OPTIONS_CBT of MS-KILE), so that it is no excuse if it
-	// sends none.
+	// BindingAware makes the client declare that it supports channel bindings, as Windows
+	// does (KERB_AP_OPTIONS_CBT of MS-KILE). The acceptor may then refuse the client if it
+	// sends no channel bindings.
 	BindingAware bool
 
-	// Target is the service that the client says it asked for, as Windows does
-	// (AD-CLIENT-TARGET of MS-KILE). If "", it does not say.
+	// Target is the name of the requested service that the client puts into the
+	// authenticator, as Windows does (AD-CLIENT-TARGET of MS-KILE). If it is empty, the
+	// client sends no such name.
 	Target string
 
-	// StartTime and EndTime are the ticket's, in whole seconds, between 1970 and
-	// 9999. If zero, it is valid from now for ten hours; the ten hours go from
-	// StartTime, or end at an EndTime that has passed.
+	// StartTime and EndTime limit the ticket's validity, in whole seconds, between 1970 and
+	// 9999. If both are zero, the ticket is valid from now for ten hours. If only EndTime is
+	// zero, the ten hours begin at StartTime. If only StartTime is zero, the ticket is valid
+	// from now, or, if EndTime has passed, from ten hours before EndTime.
 	StartTime, EndTime time.Time
 
-	// ClockOffset is how far the client's clock is ahead of the realm's, behind
-	// it if negative.
+	// ClockOffset is the time by which the client's clock is ahead of the realm's clock. A
+	// negative offset means that it is behind.
 	ClockOffset time.Duration
 
-	// RetrySkew: told that its clock is wrong, the client tries once more by the
-	// acceptor's, as Windows and Heimdal do and MIT does not.
+	// RetrySkew makes the client try once more with the acceptor's time if the acceptor
+	// reports a clock-skew error. Clients of Windows and Heimdal do so, clients of MIT's
+	// library do not.
 	RetrySkew bool
 }
 
-// complete is o with what its zero values stand for.
+// complete returns o with its zero values replaced by the defaults.
 func (o Options) complete(now time.Time) (Options, error) {
 	if o.Flags == 0 {
 		o.Flags = DefaultFlags
@@ -124,7 +127,7 @@ func (o Options) complete(now time.Time) (Options, error) {
 func (o *Options) check(now time.Time) error {
 	for _, e := range []keytab.EType{o.TicketEType, o.SessionEType, o.SubkeyEType} {
 		if !slices.Contains(serviceETypes(), e) {
-			return argument("no client has " + e.String())
+			return argument("clients do not support the encryption type " + e.String())
 		}
 	}
 	if o.ChannelBindings != nil && fips140.Enforced() {
@@ -132,11 +135,11 @@ func (o *Options) check(now time.Time) error {
 	}
 	for _, t := range []time.Time{o.StartTime, o.EndTime, now.Add(o.ClockOffset)} {
 		if y := t.UTC().Year(); y < 1970 || y > 9999 {
-			return argument("a time before 1970 or after 9999")
+			return argument("StartTime, EndTime and the client's time must be between 1970 and 9999")
 		}
 	}
 	if o.OneWay && o.Flags&flags.GSS_C_DCE_STYLE != 0 {
-		return argument("DCE style is never one-way")
+		return argument("DCEStyle and OneWay exclude each other: DCE style is always mutual")
 	}
 	return nil
 }

@@ -14,18 +14,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Realm is a Kerberos realm: services with keys, users with names, a clock and a
-// source of randomness. The zero Realm is none.
+// Realm is a Kerberos realm with services, which have keys, users, which have names, a clock
+// and a source of randomness. Methods of the zero Realm that return an error return an error.
 type Realm struct {
-	// Package fmt follows one pointer past any Format method, and never two.
+	// Package fmt may follow one pointer without calling a Format method, but never two.
 	kdc **krbtest.Realm
 
-	random io.Reader // for acceptors; nil: their own
+	random io.Reader // for acceptors; nil means their default
 	ahead  *atomic.Int64
 }
 
-// NewRealm makes a realm with the system's clock and randomness. Its name is one
-// like "EXAMPLE.COM".
+// NewRealm returns a realm that uses the system's clock and randomness. name is the realm's
+// name, such as "EXAMPLE.COM".
 func NewRealm(name string) *Realm {
 	r := newRealm(name)
 	(*r.kdc).Rand = rand.Reader
@@ -33,10 +33,10 @@ func NewRealm(name string) *Realm {
 	return r
 }
 
-// NewDeterministicRealm makes a realm in which nothing is left to chance: it
-// always is half past eight on 17 May 2031, and keys, confounders and sequence
-// numbers follow from the calls alone. The same calls in the same order, of one
-// goroutine, make the same bytes, in every run and on every machine.
+// NewDeterministicRealm returns a realm without randomness. Its time is 17 May 2031,
+// 08:30:15.25 UTC, until [Realm.Advance] changes it. Its keys, confounders and sequence numbers
+// depend only on the calls. The same calls in the same order in one goroutine produce the
+// same bytes in every run and on every machine.
 func NewDeterministicRealm(name string) *Realm {
 	r := newRealm(name)
 	r.random = random{r.kdc}
@@ -44,10 +44,11 @@ func NewDeterministicRealm(name string) *Realm {
 	return r
 }
 
-// random is the realm's randomness, and does not lead a printer to its keys.
+// random reads the realm's randomness. It holds two pointers, so that package fmt does not
+// print the realm's keys.
 type random struct{ kdc **krbtest.Realm }
 
-// Read may be called by any number of goroutines.
+// Read fills b. It is safe for concurrent use.
 func (r random) Read(b []byte) (int, error) { return (*r.kdc).Read(b) }
 
 func newRealm(name string) *Realm {
@@ -56,9 +57,10 @@ func newRealm(name string) *Realm {
 	return &Realm{kdc: &kdc, ahead: new(atomic.Int64)}
 }
 
-// serviceETypes are those of services' keys, the KDC's favourite first.
+// serviceETypes returns the encryption types of services' keys, in the KDC's order of
+// preference.
 func serviceETypes() []keytab.EType {
-	if fips140.Enforced() { // where the others cannot be had
+	if fips140.Enforced() { // which permits no other encryption type
 		return []keytab.EType{keytab.AES256_CTS_HMAC_SHA384_192, keytab.AES128_CTS_HMAC_SHA256_128}
 	}
 	return append(slices.Clone(krbtest.Preference), keytab.RC4_HMAC)
@@ -68,7 +70,7 @@ func (r *Realm) clock(base func() time.Time) {
 	(*r.kdc).Clock = func() time.Time { return base().Add(time.Duration(r.ahead.Load())) }
 }
 
-// Name is the realm's name.
+// Name returns the realm's name.
 func (r *Realm) Name() string {
 	if r == nil || r.kdc == nil {
 		return ""
@@ -76,8 +78,8 @@ func (r *Realm) Name() string {
 	return (*r.kdc).Name
 }
 
-// Now is the time in the realm, by which tickets are made and by which the
-// acceptors of [Realm.Config] judge them. It is UTC.
+// Now returns the time of the realm's clock in UTC. The realm creates tickets with this time,
+// and the acceptors of [Realm.Config] use it.
 func (r *Realm) Now() time.Time {
 	if r == nil || r.kdc == nil {
 		return time.Time{}
@@ -85,21 +87,21 @@ func (r *Realm) Now() time.Time {
 	return (*r.kdc).Now()
 }
 
-// Advance moves the realm's clock by d, back if d is negative. It moves that of
-// the clients and of the acceptors of [Realm.Config]. An acceptor that was made
-// with keys alone has the system's clock.
+// Advance moves the realm's clock by d, back if d is negative. The clients and the acceptors
+// of [Realm.Config] use that clock. An acceptor that a test created with the keys of
+// [Realm.Service] uses the system's clock unless the test sets sspi.Config.Time.
 func (r *Realm) Advance(d time.Duration) {
 	if r != nil && r.ahead != nil {
 		r.ahead.Add(int64(d))
 	}
 }
 
-// Service returns the keys of services, such as "HTTP/www.example.com", as a
-// keytab: one key for each of the encryption types 17 to 20, and one of RC4, which
-// only an acceptor uses that names RC4 (sspi.Config.ETypes); where GODEBUG=fips140=only
-// is set, of the types 19 and 20 alone. A service is made when it is named for the first
-// time. A name without realm is of this one. Without names, it is the keys of all
-// services there are. The table does not change with later calls of Rotate.
+// Service returns the keys of services, such as "HTTP/www.example.com", as a keytab. It
+// creates a service at the first use of its name. Each service has a key for each of the
+// encryption types 17 to 20, and an RC4 key, which an acceptor uses only if
+// sspi.Config.ETypes names RC4; with GODEBUG=fips140=only it has keys for the types 19 and 20
+// only. A name without a realm belongs to this realm. Without names, Service returns the keys
+// of all existing services. Later calls of Rotate do not change the table.
 func (r *Realm) Service(names ...string) (*keytab.Table, error) {
 	if err := r.check(names...); err != nil {
 		return nil, err
@@ -118,9 +120,9 @@ func (r *Realm) table(names []string) (t *keytab.Table, err error) {
 	return t, err
 }
 
-// Rotate gives services new keys with the next version number, as a KDC does when
-// their password is changed. The old ones stay in the keytab. A client that was
-// made before has a ticket for an old key.
+// Rotate creates new keys with the next version number for services, as a KDC does when the
+// password of a service changes. The old keys stay in the keytab. The ticket of an existing
+// client is still encrypted in an old key.
 func (r *Realm) Rotate(names ...string) error {
 	if err := r.check(names...); err != nil {
 		return err
@@ -133,10 +135,11 @@ func (r *Realm) Rotate(names ...string) error {
 	return guard(func() { (*r.kdc).Rotate(names...) })
 }
 
-// check refuses a realm or names that are none.
+// check returns an error if the realm is the zero Realm, or if the realm's name or one of
+// names is invalid.
 func (r *Realm) check(names ...string) error {
 	if r == nil || r.kdc == nil {
-		return argument("the realm is not from NewRealm")
+		return argument("NewRealm did not create this Realm")
 	}
 	if _, err := keytab.NewPrincipal((*r.kdc).Name, "x"); err != nil {
 		return fmt.Errorf("sspitest: the realm %.100q: %w", (*r.kdc).Name, err)
@@ -149,7 +152,8 @@ func (r *Realm) check(names ...string) error {
 	return nil
 }
 
-// known refuses a service that nobody made, which most often is a misspelt one.
+// known returns an error if the service does not exist, most often because the test misspells
+// its name.
 func (r *Realm) known(service string) error {
 	if len((*r.kdc).Keys(service)) == 0 {
 		return argument(fmt.Sprintf("the realm has no service %.100q: make it with Service, Config or Acceptor", service))
@@ -157,7 +161,8 @@ func (r *Realm) known(service string) error {
 	return nil
 }
 
-// Format keeps a printed Realm from showing its keys, whatever the verb.
+// Format prints the realm's name for every verb, so that the keys of the realm are not
+// printed.
 func (r *Realm) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sspitest.Realm{"+r.Name()+"}") }
 
 func argument(detail string) error {

@@ -11,18 +11,19 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 )
 
-// User is somebody who logs in. The zero User is nobody.
+// User is a client principal. [Realm.User] creates it.
 type User struct {
 	realm *Realm
 	name  string
 }
 
-// User returns the user of a name, such as "alice". A name without realm is of
-// this one. "alice@OTHER.EXAMPLE" is a user of another realm, who has a ticket of
-// this one by direct trust.
+// User returns the user with a name such as "alice". A name without a realm belongs to this
+// realm. "alice@OTHER.EXAMPLE" is a user of a different realm, which this realm trusts
+// directly.
 func (r *Realm) User(name string) *User { return &User{r, name} }
 
-// Principal is the user's name as an acceptor gets it; zero if it is none.
+// Principal returns the user's name as an acceptor reports it. It returns the zero Principal
+// if the name is invalid.
 func (u *User) Principal() keytab.Principal {
 	if u == nil || u.realm.check() != nil {
 		return keytab.Principal{}
@@ -31,17 +32,16 @@ func (u *User) Principal() keytab.Principal {
 	return p
 }
 
-// Format writes the user's name, whatever the verb.
+// Format prints the user's name for every verb.
 func (u *User) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "sspitest.User{"+u.Principal().String()+"}")
 }
 
-// Initiate gives the user a ticket for service, and makes a client that logs in
-// with it, once. The service must be one of the realm's. Each call makes another
-// ticket.
+// Initiate creates a ticket of the user for service, and returns a client that logs in with
+// that ticket once. The service must exist in the realm. Each call creates a new ticket.
 func (u *User) Initiate(service string, o Options) (*Initiator, error) {
 	if u == nil {
-		return nil, argument("the user is not from Realm.User")
+		return nil, argument("Realm.User did not create this User")
 	}
 	r := u.realm
 	if err := r.check(u.name, service); err != nil {
@@ -61,8 +61,7 @@ func (u *User) Initiate(service string, o Options) (*Initiator, error) {
 	return &Initiator{realm: r, options: o, x: &x}, nil
 }
 
-// request is what the client has to say but for the time, which it says when it
-// speaks.
+// request returns the client's AP-REQ without the time, which Initiator.Next adds.
 func (r *Realm) request(client, service string, o *Options) *krbtest.APReq {
 	q := r.ticket(client, service, o).APReq()
 	switch {
