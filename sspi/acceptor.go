@@ -123,7 +123,7 @@ func (a *Acceptor) NewContext(cc ContextConfig) *Context {
 		own     body
 		secrets vault
 	}{own: body{acceptor: a, cfg: cc, pkg: packageOf(cc.Package)}}
-	c.Context.body, c.own.vault = &c.own, &c.secrets
+	c.Context.body, c.own.spare = &c.own, &c.secrets
 	return &c.Context
 }
 

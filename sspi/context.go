@@ -53,40 +53,67 @@ type body struct {
 	cfg      ContextConfig
 	pkg      Package // as Windows spells it; "": none that is here
 
-	accepting   sync.Mutex       // held by the one Accept that runs, as is what follows
-	retried     bool             // the client had its second try
-	hinted      bool             // the client was told the mechanisms
+	// accepting is held by the one Accept that runs. It guards the fields up to the next
+	// comment.
+	accepting   sync.Mutex
+	retried     bool             // the client has used its second try
+	hintsSent   bool             // the client has the list of mechanisms
 	fragments   spnego.Fragments // of a token
 	facts       facts            // of the accepted AP-REQ, for the record that a later leg makes
-	negotiation *negotiation     // nil: the client's tokens are not in SPNEGO, or none came yet
+	negotiation *negotiation     // nil: the client's tokens are not in SPNEGO, or no token came yet
+	spare       *vault           // memory for the first vault
 
 	deleted    atomic.Bool           // by DeleteSecurityContext
 	attributes atomic.Uint32         // flags.ASC_RET, as AcceptSecurityContext returned them
-	messageErr atomic.Pointer[error] // of the message call of the Windows face that failed last
+	messageErr atomic.Pointer[error] // of the message call of the Windows API that failed last
 
 	pending atomic.Pointer[Event] // a record that the caller has not taken yet (DeferReport)
 
-	mu    sync.Mutex // guards each step from state to state, and what follows
-	state atomic.Uint32
-	err   error
-	*vault
+	// mu guards each change of state, and the fields below. A leg writes them in commit,
+	// and stores the state last; peer and proven do not change after that.
+	mu     sync.Mutex
+	state  atomic.Uint32
+	err    error
+	*vault // nil before the first leg that makes keys
+	peer   Peer
 
-	// Written by commit, before the state says that it may be read.
-	peer Peer
-
-	// proven points to peer from the moment the client is proven. It outlives
-	// Close.
+	// proven points to peer once the client is proven. It outlives Close.
 	proven atomic.Pointer[Peer]
 }
 
-// vault is what of a body must not be seen. body.mu guards it as it does the rest;
-// delegated and protector are written by commit.
+// vault holds the secrets of a context. A leg fills a new vault, which commit then gives to
+// the context. delegated and protector do not change after that, except that they are
+// wiped.
 type vault struct {
-	key       contextKey
-	third     reply.ThirdLeg
-	ours      TGT // user-to-user: what the client was sent; its Ticket is dropped
-	delegated *authenticator.Delegated
-	protector message.Protector
+	key         contextKey
+	third       reply.ThirdLeg
+	acceptorTGT TGT // user-to-user: the TGT that the client was sent, without its Ticket
+	delegated   *authenticator.Delegated
+	protector   message.Protector
+}
+
+// newVault returns memory for the secrets of a leg: at first the memory that came with the
+// context. The caller holds accepting, or is the only user of c.
+func (c *Context) newVault() *vault {
+	v := c.spare
+	c.spare = nil
+	if v == nil {
+		v = new(vault)
+	}
+	return v
+}
+
+// wipe overwrites the secrets. The caller holds the context's mu if v is the context's
+// vault.
+func (v *vault) wipe() {
+	if v == nil {
+		return
+	}
+	v.key = contextKey{}
+	v.third = reply.ThirdLeg{}
+	v.acceptorTGT = TGT{}
+	v.delegated = nil
+	v.protector.Wipe()
 }
 
 // contextKey is the context's key: of the acceptor's subkey, else of the
@@ -128,7 +155,7 @@ func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer 
 	case ctx == nil:
 		return nil, nil, &status.Error{Reason: status.ReasonArgument, Detail: "Accept without a context.Context"}
 	}
-	reply, err = c.accept(ctx, token, outlet{})
+	reply, _, err = c.accept(ctx, token, replyRoom{}, nil)
 	if err != nil {
 		return reply, nil, err
 	}
@@ -191,7 +218,7 @@ func (c *Context) Close() {
 	defer c.flushEvent(context.Background()) // after the lock is released
 	c.mu.Lock()
 	c.state.Store(uint32(stateClosed))
-	c.wipe()
+	c.vault.wipe()
 	c.mu.Unlock()
 	if c.accepting.TryLock() { // otherwise the Accept that runs drops them
 		c.dropTokens()
@@ -236,13 +263,4 @@ func (c *Context) usable() error {
 		return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the context is closed or its exchange failed"}
 	}
 	return &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the exchange is not over"}
-}
-
-// wipe forgets every key. The caller holds mu.
-func (c *Context) wipe() {
-	c.key = contextKey{}
-	c.third = reply.ThirdLeg{}
-	c.ours = TGT{}
-	c.delegated = nil
-	c.protector.Wipe()
 }

@@ -147,12 +147,12 @@ func (c *Context) flushEvent(ctx context.Context) {
 
 // finishEvent completes e with the facts of this leg, and reports it or keeps it for
 // TakeEvent.
-func (c *Context) finishEvent(ctx context.Context, e Event, in *inbound) {
+func (c *Context) finishEvent(ctx context.Context, e Event, l *leg) {
 	cfg := &c.acceptor.cfg
 	if cfg.OnEvent == nil && cfg.Logger == nil && !c.cfg.DeferReport {
 		return
 	}
-	in.facts.complete(&e, in)
+	l.facts.complete(&e, l)
 	e.Remote = c.remote()
 	if e.Time.IsZero() {
 		e.Time = cfg.Time()

@@ -33,36 +33,43 @@ func (f *facts) opened(t *ticket.Content) {
 	f.ticketEType, f.sessionEType, f.kvno = t.EType, t.SessionKey.EType(), t.Kvno
 }
 
-// stamped notes the client's clock when the acceptor's said now.
-func (f *facts) stamped(at, now time.Time) { f.clientTime, f.difference = at, at.Sub(now) }
-
-// keepFacts notes the facts of a verified AP-REQ for the record of this leg, or of the
-// later leg that establishes the context. The caller holds mu.
-func (c *Context) keepFacts(v authenticator.Verified, in *inbound) {
-	if err := v.DelegationError(); err != nil {
-		in.facts.delegation = asStatus(err)
-	}
-	in.facts.mechanism = in.mechanismName()
-	c.facts = in.facts
+// checked notes the results of authenticator.Check at the acceptor's time now.
+func (f *facts) checked(c *authenticator.Checked, now time.Time) {
+	f.binding = c.Binding()
+	f.stamped(c.Time(), now)
 }
 
-// refused notes the facts that a refusal carries.
-func (f *facts) refused(err error, now time.Time) {
+// stamped notes the client's time when the acceptor's time was now.
+func (f *facts) stamped(at, now time.Time) { f.clientTime, f.difference = at, at.Sub(now) }
+
+// verified notes the facts of a verified AP-REQ, for the record of this leg or of the later
+// leg that establishes the context.
+func (f *facts) verified(v authenticator.Verified, mechanism string) {
+	if err := v.DelegationError(); err != nil {
+		f.delegation = asStatus(err)
+	}
+	f.mechanism = mechanism
+}
+
+// noteRefusal notes the facts that a refusal carries.
+func (l *leg) noteRefusal(err error) {
+	f := &l.facts
+	f.delegation = nil // the record of an accepted client alone has it
 	if t, ok := errors.AsType[*ticket.Refused](err); ok {
 		f.client, f.service = t.Client, t.Service
 		f.ticketEType, f.sessionEType, f.kvno = t.EType, t.SessionEType, t.Kvno
 	}
 	if s, ok := errors.AsType[*authenticator.Stamped](err); ok {
-		f.stamped(s.Time, now)
+		f.stamped(s.Time, l.now)
 	}
 	if r, ok := errors.AsType[*authenticator.Refused](err); ok {
-		f.binding = r.Binding
+		l.asked, f.binding = r.Flags, r.Binding
 	}
 }
 
 // complete copies the facts of this leg into e.
-func (f *facts) complete(e *Event, in *inbound) {
-	e.Time, e.Mechanism = in.now, in.mechanismName()
+func (f *facts) complete(e *Event, l *leg) {
+	e.Time, e.Mechanism = l.now, l.mechanismName()
 	e.Service, e.TicketEType, e.SessionEType, e.Kvno = f.service, f.ticketEType, f.sessionEType, f.kvno
 	e.ClientTime, e.ClockDifference, e.Binding = f.clientTime, f.difference, f.binding
 	e.DelegationError = f.delegation
@@ -71,17 +78,17 @@ func (f *facts) complete(e *Event, in *inbound) {
 		return
 	}
 	e.UnprovenClient = f.client
-	in.claims(e)
+	l.claims(e)
 }
 
 // claims reads what the client's message says in clear. It runs for refused messages
 // only, so that an accepted one is not parsed twice.
-func (in *inbound) claims(e *Event) {
+func (l *leg) claims(e *Event) {
 	var req krb5.APReq
 	switch {
-	case in.wantsTicket:
-		e.RequestedService = claimed(in.request.Service, in.request.Realm)
-	case in.due != stateStart || in.message == nil || req.Parse(in.message) != nil:
+	case l.wantsTicket:
+		e.RequestedService = claimed(l.request.Service, l.request.Realm)
+	case l.from != stateStart || l.message == nil || req.Parse(l.message) != nil:
 	default:
 		e.RequestedService = claimed(req.Ticket.Service, req.Ticket.Realm)
 		if e.Service.IsZero() { // the ticket did not open
@@ -100,10 +107,10 @@ func claimed(name krb5.Name, realm []byte) keytab.Principal {
 }
 
 // mechanismName returns the mechanism of the client's token for the record.
-func (in *inbound) mechanismName() string {
-	oid := in.mechanism
-	if oid == nil && in.enclosed {
-		oid = in.negotiation.mechanism
+func (l *leg) mechanismName() string {
+	oid := l.mechanism
+	if oid == nil && l.inSPNEGO {
+		oid = l.negotiation.mechanism
 	}
 	name := &mechanismNames[0]
 	switch string(oid) {
@@ -115,11 +122,11 @@ func (in *inbound) mechanismName() string {
 		name = &mechanismNames[3]
 	}
 	switch {
-	case in.facts.mechanism != "": // of the AP-REQ, which came before
-		return in.facts.mechanism
-	case in.enclosed:
+	case l.facts.mechanism != "": // of the AP-REQ, which came before
+		return l.facts.mechanism
+	case l.inSPNEGO:
 		return name.inSPNEGO
-	case oid == nil && in.message != nil:
+	case oid == nil && l.message != nil:
 		return "kerberos/unframed"
 	}
 	return name.framed

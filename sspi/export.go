@@ -48,7 +48,7 @@ func (c *Context) Export() ([]byte, error) {
 	defer clear(plaintext)
 	clear(state.Key)
 	c.state.Store(uint32(stateClosed))
-	c.wipe()
+	c.vault.wipe()
 	if err != nil {
 		return nil, err
 	}
@@ -129,10 +129,16 @@ func (a *Acceptor) open(ctx context.Context, pkg Package, sealed []byte, x *expo
 		return nil, err
 	}
 	c := a.NewContext(ContextConfig{Package: x.pkg})
+	l := leg{c: c, keys: c.newVault(), peer: x.peer, next: stateEstablished}
+	x.state.Rand = a.cfg.Rand
+	l.keys.key.set(x.peer.ContextEType, x.state.Key)
+	l.keys.protector.Resume(x.state)
+	l.keys.delegated = x.delegated
+	c.attributes.Store(x.attributes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.resume(x)
-	return c, c.enter(stateEstablished)
+	l.commit()
+	return c, nil
 }
 
 // claim makes the import the only one of its bytes.
@@ -155,13 +161,4 @@ func (a *Acceptor) claim(ctx context.Context, x *exported, id [contextseal.IDLen
 		return err
 	}
 	return a.answeredInTime(x.at)
-}
-
-// resume writes what was exported into a new context. The caller holds mu.
-func (c *Context) resume(x *exported) {
-	x.state.Rand = c.acceptor.cfg.Rand
-	c.key.set(x.peer.ContextEType, x.state.Key)
-	c.protector.Resume(x.state)
-	c.peer, c.delegated = x.peer, x.delegated
-	c.attributes.Store(x.attributes)
 }

@@ -2,7 +2,6 @@ package sspi
 
 import (
 	"bytes"
-	"strconv"
 
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
@@ -12,77 +11,34 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// negotiation is how far a client's SPNEGO is (RFC 4178, Section 5).
+// negotiation is the state of a SPNEGO negotiation between two tokens (RFC 4178,
+// Section 5).
 type negotiation struct {
-	mechTypes []byte // the client's list as it came: what the MICs are over
-	mechanism []byte // what was chosen of it, by the name that the client gave it
-	told      bool   // our first answer is out, and with it the mechanism
-	micDue    bool   // both sides must show that they saw the same list
+	mechTypes   []byte // the client's list as it was sent: the mechListMICs are over it
+	mechanism   []byte // the chosen mechanism, under the OID that the client used
+	mechSent    bool   // the first answer, which names the mechanism, is sent
+	micExpected bool   // both sides must prove that they saw the same list
 }
 
-// collect joins token with the fragments before it. Whatever its form, a token has a
-// greatest length.
-func (c *Context) collect(token []byte) (joined []byte, whole bool, err error) {
-	if c.pkg == Negotiate && len(token) > 0 {
-		joined, whole, err = c.fragments.Join(token, c.acceptor.cfg.MaxToken)
-		if err == nil && !whole && c.cfg.WholeTokens {
-			err = spnego.CutError(token)
-		}
-		return joined, whole, err
-	}
-	if len(token) > c.acceptor.cfg.MaxToken {
-		return nil, false, &status.Error{Reason: status.ReasonTokenTooLong, Detail: "the token has " + strconv.Itoa(len(token)) + " bytes, MaxToken is " + strconv.Itoa(c.acceptor.cfg.MaxToken)}
-	}
-	return token, true, nil
+// continuesSPNEGO reports whether fragment, which collect refused, is in SPNEGO, so that
+// the refusal is in SPNEGO too.
+func (l *leg) continuesSPNEGO(fragment []byte) bool {
+	c := l.c
+	return c.pkg == Negotiate && (c.negotiation != nil || c.fragments.Len() > 0 || spnego.IsNegotiation(fragment))
 }
 
-// isEnclosed reports whether piece, which collect refused, is in SPNEGO, so that the
-// refusal is too.
-func (c *Context) isEnclosed(piece []byte) bool {
-	return c.pkg == Negotiate && (c.negotiation != nil || c.fragments.Len() > 0 || spnego.IsNegotiation(piece))
-}
-
-// wantsHints: a client that begins with nothing lets the server speak first
+// sendHints answers a client that begins with an empty token: the server speaks first
 // (MS-SPNG, Section 3.2.5.2).
-func (c *Context) wantsHints(token []byte, in *inbound) bool {
-	return len(token) == 0 && c.pkg == Negotiate && c.begins(in) && !c.hinted && c.fragments.Len() == 0
-}
-
-// begins reports whether no token has been answered yet.
-func (c *Context) begins(in *inbound) bool {
-	return in.due == stateStart && c.negotiation == nil && !c.retried
-}
-
-func (c *Context) sendHints(out outlet) ([]byte, error) {
-	var room [128]byte
-	hints := spnego.AppendHints(room[:0], c.acceptor.mechanisms()...)
-	if err := out.fits(len(hints)); err != nil {
+func (l *leg) sendHints() ([]byte, error) {
+	l.answer.token = spnego.AppendHints(nil, l.c.acceptor.mechanisms()...)
+	if err := l.room.fits(l.answer.length()); err != nil {
 		return nil, err
 	}
-	c.hinted = true
-	return append(out.dst, hints...), ErrContinue
+	l.next, l.hintsSent = l.from, true
+	return l.complete()
 }
 
-// open takes the client's token out of SPNEGO, if it is in it. The result is nil if
-// there is none in it for the mechanism that was chosen.
-func (c *Context) open(token []byte, in *inbound) ([]byte, error) {
-	switch {
-	case c.negotiation != nil:
-		return c.openResponse(token, in)
-	case c.pkg == Negotiate && spnego.IsResponse(token):
-		in.enclosed = true
-		return nil, strayResponse(token)
-	case c.pkg != Negotiate || !c.begins(in):
-		return token, nil
-	case spnego.IsInit(token):
-		return c.openInit(token, in)
-	case c.cfg.RequireSPNEGO:
-		return nil, nameToken(token, &status.Error{Reason: status.ReasonUnsupportedMechanism, Detail: "the token is not in SPNEGO, which RequireSPNEGO demands"})
-	}
-	return token, nil
-}
-
-// mechanisms are those that SPNEGO may choose.
+// mechanisms returns the mechanisms that SPNEGO may choose.
 func (a *Acceptor) mechanisms() [][]byte {
 	served := [...][]byte{krb5.OIDMSKerberos, krb5.OIDKerberos, krb5.OIDUser2User}
 	if a.cfg.UserToUser == nil {
@@ -91,28 +47,31 @@ func (a *Acceptor) mechanisms() [][]byte {
 	return served[:]
 }
 
-func (c *Context) openInit(token []byte, in *inbound) ([]byte, error) {
-	in.enclosed = true
+// openInit parses the client's first SPNEGO token and chooses the mechanism. It returns
+// the Kerberos token in it, nil if the token in it is for another mechanism.
+func (l *leg) openInit(token []byte) ([]byte, error) {
+	l.inSPNEGO = true
 	init, err := spnego.ParseInit(token)
 	if err != nil {
 		return nil, err
 	}
-	mechanism, first := init.Choose(c.acceptor.mechanisms()...)
+	mechanism, first := init.Choose(l.c.acceptor.mechanisms()...)
 	if mechanism == nil {
 		err := errMechanism(listReason(&init))
 		err.Detail = "Kerberos is not among the mechanisms that the client offers in SPNEGO: " + err.Detail
 		return nil, err
 	}
-	in.negotiation = negotiation{mechTypes: init.MechTypes, mechanism: mechanism, micDue: !first}
+	l.negotiation = negotiation{mechTypes: init.MechTypes, mechanism: mechanism, micExpected: !first}
 	if !first {
-		return nil, nil // the token, and its MIC, are another mechanism's
+		return nil, nil // mechToken and mechListMIC belong to the client's first mechanism
 	}
-	in.mic = init.MIC
+	l.mic = init.MIC
 	return init.Token, nil
 }
 
-// listReason names the first mechanism of a list without Kerberos that an operator
-// may know. A client that offers NTLM alone most often found no ticket.
+// listReason returns the Reason for a list without Kerberos: that of the first mechanism
+// that an operator may know, or ReasonNTLM if NTLM is in the list. A client that offers
+// NTLM alone most often found no ticket.
 func listReason(init *spnego.Init) status.Reason {
 	reason := status.ReasonUnsupportedMechanism
 	for oid := range init.Mechanisms() {
@@ -126,24 +85,26 @@ func listReason(init *spnego.Init) status.Reason {
 	return reason
 }
 
-func (c *Context) openResponse(token []byte, in *inbound) ([]byte, error) {
-	in.enclosed = true
+// openResponse parses a later SPNEGO token of the client and returns the Kerberos token in
+// it.
+func (l *leg) openResponse(token []byte) ([]byte, error) {
+	l.inSPNEGO = true
 	r, err := spnego.ParseResponse(token)
 	if err != nil {
 		return nil, nameToken(token, err)
 	}
-	in.negotiation, in.mic = *c.negotiation, r.MIC
-	in.final = r.State == spnego.AcceptCompleted
-	in.negotiation.micDue = in.negotiation.micDue || r.State == spnego.RequestMIC
-	due := in.due != stateMIC
+	l.negotiation, l.mic = *l.c.negotiation, r.MIC
+	l.final = r.State == spnego.AcceptCompleted
+	l.negotiation.micExpected = l.negotiation.micExpected || r.State == spnego.RequestMIC
+	expectsToken := l.from != stateMIC
 	switch {
 	case r.State == spnego.Reject:
 		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client broke the negotiation off"}
-	case r.Mechanism != nil && !bytes.Equal(r.Mechanism, in.negotiation.mechanism):
+	case r.Mechanism != nil && !bytes.Equal(r.Mechanism, l.negotiation.mechanism):
 		return nil, otherMechanism(r.Mechanism)
-	case due && len(r.Token) == 0:
-		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client's token holds none of Kerberos's"}
-	case !due && len(r.Token) > 0:
+	case expectsToken && len(r.Token) == 0:
+		return nil, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client's SPNEGO token holds no Kerberos token"}
+	case !expectsToken && len(r.Token) > 0:
 		return nil, nameToken(r.Token, &status.Error{Reason: status.ReasonMalformedToken, Detail: "the client goes on when the context is complete"})
 	}
 	return r.Token, nil
@@ -181,143 +142,159 @@ func strayResponse(token []byte) error {
 	return nameToken(r.Token, &status.Error{Reason: status.ReasonMalformedToken, Detail: "a NegTokenResp begins no exchange: it continues another exchange, whose context is on another connection or server, or is gone"})
 }
 
-// askForKerberos answers a list of mechanisms without a token for the one that was
-// chosen.
-func (c *Context) askForKerberos(in *inbound, out outlet) ([]byte, error) {
-	if in.mic != nil {
+// askForKerberos answers a list of mechanisms whose token is not for the chosen mechanism:
+// the answer names the mechanism, and the client sends an AP-REQ.
+func (l *leg) askForKerberos() ([]byte, error) {
+	if l.mic != nil {
 		return nil, errEarlyMIC()
 	}
-	r := spnego.Response{State: spnego.AcceptIncomplete}
-	if in.negotiation.micDue {
-		r.State = spnego.RequestMIC
+	l.next = l.from
+	l.respond(spnego.AcceptIncomplete)
+	if l.negotiation.micExpected {
+		l.answer.response.State = spnego.RequestMIC
 	}
-	answer, err := c.enclose(in, r, true, out)
-	if err != nil {
+	if err := l.room.fits(l.answer.length()); err != nil {
 		return nil, err
 	}
-	return answer, ErrContinue
+	return l.complete()
 }
 
 func errEarlyMIC() error {
 	return &status.Error{Reason: status.ReasonMechListMIC, Detail: "the client's MIC comes before its key"}
 }
 
-// keep carries the negotiation over to the next leg, away from the token.
-func (c *Context) keep(in *inbound) {
-	n := in.negotiation
-	n.told = true
-	n.mechTypes = bytes.Clone(n.mechTypes)
-	c.negotiation = &n
-}
-
-// responseLen is the length of the answer, with an AP-REP of n bytes, or none if
-// that is negative. over: Kerberos is done with it, and its keys are of etype key.
-func (n *negotiation) responseLen(token int, over bool, key keytab.EType, gotMIC bool) int {
-	mic := -1
-	if over && n.answersMIC(gotMIC) {
-		mic = message.MICLen(etype.ID(key))
+// respond puts the answer into SPNEGO. With AcceptIncomplete the client sends another
+// token, for which respond keeps the negotiation.
+func (l *leg) respond(state spnego.State) {
+	l.answer.inSPNEGO = true
+	l.answer.response = spnego.Response{State: state, Mechanism: l.negotiation.introduction()}
+	if state == spnego.AcceptIncomplete {
+		l.keepNegotiation()
 	}
-	return spnego.ResponseLen(n.introduction(), token, mic)
 }
 
-// answersMIC: a MIC is sent if it is due or the client sent one (MS-SPNG,
-// Section 3.1.5.1).
-func (n *negotiation) answersMIC(gotMIC bool) bool { return n.micDue || gotMIC }
+// keepNegotiation copies the negotiation for the next leg, without memory of the token.
+func (l *leg) keepNegotiation() {
+	n := l.negotiation
+	n.mechSent = true
+	n.mechTypes = bytes.Clone(n.mechTypes)
+	l.kept = &n
+}
 
-// introduction is the mechanism, in the first answer and in no other.
+// introduction returns the chosen mechanism for the first answer, and nil for every later
+// answer.
 func (n *negotiation) introduction() []byte {
-	if n.told {
+	if n.mechSent {
 		return nil
 	}
 	return n.mechanism
 }
 
-// enclose makes an answer of r. more: another leg follows, for which the negotiation
-// is kept. The answer may be written over the token, so it comes last.
-func (c *Context) enclose(in *inbound, r spnego.Response, more bool, out outlet) ([]byte, error) {
-	r.Mechanism = in.negotiation.introduction()
-	if err := out.fits(r.Len()); err != nil {
-		return nil, err
-	}
-	if more {
-		c.keep(in)
-	}
-	return r.Append(out.dst), nil
-}
-
-// refusal is the answer to a refused client, with a KRB-ERROR if there is one;
-// again invites it to try once more.
-func (in *inbound) refusal(krbError []byte, again bool) []byte {
-	r := spnego.Response{State: spnego.Reject}
-	if again {
-		r.State, r.Mechanism = spnego.AcceptIncomplete, in.negotiation.introduction()
-	}
-	if len(krbError) > 0 {
-		r.Token = krbError
-	}
-	return r.Append(nil)
-}
-
-// settle takes a leg that Kerberos has accepted to the end of SPNEGO: it checks the
-// client's MIC and makes ours. token is Kerberos's answer, next the state that it
-// leads to. The caller holds mu, and has the key of the context in place.
-func (c *Context) settle(in *inbound, token []byte, next state, out outlet) ([]byte, state, error) {
-	n := &in.negotiation
-	r := spnego.Response{State: spnego.AcceptCompleted, Token: token}
+// completeNegotiation decides the SPNEGO part of the answer to a leg that Kerberos has
+// accepted, and so the next state. key is the type of the context's key. The acceptor
+// sends a mechListMIC if the negotiation expects one or the client sent one (MS-SPNG,
+// Section 3.1.5.1).
+func (l *leg) completeNegotiation(key keytab.EType) {
 	switch {
-	case next == stateThirdLeg:
-		r.State = spnego.AcceptIncomplete
-		answer, err := c.enclose(in, r, true, out)
-		return answer, next, err
-	case in.mic != nil:
-		if err := c.verifyMechListMIC(in); err != nil {
-			return nil, next, err
-		}
-	case n.micDue:
-		r.State, next = spnego.AcceptIncomplete, stateMIC
+	case l.next == stateThirdLeg:
+		l.respond(spnego.AcceptIncomplete)
+		return
+	case l.mic == nil && l.negotiation.micExpected:
+		l.next = stateMIC
+		l.respond(spnego.AcceptIncomplete)
+	default:
+		l.respond(spnego.AcceptCompleted)
 	}
-	if n.answersMIC(in.mic != nil) {
-		var err error
-		if r.MIC, err = c.protector.GetMIC(nil, n.mechTypes); err != nil {
-			return nil, next, err // unreachable: the key is there, and few numbers are used
-		}
+	if l.mic != nil || l.negotiation.micExpected {
+		l.answer.micLen = message.MICLen(etype.ID(key))
 	}
-	answer, err := c.enclose(in, r, next == stateMIC, out)
-	return answer, next, err
 }
 
-func (c *Context) verifyMechListMIC(in *inbound) error {
-	if _, err := c.protector.VerifyMIC(message.AsGranted, in.mic, in.negotiation.mechTypes); err != nil {
-		return &status.Error{Reason: status.ReasonMechListMIC, Err: err}
+// exchangeMICs verifies the client's mechListMIC, with which the leg establishes the
+// context, and makes the acceptor's mechListMIC. The caller holds mu.
+func (l *leg) exchangeMICs() (err error) {
+	keys := l.keys
+	if keys == nil {
+		keys = l.c.vault // of an earlier leg
 	}
-	return nil
+	list := l.negotiation.mechTypes
+	if l.mic != nil && l.next == stateEstablished {
+		if _, err := keys.protector.VerifyMIC(message.AsGranted, l.mic, list); err != nil {
+			return &status.Error{Reason: status.ReasonMechListMIC, Err: err}
+		}
+	}
+	if l.answer.micLen > 0 {
+		l.answer.response.MIC, err = keys.protector.GetMIC(nil, list)
+	}
+	return err
 }
 
-// acceptMIC takes the client's MIC, when nothing else is missing.
-func (c *Context) acceptMIC(in *inbound, out outlet) ([]byte, error) {
-	if in.mic == nil {
+// acceptMIC takes the client's mechListMIC, the only thing that is missing in stateMIC.
+func (l *leg) acceptMIC() ([]byte, error) {
+	if l.mic == nil {
 		return nil, &status.Error{Reason: status.ReasonMechListMICMissing, Detail: "the client's last SPNEGO token has no mechListMIC, although the mechanism that was chosen is not the client's first"}
 	}
-	if err := c.checkDemands(c.peer.Flags); err != nil { // those that came with this leg
+	if err := l.c.checkDemands(l.c.peer.Flags); err != nil { // this call may have added demands
 		return nil, err
 	}
-	r := spnego.Response{State: spnego.AcceptCompleted}
-	if !in.final {
-		if err := out.fits(r.Len()); err != nil { // before the MIC is used up
-			return nil, err
-		}
+	l.next = stateEstablished
+	if !l.final {
+		l.respond(spnego.AcceptCompleted)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.at() != stateMIC {
-		return nil, errClosedMeanwhile()
-	}
-	if err := c.verifyMechListMIC(in); err != nil {
+	if err := l.room.fits(l.answer.length()); err != nil {
 		return nil, err
 	}
-	var answer []byte
-	if !in.final {
-		answer = r.Append(out.dst) // now, since the MIC may be where it is written
+	return l.complete()
+}
+
+// mechanismReason names the mechanism of a GSS frame that is not Kerberos, so
+// that an operator sees what the client tried.
+func mechanismReason(oid []byte) status.Reason {
+	switch string(oid) {
+	case string(krb5.OIDSPNEGO):
+		return status.ReasonSPNEGO
+	case string(krb5.OIDNTLM):
+		return status.ReasonNTLM
+	case string(krb5.OIDNegoEx):
+		return status.ReasonNegoEx
+	case string(krb5.OIDIAKERB):
+		return status.ReasonIAKERB
 	}
-	return answer, c.enter(stateEstablished)
+	return status.ReasonUnsupportedMechanism
+}
+
+// Signatures of tokens that come without a GSS frame.
+var (
+	signatureNTLM   = []byte("NTLMSSP\x00")
+	signatureNegoEx = []byte("NEGOEXTS")
+)
+
+// nameToken gives a token that has no GSS frame the reason it deserves; err is
+// what the frame's parser said.
+func nameToken(token []byte, err error) error {
+	switch {
+	case bytes.HasPrefix(token, signatureNTLM):
+		return errMechanism(status.ReasonNTLM)
+	case bytes.HasPrefix(token, signatureNegoEx):
+		return errMechanism(status.ReasonNegoEx)
+	}
+	return err
+}
+
+// errMechanism is the refusal of a token that is not Kerberos. Its Detail says what an
+// operator can do.
+func errMechanism(reason status.Reason) *status.Error {
+	detail := "the token names a mechanism that this acceptor does not serve; configure the client for Kerberos"
+	switch reason {
+	case status.ReasonNTLM:
+		detail = "the client sent an NTLM token instead of a Kerberos token, so it has no ticket for this service. On the client, klist get SPN shows why: " +
+			"the SPN of the name that the client uses must be registered on this service's account only (setspn -Q SPN), the client must reach a KDC, and the name must not be an IP address"
+	case status.ReasonSPNEGO:
+		detail = "the token is SPNEGO where a Kerberos token is expected; the package Negotiate takes SPNEGO, beginning with the client's first token"
+	case status.ReasonNegoEx:
+		detail = "the token is NegoEx (Microsoft accounts and PKU2U); configure the client for Kerberos"
+	case status.ReasonIAKERB:
+		detail = "the client reached no KDC and asks this server to relay its messages to one; let the client reach a KDC"
+	}
+	return &status.Error{Reason: reason, Detail: detail}
 }

@@ -1,42 +1,28 @@
 package sspi
 
-// acceptThirdLeg takes the client's AP-REP (MS-KILE, Section 3.4.5.1): it proves that
-// the client opened ours.
-func (c *Context) acceptThirdLeg(token []byte, in *inbound, out outlet) ([]byte, error) {
-	in.now = c.acceptor.cfg.Time()
+// acceptThirdLeg checks the client's AP-REP (MS-KILE, Section 3.4.5.1), which proves that
+// the client decrypted the acceptor's AP-REP.
+func (l *leg) acceptThirdLeg(token []byte) ([]byte, error) {
+	c := l.c
+	l.now = c.acceptor.cfg.Time()
 	c.mu.Lock()
-	at, due, key := c.at(), c.third, c.key.etype
+	at, third, key := c.at(), c.third, c.key.etype
 	c.mu.Unlock()
 	if at != stateThirdLeg {
 		return nil, errClosedMeanwhile()
 	}
-	if err := due.Check(token); err != nil {
+	if err := third.Check(token); err != nil {
 		return nil, nameToken(token, err)
 	}
-	if err := c.checkDemands(c.peer.Flags); err != nil { // those that came with this leg
+	if err := c.checkDemands(c.peer.Flags); err != nil { // this call may have added demands
 		return nil, err
 	}
-	if in.enclosed {
-		if err := out.fits(in.negotiation.responseLen(-1, true, key, in.mic != nil)); err != nil {
+	l.next = stateEstablished
+	if l.inSPNEGO {
+		l.completeNegotiation(key)
+		if err := l.room.fits(l.answer.length()); err != nil {
 			return nil, err
 		}
 	}
-	return c.finish(in, out)
-}
-
-// finish ends an exchange that was committed with the second leg.
-func (c *Context) finish(in *inbound, out outlet) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.at() != stateThirdLeg {
-		return nil, errClosedMeanwhile()
-	}
-	if !in.enclosed {
-		return nil, c.enter(stateEstablished)
-	}
-	answer, next, err := c.settle(in, nil, stateEstablished, out)
-	if err != nil {
-		return nil, err
-	}
-	return answer, c.enter(next)
+	return l.complete()
 }

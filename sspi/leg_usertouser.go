@@ -51,91 +51,87 @@ func (a *Acceptor) tgt(ctx context.Context, realm string) (TGT, error) {
 	return *t, nil
 }
 
-// takesTGTRequest: a client asks for our ticket once, and before its own comes.
-func (c *Context) takesTGTRequest(mechanism []byte) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return string(mechanism) == string(krb5.OIDUser2User) && c.ours.SessionKey.IsZero()
+// takesTGTRequest reports whether a KERB-TGT-REQUEST may come: once, before the client's
+// AP-REQ, under the mechanism of user-to-user authentication.
+func (l *leg) takesTGTRequest() bool {
+	sent := l.c.sentTGT()
+	return string(l.mechanism) == string(krb5.OIDUser2User) && sent.SessionKey.IsZero()
 }
 
-// sendTicket answers a KERB-TGT-REQUEST with our ticket (draft-swift-win2k-krb-
-// user2user-03, Section 4), whose session key opens what the client comes with next.
-func (c *Context) sendTicket(ctx context.Context, in *inbound, out outlet) ([]byte, error) {
-	in.now = c.acceptor.cfg.Time()
-	if err := in.request.Parse(in.message); err != nil {
+// sentTGT returns the TGT that an earlier leg sent to the client, without its Ticket, or
+// the zero TGT.
+func (c *Context) sentTGT() TGT {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.vault == nil {
+		return TGT{}
+	}
+	return c.acceptorTGT
+}
+
+// sendTicket answers a KERB-TGT-REQUEST with the acceptor's TGT (draft-swift-win2k-krb-
+// user2user-03, Section 4). Its session key decrypts the ticket of the client's AP-REQ.
+func (l *leg) sendTicket(ctx context.Context) ([]byte, error) {
+	c := l.c
+	l.now = c.acceptor.cfg.Time()
+	if err := l.request.Parse(l.message); err != nil {
 		return nil, err
 	}
-	ours, err := c.acceptor.tgt(ctx, string(in.request.Realm))
-	in.now = c.acceptor.cfg.Time()
+	tgt, err := c.acceptor.tgt(ctx, string(l.request.Realm))
+	l.now = c.acceptor.cfg.Time()
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAsked(&in.request, ours.Client); err != nil {
+	if err := checkRequested(&l.request, tgt.Client); err != nil {
 		return nil, err
 	}
-	answer, err := reply.TGTReply(ours.Ticket.Bytes())
+	rep, err := reply.TGTReply(tgt.Ticket.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	answer = krb5.AppendFrame(nil, in.mechanism, krb5.TokTGTRep, answer)
-	if answer, err = c.deliver(in, answer, out); err != nil {
+	l.answer.token = krb5.AppendFrame(nil, l.mechanism, krb5.TokTGTRep, rep)
+	if l.inSPNEGO {
+		l.respond(spnego.AcceptIncomplete)
+	}
+	if err := l.room.fits(l.answer.length()); err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.at() != stateStart {
-		return nil, errClosedMeanwhile()
-	}
-	ours.Ticket = Secret{}
-	c.ours = ours
-	return answer, ErrContinue
+	tgt.Ticket = Secret{}
+	l.next, l.keys = l.from, c.newVault()
+	l.keys.acceptorTGT = tgt
+	return l.complete()
 }
 
-// deliver puts an answer that another leg follows into SPNEGO, if the client's token
-// was in it, and into out.
-func (c *Context) deliver(in *inbound, answer []byte, out outlet) ([]byte, error) {
-	if in.enclosed {
-		return c.enclose(in, spnego.Response{State: spnego.AcceptIncomplete, Token: answer}, true, out)
-	}
-	if err := out.fits(len(answer)); err != nil {
-		return nil, err
-	}
-	return append(out.dst, answer...), nil
-}
-
-// checkAsked holds the service that a client wants against the one that we are.
-func checkAsked(req *krb5.TGTRequest, ours keytab.Principal) error {
+// checkRequested compares the service that a client requests with the client of the
+// acceptor's TGT.
+func checkRequested(req *krb5.TGTRequest, own keytab.Principal) error {
 	if req.Service.Components == nil {
 		return nil
 	}
 	realm := req.Realm
 	if len(realm) == 0 {
-		realm = []byte(ours.Realm())
+		realm = []byte(own.Realm())
 	}
 	asked, err := keytab.ParsePrincipal(string(krb5.AppendPrincipal(nil, req.Service, realm)))
-	if err != nil || asked != ours {
-		return &status.Error{Reason: status.ReasonWrongService, Detail: "the client asks for the ticket of another service than " + ours.String()}
+	if err != nil || asked != own {
+		return &status.Error{Reason: status.ReasonWrongService, Detail: "the client asks for the ticket of a service that is not " + own.String()}
 	}
 	return nil
 }
 
-// userToUser is what opens a ticket that is sealed in the session key of ours, and
-// zero for one that is not.
-func (c *Context) userToUser(ctx context.Context, in *inbound) (TGT, error) {
-	cfg := &c.acceptor.cfg
-	if cfg.UserToUser == nil && !c.cfg.UserToUser {
-		return TGT{}, nil // ticket.Open refuses it
-	}
+// findTGT returns the TGT whose session key decrypts the ticket of an AP-REQ with the
+// option USE-SESSION-KEY, and the zero TGT for an AP-REQ without it. It refuses an AP-REQ
+// without the option where the program or the mechanism demands it.
+func (l *leg) findTGT(ctx context.Context) (TGT, error) {
+	c, cfg := l.c, &l.c.acceptor.cfg
 	var req krb5.APReq
-	if req.Parse(in.message) != nil {
-		return TGT{}, nil // ticket.Open says why
+	if req.Parse(l.message) != nil {
+		return TGT{}, nil // ticket.Open returns the reason
 	}
-	c.mu.Lock()
-	sent := c.ours
-	c.mu.Unlock()
-	// That somebody asked for our ticket is no demand: he may be another on the same
-	// connection, and has proven nothing.
-	demanded := c.cfg.UserToUser || cfg.Keys == nil || string(in.mechanism) == string(krb5.OIDUser2User)
+	sent := c.sentTGT()
+	// A KERB-TGT-REQUEST is no demand: another client may have sent it on the same
+	// connection, and it proves nothing.
+	demanded := c.cfg.UserToUser || cfg.Keys == nil || string(l.mechanism) == string(krb5.OIDUser2User)
 	switch used := req.Options&flags.APUseSessionKey != 0; {
 	case !used && demanded:
 		return TGT{}, &status.Error{Reason: status.ReasonUserToUserRequired, Detail: "the AP-REQ lacks the option USE-SESSION-KEY: the client sent a ticket for a long-term key"}
@@ -144,6 +140,6 @@ func (c *Context) userToUser(ctx context.Context, in *inbound) (TGT, error) {
 	case !sent.SessionKey.IsZero():
 		return sent, nil
 	}
-	// The client has our ticket from somewhere else.
+	// The client has the acceptor's TGT from another connection or protocol.
 	return c.acceptor.tgt(ctx, string(req.Ticket.Realm))
 }

@@ -3,24 +3,9 @@ package sspi
 import (
 	"time"
 
-	"github.com/gosspi/kerberos/flags"
-	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/message"
 	"github.com/gosspi/kerberos/status"
 )
-
-// startMessages makes the context ready for messages. The caller holds mu and
-// has set the context's key.
-func (c *Context) startMessages(acceptorSubkey bool, f flags.GSS, send, receive uint64) {
-	c.protector.Init(message.Params{
-		EType: etype.ID(c.key.etype), Key: c.key.bytes[:c.key.n],
-		AcceptorSubkey: acceptorSubkey,
-		SendSeq:        send, RecvSeq: receive,
-		DetectReplay: f&flags.GSS_C_REPLAY_FLAG != 0, DetectSequence: f&flags.GSS_C_SEQUENCE_FLAG != 0,
-		DCE:  f&flags.GSS_C_DCE_STYLE != 0,
-		Rand: c.acceptor.cfg.Rand,
-	})
-}
 
 // ready is the error of a message call that may not be made now.
 func (c *Context) ready() error {

@@ -39,7 +39,7 @@ func TestNegotiate_FailedHoldsNothing(t *testing.T) {
 func TestCTX_4_NoMICRevivesAClosedContext(t *testing.T) {
 	c, _ := begin(t, 0)
 	c.Close()
-	if _, err := c.acceptMIC(&inbound{mic: []byte{4, 4}, final: true}, outlet{}); status.ReasonOf(err) != status.ReasonInvalidHandle {
+	if _, err := (&leg{c: c, from: stateMIC, mic: []byte{4, 4}, final: true}).acceptMIC(); status.ReasonOf(err) != status.ReasonInvalidHandle {
 		t.Error(err)
 	}
 	if c.at() != stateClosed {

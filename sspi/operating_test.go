@@ -31,7 +31,7 @@ func operating(t *testing.T) string {
 // the package writes, and for no other.
 func TestLOG_5_AttributesDocumented(t *testing.T) {
 	var written, documented []string
-	for _, file := range []string{"eventlog.go", "export.go"} {
+	for _, file := range []string{"event_log.go", "export.go"} {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -56,13 +56,3 @@ type Peer struct {
 // Name is how to show the client to a person: its principal. It is the same as
 // Client.String.
 func (p *Peer) Name() string { return p.Client.String() }
-
-// Names of anonymous principals (RFC 8062, Section 3).
-const (
-	anonymousRealm = "WELLKNOWN:ANONYMOUS"
-	anonymousName  = "WELLKNOWN/ANONYMOUS"
-)
-
-func isAnonymous(p keytab.Principal) bool {
-	return p.Name() == anonymousName || p.Realm() == anonymousRealm
-}

@@ -1,11 +1,6 @@
 package sspi
 
 import (
-	"bytes"
-	"context"
-	"slices"
-
-	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/status"
 )
@@ -76,7 +71,7 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 	if pfContextAttr != nil {
 		*pfContextAttr = 0
 	}
-	out, place := replyBuffer(pOutput, fContextReq)
+	out, room := replyBuffer(pOutput, fContextReq)
 	result := resultBuffer(pOutput, fContextReq)
 	call, code := newCall(phCredential, phContext, pInput, fContextReq, phNewContext, pOutput)
 	if code == status.SEC_E_OK && !result.fits() {
@@ -90,7 +85,7 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 	}
 	ctx, cancel := call.context.acceptor.backendContext()
 	defer cancel()
-	reply, binding, err := call.accept(ctx, place)
+	reply, binding, err := call.context.accept(ctx, call.token, room, &call.wishes)
 	out.put(reply)
 	result.tell(binding)
 
@@ -119,11 +114,10 @@ func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInp
 
 // call is one call's arguments, checked.
 type call struct {
-	context  *Context
-	token    []byte
-	req      flags.ASC_REQ
-	bindings []ChannelBindings
-	echo     flags.ASC_RET
+	context *Context
+	token   []byte
+	wishes  wishes
+	echo    flags.ASC_RET
 }
 
 // newCall checks the arguments. *phNewContext is settled as far as it can be
@@ -174,7 +168,7 @@ func newCall(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferD
 	if req&flags.ASC_REQ_CONNECTION != 0 {
 		echo = flags.ASC_RET_CONNECTION
 	}
-	return call{context: c, token: token.Buffer, req: req, bindings: bindings, echo: echo}, status.SEC_E_OK
+	return call{context: c, token: token.Buffer, wishes: wishes{req, bindings}, echo: echo}, status.SEC_E_OK
 }
 
 // callContext is the context that a call is about: a new one on the first call.
@@ -191,128 +185,6 @@ func callContext(phCredential *CredHandle, phContext *CtxtHandle) (*Context, sta
 	return acceptor.NewContext(ContextConfig{Package: phCredential.c.pkg}), status.SEC_E_OK
 }
 
-// accept is Context.accept with what this call asks for, and what came of the
-// channel bindings in it. What makes a context stricter, bindings and demands, stays
-// with it; everything else that a call asks for ends with the call.
-func (k *call) accept(ctx context.Context, out outlet) ([]byte, Binding, error) {
-	c := k.context
-	if !c.accepting.TryLock() {
-		return nil, BindingUnchecked, c.busy()
-	}
-	defer c.accepting.Unlock()
-	due := c.at()
-	switch due {
-	case stateStart:
-		c.request(k.req, k.bindings)
-	case stateThirdLeg, stateMIC:
-		if slices.ContainsFunc(k.bindings, c.lacksBindings) {
-			return nil, BindingUnchecked, errLateBindings
-		}
-		c.demand(k.req)
-	}
-	reply, err := c.step(ctx, k.token, out)
-	return reply, c.decidedBinding(due, err), err
-}
-
-// errLateBindings: to go on would look as if they had been checked.
-var errLateBindings = &status.Error{Reason: status.ReasonArgument, Detail: "channel bindings must be given with the AP-REQ or before"}
-
-// request takes over what a call asks for. It adds to what the Go face asked for
-// when it made the context, and takes nothing away that refuses clients. The caller
-// holds accepting.
-func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
-	c.cfg.NoErrorTokens = req&flags.ASC_REQ_EXTENDED_ERROR == 0
-	c.cfg.AcceptDelegation = req&flags.ASC_REQ_DELEGATE != 0
-	if req&flags.ASC_REQ_USE_SESSION_KEY != 0 && c.acceptor.cfg.UserToUser != nil {
-		c.cfg.UserToUser = true
-	}
-	c.addBindings(bindings)
-	c.cfg.BindingPolicy = requestedPolicy(c.cfg.BindingPolicy, req)
-	c.demand(req)
-}
-
-// demand makes the wishes of a call demands, if they are to be. The caller holds
-// accepting.
-func (c *Context) demand(req flags.ASC_REQ) {
-	if c.acceptor.cfg.EnforceContextReq {
-		c.cfg.Require |= required(req)
-	}
-}
-
-// requestedPolicy: the flags of a call let clients come without bindings, in this call
-// alone. They undo neither BindingRequired nor, unless it is both flags, BindingProxied.
-func requestedPolicy(p BindingPolicy, req flags.ASC_REQ) BindingPolicy {
-	proxied := req&flags.ASC_REQ_PROXY_BINDINGS != 0 || p == BindingProxied || p == BindingProxiedAllowMissing
-	allow := req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0
-	switch {
-	case p == BindingRequired:
-		return BindingRequired
-	case p == BindingProxied && req&flags.ASC_REQ_PROXY_BINDINGS == 0:
-		return BindingProxied
-	case proxied && allow:
-		return BindingProxiedAllowMissing
-	case proxied:
-		return BindingProxied
-	case allow:
-		return BindingAllowMissing
-	}
-	return BindingDefault
-}
-
-// addBindings adds those that are not there yet. Servers give theirs with each call,
-// and how many calls there are is for the client to say.
-func (c *Context) addBindings(bindings []ChannelBindings) {
-	for _, b := range bindings {
-		if c.lacksBindings(b) {
-			// Clipped: the list may be one that other contexts have too.
-			c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), b)
-		}
-	}
-}
-
-func (c *Context) lacksBindings(b ChannelBindings) bool {
-	return !slices.ContainsFunc(c.cfg.ChannelBindings, func(own ChannelBindings) bool {
-		return own.InitiatorAddrType == b.InitiatorAddrType && bytes.Equal(own.InitiatorAddress, b.InitiatorAddress) &&
-			own.AcceptorAddrType == b.AcceptorAddrType && bytes.Equal(own.AcceptorAddress, b.AcceptorAddress) &&
-			bytes.Equal(own.ApplicationData, b.ApplicationData)
-	})
-}
-
-// required are the demands among a server's wishes.
-func required(req flags.ASC_REQ) flags.ASC_RET {
-	var r flags.ASC_RET
-	for _, row := range [...]struct {
-		req flags.ASC_REQ
-		ret flags.ASC_RET
-	}{
-		{flags.ASC_REQ_MUTUAL_AUTH, flags.ASC_RET_MUTUAL_AUTH},
-		{flags.ASC_REQ_REPLAY_DETECT, flags.ASC_RET_REPLAY_DETECT},
-		{flags.ASC_REQ_SEQUENCE_DETECT, flags.ASC_RET_SEQUENCE_DETECT},
-		{flags.ASC_REQ_CONFIDENTIALITY, flags.ASC_RET_CONFIDENTIALITY},
-		{flags.ASC_REQ_INTEGRITY, flags.ASC_RET_INTEGRITY},
-	} {
-		if req&row.req != 0 {
-			r |= row.ret
-		}
-	}
-	return r
-}
-
-func inputBindings(d *SecBufferDesc) ([]ChannelBindings, status.Code) {
-	var all []ChannelBindings
-	for i := range d.Buffers {
-		if !d.Buffers[i].is(SECBUFFER_CHANNEL_BINDINGS) {
-			continue
-		}
-		b, err := authenticator.ParseChannelBindings(d.Buffers[i].Buffer)
-		if err != nil {
-			return nil, status.CodeOf(err)
-		}
-		all = append(all, b)
-	}
-	return all, status.SEC_E_OK
-}
-
 // output is the reply's buffer; without one, everything is dropped.
 type output struct {
 	buffer   *SecBuffer
@@ -321,17 +193,17 @@ type output struct {
 
 // replyBuffer finds where the reply goes. ASC_REQ_ALLOCATE_MEMORY wins over
 // memory that the caller supplied.
-func replyBuffer(d *SecBufferDesc, req flags.ASC_REQ) (output, outlet) {
+func replyBuffer(d *SecBufferDesc, req flags.ASC_REQ) (output, replyRoom) {
 	b := d.find(SECBUFFER_TOKEN)
 	if b == nil {
-		return output{}, outlet{absent: true}
+		return output{}, replyRoom{absent: true}
 	}
 	b.Needed = 0
 	if req&flags.ASC_REQ_ALLOCATE_MEMORY != 0 {
-		return output{b, true}, outlet{}
+		return output{b, true}, replyRoom{}
 	}
-	room := len(b.Buffer)
-	return output{b, false}, outlet{dst: b.Buffer[:0:room], limited: true, room: room}
+	size := len(b.Buffer)
+	return output{b, false}, replyRoom{dst: b.Buffer[:0:size], limited: true, size: size}
 }
 
 func (o output) put(reply []byte) {

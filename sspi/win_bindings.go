@@ -1,11 +1,13 @@
 package sspi
 
 import (
+	"bytes"
 	"encoding/binary"
-	"errors"
+	"slices"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/status"
 )
 
 // SEC_CHANNEL_BINDINGS_RESULT says what came of the channel bindings. In a buffer it is
@@ -41,21 +43,6 @@ var bindingsResults = [...]SEC_CHANNEL_BINDINGS_RESULT{
 		SEC_CHANNEL_BINDINGS_RESULT_NOTVALID_MISSING,
 }
 
-// decidedBinding is what came of the channel bindings when a call has ended with err;
-// due is the state in which it began. It is BindingUnchecked as long as the exchange
-// goes on. The caller holds accepting.
-func (c *Context) decidedBinding(due state, err error) Binding {
-	switch refused, ok := errors.AsType[*authenticator.Refused](err); {
-	case err == nil:
-		return c.peer.Binding
-	case ok:
-		return refused.Binding
-	case (due == stateThirdLeg || due == stateMIC) && c.at() == stateFailed:
-		return c.peer.Binding // the leg before decided
-	}
-	return BindingUnchecked
-}
-
 // resultBuffer finds where the result goes.
 func resultBuffer(d *SecBufferDesc, req flags.ASC_REQ) bindingsOutput {
 	b := d.find(SECBUFFER_CHANNEL_BINDINGS_RESULT)
@@ -89,4 +76,125 @@ func (o bindingsOutput) put(result []byte) {
 		result = o.buffer.Buffer[:copy(o.buffer.Buffer, result)]
 	}
 	o.output.put(result)
+}
+
+// wishes are the arguments of AcceptSecurityContext that concern the context. Bindings and
+// demands, which make a context stricter, stay with the context. Every other wish ends
+// with the call.
+type wishes struct {
+	req      flags.ASC_REQ
+	bindings []ChannelBindings
+}
+
+// apply changes the configuration of c for a call that begins in state from. The caller
+// holds accepting.
+func (w *wishes) apply(c *Context, from state) error {
+	switch {
+	case from == stateStart:
+		c.request(w.req, w.bindings)
+	case slices.ContainsFunc(w.bindings, c.lacksBindings):
+		return errLateBindings
+	default:
+		c.demand(w.req)
+	}
+	return nil
+}
+
+// errLateBindings: to go on would look as if they had been checked.
+var errLateBindings = &status.Error{Reason: status.ReasonArgument, Detail: "channel bindings must be given with the AP-REQ or before"}
+
+// request takes over what a call asks for. It adds to what the Go face asked for
+// when it made the context, and takes nothing away that refuses clients. The caller
+// holds accepting.
+func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
+	c.cfg.NoErrorTokens = req&flags.ASC_REQ_EXTENDED_ERROR == 0
+	c.cfg.AcceptDelegation = req&flags.ASC_REQ_DELEGATE != 0
+	if req&flags.ASC_REQ_USE_SESSION_KEY != 0 && c.acceptor.cfg.UserToUser != nil {
+		c.cfg.UserToUser = true
+	}
+	c.addBindings(bindings)
+	c.cfg.BindingPolicy = requestedPolicy(c.cfg.BindingPolicy, req)
+	c.demand(req)
+}
+
+// demand makes the wishes of a call demands, if they are to be. The caller holds
+// accepting.
+func (c *Context) demand(req flags.ASC_REQ) {
+	if c.acceptor.cfg.EnforceContextReq {
+		c.cfg.Require |= required(req)
+	}
+}
+
+// requestedPolicy: the flags of a call let clients come without bindings, in this call
+// alone. They undo neither BindingRequired nor, unless it is both flags, BindingProxied.
+func requestedPolicy(p BindingPolicy, req flags.ASC_REQ) BindingPolicy {
+	proxied := req&flags.ASC_REQ_PROXY_BINDINGS != 0 || p == BindingProxied || p == BindingProxiedAllowMissing
+	allow := req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0
+	switch {
+	case p == BindingRequired:
+		return BindingRequired
+	case p == BindingProxied && req&flags.ASC_REQ_PROXY_BINDINGS == 0:
+		return BindingProxied
+	case proxied && allow:
+		return BindingProxiedAllowMissing
+	case proxied:
+		return BindingProxied
+	case allow:
+		return BindingAllowMissing
+	}
+	return BindingDefault
+}
+
+// addBindings adds those that are not there yet. Servers give theirs with each call,
+// and how many calls there are is for the client to say.
+func (c *Context) addBindings(bindings []ChannelBindings) {
+	for _, b := range bindings {
+		if c.lacksBindings(b) {
+			// Clipped: the list may be one that other contexts have too.
+			c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), b)
+		}
+	}
+}
+
+func (c *Context) lacksBindings(b ChannelBindings) bool {
+	return !slices.ContainsFunc(c.cfg.ChannelBindings, func(own ChannelBindings) bool {
+		return own.InitiatorAddrType == b.InitiatorAddrType && bytes.Equal(own.InitiatorAddress, b.InitiatorAddress) &&
+			own.AcceptorAddrType == b.AcceptorAddrType && bytes.Equal(own.AcceptorAddress, b.AcceptorAddress) &&
+			bytes.Equal(own.ApplicationData, b.ApplicationData)
+	})
+}
+
+// required are the demands among a server's wishes.
+func required(req flags.ASC_REQ) flags.ASC_RET {
+	var r flags.ASC_RET
+	for _, row := range [...]struct {
+		req flags.ASC_REQ
+		ret flags.ASC_RET
+	}{
+		{flags.ASC_REQ_MUTUAL_AUTH, flags.ASC_RET_MUTUAL_AUTH},
+		{flags.ASC_REQ_REPLAY_DETECT, flags.ASC_RET_REPLAY_DETECT},
+		{flags.ASC_REQ_SEQUENCE_DETECT, flags.ASC_RET_SEQUENCE_DETECT},
+		{flags.ASC_REQ_CONFIDENTIALITY, flags.ASC_RET_CONFIDENTIALITY},
+		{flags.ASC_REQ_INTEGRITY, flags.ASC_RET_INTEGRITY},
+	} {
+		if req&row.req != 0 {
+			r |= row.ret
+		}
+	}
+	return r
+}
+
+func inputBindings(d *SecBufferDesc) ([]ChannelBindings, status.Code) {
+	var all []ChannelBindings
+	for i := range d.Buffers {
+		if !d.Buffers[i].is(SECBUFFER_CHANNEL_BINDINGS) {
+			continue
+		}
+		b, err := authenticator.ParseChannelBindings(d.Buffers[i].Buffer)
+		if err != nil {
+			return nil, status.CodeOf(err)
+		}
+		all = append(all, b)
+	}
+	return all, status.SEC_E_OK
 }

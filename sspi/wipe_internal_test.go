@@ -69,14 +69,14 @@ func TestCTX_9_ThirdLegLeavesNothing(t *testing.T) {
 func TestCTX_4_NothingRevivesAClosedContext(t *testing.T) {
 	c, _ := begin(t, flags.GSS_C_DCE_STYLE)
 	c.Close()
-	if _, err := c.finish(&inbound{}, outlet{}); status.ReasonOf(err) != status.ReasonInvalidHandle {
+	if _, err := (&leg{c: c, from: stateThirdLeg, next: stateEstablished}).complete(); status.ReasonOf(err) != status.ReasonInvalidHandle {
 		t.Error(err)
 	}
 	if c.at() != stateClosed || c.Peer() != nil {
 		t.Errorf("state %d, peer %v", c.at(), c.Peer())
 	}
 	// Its key is gone, which is not the client's fault.
-	if _, err := c.acceptThirdLeg(nil, &inbound{}, outlet{}); status.ReasonOf(err) != status.ReasonInvalidHandle {
+	if _, err := (&leg{c: c, from: stateThirdLeg}).acceptThirdLeg(nil); status.ReasonOf(err) != status.ReasonInvalidHandle {
 		t.Error(err)
 	}
 }

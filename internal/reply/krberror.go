@@ -37,11 +37,22 @@ func (e *Error) Append(dst, apReq, mechanism []byte) []byte {
 	if code == 0 || e.read(&req, apReq) != nil {
 		return dst
 	}
-	const waits = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_DCE_STYLE
-	if !e.Always && req.Options&flags.APMutualRequired == 0 && e.Asked&waits == 0 {
+	if !e.Always && !e.waits(&req) {
 		return dst
 	}
 	return e.append(dst, code, req.Ticket.Realm, &req.Ticket.Service, mechanism)
+}
+
+// Waits reports whether the sender of apReq waits for an answer and can receive a
+// KRB-ERROR, as Append does without Always.
+func (e *Error) Waits(apReq []byte) bool {
+	var req krb5.APReq
+	return status.ReasonOf(e.Err).Kerberos() != 0 && e.read(&req, apReq) == nil && e.waits(&req)
+}
+
+func (e *Error) waits(req *krb5.APReq) bool {
+	const waits = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_DCE_STYLE
+	return req.Options&flags.APMutualRequired != 0 || e.Asked&waits != 0
 }
 
 // read parses the AP-REQ that is refused. Where its version or message type is the reason,

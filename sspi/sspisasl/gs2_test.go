@@ -170,14 +170,14 @@ func TestGS2KRB5_FirstMessage(t *testing.T) {
 		message []byte
 		detail  string
 	}{
-		{"framed", append([]byte("n,,"), token...), "AP-REQ is due"},
+		{"framed", append([]byte("n,,"), token...), "not an AP-REQ"},
 		{"no header", token, "no GS2 header"},
 		{"header without end", []byte("n,a=alice"), "no end"},
 		{"header only", []byte("n,,"), "no token"},
 		{"one byte behind", []byte("n,,\x01"), "no token"},
-		{"not Kerberos", []byte("n,,NTLMSSP\x00\x01\x00\x00\x00"), "AP-REQ is due"},
+		{"not Kerberos", []byte("n,,NTLMSSP\x00\x01\x00\x00\x00"), "not an AP-REQ"},
 		{"F", unframed(t, "F,n,,", token), "no standard mechanism"},
-		{"AP-REP", append([]byte("n,,\x02\x00"), token[17:]...), "AP-REQ is due"},
+		{"AP-REP", append([]byte("n,,\x02\x00"), token[17:]...), "not an AP-REQ"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newServer(t, site.config(), sspisasl.GS2KRB5)
