@@ -18,19 +18,19 @@ import (
 
 const service = "host/server.example.com"
 
-// world is a server, its realm, and the network between it and its clients. It is
-// for a bubble of synctest, whose clock says exactly how long things took.
+// world is a server, its realm, and the network between the server and its clients. Tests
+// use it in a bubble of synctest, whose clock measures durations exactly.
 type world struct {
 	t      *testing.T
 	realm  *sspitest.Realm
 	server *server
 	net    *pipes
 	log    *lines
-	term   func() // as SIGTERM does
+	term   func() // ends the server as SIGTERM does
 	ended  chan error
 }
 
-// newWorld makes a server that does not run yet.
+// newWorld returns a world whose server does not run yet.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, realm: sspitest.NewRealm("EXAMPLE.COM"), log: new(lines), ended: make(chan error, 1)}
@@ -39,46 +39,42 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server = &server{log: slog.New(slog.NewTextHandler(w.log, nil))}
-	code := sspi.AcquireCredentialsHandle("", sspi.Negotiate, sspi.SECPKG_CRED_INBOUND, nil, &cfg, nil, nil, &w.server.cred, nil)
+	var cred sspi.CredHandle
+	code := sspi.AcquireCredentialsHandle("", sspi.Negotiate, sspi.SECPKG_CRED_INBOUND, nil, &cfg, nil, nil, &cred, nil)
 	if code != status.SEC_E_OK {
 		t.Fatal(code)
 	}
+	w.server = newServer(cred, slog.New(slog.NewTextHandler(w.log, nil)))
 	return w
 }
 
-// serve starts the server. With nobody connected any more it ends with the test.
+// serve starts the server. It ends with the test if no client is connected any more.
 func (w *world) serve(l net.Listener) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	w.term = cancel
-	go func() { w.ended <- w.server.serve(ctx, l) }()
+	go func() { w.ended <- w.server.Serve(ctx, l) }()
 }
 
 // dial connects a client to the server that serve started.
 func (w *world) dial() *client {
-	ours, theirs := net.Pipe()
-	w.net.queue <- theirs
-	return w.client(ours)
+	conn, accepted := net.Pipe()
+	w.net.queue <- accepted
+	return w.client(conn)
 }
 
+// client returns a client of alice that uses conn.
 func (w *world) client(conn net.Conn) *client {
 	w.t.Helper()
 	i, err := w.realm.User("alice").Initiate(service, sspitest.Options{SPNEGO: true})
 	if err != nil {
-		w.t.Error(err) // not Fatal: it may be in a goroutine
+		w.t.Error(err) // not Fatal, because the caller may be another goroutine
 	}
 	w.t.Cleanup(func() { conn.Close() })
 	return &client{conn: conn, i: i}
 }
 
-// guests is how many are in the lobby.
-func (w *world) guests() int {
-	w.server.lobby.mu.Lock()
-	defer w.server.lobby.mu.Unlock()
-	return len(w.server.lobby.guests)
-}
-
-// pipes is a listener. A connection of it has no buffer: what nobody reads blocks.
+// pipes is a listener. Its connections have no buffer: a Write blocks until the other side
+// has read all of it.
 type pipes struct {
 	queue  chan net.Conn
 	closed chan struct{}
@@ -97,7 +93,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// lines is a log that may be read while it is written.
+// lines is a log that a test can read while the server writes it.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -109,7 +105,7 @@ func (l *lines) Write(b []byte) (int, error) {
 	return l.b.Write(b)
 }
 
-// has reports whether there is a line with all of the words.
+// has reports whether the log has a line with all of the words.
 func (l *lines) has(words ...string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,7 +121,8 @@ line:
 	return false
 }
 
-// client is one of alice's. Its errors are returned, since it may run in a goroutine.
+// client is a client of alice. Its methods return errors, because it may run in a goroutine
+// of its own.
 type client struct {
 	conn net.Conn
 	i    *sspitest.Initiator
@@ -135,7 +132,7 @@ func (c *client) send(flags byte, body []byte) error {
 	return writeFrame(c.conn, frame{flags: flags, body: body})
 }
 
-// ask sends a frame and wants one with the flags as answer.
+// ask sends a frame and returns the body of the answer, which must have the flags want.
 func (c *client) ask(flags byte, body []byte, want byte) ([]byte, error) {
 	if err := c.send(flags, body); err != nil {
 		return nil, err
@@ -147,6 +144,7 @@ func (c *client) ask(flags byte, body []byte, want byte) ([]byte, error) {
 	return f.body, err
 }
 
+// login establishes a context.
 func (c *client) login() error {
 	if err := c.send(frameNoop|frameContextNext, nil); err != nil {
 		return err
@@ -160,7 +158,7 @@ func (c *client) login() error {
 	return err
 }
 
-// message is a sealed message, and its signature as answer.
+// message sends a sealed message and verifies the signature in the answer.
 func (c *client) message() error {
 	hello := []byte("hello")
 	token, err := c.i.Wrap(hello, true)
@@ -174,13 +172,13 @@ func (c *client) message() error {
 	return c.i.VerifyMIC(hello, mic)
 }
 
-// clear is a message as gss-client -na sends it.
+// clear sends a message as gss-client -na does.
 func (c *client) clear() error {
 	_, err := c.ask(frameData, []byte("hello"), frameNoop)
 	return err
 }
 
-// gone waits until the server has hung up.
+// gone waits until the server has closed the connection.
 func (c *client) gone() error {
 	_, err := io.Copy(io.Discard, c.conn)
 	return err

@@ -9,32 +9,33 @@ import (
 
 // Flag bits of a frame in the protocol of MIT's gss-sample programs.
 const (
-	frameNoop        = 0x01 // nothing to say; also ends a connection
-	frameContext     = 0x02 // a token of the context's establishment
+	frameNoop        = 0x01 // no content; as a message it ends the connection
+	frameContext     = 0x02 // a context token
 	frameData        = 0x04 // a message
 	frameMIC         = 0x08 // the signature of the last message
-	frameContextNext = 0x10 // a context follows
+	frameContextNext = 0x10 // a context token follows
 	frameWrapped     = 0x20 // the message is in a wrap token
-	frameEncrypted   = 0x40 // ... which is sealed; set for clear text too
-	frameSendMIC     = 0x80 // answer with a signature of the message
+	frameEncrypted   = 0x40 // the wrap token is sealed; gss-client sets the bit without a wrap token too
+	frameSendMIC     = 0x80 // the server must answer with a signature of the message
 )
 
-// frame is one unit of the protocol: flags(1) | length(4, big-endian) | body.
-// Version 1 of the protocol has no flags.
+// frame is one unit of the protocol: flags (1 byte), length (4 bytes, big-endian) and
+// body. Version 1 of the protocol has no flags.
 type frame struct {
 	flags byte
 	body  []byte
 	v1    bool
 }
 
-var errTooLong = errors.New("a frame is longer than this server reads")
+var errTooLong = errors.New("the frame is too long")
 
-// readFrame reads one frame with a body of at most limit bytes. A first byte of
-// zero tells version 1: it is the high byte of a length, where version 2 has
-// flags, which are never zero. io.EOF comes only before the first byte.
+// readFrame reads one frame with a body of at most limit bytes. A first byte of zero
+// means version 1 of the protocol: it is the high byte of a length, while version 2 has
+// flags there, which are never zero. readFrame returns io.EOF only if the stream ends
+// before the first byte.
 //
-// The body is allocated as it arrives, so that a length costs no memory before it
-// is backed by bytes.
+// The buffer of the body grows as bytes arrive, so that a client cannot make the server
+// allocate memory by sending a length alone.
 func readFrame(r io.Reader, limit int) (frame, error) {
 	var head [5]byte
 	if _, err := io.ReadFull(r, head[:1]); err != nil {
@@ -65,6 +66,7 @@ func readFrame(r io.Reader, limit int) (frame, error) {
 	return f, nil
 }
 
+// truncated turns io.EOF into io.ErrUnexpectedEOF.
 func truncated(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -72,7 +74,7 @@ func truncated(err error) error {
 	return err
 }
 
-// writeFrame writes f in one piece. In version 1 the flags are left out.
+// writeFrame writes f with one call of Write. A frame of version 1 has no flags.
 func writeFrame(w io.Writer, f frame) error {
 	b := make([]byte, 0, 5+len(f.body))
 	if !f.v1 {

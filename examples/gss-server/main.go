@@ -1,19 +1,19 @@
-// Command gss-server is the server of MIT's gss-sample programs on this library:
-// MIT's gss-client authenticates to it and sends it protected messages. It uses
-// the SSPI-shaped functions, so that a server that runs on Windows today can be
-// laid beside it.
+// Command gss-server is a server for MIT's gss-client (of the gss-sample programs), built
+// on this library: gss-client authenticates to it and sends it protected messages. It
+// calls the SSPI functions, so that it can be compared with the code of a Windows server.
 //
 //	gss-server -port 4444 -keytab /etc/krb5.keytab
 //	gss-client -port 4444 server.example.com host@server.example.com "hello"
 //
-// It logs one line for each connection. SIGTERM or an interrupt ends it: it
-// accepts nobody any more, lets those that are connected finish, for five seconds
-// at most, and exits with 0.
+// It logs one line for each connection. SIGTERM or an interrupt ends it: it accepts no
+// further connection, gives the open connections five seconds to finish, and exits with
+// code 0.
 //
-// It is an example, but an honest one: sizes, times and the number of connections
-// are bounded. Who has no context has 30 seconds for all that it does, and goes when
-// 64 others without one have come after it; who has one has 30 seconds for each
-// message, and is refused if 64 are there.
+// Sizes, times and numbers of connections are limited. A connection without an
+// established context lasts at most 30 seconds, and there are at most 64 of them: one
+// more closes the oldest of the client address that has the most. A connection with an
+// established context has 30 seconds for each message, and there are at most 64 of them:
+// one more is refused.
 package main
 
 import (
@@ -41,23 +41,25 @@ func main() {
 	}
 }
 
+// run parses args and serves until ctx ends.
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("gss-server", flag.ExitOnError)
-	host := fs.String("host", "127.0.0.1", "address to listen on")
-	port := fs.Int("port", 4444, "port to listen on; 0: any")
-	file := fs.String("keytab", "", "keytab file; if empty, KRB5_KTNAME or /etc/krb5.keytab")
+	host := fs.String("host", "127.0.0.1", "`address` to listen on")
+	port := fs.Int("port", 4444, "`port` to listen on; 0 chooses a free port")
+	file := fs.String("keytab", "", "keytab `file`; if empty, the value of KRB5_KTNAME, or /etc/krb5.keytab")
 	once := fs.Bool("once", false, "serve one connection and exit")
-	verbose := fs.Bool("verbose", false, "log why a client was refused")
+	verbose := fs.Bool("verbose", false, "log the reason of each refusal")
 	fs.Usage = func() {
 		fmt.Fprint(fs.Output(), "usage: gss-server [flags] [service]\n\n"+
-			"service restricts it to one principal of the keytab, as in host@server.example.com.\n\n")
+			"If service is given, gss-server accepts tickets for that principal of the keytab only,\n"+
+			"for example host@server.example.com.\n\n")
 		fs.PrintDefaults()
 	}
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	if fs.NArg() > 1 {
-		return fmt.Errorf("one service at most, not %q", fs.Args())
+		return fmt.Errorf("gss-server takes at most one service; got %q", fs.Args())
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	cred, err := acquire(*file, fs.Arg(0), logger, *verbose)
@@ -71,12 +73,14 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	logger.Info("listening", "addr", l.Addr().String())
-	srv := &server{cred: cred, log: logger, once: *once}
-	return srv.serve(ctx, l)
+	srv := newServer(cred, logger)
+	srv.Once = *once
+	return srv.Serve(ctx, l)
 }
 
-// acquire makes the server's credentials. With a Config a program says whose keys
-// and which policy; without one the machine's keytab is meant, as on Windows.
+// acquire returns the server's credentials. A Config names the keys and the policy.
+// Without a Config AcquireCredentialsHandle uses the keytab of the machine, as Windows
+// uses the machine account.
 func acquire(file, service string, logger *slog.Logger, verbose bool) (cred sspi.CredHandle, err error) {
 	var cfg *sspi.Config
 	if file != "" || verbose {
@@ -95,6 +99,7 @@ func acquire(file, service string, logger *slog.Logger, verbose bool) (cred sspi
 	return cred, nil
 }
 
+// openKeys opens the keytab file, or the keytab of the machine if file is empty.
 func openKeys(file string) (*keytab.File, error) {
 	if file == "" {
 		return keytab.Default()

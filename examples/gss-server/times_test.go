@@ -8,49 +8,49 @@ import (
 	"time"
 )
 
-// every does one thing after the other until that fails, which it does when the
-// server has hung up. A thousand times are more than any server should take.
-func every(d time.Duration, one func(n int) error) {
-	for n := 0; n < 1000 && one(n) == nil; n++ {
+// every calls step at intervals of d until step fails, as it does once the server has
+// closed the connection, and at most a thousand times.
+func every(d time.Duration, step func(n int) error) {
+	for n := 0; n < 1000 && step(n) == nil; n++ {
 		time.Sleep(d)
 	}
 }
 
-// drip is every for single bytes.
+// drip sends b once a second until the server has closed the connection.
 func (c *client) drip(b byte) {
 	every(time.Second, func(int) error { _, err := c.conn.Write([]byte{b}); return err })
 }
 
-// TestServer_Times: how long a client can stay.
+// TestServer_Times checks how long a client can keep a connection.
 func TestServer_Times(t *testing.T) {
 	for name, row := range map[string]struct {
 		client func(*client)
 		want   time.Duration
 	}{
-		"silent": {func(*client) {}, guestTime},
+		"silent": {func(*client) {}, pendingTime},
 		"begins late, with a byte a second": {func(c *client) {
-			time.Sleep(guestTime - 3*time.Second)
+			time.Sleep(pendingTime - 3*time.Second)
 			c.drip(frameNoop)
-		}, guestTime},
+		}, pendingTime},
 		"a token of a byte a second": {func(c *client) {
 			_ = c.send(frameNoop|frameContextNext, nil)
 			_, _ = c.conn.Write([]byte{frameContext, 0, 0, 1, 0})
 			c.drip(0x60)
-		}, guestTime},
+		}, pendingTime},
 		"a token of a frame a second": {func(c *client) {
 			token, _, _ := c.i.Next(nil)
 			_ = c.send(frameNoop|frameContextNext, nil)
 			every(time.Second, func(n int) error { return c.send(frameContext, token[n:n+1]) })
-		}, guestTime},
+		}, pendingTime},
 		"messages without a context": {func(c *client) {
 			_ = c.send(frameNoop, nil)
 			every(time.Second, func(int) error { return c.clear() })
-		}, guestTime},
+		}, pendingTime},
 		"no answer is read without a context": {func(c *client) {
 			_ = c.send(frameNoop, nil)
 			time.Sleep(time.Second)
 			_ = c.send(frameData, nil)
-		}, guestTime},
+		}, pendingTime},
 		"a silent session": {func(c *client) {
 			time.Sleep(time.Second)
 			_ = c.login()
@@ -79,11 +79,11 @@ func TestServer_Times(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				begin := time.Now()
-				ours, theirs := net.Pipe()
+				conn, accepted := net.Pipe()
 				var running sync.WaitGroup
 				defer running.Wait()
-				running.Go(func() { row.client(w.client(ours)) })
-				w.server.handle(t.Context(), theirs)
+				running.Go(func() { row.client(w.client(conn)) })
+				w.server.ServeConn(t.Context(), accepted)
 				if took := time.Since(begin); took != row.want {
 					t.Errorf("it took %v, want %v\n%s", took, row.want, &w.log.b)
 				}
@@ -92,30 +92,31 @@ func TestServer_Times(t *testing.T) {
 	}
 }
 
-// told is when the server is told to end.
-const told = 10 * time.Second
+// termTime is the time at which the server receives SIGTERM.
+const termTime = 10 * time.Second
 
-// endings are what clients do at the end of a server, and how long that takes.
+// endings lists clients that are connected when the server receives SIGTERM, and the time
+// that the server then takes to end.
 var endings = map[string]struct {
 	once   bool
 	client func(*world)
 	want   time.Duration
 }{
-	"nobody": {false, func(*world) {}, 0},
-	"one who leaves": {false, func(w *world) {
+	"no client": {false, func(*world) {}, 0},
+	"a session that ends by itself": {false, func(w *world) {
 		c := w.dial()
 		_ = c.login()
-		time.Sleep(told + 2*time.Second)
+		time.Sleep(termTime + 2*time.Second)
 		if err := c.message(); err != nil {
 			w.t.Error(err)
 		}
 		_ = c.send(frameNoop, nil)
 	}, 2 * time.Second},
-	"a silent one": {false, func(w *world) { w.dial() }, grace},
-	"the only one": {true, func(w *world) { w.dial() }, grace},
-	"half a token": {false, func(w *world) { _ = strangers[3](w.dial()) }, grace},
+	"a silent client":                        {false, func(w *world) { w.dial() }, grace},
+	"a silent client of a server with -once": {true, func(w *world) { w.dial() }, grace},
+	"half a token":                           {false, func(w *world) { _ = unauthenticated[3](w.dial()) }, grace},
 	"a login that would take longer": {false, func(w *world) {
-		time.Sleep(told - time.Second)
+		time.Sleep(termTime - time.Second)
 		c := w.dial()
 		token, _, _ := c.i.Next(nil)
 		_ = c.send(frameNoop|frameContextNext, nil)
@@ -123,7 +124,7 @@ var endings = map[string]struct {
 	}, grace},
 	"a login in the time of grace": {false, func(w *world) {
 		c := w.dial()
-		time.Sleep(told + 3*time.Second)
+		time.Sleep(termTime + 3*time.Second)
 		if err := c.login(); err != nil {
 			w.t.Error(err)
 		}
@@ -138,44 +139,26 @@ var endings = map[string]struct {
 		_ = c.login()
 		_ = c.send(frameData, nil)
 	}, grace},
-	// A second before the end it takes the place of a guest, which takes three seconds:
-	// its handler begins when the server has been told to end.
-	"one whose turn comes late": {false, func(w *world) {
-		time.Sleep(told - time.Second)
-		for range maxGuests {
-			conn, _ := net.Pipe()
-			w.server.lobby.enter(slow{conn})
-		}
-		w.dial()
-	}, grace},
 }
 
-// slow is a connection that takes its time to be closed.
-type slow struct{ net.Conn }
-
-func (s slow) Close() error {
-	time.Sleep(3 * time.Second)
-	return s.Conn.Close()
-}
-
-// TestServer_End: there is one grace, for everybody, from when the server is told.
+// TestServer_End checks that all connections have ended grace after SIGTERM.
 func TestServer_End(t *testing.T) {
 	for name, row := range endings {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.server.once = row.once
+				w.server.Once = row.once
 				w.serve(w.net)
 				begin := time.Now()
 				var running sync.WaitGroup
 				defer running.Wait()
 				running.Go(func() { row.client(w) })
-				time.Sleep(told)
+				time.Sleep(termTime)
 				w.term()
 				if err := <-w.ended; err != nil {
 					t.Error(err)
 				}
-				if took := time.Since(begin) - told; took != row.want {
+				if took := time.Since(begin) - termTime; took != row.want {
 					t.Errorf("it took %v, want %v\n%s", took, row.want, &w.log.b)
 				}
 			})
