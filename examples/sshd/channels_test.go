@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -13,10 +12,10 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-const patience = 30 * time.Second // with what must come; for loaded machines
+const patience = 30 * time.Second // for an answer on a machine with much load
 
-// TestServe_ManyChannels: a client that opens more sessions than it uses gets some, and
-// keeps neither its connection nor the server from ending.
+// TestServe_ManyChannels checks that a client gets maxChannels sessions, and that unused
+// sessions keep neither the connection nor the server from ending.
 func TestServe_ManyChannels(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	addr, end := start(t, realm)
@@ -41,7 +40,7 @@ func TestServe_ManyChannels(t *testing.T) {
 				got++
 			}
 		case <-time.After(patience):
-			t.Fatal("a session that is not answered")
+			t.Fatal("a request to open a session has no answer")
 		}
 	}
 	if got != maxChannels {
@@ -51,19 +50,15 @@ func TestServe_ManyChannels(t *testing.T) {
 	ended(t, end)
 }
 
-// TestServe_TooManySessions: a client that there is no place for leaves nothing behind,
-// whatever it had on the way.
+// TestServe_TooManySessions checks that an excess client leaves no goroutine behind,
+// although it has sent requests.
 func TestServe_TooManySessions(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	end := startFull(t, realm, l)
+	addr, end := startWith(t, realm, 0)
 	for range 50 {
-		alice, err := dial(t, l.Addr().String(), realm, "alice", "host/localhost")
+		alice, err := dial(t, addr, realm, "alice", "host/localhost")
 		if err != nil {
-			continue // it was refused before it could tell
+			continue // the server closed the connection before dial returned
 		}
 		for range 40 {
 			if _, _, err := alice.SendRequest("x", false, nil); err != nil {
@@ -73,35 +68,31 @@ func TestServe_TooManySessions(t *testing.T) {
 		alice.Close()
 	}
 	if log := end(); !strings.Contains(log, "too many sessions") {
-		t.Errorf("no line of the log says so:\n%s", log)
+		t.Errorf("the log has no line \"too many sessions\":\n%s", log)
 	}
 	noneLeft(t)
 }
 
-// TestServe_TooManySessionsChannels: the same with sessions on the way.
+// TestServe_TooManySessionsChannels repeats it with clients that open channels.
 func TestServe_TooManySessionsChannels(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	end := startFull(t, realm, l)
+	addr, end := startWith(t, realm, 0)
 	for range 20 {
-		alice, err := dial(t, l.Addr().String(), realm, "alice", "host/localhost")
+		alice, err := dial(t, addr, realm, "alice", "host/localhost")
 		if err != nil {
-			continue // it was refused before it could tell
+			continue // the server closed the connection before dial returned
 		}
-		for range 60 { // some are never answered: x/crypto's client loses those it sends as it ends
+		for range 60 { // some get no answer: x/crypto's client loses requests that it sends while it closes
 			go func() { _, _, _ = alice.OpenChannel("session", nil) }()
 		}
-		_ = alice.Wait() // an error means that it was hung up on
+		_ = alice.Wait() // returns an error: the server has closed the connection
 	}
 	end()
 	noneLeft(t)
 }
 
-// TestServe_RequestsAfterTheCommand: what a client asks of a session that is over does
-// not keep the server from ending.
+// TestServe_RequestsAfterTheCommand checks that requests after the end of a session do not
+// keep the server from ending.
 func TestServe_RequestsAfterTheCommand(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	addr, end := start(t, realm)
@@ -131,11 +122,11 @@ func ended(t *testing.T, end func() string) {
 	select {
 	case <-done:
 	case <-time.After(patience):
-		t.Fatal("the client has gone, and the server does not end")
+		t.Fatal("the client has closed its connection, and the server does not end")
 	}
 }
 
-// noneLeft waits until x/crypto serves no connection any more, on either side.
+// noneLeft waits until x/crypto serves no connection, of a client or of the server.
 func noneLeft(t *testing.T) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)

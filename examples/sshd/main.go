@@ -1,16 +1,20 @@
-// Command sshd is an SSH server that knows its users by Kerberos alone:
+// Command sshd is an SSH server whose users log in with Kerberos only:
 //
 //	sshd -addr localhost:2222 -keytab host.keytab
 //	ssh -o GSSAPIAuthentication=yes -p 2222 alice@localhost id
 //
-// The keytab must have the key of host/NAME, where NAME is what the client calls
-// this machine. alice@REALM may log in as alice. She gets no shell: the server
-// answers the commands whoami and id by itself, greets who asks for a shell, and
-// runs nothing on the machine.
+// The keytab must have the key of host/NAME, where NAME is the host name that the client
+// uses for this machine. The principal alice@REALM may log in as the user alice. The
+// server runs no program and has no shell: it answers the commands whoami and id itself,
+// and answers a request for a shell with a greeting.
 //
-// It logs one line for each connection. SIGTERM or an interrupt ends it: it
-// accepts nobody any more, lets those that are connected finish, for five seconds
-// at most, and exits with 0.
+// It logs one line for each connection. SIGTERM or an interrupt ends it: it accepts no
+// further connection, gives the open connections five seconds to finish, and exits with
+// code 0.
+//
+// Times and numbers of connections are limited. A client has 30 seconds to log in, and at
+// most 64 connections are open without a login: one more closes the oldest of the client
+// address that has the most. At most 64 clients are logged in, for one minute each.
 package main
 
 import (
@@ -43,12 +47,13 @@ func main() {
 	}
 }
 
+// run parses args and serves until ctx ends.
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("sshd", flag.ExitOnError)
-	addr := fs.String("addr", "localhost:2222", "address to listen on, host:port; port 0: any")
-	file := fs.String("keytab", "", "keytab file; if empty, KRB5_KTNAME or /etc/krb5.keytab")
-	hostKeyFile := fs.String("hostkey", "", "file of the private host key, as ssh-keygen writes it; if empty, one that is made for this run")
-	realm := fs.String("realm", "", "realms, separated by commas, whose users may log in under their bare names; if empty, the realm of the keytab, where it has one")
+	addr := fs.String("addr", "localhost:2222", "`host:port` to listen on; port 0 chooses a free port")
+	file := fs.String("keytab", "", "keytab `file`; if empty, the value of KRB5_KTNAME, or /etc/krb5.keytab")
+	hostKeyFile := fs.String("hostkey", "", "`file` of the private host key, as ssh-keygen writes it; if empty, sshd generates a key for this run")
+	realm := fs.String("realm", "", "`realms`, separated by commas, whose users may log in under their bare names; if empty, the realm of the keytab, which must have exactly one")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -70,11 +75,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("listening on %v\nhost key %s\n", l.Addr(), ssh.FingerprintSHA256(key.PublicKey()))
-	srv := &server{kerberos: kerberos, base: base, log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
-	return srv.serve(ctx, l)
+	return newServer(kerberos, base, slog.New(slog.NewTextHandler(os.Stderr, nil))).Serve(ctx, l)
 }
 
-// configure says whose keys accept, and who may log in.
+// configure returns the acceptor of the keytab file, and the rule which users may log in.
 func configure(ctx context.Context, file, realm string) (*sspissh.Config, error) {
 	keys, err := openKeys(file)
 	if err != nil {
@@ -86,18 +90,19 @@ func configure(ctx context.Context, file, realm string) (*sspissh.Config, error)
 			return nil, err
 		}
 	}
-	// host/ is the service of SSH; other keys of the file are for others.
+	// SSH uses the service host/. The acceptor must not use keys of other services.
 	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"host/"}})
 	if err != nil {
 		return nil, err
 	}
 	return &sspissh.Config{
 		Acceptor:  acceptor,
-		Context:   sspi.ContextConfig{AcceptDelegation: true}, // id shows what came
+		Context:   sspi.ContextConfig{AcceptDelegation: true}, // the command id shows the delegated tickets
 		Authorize: sspissh.SameUser(realms...),
 	}, nil
 }
 
+// openKeys opens the keytab file, or the keytab of the machine if file is empty.
 func openKeys(file string) (*keytab.File, error) {
 	if file == "" {
 		return keytab.Default()
@@ -105,7 +110,8 @@ func openKeys(file string) (*keytab.File, error) {
 	return keytab.OpenFile(file)
 }
 
-// realmsOf returns the realm of the host keys. Keys of several realms are an error.
+// realmsOf returns the realm of the host keys. It returns an error if the keytab has host
+// keys of several realms.
 func realmsOf(ctx context.Context, keys keytab.Source) ([]string, error) {
 	table, err := keys.Table(ctx)
 	if err != nil {
@@ -123,14 +129,15 @@ func realmsOf(ctx context.Context, keys keytab.Source) ([]string, error) {
 	}
 	switch len(realms) {
 	case 0:
-		return nil, errors.New("the keytab has no key of host/NAME, which SSH clients ask for")
+		return nil, errors.New("the keytab has no key of host/NAME, the service that SSH clients request")
 	case 1:
 		return realms, nil
 	}
-	// alice of one realm is not alice of another: both would log in as alice.
-	return nil, fmt.Errorf("the keytab has keys of several realms (%s): name with -realm those whose users may log in", strings.Join(realms, ", "))
+	// alice@A and alice@B may be different people, and both would log in as alice.
+	return nil, fmt.Errorf("the keytab has keys of several realms (%s); list the realms whose users may log in with -realm", strings.Join(realms, ", "))
 }
 
+// hostKey reads the private host key in file, or generates one if file is empty.
 func hostKey(file string) (ssh.Signer, error) {
 	if file == "" {
 		_, key, err := ed25519.GenerateKey(nil)

@@ -5,115 +5,81 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/sspi/sspissh"
 	"github.com/gosspi/kerberos/status"
 )
 
 const (
-	maxLogins   = 64               // under way at once; the oldest makes room for one more
-	maxSessions = 64               // logged in at once
-	maxChannels = 10               // of one of them at once
-	loginTime   = 30 * time.Second // from the connection to the login
-	sessionTime = time.Minute      // after it
-	grace       = 5 * time.Second  // for what runs when the server is told to end
-	toMakeRoom  = 10 * time.Millisecond
+	maxPending  = 64               // connections whose client has not logged in
+	maxSessions = 64               // connections whose client has logged in
+	maxChannels = 10               // open channels of one connection
+	loginTime   = 30 * time.Second // from the start of a connection to the login
+	sessionTime = time.Minute      // from the login to the end of the connection
+	grace       = 5 * time.Second  // from SIGTERM until all connections are closed
 )
 
-// server accepts connections and serves each in a goroutine of its own.
+// server serves each connection in its own goroutine.
 type server struct {
+	serve.Server
 	kerberos *sspissh.Config
 	base     *ssh.ServerConfig
 	log      *slog.Logger
-	lobby    lobby
-	sessions atomic.Int64
-	wg       sync.WaitGroup
 }
 
-// serve returns when ctx has ended and every connection has. It closes l. That there
-// are no more files to be opened does not end it: a stranger can bring that about.
-func (s *server) serve(ctx context.Context, l net.Listener) error {
-	defer s.wg.Wait()
-	defer l.Close()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
-	for {
-		conn, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				conn.Close()
-			}
-			return nil
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-			s.log.Warn("cannot accept", "err", err)
-			s.lobby.makeRoom()
-			select {
-			case <-ctx.Done():
-			case <-time.After(toMakeRoom):
-			}
-			continue
-		case err != nil:
-			return err
-		}
-		t := &timed{Conn: conn}
-		s.lobby.enter(t) // here, so that no more goroutines run than have a place
-		s.wg.Go(func() { s.handle(ctx, t) })
+// newServer returns a server that adds Kerberos to a copy of base for each connection.
+func newServer(kerberos *sspissh.Config, base *ssh.ServerConfig, log *slog.Logger) *server {
+	s := &server{kerberos: kerberos, base: base, log: log}
+	s.Server = serve.Server{
+		Handle: s.handle, Log: log,
+		MaxPending: maxPending, MaxSessions: maxSessions, LoginTime: loginTime, Grace: grace,
 	}
+	return s
 }
 
-// handle serves one connection and logs its one line.
-func (s *server) handle(ctx context.Context, t *timed) {
-	defer t.Close()
-	defer s.lobby.leave(t)
-	stop := context.AfterFunc(ctx, t.end)
-	defer stop()
-	t.allow(loginTime)
-
-	// A copy for this connection, as sspissh wants it; so it can also say what this
-	// connection's log needs.
+// handle serves one connection and writes its line into the log.
+func (s *server) handle(_ context.Context, tcp *serve.Conn) {
+	// sspissh requires a ServerConfig for each connection. So its callback can also keep
+	// the errors of this connection.
 	config := s.kerberos.ServerConfig(s.base)
 	var refusal error
 	config.AuthLogCallback = func(_ ssh.ConnMetadata, method string, err error) {
-		if method == "gssapi-with-mic" { // OpenSSH tries it once for each mechanism it has
+		if method == "gssapi-with-mic" { // OpenSSH tries the method once for each of its mechanisms
 			refusal = errors.Join(refusal, err)
 		}
 	}
-	conn, channels, requests, err := ssh.NewServerConn(t, config)
+	conn, channels, requests, err := ssh.NewServerConn(tcp, config)
 	if err != nil {
-		s.refused(t, refusal, err)
+		s.logRefusal(tcp, refusal, err)
 		return
 	}
-	// x/crypto reads nothing of a connection, not even its end, while a request or a
-	// channel of it waits to be taken: all of them are, to the last.
+	// While a request or a channel waits to be received, x/crypto reads nothing from the
+	// connection, not even its end. So this goroutine receives all requests and the
+	// deferred function all channels.
 	go ssh.DiscardRequests(requests)
 	defer func() {
 		conn.Close()
 		for range channels {
 		}
 	}()
-	s.lobby.leave(t)
-	defer s.sessions.Add(-1)
-	if s.sessions.Add(1) > maxSessions {
-		s.log.Warn("too many sessions", "peer", t.RemoteAddr().String(), "user", conn.User())
+	if !tcp.Admit() {
+		s.log.Warn("too many sessions", "peer", tcp.RemoteAddr().String(), "user", conn.User())
 		return
 	}
 	peer := sspissh.Peer(conn)
-	s.log.Info("login", "peer", t.RemoteAddr().String(), "user", conn.User(), "client", peer.Client.String(),
+	s.log.Info("login", "peer", tcp.RemoteAddr().String(), "user", conn.User(), "client", peer.Client.String(),
 		"service", peer.Service.String(), "flags", peer.Flags.String(), "delegated", sspissh.Delegated(conn) != nil)
-	t.allow(sessionTime)
+	_ = tcp.SetDeadline(time.Now().Add(sessionTime)) // fails on a closed connection, which needs no deadline
 	serveChannels(channels, conn)
 }
 
-// refused logs why nobody got in: the refusal of each attempt, or err, if there was
-// none.
-func (s *server) refused(tcp net.Conn, refusal, err error) {
+// logRefusal logs why a client did not log in: the errors of its attempts, or err if it
+// made no attempt.
+func (s *server) logRefusal(tcp net.Conn, refusal, err error) {
 	if refusal != nil {
 		err = refusal
 	}
@@ -122,31 +88,4 @@ func (s *server) refused(tcp net.Conn, refusal, err error) {
 		attrs = append(attrs, "reason", e.Reason.String())
 	}
 	s.log.Warn("refused", attrs...)
-}
-
-// timed is a connection on which everything must be done within grace once the
-// server ends.
-type timed struct {
-	net.Conn
-	mu    sync.Mutex
-	until time.Time // zero: the server goes on
-}
-
-// allow gives what comes next its time.
-func (t *timed) allow(d time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	deadline := time.Now().Add(d)
-	if !t.until.IsZero() && t.until.Before(deadline) {
-		deadline = t.until
-	}
-	_ = t.SetDeadline(deadline) // fails on a closed connection, which needs none
-}
-
-// end lets what runs finish within grace.
-func (t *timed) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.until = time.Now().Add(grace)
-	_ = t.SetDeadline(t.until)
 }

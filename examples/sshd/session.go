@@ -12,16 +12,17 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspissh"
 )
 
-// serveChannels returns when the connection has ended.
+// serveChannels serves the channels of a connection until it ends. At most maxChannels are
+// open at the same time.
 func serveChannels(channels <-chan ssh.NewChannel, conn *ssh.ServerConn) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	places := make(chan struct{}, maxChannels)
+	open := make(chan struct{}, maxChannels)
 	for c := range channels {
 		select {
-		case places <- struct{}{}:
+		case open <- struct{}{}:
 			wg.Go(func() {
-				defer func() { <-places }()
+				defer func() { <-open }()
 				serveChannel(c, conn)
 			})
 		default:
@@ -30,11 +31,11 @@ func serveChannels(channels <-chan ssh.NewChannel, conn *ssh.ServerConn) {
 	}
 }
 
-// serveChannel serves what a client opens, which must be a session (RFC 4254,
-// Section 6). An error ends the session, and the client sees it end.
+// serveChannel serves a channel, which must be a session (RFC 4254, Section 6). It ends the
+// session when an error occurs.
 func serveChannel(c ssh.NewChannel, conn *ssh.ServerConn) {
 	if c.ChannelType() != "session" {
-		_ = c.Reject(ssh.UnknownChannelType, "sessions only")
+		_ = c.Reject(ssh.UnknownChannelType, "this server has channels of the type session only")
 		return
 	}
 	channel, requests, err := c.Accept()
@@ -45,13 +46,13 @@ func serveChannel(c ssh.NewChannel, conn *ssh.ServerConn) {
 	terminal := false
 	for r := range requests {
 		switch r.Type {
-		case "pty-req": // there is none, but the client's terminal wants its line ends
+		case "pty-req": // there is no terminal, but the client expects CR LF line ends
 			terminal = true
 			_ = r.Reply(true, nil)
 		case "exec", "shell":
 			out, errs, code := answer(r, conn)
 			_ = r.Reply(true, nil)
-			go ssh.DiscardRequests(requests) // ends with channel
+			go ssh.DiscardRequests(requests) // ends when channel is closed
 			write(channel, out, terminal)
 			write(channel.Stderr(), errs, terminal)
 			exit(channel, code)
@@ -62,10 +63,11 @@ func serveChannel(c ssh.NewChannel, conn *ssh.ServerConn) {
 	}
 }
 
-// answer is all that this server does: it runs nothing.
+// answer returns the output and the exit code of an exec or shell request. It runs no
+// program.
 func answer(r *ssh.Request, conn *ssh.ServerConn) (out, errs string, code uint32) {
 	if r.Type == "shell" {
-		return "Hello, " + conn.User() + ". You are logged in, and there is no shell here: try the commands whoami and id.\n", "", 0
+		return "Hello, " + conn.User() + ". You are logged in. This server has no shell: try the commands whoami and id.\n", "", 0
 	}
 	var exec struct{ Command string }
 	if err := ssh.Unmarshal(r.Payload, &exec); err != nil {
@@ -77,10 +79,10 @@ func answer(r *ssh.Request, conn *ssh.ServerConn) (out, errs string, code uint32
 	case "id":
 		return id(conn), "", 0
 	}
-	return "", fmt.Sprintf("%.100q: there are only whoami and id\n", exec.Command), 127
+	return "", fmt.Sprintf("%.100q: this server has only whoami and id\n", exec.Command), 127
 }
 
-// id is what Kerberos says of the user.
+// id returns the facts that Kerberos has proven about the user.
 func id(conn *ssh.ServerConn) string {
 	peer := sspissh.Peer(conn)
 	var b strings.Builder
@@ -101,7 +103,7 @@ func id(conn *ssh.ServerConn) string {
 	return b.String()
 }
 
-// write writes text. What fails, fails for a client that has gone.
+// write writes text. It ignores errors, which mean that the client has closed the channel.
 func write(w io.Writer, text string, terminal bool) {
 	if terminal {
 		text = strings.ReplaceAll(text, "\n", "\r\n")
@@ -109,7 +111,7 @@ func write(w io.Writer, text string, terminal bool) {
 	_, _ = io.WriteString(w, text)
 }
 
-// exit tells the client how its command ended.
+// exit sends the exit code of a command.
 func exit(channel ssh.Channel, code uint32) {
 	_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{code}))
 }

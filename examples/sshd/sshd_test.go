@@ -3,14 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -19,7 +17,7 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// client is a ssh.GSSAPIClient with a ticket.
+// client implements ssh.GSSAPIClient with a ticket.
 type client struct{ *sspitest.Initiator }
 
 // InitSecContext implements ssh.GSSAPIClient.
@@ -31,7 +29,7 @@ func (c client) InitSecContext(_ string, reply []byte, _ bool) (token []byte, mo
 // DeleteSecContext implements ssh.GSSAPIClient.
 func (c client) DeleteSecContext() error { return nil }
 
-// lines is a log that may be read while it is written.
+// lines is a log that a test can read while the server writes it.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -43,32 +41,20 @@ func (l *lines) Write(b []byte) (int, error) {
 	return l.b.Write(b)
 }
 
-// start runs the server on a keytab file of the realm. end ends it as SIGTERM does,
-// and returns its log.
+// start runs the server on a keytab file of the realm. end ends the server as SIGTERM
+// does, and returns its log.
 func start(t *testing.T, realm *sspitest.Realm) (addr string, end func() string) {
+	t.Helper()
+	return startWith(t, realm, maxSessions)
+}
+
+// startWith runs a server with a limit of sessions.
+func startWith(t *testing.T, realm *sspitest.Realm, sessions int) (addr string, end func() string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l.Addr().String(), startOn(t, realm, l)
-}
-
-func startOn(t *testing.T, realm *sspitest.Realm, l net.Listener) (end func() string) {
-	t.Helper()
-	return startWith(t, realm, l, new(server))
-}
-
-// startFull is startOn of a server that has as many sessions as it may.
-func startFull(t *testing.T, realm *sspitest.Realm, l net.Listener) (end func() string) {
-	t.Helper()
-	srv := new(server)
-	srv.sessions.Store(maxSessions)
-	return startWith(t, realm, l, srv)
-}
-
-func startWith(t *testing.T, realm *sspitest.Realm, l net.Listener, srv *server) (end func() string) {
-	t.Helper()
 	table, err := realm.Service("host/localhost", "HTTP/localhost")
 	if err != nil {
 		t.Fatal(err)
@@ -93,10 +79,11 @@ func startWith(t *testing.T, realm *sspitest.Realm, l net.Listener, srv *server)
 	base := new(ssh.ServerConfig)
 	base.AddHostKey(key)
 	var log lines
-	srv.kerberos, srv.base, srv.log = kerberos, base, slog.New(slog.NewTextHandler(&log, nil))
+	srv := newServer(kerberos, base, slog.New(slog.NewTextHandler(&log, nil)))
+	srv.MaxSessions = sessions
 	ended := make(chan error, 1)
-	go func() { ended <- srv.serve(ctx, l) }()
-	return func() string {
+	go func() { ended <- srv.Serve(ctx, l) }()
+	return l.Addr().String(), func() string {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -105,7 +92,7 @@ func startWith(t *testing.T, realm *sspitest.Realm, l net.Listener, srv *server)
 	}
 }
 
-// dial logs in alice, with a ticket for service.
+// dial logs alice in as the user as, with a ticket for service.
 func dial(t *testing.T, addr string, realm *sspitest.Realm, as, service string) (*ssh.Client, error) {
 	t.Helper()
 	i, err := realm.User("alice").Initiate(service, sspitest.Options{Delegate: true})
@@ -119,7 +106,6 @@ func dial(t *testing.T, addr string, realm *sspitest.Realm, as, service string) 
 }
 
 func TestSSHD(t *testing.T) {
-	// The replay cache of the process refuses what is older than itself.
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	addr, end := start(t, realm)
 	alice, err := dial(t, addr, realm, "alice", "host/localhost")
@@ -158,10 +144,10 @@ func TestSSHD(t *testing.T) {
 	}
 	alice.Close()
 	if _, err := dial(t, addr, realm, "bob", "host/localhost"); err == nil {
-		t.Error("alice is bob")
+		t.Error("alice may log in as bob")
 	}
 	if _, err := dial(t, addr, realm, "alice", "HTTP/localhost"); err == nil {
-		t.Error("a ticket for the web server gets in")
+		t.Error("the server accepts a ticket for HTTP/localhost")
 	}
 	log := end()
 	for _, w := range []string{
@@ -177,11 +163,12 @@ func TestSSHD(t *testing.T) {
 	}
 }
 
-// TestLobby: whoever connects and says nothing keeps nobody out.
-func TestLobby(t *testing.T) {
+// TestServe_Pending checks that clients that connect and send nothing do not keep other
+// clients from logging in.
+func TestServe_Pending(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	addr, end := start(t, realm)
-	for range 3 * maxLogins {
+	for range 3 * maxPending {
 		idle, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
@@ -198,56 +185,7 @@ func TestLobby(t *testing.T) {
 	}
 }
 
-// full is a listener in a process that at first can open no more files.
-type full struct {
-	net.Listener
-	left int
-}
-
-func (f *full) Accept() (net.Conn, error) {
-	if f.left--; f.left >= 0 {
-		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	}
-	return f.Listener.Accept()
-}
-
-// TestServe_NoMoreFiles: strangers who open connections do not end the server, and who
-// is in the lobby makes room.
-func TestServe_NoMoreFiles(t *testing.T) {
-	realm := sspitest.NewRealm("EXAMPLE.COM")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	end := startOn(t, realm, &full{Listener: l, left: 3})
-	alice, err := dial(t, l.Addr().String(), realm, "alice", "host/localhost")
-	if err != nil {
-		t.Fatal(err)
-	}
-	alice.Close()
-	if log := end(); strings.Count(log, "cannot accept") != 3 || !strings.Contains(log, "client=alice@EXAMPLE.COM") {
-		t.Error(log)
-	}
-}
-
-func TestLobby_MakeRoom(t *testing.T) {
-	var l lobby
-	l.makeRoom() // nobody is there
-	first, its := net.Pipe()
-	second, _ := net.Pipe()
-	defer second.Close()
-	l.enter(&timed{Conn: first})
-	l.enter(&timed{Conn: second})
-	l.makeRoom()
-	if _, err := its.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("who was there first: %v", err)
-	}
-	if len(l.guests) != 1 || l.guests[0].Conn != second {
-		t.Errorf("%d guests", len(l.guests))
-	}
-}
-
-// shell asks for a terminal and a shell, and returns what it says.
+// shell requests a terminal and a shell, and returns the output.
 func shell(t *testing.T, c *ssh.Client) string {
 	t.Helper()
 	session, err := c.NewSession()
@@ -268,8 +206,8 @@ func shell(t *testing.T, c *ssh.Client) string {
 	return out.String()
 }
 
-// TestRun_Refused: what is wrong on the command line, or in a file, ends the
-// program before it listens.
+// TestRun_Refused checks that an error in the arguments or in a file ends the program
+// before it listens.
 func TestRun_Refused(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, []byte{5, 2}, 0o600); err != nil {
@@ -287,8 +225,8 @@ func TestRun_Refused(t *testing.T) {
 	}
 }
 
-// TestNAME_8_SeveralRealms: where the keytab has keys of several realms, the operator
-// names the realms whose users log in under their bare names.
+// TestNAME_8_SeveralRealms checks that the operator must list the realms whose users log in
+// under their bare names if the keytab has keys of several realms.
 func TestNAME_8_SeveralRealms(t *testing.T) {
 	var entries []keytab.Entry
 	for _, realm := range []string{"EXAMPLE.COM", "PARTNER.TEST"} {
