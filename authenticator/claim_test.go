@@ -74,7 +74,7 @@ func TestREPLAY_1_Tag(t *testing.T) {
 		var want [24]byte
 		copy(want[:], b[len(b)-macs[e]:])
 		if got := d.cache.records[0].Tag; got != want {
-			t.Errorf("%v: tag %x, want %x", e, got, want)
+			t.Errorf("%v: tag %x, want %x", e, got[:], want)
 		}
 		var m krb5.APReq
 		if err := m.Parse(b); err != nil {

@@ -144,13 +144,45 @@ func TestREPLAY_13_Record(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// SHA-256 of the text "alice@EXAMPLE.COM", by sha256sum.
-	want := authenticator.ClientDigest{0x5e, 0xd9, 0xea, 0x00, 0x7e, 0xba, 0xe0, 0x7e, 0x17, 0x8b, 0x74, 0x55, 0x56, 0xd5, 0x08, 0xaf}
+	// SHA-256 of the text "alice@example.com", by sha256sum.
+	want := authenticator.ClientDigest{0xff, 0x8d, 0x98, 0x19, 0xfc, 0x0e, 0x12, 0xbf, 0x0d, 0x24, 0x89, 0x2e, 0x45, 0x98, 0x7e, 0x24}
 	if alice != want || again != want || authenticator.DigestClient(principal) != want {
 		t.Errorf("the digests of alice are %x, %x and %x, want %x", alice, again, authenticator.DigestClient(principal), want)
 	}
 	if bob == want || bob == (authenticator.ClientDigest{}) {
 		t.Errorf("the digest of bob is %x", bob)
+	}
+}
+
+// TestREPLAY_13_Case: a client does not get a share for each way to write its name. Active
+// Directory issues tickets under the name as the client writes it.
+func TestREPLAY_13_Case(t *testing.T) {
+	digest := func(name string) authenticator.ClientDigest {
+		p, err := keytab.ParsePrincipal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return authenticator.DigestClient(p)
+	}
+	for name, others := range map[string][]string{
+		"alice@EXAMPLE.COM":   {"Alice@EXAMPLE.COM", "aLICE@EXAMPLE.COM", "alice@Example.Com"},
+		"jürgen@EXAMPLE.COM":  {"JÜRGEN@EXAMPLE.COM", "jÜrgen@EXAMPLE.COM"},
+		"σίσυφος@EXAMPLE.COM": {"ΣΊΣΥΦΟΣ@EXAMPLE.COM", "σίσυφοσ@EXAMPLE.COM"},
+	} {
+		for _, other := range others {
+			if digest(other) != digest(name) {
+				t.Errorf("%s has another digest than %s", other, name)
+			}
+		}
+	}
+	if digest("alice@EXAMPLE.COM") == digest("alice@EXAMPLE.ORG") || digest("jürgen@EXAMPLE.COM") == digest("jurgen@EXAMPLE.COM") {
+		t.Error("two clients have one digest")
+	}
+	d := newDesk(t)
+	d.verified("alice", d.request())
+	d.verified("ALICE", d.realm.Ticket("ALICE", service).APReq())
+	if d.cache.records[0].Client != d.cache.records[1].Client {
+		t.Error("the tickets of alice and ALICE count to two clients")
 	}
 }
 

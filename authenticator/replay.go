@@ -1,10 +1,12 @@
 package authenticator
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -18,7 +20,7 @@ type Record struct {
 	// them, or what they cover, and leave the authenticator valid; and two
 	// authenticators of one client and one microsecond differ in them. MIT's
 	// replay file stores the same.
-	Tag [24]byte
+	Tag Tag
 
 	// Time is the client's time stamp, ctime and cusec. The MAC covers it: one
 	// Tag always comes with one Time.
@@ -42,16 +44,28 @@ type Record struct {
 	Client ClientDigest
 }
 
-// ClientDigest is the beginning of the SHA-256 digest of a client's principal. It is not
-// keyed, so that all hosts that share a cache agree. A principal's name is no secret,
-// and who guesses it can compute its digest.
+// ClientDigest is the beginning of the SHA-256 digest of a client's principal in lower
+// case. Principals that differ in case alone have one digest, and so one share of a
+// cache: Active Directory issues tickets under the name as the user writes it, so that a
+// user who asks for ALICE, Alice and alice is one client with three principals. The
+// digest is not keyed, so that all hosts that share a cache agree. A principal's name is
+// no secret: everybody who guesses it can compute its digest.
 type ClientDigest [16]byte
 
 // DigestClient returns the digest of a client.
 func DigestClient(client keytab.Principal) ClientDigest { return digestClient([]byte(client.String())) }
 
-// digestClient returns the digest of a principal's text.
+// digestClient returns the digest of a principal's text. It may overwrite text.
 func digestClient(text []byte) ClientDigest {
+	for i, c := range text {
+		switch {
+		case c >= utf8.RuneSelf:
+			sum := sha256.Sum256(bytes.ToLower(bytes.ToUpper(text)))
+			return ClientDigest(sum[:])
+		case 'A' <= c && c <= 'Z':
+			text[i] = c + 'a' - 'A'
+		}
+	}
 	sum := sha256.Sum256(text)
 	return ClientDigest(sum[:])
 }

@@ -180,10 +180,11 @@ func onPath(realm, from, to, common string, related bool) bool {
 	return (!related || isWithin(realm, common)) && (isWithin(from, realm) || isWithin(to, realm))
 }
 
-// isWithin reports whether realm is domain or below it.
+// isWithin reports whether realm is domain or below it. A realm in X.500 style is below
+// no domain, whatever its name ends in.
 func isWithin(realm, domain string) bool {
 	above, ok := strings.CutSuffix(realm, domain)
-	return ok && (above == "" || strings.HasSuffix(above, "."))
+	return ok && (above == "" || strings.HasSuffix(above, ".") && above[0] != '/')
 }
 
 func parentDomain(r string) (string, bool) {

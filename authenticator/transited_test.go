@@ -132,6 +132,10 @@ func TestAPREQ_8_ForestTrust(t *testing.T) {
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "ARTNER.TEST", status.ReasonTransited}, // a suffix, but of no label
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "partner.test", status.ReasonTransited},
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "XPARTNER.TEST", status.ReasonTransited},
+		// Names in X.500 style have no domain above them, whatever they end in.
+		{`\/C=DE\/O=CHILD.PARTNER.TEST`, "EXAMPLE.COM", "PARTNER.TEST", status.ReasonTransited},
+		{`\/C=DE\/O=CHILD.PARTNER.TEST`, `\/C=DE\/O=EXAMPLE.TEST`, "TEST", status.ReasonTransited},
+		{`\/C=DE\/O=CHILD.PARTNER.TEST`, "SUB.EXAMPLE.COM", "EXAMPLE.COM", status.ReasonNone},
 	} {
 		c := &ticket.Content{
 			Client: keytab.MustParsePrincipal("u@" + row.client), Service: keytab.MustParsePrincipal("HTTP/h@" + row.service),

@@ -38,7 +38,7 @@ type Checked struct {
 	now     int64
 	nowNano int32
 	skew    time.Duration
-	tag     [24]byte
+	tag     Tag
 	client  ClientDigest
 }
 

@@ -34,6 +34,17 @@ func Of[T any](v T) Value {
 	}
 }
 
+// Exported returns v without the places in an unexported field.
+func (v Value) Exported() Value {
+	out := make(Value)
+	for place, held := range v {
+		if !strings.Contains(place, "unexported") && place != "nested" {
+			out[place] = held
+		}
+	}
+	return out
+}
+
 // Secrets are bytes that must not be printed: their forms in text, and the names.
 type Secrets struct{ patterns map[string]string }
 
