@@ -93,16 +93,16 @@ func (k *Key) Bytes() []byte {
 	return append([]byte(nil), k.material().raw[:k.profile.KeyLen]...)
 }
 
-// Equal reports, in constant time, whether k and o are of one type and one
-// secret. The zero Key equals none.
+// Equal reports, in constant time, whether k and o have the same type and secret. The
+// zero Key is not equal to any Key.
 func (k *Key) Equal(o *Key) bool {
 	return k != nil && o != nil && k.profile != nil && k.profile == o.profile &&
 		subtle.ConstantTimeCompare(k.material().raw[:], o.material().raw[:]) == 1
 }
 
-// Wipe makes k the zero Key and overwrites what can be overwritten, prepared
-// usages included; the key schedules of crypto/aes are out of reach. Nobody may
-// use k, or a [Usage] that came from a prepared one, at the same time or later.
+// Wipe makes k the zero Key and overwrites its secret and its prepared usages. It cannot
+// overwrite the key schedules of crypto/aes. No caller may use k, or a [Usage] that k
+// returned for a prepared number, at the same time or later.
 func (k *Key) Wipe() {
 	if k.profile == nil {
 		return
@@ -114,7 +114,7 @@ func (k *Key) Wipe() {
 	*k = Key{}
 }
 
-// String returns the type and that the rest is redacted.
+// String returns the encryption type and the word "redacted".
 func (k Key) String() string { return redacted("Key", k.profile) }
 
 // Format writes [Key.String], whatever the verb.

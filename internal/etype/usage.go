@@ -110,11 +110,11 @@ func (u *Usage) sum(s *scratch, parts [][]byte) []byte {
 	return s.checksum(u.profile, &d.kc, d.number, parts...)
 }
 
-// Wipe overwrites the derived keys, as [Key.Wipe] does for prepared usages. Nobody
-// may use u at the same time or later.
+// Wipe overwrites the derived keys, as [Key.Wipe] does for prepared usages. No caller may
+// use u at the same time or later.
 func (u *Usage) Wipe() { *u.derived() = derived{} }
 
-// String returns the type and that the rest is redacted.
+// String returns the encryption type and the word "redacted".
 func (u Usage) String() string { return redacted("Usage", u.profile) }
 
 // Format writes [Usage.String], whatever the verb.

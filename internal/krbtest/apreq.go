@@ -17,7 +17,7 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 )
 
-// DefaultFlags are what MIT's gss-client asks for unless told otherwise.
+// DefaultFlags are the GSS flags that MIT's gss-client requests by default.
 const DefaultFlags = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG |
 	flags.GSS_C_CONF_FLAG | flags.GSS_C_INTEG_FLAG
 
@@ -40,40 +40,41 @@ var (
 type APReq struct {
 	PVNO, MsgType int
 
-	// Options are the ap-options; nil: MUTUAL-REQUIRED if Flags ask for mutual
-	// authentication or DCE style.
+	// Options are the ap-options. If nil, the AP-REQ has MUTUAL-REQUIRED if Flags
+	// request mutual authentication or DCE style, and no option otherwise.
 	Options *flags.AP
 
-	// Ticket is sent, unless TicketBytes, a whole ticket, is there.
+	// TicketBytes is the encoded ticket to send. If nil, Ticket is sent.
 	Ticket      *Ticket
 	TicketBytes []byte
 
-	// Authenticator is sealed, unless Plaintext is there. Its checksum, if it
-	// has none, and further authorization data come from the fields below.
+	// Plaintext is the plaintext to seal. If nil, Authenticator is sealed, with the
+	// authorization data and, if it has no checksum, with the checksum that the fields
+	// below describe.
 	Authenticator types.Authenticator
-	NoSequence    bool // no seq-number; otherwise it is sent even if it is 0
+	NoSequence    bool // omits seq-number; otherwise even 0 is sent
 	Plaintext     []byte
 
-	// Key and Usage seal it.
+	// Key and Usage seal the authenticator.
 	Key   types.EncryptionKey
 	Usage uint32
-	EType int32 // 0: of Key
-	Kvno  int64 // 0: not there
+	EType int32 // 0: the type of Key
+	Kvno  int64 // 0: not sent
 
 	// The 0x8003 checksum of RFC 4121, Section 4.1.1.
 	NoChecksum bool
 	Flags      flags.GSS
 	Bnd        [16]byte // see [Bindings]
-	Cred       []byte   // a KRB-CRED, sent with GSS_C_DELEG_FLAG; see [Cred]
-	Extensions []byte   // behind it, as they are
+	Cred       []byte   // a KRB-CRED, sent if Flags has GSS_C_DELEG_FLAG; see [Cred]
+	Extensions []byte   // bytes appended to the checksum
 
-	// What goes into one AD-IF-RELEVANT, if there is anything.
+	// The content of an AD-IF-RELEVANT. Without content, none is sent.
 	ETypes          []keytab.EType // RFC 4537
 	BindingAware    bool           // KERB_AP_OPTIONS_CBT
 	Target          string         // AD-CLIENT-TARGET of MS-KILE; Windows sends it
 	TargetUntrusted bool           // UNVERIFIED_TARGET_NAME
 
-	// Framing. In DCE style there is none, unless Framed.
+	// The GSS frame. In DCE style the token has a frame only if Framed is set.
 	OID         []byte
 	TokID       uint16
 	Raw, Framed bool
@@ -81,9 +82,9 @@ type APReq struct {
 	kdc *Realm
 }
 
-// APReq makes what MIT's client would send with the ticket: [DefaultFlags], a
-// subkey of the session key's type, a 30-bit sequence number, the encryption
-// types up to the session key's, and the present time.
+// APReq makes the AP-REQ that MIT's client would send with the ticket: with
+// [DefaultFlags], a subkey of the session key's type, a 30-bit sequence number, the
+// encryption types of [Offer], and the present time.
 func (t *Ticket) APReq() *APReq {
 	r := t.kdc
 	session := keytab.EType(t.Part.Key.KeyType)
@@ -109,8 +110,8 @@ func (t *Ticket) APReq() *APReq {
 	return q
 }
 
-// Offer is the RFC 4537 list of a client that likes encryption types in the
-// order of [Preference]: it ends with the session key's.
+// Offer returns the RFC 4537 list of a client that prefers encryption types in the order
+// of [Preference]. Its last element is the type of the session key.
 func Offer(session keytab.EType) []keytab.EType {
 	if i := slices.Index(Preference, session); i >= 0 {
 		return slices.Clone(Preference[:i+1])
@@ -124,7 +125,7 @@ func (q *APReq) SetTime(at time.Time) {
 	q.Authenticator.Cusec = at.Nanosecond() / 1000
 }
 
-// Time is ctime and cusec.
+// Time returns the time in ctime and cusec.
 func (q *APReq) Time() time.Time {
 	return q.Authenticator.CTime.Add(time.Duration(q.Authenticator.Cusec) * time.Microsecond)
 }
@@ -147,8 +148,8 @@ func (q *APReq) options() flags.AP {
 	return 0
 }
 
-// Token is Bytes in its framing. Each call draws new confounders, so the result
-// is another token and no replay of the last.
+// Token returns Bytes in its frame. Each call draws new confounders, so that its token
+// differs from the last token.
 func (q *APReq) Token() []byte {
 	if q.Raw || q.Flags&flags.GSS_C_DCE_STYLE != 0 && !q.Framed {
 		return q.Bytes()
@@ -174,8 +175,8 @@ func (q *APReq) Bytes() []byte {
 	})
 }
 
-// AuthenticatorBytes is the encoded authenticator with everything that comes
-// from other fields.
+// AuthenticatorBytes returns the encoded authenticator, including the parts that other
+// fields of q describe.
 func (q *APReq) AuthenticatorBytes() []byte {
 	a := q.Authenticator
 	if a.Cksum.CksumType == 0 && !q.NoChecksum {
@@ -193,15 +194,15 @@ func (q *APReq) AuthenticatorBytes() []byte {
 	})
 }
 
-// Frame is the token framing of RFC 2743, Section 3.1, with the token identifier
-// of RFC 4121, Section 4.1.
+// Frame returns inner in the token frame of RFC 2743, Section 3.1, with the token
+// identifier of RFC 4121, Section 4.1.
 func Frame(oid []byte, tokID uint16, inner []byte) []byte {
 	b := encode(asn1.RawValue{Tag: asn1.TagOID, Bytes: oid})
 	b = binary.BigEndian.AppendUint16(b, tokID)
 	return asn1tools.AddASNAppTag(append(b, inner...), 0)
 }
 
-// apReqSeq is gokrb5's, which it does not export.
+// apReqSeq is a copy of a type of gokrb5 that is not exported.
 type apReqSeq struct {
 	PVNO          int            `asn1:"explicit,tag:0"`
 	MsgType       int            `asn1:"explicit,tag:1"`
@@ -210,7 +211,8 @@ type apReqSeq struct {
 	Authenticator encryptedData  `asn1:"explicit,tag:4"`
 }
 
-// absent stands for a sequence number that is not sent: it is no UInt32.
+// absent is the default of SeqNumber, which encoding omits. It is no UInt32, so that
+// every UInt32 can be sent.
 const absent = -1 << 62
 
 // authenticatorSeq is gokrb5's Authenticator, which cannot send 0 as a sequence

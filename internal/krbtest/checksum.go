@@ -12,8 +12,8 @@ import (
 	"github.com/gosspi/kerberos/flags"
 )
 
-// gssChecksum carries flags, channel bindings and delegated credentials:
-// little-endian, RFC 4121, Section 4.1.1.
+// gssChecksum returns the checksum of RFC 4121, Section 4.1.1: flags, channel bindings
+// and delegated credentials in little-endian byte order.
 func (q *APReq) gssChecksum() types.Checksum {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(q.Bnd)))
 	b = append(b, q.Bnd[:]...)
@@ -27,8 +27,8 @@ func (q *APReq) gssChecksum() types.Checksum {
 	return types.Checksum{CksumType: chksumtype.GSSAPI, Checksum: b}
 }
 
-// Bindings is Bnd of RFC 4121, Section 4.1.1.2 for a channel without addresses.
-// addrType is 0, or 255 as Java has it.
+// Bindings returns the Bnd field of RFC 4121, Section 4.1.1.2 for channel bindings
+// without addresses. addrType is 0, or 255 as in Java's clients.
 func Bindings(addrType uint32, applicationData []byte) [16]byte {
 	var b []byte
 	for range 2 { // initiator, acceptor
@@ -39,13 +39,13 @@ func Bindings(addrType uint32, applicationData []byte) [16]byte {
 	return md5.Sum(append(b, applicationData...))
 }
 
-// Authorization data of MS-KILE that gokrb5 has no names for.
+// Types of authorization data of MS-KILE for which gokrb5 has no names.
 const (
 	adAPOptions    int32 = 143
 	adClientTarget int32 = 144
 )
 
-// aboutItself is what a client says about itself in authorization data.
+// aboutItself returns the authorization data in which a client describes itself.
 func (q *APReq) aboutItself() types.AuthorizationData {
 	var in types.AuthorizationData
 	if len(q.ETypes) > 0 {
@@ -74,7 +74,7 @@ func (q *APReq) aboutItself() types.AuthorizationData {
 	return types.AuthorizationData{IfRelevant(in...)}
 }
 
-// APOptions is a KERB-AP-OPTIONS (MS-KILE, Section 3.2.5.8).
+// APOptions returns KERB-AP-OPTIONS authorization data (MS-KILE, Section 3.2.5.8).
 func APOptions(options uint32) types.AuthorizationDataEntry {
 	return types.AuthorizationDataEntry{ADType: adAPOptions, ADData: binary.LittleEndian.AppendUint32(nil, options)}
 }

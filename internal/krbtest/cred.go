@@ -19,15 +19,15 @@ type Cred struct {
 	PVNO, MsgType int
 	Tickets       [][]byte
 	Part          CredPart
-	Plaintext     []byte              // in place of Part, unless nil
+	Plaintext     []byte              // if not nil, sealed in place of Part
 	Key           types.EncryptionKey // type 0: unencrypted, as Heimdal sends it (RFC 6448)
 	Usage         uint32
 
 	kdc *Realm
 }
 
-// CredPart and CredInfo are gokrb5's EncKrbCredPart and KrbCredInfo, which gives
-// srealm the wrong type of string.
+// CredPart replaces gokrb5's EncKrbCredPart, and CredInfo its KrbCredInfo, which gives
+// srealm the wrong string type.
 type CredPart struct {
 	Info      []CredInfo        `asn1:"explicit,tag:0"`
 	Nonce     int64             `asn1:"optional,explicit,tag:1"`
@@ -37,7 +37,7 @@ type CredPart struct {
 	RAddress  types.HostAddress `asn1:"optional,explicit,tag:5"`
 }
 
-// CredInfo describes one ticket. What is zero is not sent, but for Key.
+// CredInfo describes one ticket. Zero fields are not sent, except Key.
 type CredInfo struct {
 	Key       types.EncryptionKey `asn1:"explicit,tag:0"`
 	PRealm    string              `asn1:"generalstring,optional,explicit,tag:1"`
@@ -52,10 +52,10 @@ type CredInfo struct {
 	CAddr     types.HostAddresses `asn1:"optional,explicit,tag:10"`
 }
 
-// Forward makes a forwarded ticket-granting ticket of the client, and the
-// KRB-CRED around it, to be sealed in the session key. The ticket is opaque:
-// its key is known to nobody. Both keys are of the KDC's favourite encryption type. Send
-// it so:
+// Forward makes a forwarded ticket-granting ticket of the client, and a KRB-CRED that
+// contains it and that Bytes seals in the session key. The ticket is opaque: no party of
+// the test has its key. The ticket's key and its session key have the KDC's preferred
+// encryption type. To send the KRB-CRED:
 //
 //	request.Flags |= flags.GSS_C_DELEG_FLAG
 //	request.Cred = request.Forward().Bytes()

@@ -15,8 +15,8 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 )
 
-// KeyLen is the length in bytes of a key of encryption type e, 0 if gokrb5 does
-// not have it. gokrb5's own GetKeyByteSize is wrong for type 20: it says 24.
+// KeyLen returns the length in bytes of a key of encryption type e, and 0 if gokrb5 does
+// not support e. gokrb5's own GetKeyByteSize returns a wrong 24 for type 20.
 func KeyLen(e keytab.EType) int {
 	switch int32(e) {
 	case etypeID.AES128_CTS_HMAC_SHA1_96, etypeID.AES128_CTS_HMAC_SHA256_128, etypeID.RC4_HMAC:
@@ -29,9 +29,9 @@ func KeyLen(e keytab.EType) int {
 	return 0
 }
 
-// Encrypt encrypts plaintext as RFC 3961 has it, with a confounder of random.
-// (gokrb5's EncryptMessage takes no confounder, so its parts are put together
-// here. For types other than 17 to 20 and 23 it is used, and random is not.)
+// Encrypt encrypts plaintext as RFC 3961 specifies, with a confounder from random.
+// gokrb5's EncryptMessage takes no confounder, so Encrypt combines gokrb5's primitives.
+// For types other than 17 to 20 and 23, Encrypt calls EncryptMessage and ignores random.
 func Encrypt(random io.Reader, key types.EncryptionKey, usage uint32, plaintext []byte) []byte {
 	et := implementation(key.KeyType)
 	sha2 := false
@@ -61,7 +61,7 @@ func Encrypt(random io.Reader, key types.EncryptionKey, usage uint32, plaintext 
 	return append(out, mac...)
 }
 
-// encryptRC4: RFC 4757, Section 5.
+// encryptRC4 encrypts plaintext under an RC4 key (RFC 4757, Section 5).
 func encryptRC4(random io.Reader, et etype.EType, key types.EncryptionKey, usage uint32, plaintext []byte) []byte {
 	confounded := append(read(random, et.GetConfounderByteSize()), plaintext...)
 	ofUsage := rfc4757.HMAC(key.KeyValue, rfc4757.UsageToMSMsgType(usage))
@@ -71,17 +71,18 @@ func encryptRC4(random io.Reader, et etype.EType, key types.EncryptionKey, usage
 	return append(mac, out...)
 }
 
-// Decrypt is the inverse of [Encrypt].
+// Decrypt reverses [Encrypt].
 func Decrypt(key types.EncryptionKey, usage uint32, ciphertext []byte) ([]byte, error) {
 	et := implementation(key.KeyType)
-	// gokrb5 slices before it looks at the length.
+	// gokrb5 slices without checking the length.
 	if shortest := et.GetConfounderByteSize() + checksumLen(key); len(ciphertext) < shortest {
-		return nil, fmt.Errorf("krbtest: a ciphertext of %d bytes, shorter than %d", len(ciphertext), shortest)
+		return nil, fmt.Errorf("krbtest: the ciphertext has %d bytes, and needs at least %d", len(ciphertext), shortest)
 	}
 	return et.DecryptMessage(key.KeyValue, ciphertext, usage)
 }
 
-// Checksum is the keyed checksum of data, of the type that belongs to the key.
+// Checksum returns the keyed checksum of data, of the checksum type of the key's
+// encryption type.
 func Checksum(key types.EncryptionKey, usage uint32, data []byte) types.Checksum {
 	et := implementation(key.KeyType)
 	sum, err := et.GetChecksumHash(key.KeyValue, data, usage)

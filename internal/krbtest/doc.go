@@ -1,9 +1,9 @@
-// Package krbtest is the other side of an exchange, for tests: a KDC that mints
-// keys and tickets, and an initiator that can be made to say anything.
+// Package krbtest plays the acceptor's peers in tests: a KDC that issues keys and
+// tickets, and an initiator whose messages a test can change in every field.
 //
-// Everything is made in two steps. A function fills a struct with what a
-// well-behaved KDC or client (MIT's) would send; the test changes the fields it
-// is about; a second function encodes and encrypts what is there then:
+// Each message is made in two steps. A function fills a struct with the values that MIT's
+// KDC or client would send. The test changes fields of the struct. A second function
+// encodes and encrypts the struct:
 //
 //	realm := krbtest.NewRealm("EXAMPLE.COM")
 //	table := realm.Service("HTTP/www.example.com")
@@ -13,16 +13,16 @@
 //	request.Flags |= flags.GSS_C_DELEG_FLAG
 //	token := request.Token()
 //
-// [APReq.Start] makes an [Initiator] of it, and [Initiator.Negotiate] a
-// [Negotiation], which is one in SPNEGO. They check what they are answered as
-// strictly as the standards allow, whatever they were made to say.
+// [APReq.Start] makes an [Initiator] that sends the APReq, and [Initiator.Negotiate]
+// makes a [Negotiation], which is an initiator in SPNEGO. Both check the acceptor's
+// answers as strictly as the standards allow, whichever messages the test made them send.
 //
 // The messages are made with gokrb5's types and cryptography and gofork's ASN.1
-// encoder, and with nothing of this module but its vocabulary, so that the two
-// ends of a test share no bug. What gokrb5 lacks (sealed wrap tokens, rotation,
-// encoding an AP-REP or a KRB-CRED) is written here on top of its primitives.
+// encoder. Of this module, they use only types and constants, so that the two sides of a
+// test share no bug. This package implements the parts that gokrb5 lacks (sealed wrap
+// tokens, rotation, encoding of an AP-REP or a KRB-CRED) with gokrb5's primitives.
 //
-// A [Realm] from [NewRealm] is deterministic: same calls, same bytes.
+// A [Realm] from [NewRealm] is deterministic: the same calls give the same bytes.
 //
-// What cannot be encoded panics: this package only ever serves tests.
+// Functions panic on values that cannot be encoded, because only tests call them.
 package krbtest

@@ -20,21 +20,21 @@ import (
 	"github.com/gosspi/kerberos/flags"
 )
 
-// Initiator sends an APReq and takes the answers to it. It is safe for
-// concurrent use, as far as that makes sense: Wrap and Unwrap may run side by
-// side.
+// Initiator sends an APReq and processes the acceptor's answers. It is safe for
+// concurrent use; for example, Wrap and Unwrap may run at the same time.
 type Initiator struct {
 	Request *APReq
 
-	// RetrySkew: a clock error that offers recovery (MS-KILE, Section 2.2.2) is
-	// answered with one more AP-REQ, stamped with the server's time. Windows and
-	// Heimdal do so, MIT does not.
+	// RetrySkew makes the initiator answer a clock error that offers recovery (MS-KILE,
+	// Section 2.2.2) with one more AP-REQ that has the server's time. Windows and Heimdal
+	// do so, MIT does not.
 	RetrySkew bool
 
-	// SetTime prepares the Request for that; nil: it is Request.SetTime.
+	// SetTime sets the server's time in Request before the retry. If nil, the initiator
+	// calls Request.SetTime.
 	SetTime func(time.Time)
 
-	// Reply is the AP-REP as it was decrypted; zero until there is one.
+	// Reply is the decrypted part of the AP-REP, and zero before the AP-REP arrives.
 	Reply messages.EncAPRepPart
 
 	mu      sync.Mutex
@@ -52,16 +52,16 @@ const (
 	stateFailed
 )
 
-// Start makes an initiator that sends q.
+// Start returns an initiator that sends q.
 func (q *APReq) Start() *Initiator { return &Initiator{Request: q} }
 
-// ErrState is the error of a call that does not fit the state of the exchange.
+// ErrState is returned by a method that does not fit the state of the exchange.
 var ErrState = errors.New("krbtest: the exchange is in another state")
 
-// Next takes the acceptor's last token, nil at first, and returns what to send,
-// if that is not nil. done: nothing more is expected of the acceptor, and
-// messages may be protected. A KRB-ERROR is returned as a *[Error]; every error
-// ends the exchange.
+// Next takes the acceptor's last token, which is nil in the first call, and returns the
+// next token to send; nil means that no token follows. done reports that the initiator
+// expects no further token and can protect messages. Next returns a KRB-ERROR as an
+// *[Error]. Every error ends the exchange.
 func (i *Initiator) Next(reply []byte) (token []byte, done bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -86,7 +86,8 @@ func (i *Initiator) request() ([]byte, error) {
 	q := i.Request
 	i.state = stateWaiting
 	if !q.Mutual() {
-		// Both directions count from the number of the one message there is.
+		// Both directions count from the sequence number of the AP-REQ, because
+		// the acceptor sends no message with a number of its own.
 		i.established(q.initialKey(), false, q.sequence())
 	}
 	return q.Token(), nil
@@ -97,7 +98,7 @@ func (i *Initiator) established(key types.EncryptionKey, acceptorSubkey bool, th
 	i.protection.start(i.Request, key, acceptorSubkey, theirs)
 }
 
-// initialKey is the context's key as long as the acceptor has no say.
+// initialKey returns the context's key before the acceptor sends a subkey.
 func (q *APReq) initialKey() types.EncryptionKey {
 	if q.Authenticator.SubKey.KeyValue != nil {
 		return q.Authenticator.SubKey
@@ -112,7 +113,7 @@ func (q *APReq) sequence() uint64 {
 	return uint64(uint32(q.Authenticator.SeqNumber))
 }
 
-// answer takes an AP-REP or a KRB-ERROR.
+// answer processes an AP-REP or a KRB-ERROR.
 func (i *Initiator) answer(reply []byte) ([]byte, error) {
 	q := i.Request
 	tokID, inner := TokAPRep, reply
@@ -127,9 +128,9 @@ func (i *Initiator) answer(reply []byte) ([]byte, error) {
 	case tokID == TokError:
 		return i.refused(inner)
 	case tokID != TokAPRep:
-		return nil, fmt.Errorf("krbtest: a token of type %04x in answer to an AP-REQ", tokID)
+		return nil, fmt.Errorf("krbtest: the answer to the AP-REQ has token type %04x", tokID)
 	case framed == q.bare():
-		return nil, errors.New("krbtest: the AP-REP is framed otherwise than the AP-REQ was")
+		return nil, errors.New("krbtest: the frame of the AP-REP differs from the frame of the AP-REQ")
 	}
 	if err := i.open(inner); err != nil {
 		return nil, err
@@ -145,7 +146,7 @@ func (i *Initiator) answer(reply []byte) ([]byte, error) {
 	return nil, nil
 }
 
-// bare reports whether AP-REQ and AP-REP travel without framing.
+// bare reports whether AP-REQ and AP-REP have no GSS frame.
 func (q *APReq) bare() bool { return q.Raw || q.Flags&flags.GSS_C_DCE_STYLE != 0 && !q.Framed }
 
 // open checks the AP-REP (RFC 4120, Section 3.2.5).
@@ -157,9 +158,9 @@ func (i *Initiator) open(b []byte) error {
 	key := i.Request.Key
 	switch {
 	case rep.PVNO != iana.PVNO || rep.MsgType != msgtype.KRB_AP_REP:
-		return fmt.Errorf("krbtest: an AP-REP of version %d and message type %d", rep.PVNO, rep.MsgType)
+		return fmt.Errorf("krbtest: the AP-REP has version %d and message type %d", rep.PVNO, rep.MsgType)
 	case rep.EncPart.EType != key.KeyType:
-		return fmt.Errorf("krbtest: an AP-REP of type %d under a session key of type %d", rep.EncPart.EType, key.KeyType)
+		return fmt.Errorf("krbtest: the AP-REP has encryption type %d, and the session key has type %d", rep.EncPart.EType, key.KeyType)
 	}
 	plaintext, err := Decrypt(key, keyusage.AP_REP_ENCPART, rep.EncPart.Cipher)
 	if err != nil {
@@ -171,14 +172,14 @@ func (i *Initiator) open(b []byte) error {
 	}
 	a := &i.Request.Authenticator
 	if !part.CTime.Equal(a.CTime) || part.Cusec != a.Cusec {
-		return errors.New("krbtest: the AP-REP does not repeat our time")
+		return errors.New("krbtest: the AP-REP does not repeat the time of the authenticator")
 	}
 	i.Reply = part
 	return nil
 }
 
-// ThirdLeg is the client's AP-REP of DCE style (MS-KILE, Section 3.4.5.1): its
-// own present time and the acceptor's sequence number.
+// ThirdLeg returns the client's AP-REP of DCE style (MS-KILE, Section 3.4.5.1), with the
+// client's present time and the acceptor's sequence number.
 func (i *Initiator) ThirdLeg() []byte {
 	q := i.Request
 	now := q.kdc.Now()
@@ -202,14 +203,14 @@ type apRepSeq struct {
 	EncPart encryptedData `asn1:"explicit,tag:2"`
 }
 
-// Error is a KRB-ERROR from the acceptor.
+// Error is a KRB-ERROR that the acceptor sent.
 type Error struct{ messages.KRBError }
 
 func (e *Error) Error() string {
 	return "krbtest: the acceptor answered " + strconv.Itoa(int(e.ErrorCode)) + ", " + errorcode.Lookup(e.ErrorCode)
 }
 
-// Time is stime and susec.
+// Time returns the time in stime and susec.
 func (e *Error) Time() time.Time {
 	return e.STime.Add(time.Duration(e.Susec) * time.Microsecond)
 }
@@ -221,12 +222,13 @@ func ParseError(b []byte) (*Error, error) {
 		return nil, err
 	}
 	if e.PVNO != iana.PVNO || e.MsgType != msgtype.KRB_ERROR {
-		return nil, fmt.Errorf("krbtest: a KRB-ERROR of version %d and message type %d", e.PVNO, e.MsgType)
+		return nil, fmt.Errorf("krbtest: the KRB-ERROR has version %d and message type %d", e.PVNO, e.MsgType)
 	}
 	return &e, nil
 }
 
-// refused takes a KRB-ERROR, and tries again if it may.
+// refused processes a KRB-ERROR. It returns the token of a retry, if RetrySkew permits a
+// retry, and otherwise the KRB-ERROR as an error.
 func (i *Initiator) refused(b []byte) ([]byte, error) {
 	e, err := ParseError(b)
 	if err != nil {
@@ -244,8 +246,8 @@ func (i *Initiator) refused(b []byte) ([]byte, error) {
 	return nil, e
 }
 
-// Recoverable: the acceptor offers another try by its clock. KERB-ERROR-DATA with
-// data-type SKEW_RECOVERY (MS-KILE, Section 2.2.2).
+// Recoverable reports whether the acceptor offers a retry with its own time, by
+// KERB-ERROR-DATA with data-type SKEW_RECOVERY (MS-KILE, Section 2.2.2).
 func (e *Error) Recoverable() bool {
 	if e.ErrorCode != errorcode.KRB_AP_ERR_SKEW && e.ErrorCode != errorcode.KRB_AP_ERR_TKT_NYV {
 		return false
@@ -258,25 +260,26 @@ func (e *Error) Recoverable() bool {
 	return err == nil && len(rest) == 0 && data.DataType == 2
 }
 
-// decode reads v from [APPLICATION tag], which must be all of b.
+// decode reads v from the [APPLICATION tag] element b, and refuses bytes after it.
 func decode(b []byte, v any, tag int) error {
 	rest, err := asn1.UnmarshalWithParams(b, v, "application,explicit,tag:"+strconv.Itoa(tag))
 	if err == nil && len(rest) > 0 {
-		err = errors.New("krbtest: there are bytes behind the message")
+		err = errors.New("krbtest: there are bytes after the message")
 	}
 	return err
 }
 
-// Unframe is the inverse of [Frame], for a token that must be of mechanism oid.
+// Unframe returns the token identifier and the content of a GSS frame, and refuses a
+// frame of a mechanism other than oid.
 func Unframe(token, oid []byte) (tokID uint16, inner []byte, err error) {
 	var frame, mech asn1.RawValue
 	rest, err := asn1.Unmarshal(token, &frame)
 	if err != nil || len(rest) > 0 || frame.Class != asn1.ClassApplication || frame.Tag != 0 || !frame.IsCompound {
-		return 0, nil, errors.New("krbtest: the token is not in GSS framing")
+		return 0, nil, errors.New("krbtest: the token has no GSS frame")
 	}
 	inner, err = asn1.Unmarshal(frame.Bytes, &mech)
 	if err != nil || mech.Class != asn1.ClassUniversal || mech.Tag != asn1.TagOID || string(mech.Bytes) != string(oid) || len(inner) < 2 {
-		return 0, nil, errors.New("krbtest: the token is of another mechanism")
+		return 0, nil, errors.New("krbtest: the token belongs to a different mechanism")
 	}
 	return binary.BigEndian.Uint16(inner), inner[2:], nil
 }

@@ -22,17 +22,17 @@ const (
 	FlagAcceptorSubkey byte = 4
 )
 
-// protection is that of messages after the exchange (RFC 4121, Section
-// 4.2; under a key of RC4, RFC 4757, Section 7).
+// protection protects messages after the exchange (RFC 4121, Section 4.2; under an RC4
+// key, RFC 4757, Section 7).
 type protection struct {
 	random         io.Reader
 	key            types.EncryptionKey
 	acceptorSubkey bool
-	ordered        bool // tokens from the acceptor must come in sequence
+	ordered        bool // the acceptor's tokens must arrive in sequence
 	dce            bool // sealed tokens are rotated by RRC and EC
 
 	sending, receiving sync.Mutex
-	sent, received     uint64 // numbers of the next token
+	sent, received     uint64 // sequence numbers of each direction's next token
 }
 
 func (m *protection) start(q *APReq, key types.EncryptionKey, acceptorSubkey bool, theirs uint64) {
@@ -42,28 +42,28 @@ func (m *protection) start(q *APReq, key types.EncryptionKey, acceptorSubkey boo
 	m.sent, m.received = q.sequence(), theirs
 }
 
-// Key is the context's key: the acceptor's subkey, else the initiator's, else
-// the session key (RFC 4121, Section 2).
+// Key returns the context's key: the acceptor's subkey, or the initiator's subkey, or the
+// session key, whichever exists first in this order (RFC 4121, Section 2).
 func (m *protection) Key() types.EncryptionKey { return m.key }
 
-// Shape is how a token is laid out. The zero Shape is what MIT's gss_wrap and
-// gss_get_mic make.
+// Shape is the layout of a token. MIT's gss_wrap and gss_get_mic use the zero Shape.
 type Shape struct {
-	EC  int // sealed: bytes of filler
-	RRC int // right rotation; sealed in DCE style, by RRC and EC
+	EC  int // bytes of filler, in a sealed token
+	RRC int // right rotation; sealed tokens in DCE style rotate by RRC plus EC
 
-	// Flip are bits of the flags byte to send inverted, under the checksum.
+	// Flip has the bits of the flags byte to invert. The checksum covers them inverted.
 	Flip byte
-	// Skip is added to the sequence number first.
+	// Skip is added to the sequence number before the token takes it.
 	Skip uint64
 }
 
-// Wrap seals message if conf is set, otherwise signs it.
+// Wrap seals message if conf is set, and signs it otherwise.
 func (m *protection) Wrap(message []byte, conf bool) ([]byte, error) {
 	return m.WrapShaped(message, conf, Shape{})
 }
 
-// WrapShaped is [Initiator.Wrap] with a choice, which under RC4 is of Skip alone.
+// WrapShaped wraps message as [Initiator.Wrap] does, in the given Shape. RC4 uses only
+// Shape.Skip.
 func (m *protection) WrapShaped(message []byte, conf bool, s Shape) ([]byte, error) {
 	if m.key.KeyValue == nil {
 		return nil, ErrState
@@ -94,12 +94,13 @@ func (m *protection) WrapShaped(message []byte, conf bool, s Shape) ([]byte, err
 	return append(header, rotateRight(body, rotation)...), nil
 }
 
-// GetMIC signs message.
+// GetMIC returns a MIC token for message.
 func (m *protection) GetMIC(message []byte) ([]byte, error) {
 	return m.GetMICShaped(message, Shape{})
 }
 
-// GetMICShaped is [Initiator.GetMIC] with a choice, of which EC and RRC are none.
+// GetMICShaped returns a MIC token as [Initiator.GetMIC] does, in the given Shape. It
+// ignores EC and RRC.
 func (m *protection) GetMICShaped(message []byte, s Shape) ([]byte, error) {
 	if m.key.KeyValue == nil {
 		return nil, ErrState
@@ -112,7 +113,7 @@ func (m *protection) GetMICShaped(message []byte, s Shape) ([]byte, error) {
 	return append(header, mac...), nil
 }
 
-// header completes the first 8 bytes with flags, and takes a sequence number.
+// header adds the flags and the next sequence number to the first 8 bytes of a header.
 func (m *protection) header(b []byte, conf bool, s Shape) []byte {
 	if conf {
 		b[2] |= FlagSealed
@@ -129,8 +130,8 @@ func (m *protection) header(b []byte, conf bool, s Shape) []byte {
 	return b
 }
 
-// Unwrap opens a token of the acceptor's. If the client asked for SEQUENCE,
-// tokens must come in order and once.
+// Unwrap opens the acceptor's token. If the client requested GSS_C_SEQUENCE_FLAG, tokens
+// must arrive in order and without duplicates.
 func (m *protection) Unwrap(token []byte) (message []byte, conf bool, err error) {
 	if m.rc4() {
 		t, err := m.openRC4(token, false, nil)
@@ -154,8 +155,8 @@ func (m *protection) Unwrap(token []byte) (message []byte, conf bool, err error)
 	return message, conf, m.inOrder(token)
 }
 
-// unseal: the header, with RRC 0, stands behind the filler (RFC 4121, Section
-// 4.2.4).
+// unseal opens a sealed token, whose plaintext ends with the filler and a copy of the
+// header with RRC 0 (RFC 4121, Section 4.2.4).
 func (m *protection) unseal(token []byte) ([]byte, error) {
 	header := bytes.Clone(token[:16])
 	ec, rrc := int(binary.BigEndian.Uint16(header[4:])), int(binary.BigEndian.Uint16(header[6:]))
@@ -169,7 +170,7 @@ func (m *protection) unseal(token []byte) ([]byte, error) {
 	}
 	n := len(plaintext) - len(header) - ec
 	if n < 0 || !bytes.Equal(plaintext[n+ec:], header) {
-		return nil, errors.New("krbtest: the sealed header is another")
+		return nil, errors.New("krbtest: the sealed header differs from the token's header")
 	}
 	return plaintext[:n], nil
 }
@@ -180,7 +181,7 @@ func (m *protection) unsign(token []byte) ([]byte, error) {
 	clear(header[4:8])
 	body := rotateRight(token[16:], -rrc)
 	if ec != checksumLen(m.key) || len(body) < ec {
-		return nil, fmt.Errorf("krbtest: an EC of %d in a signed token of %d bytes", ec, len(token))
+		return nil, fmt.Errorf("krbtest: the signed token has EC %d and %d bytes", ec, len(token))
 	}
 	message, mac := body[:len(body)-ec], body[len(body)-ec:]
 	want := Checksum(m.key, keyusage.GSSAPI_ACCEPTOR_SEAL, append(bytes.Clone(message), header...))
@@ -190,8 +191,8 @@ func (m *protection) unsign(token []byte) ([]byte, error) {
 	return message, nil
 }
 
-// VerifyMIC checks a token of the acceptor's against message, and its order as
-// Unwrap does.
+// VerifyMIC checks the acceptor's MIC token of message, and the order of tokens as Unwrap
+// does.
 func (m *protection) VerifyMIC(message, token []byte) error {
 	if m.rc4() {
 		_, err := m.openRC4(token, true, message)
@@ -208,7 +209,7 @@ func (m *protection) VerifyMIC(message, token []byte) error {
 	return m.inOrder(token)
 }
 
-// checkHeader checks what stands in clear.
+// checkHeader checks the unencrypted header of a token.
 func (m *protection) checkHeader(token, tokID, filler []byte) (conf bool, err error) {
 	if m.key.KeyValue == nil {
 		return false, ErrState
@@ -221,12 +222,12 @@ func (m *protection) checkHeader(token, tokID, filler []byte) (conf bool, err er
 		want |= FlagAcceptorSubkey
 	}
 	if got := token[2] &^ FlagSealed; got != want {
-		return false, fmt.Errorf("krbtest: flags %#02x, want %#02x", got, want)
+		return false, fmt.Errorf("krbtest: the token has flags %#02x, want %#02x", got, want)
 	}
 	return token[2]&FlagSealed != 0, nil
 }
 
-// inOrder is called with tokens that proved to be the acceptor's.
+// inOrder checks the sequence number of a token that has proved to be from the acceptor.
 func (m *protection) inOrder(token []byte) error {
 	return m.numberInOrder(binary.BigEndian.Uint64(token[8:]))
 }
@@ -235,13 +236,13 @@ func (m *protection) numberInOrder(n uint64) error {
 	m.receiving.Lock()
 	defer m.receiving.Unlock()
 	if m.ordered && n != m.received {
-		return fmt.Errorf("krbtest: the token has number %d, due is %d", n, m.received)
+		return fmt.Errorf("krbtest: the token has sequence number %d, want %d", n, m.received)
 	}
 	m.received = n + 1
 	return nil
 }
 
-// rotateRight by n, which may be negative and of any size.
+// rotateRight rotates b right by n bytes. n may be negative or exceed the length of b.
 func rotateRight(b []byte, n int) []byte {
 	if len(b) == 0 {
 		return nil

@@ -19,28 +19,29 @@ const (
 	RC4Signed = "\x02\x01\x11\x00\xff\xff\xff\xff"
 )
 
-// Who sent a token, as it stands behind the sequence number. (In the RFC it is the
-// other way round.)
+// The sender's direction, as encoded after the sequence number. The RFC's pseudo-code
+// exchanges the two values.
 var (
 	RC4FromInitiator = [4]byte{}
 	RC4FromAcceptor  = [4]byte{0xff, 0xff, 0xff, 0xff}
 )
 
-// RC4Token is a token of RFC 4757, Section 7, in clear.
+// RC4Token is a decrypted token of RFC 4757, Section 7.
 type RC4Token struct {
 	Header     string
 	Number     uint32
 	From       [4]byte
-	Confounder []byte // of 8 bytes; nil in a MIC
-	Text       []byte // the message, in a wrap token with its padding
-	// SignedBefore precedes the text, and AlsoSigned follows it, signed and not sealed.
+	Confounder []byte // 8 bytes; nil in a MIC token
+	Text       []byte // the message; in a wrap token, the message with its padding
+	// SignedBefore precedes Text and AlsoSigned follows it in the input of the sum. Neither
+	// is sealed or sent.
 	SignedBefore, AlsoSigned []byte
-	// Padding, if it is not part of Text, is sealed behind all of it.
+	// Padding is the padding if Text does not include it. It is sealed after Text, and
+	// follows AlsoSigned in the input of the sum.
 	Padding []byte
 }
 
-// Seal makes what stands in front of the text, without a frame, and the text as it
-// is sent.
+// Seal returns the token up to the text, without a frame, and the text as it is sent.
 func (t RC4Token) Seal(key []byte) (front, text []byte) {
 	sum := t.sum(key)
 	text = slices.Concat(t.Confounder, t.Text, t.Padding)
@@ -54,8 +55,8 @@ func (t RC4Token) Seal(key []byte) (front, text []byte) {
 	return append(append(front, sum...), text[:n]...), text[n:]
 }
 
-// OpenRC4 is the inverse: front is a token without its frame up to the text, which
-// must be of 24 or 32 bytes. It checks the sum.
+// OpenRC4 reverses Seal and checks the sum. front is the part of a token between its
+// frame and the text, and must have 24 or 32 bytes.
 func OpenRC4(key, front, text, alsoSigned []byte) (RC4Token, error) {
 	if len(front) != 24 && len(front) != 32 {
 		return RC4Token{}, errors.New("krbtest: this is no token of the right kind")
@@ -74,7 +75,8 @@ func OpenRC4(key, front, text, alsoSigned []byte) (RC4Token, error) {
 	return t, nil
 }
 
-// sum: the salt is 15 for a MIC, and not for wrap tokens, as the RFC has it.
+// sum returns the checksum of t. Its salt is 15 for a MIC token and 13 for a wrap token;
+// the RFC's pseudo-code uses 15 for both.
 func (t RC4Token) sum(key []byte) []byte {
 	salt := uint32(13)
 	if t.Header == RC4MIC {
@@ -106,8 +108,8 @@ func rc4Stream(key, text []byte) []byte {
 	return out
 }
 
-// FrameRC4 puts a token into its frame, as the only content of which elsewhere
-// bytes lie elsewhere.
+// FrameRC4 returns inner in its frame. The frame's length also counts elsewhere bytes
+// that are sent in other buffers.
 func FrameRC4(inner []byte, elsewhere int) []byte {
 	whole := Frame(OIDKerberos, binary.BigEndian.Uint16(inner), append(bytes.Clone(inner[2:]), make([]byte, elsewhere)...))
 	return whole[:len(whole)-elsewhere]
@@ -115,7 +117,7 @@ func FrameRC4(inner []byte, elsewhere int) []byte {
 
 func (m *protection) rc4() bool { return m.key.KeyType == etypeID.RC4_HMAC }
 
-// sealRC4 makes a whole token, padded if it is a wrap token.
+// sealRC4 returns a whole token. A wrap token is padded.
 func (m *protection) sealRC4(header string, message []byte, skip uint64) []byte {
 	t := RC4Token{Header: header, From: RC4FromInitiator, Text: message}
 	if header != RC4MIC {
@@ -134,7 +136,7 @@ func (m *protection) sealRC4(header string, message []byte, skip uint64) []byte 
 	return FrameRC4(append(front, text...), 0)
 }
 
-// openRC4 opens a whole token of the acceptor's; message is for a MIC.
+// openRC4 opens a whole token of the acceptor. message is the message of a MIC token.
 func (m *protection) openRC4(token []byte, mic bool, message []byte) (RC4Token, error) {
 	id, inner, err := Unframe(token, OIDKerberos)
 	if err != nil {
@@ -158,7 +160,7 @@ func (m *protection) openRC4(token []byte, mic bool, message []byte) (RC4Token, 
 	case (t.Header == RC4MIC) != mic || !mic && t.Header != RC4Sealed && t.Header != RC4Signed:
 		return RC4Token{}, errors.New("krbtest: this is no token of the right kind")
 	case t.From != RC4FromAcceptor:
-		return RC4Token{}, errors.New("krbtest: the token is not the acceptor's")
+		return RC4Token{}, errors.New("krbtest: the token is not from the acceptor")
 	case !mic && (len(t.Text) == 0 || t.Text[len(t.Text)-1] != 1):
 		return RC4Token{}, errors.New("krbtest: the padding is wrong")
 	}

@@ -17,17 +17,17 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 )
 
-// Epoch is what the clock of a realm from [NewRealm] shows, always.
+// Epoch is the constant time of the clock of a realm from [NewRealm].
 var Epoch = time.Date(2031, time.May, 17, 8, 30, 15, 250_000_000, time.UTC)
 
 // Realm is a KDC's database in memory. It is safe for concurrent use once its
 // fields are set.
 type Realm struct {
 	Name   string
-	Clock  func() time.Time // the KDC's and the clients'
+	Clock  func() time.Time // clock of the KDC and of the clients
 	Rand   io.Reader        // read by one goroutine at a time
-	ETypes []keytab.EType   // of a service's keys, the KDC's favourite first
-	Kvno   uint32           // of a service's first keys
+	ETypes []keytab.EType   // encryption types of a service's keys in the KDC's order of preference
+	Kvno   uint32           // kvno of a service's first keys
 
 	mu         sync.Mutex
 	services   map[keytab.Principal][]ServiceKey
@@ -40,8 +40,8 @@ type ServiceKey struct {
 	Kvno uint32
 }
 
-// NewRealm makes a realm whose clock stands at [Epoch] and whose randomness is
-// always the same. Services get keys of types 18, 17, 20 and 19 with kvno 1.
+// NewRealm returns a realm with a constant clock at [Epoch] and a deterministic random
+// source. Services get keys of types 18, 17, 20 and 19 with kvno 1.
 func NewRealm(name string) *Realm {
 	return &Realm{
 		Name:   name,
@@ -52,13 +52,13 @@ func NewRealm(name string) *Realm {
 	}
 }
 
-// Preference is the order in which MIT's libraries like encryption types.
+// Preference lists encryption types in the order of preference of MIT's libraries.
 var Preference = []keytab.EType{
 	keytab.AES256_CTS_HMAC_SHA1_96, keytab.AES128_CTS_HMAC_SHA1_96,
 	keytab.AES256_CTS_HMAC_SHA384_192, keytab.AES128_CTS_HMAC_SHA256_128,
 }
 
-// Now is the realm's time, in UTC.
+// Now returns the realm's time in UTC.
 func (r *Realm) Now() time.Time { return r.Clock().UTC() }
 
 // Read reads the realm's randomness. Any number of goroutines may call it.
@@ -77,13 +77,13 @@ func (r *Realm) NewKey(e keytab.EType) types.EncryptionKey {
 	return types.EncryptionKey{KeyType: int32(e), KeyValue: read(r, n)}
 }
 
-// Principal reads a name; without a realm, it is one of this realm.
+// Principal parses a name. A name without a realm gets this realm.
 func (r *Realm) Principal(name string) (keytab.Principal, error) {
 	p, err := keytab.ParsePrincipal(name)
 	if err == nil {
 		return p, nil
 	}
-	// The realm's name may need escaping; a Principal knows how.
+	// The realm's name may need escaping, which Principal does.
 	local, err := keytab.NewPrincipal(r.Name, "x")
 	if err != nil {
 		return keytab.Principal{}, err
@@ -97,8 +97,8 @@ func (r *Realm) principal(name string) keytab.Principal {
 	return p
 }
 
-// Service returns the keys of services, which are made when they are asked for
-// the first time. The table does not change with later rotations.
+// Service returns the keys of services. The first call for a service makes its keys. The
+// table does not change with later rotations.
 func (r *Realm) Service(names ...string) *keytab.Table {
 	var entries []keytab.Entry
 	for _, name := range names {
@@ -112,7 +112,7 @@ func (r *Realm) Service(names ...string) *keytab.Table {
 	return t
 }
 
-// Table has the keys of all services.
+// Table returns the keys of all services.
 func (r *Realm) Table() *keytab.Table {
 	r.mu.Lock()
 	names := make([]string, 0, len(r.services))
@@ -124,15 +124,16 @@ func (r *Realm) Table() *keytab.Table {
 	return r.Service(names...)
 }
 
-// Generation grows with the keys, under the lock under which they change: who has
-// a ticket for a key finds the key's generation here, or a later one.
+// Generation returns a number that grows with each change of the keys, under the same
+// lock. A caller that holds a ticket for a key therefore gets the generation of that key
+// or a later generation.
 func (r *Realm) Generation() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.generation
 }
 
-// Rotate gives services new keys, with the next kvno. The old ones stay.
+// Rotate adds keys with the next kvno to services. The old keys stay valid.
 func (r *Realm) Rotate(names ...string) {
 	for _, name := range names {
 		p := r.principal(name)
@@ -141,15 +142,16 @@ func (r *Realm) Rotate(names ...string) {
 	}
 }
 
-// Keys are a service's keys, newest first, by preference within a kvno. It has
-// none that were not asked for by [Realm.Service] or [Realm.Ticket].
+// Keys returns a service's keys, the newest first, and by preference within a kvno. It
+// returns keys only of services passed to [Realm.Service] or [Realm.Ticket] before.
 func (r *Realm) Keys(service string) []ServiceKey {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.services[r.principal(service)])
 }
 
-// Key is a service's key; kvno 0: the newest. It panics if there is none.
+// Key returns the service's key with this type and kvno. A kvno of 0 selects the newest
+// key. Key panics if the service has no such key.
 func (r *Realm) Key(service string, e keytab.EType, kvno uint32) ServiceKey {
 	for _, k := range r.serviceKeys(r.principal(service)) {
 		if k.KeyType == int32(e) && (kvno == 0 || k.Kvno == kvno) {
@@ -159,7 +161,7 @@ func (r *Realm) Key(service string, e keytab.EType, kvno uint32) ServiceKey {
 	panic(fmt.Sprintf("krbtest: %s has no key %v of kvno %d", service, e, kvno))
 }
 
-// serviceKeys are p's keys, made now if there are none.
+// serviceKeys returns p's keys, and makes them if p has no keys.
 func (r *Realm) serviceKeys(p keytab.Principal) []ServiceKey {
 	r.mu.Lock()
 	keys := slices.Clone(r.services[p])
@@ -170,12 +172,13 @@ func (r *Realm) serviceKeys(p keytab.Principal) []ServiceKey {
 	return keys
 }
 
-// add makes keys with a kvno, unless p has some with it already.
+// add makes keys of p with this kvno, unless p already has keys with it.
 func (r *Realm) add(p keytab.Principal, kvno uint32) []ServiceKey {
 	var fresh []ServiceKey
 	for _, e := range r.ETypes {
 		if e == keytab.RC4_HMAC && len(fresh) > 0 {
-			// Not drawn, so that what is drawn behind it is as it was without.
+			// This key is derived, not drawn from the random source, so that later
+			// draws give the same bytes as in a realm without RC4.
 			key := types.EncryptionKey{KeyType: int32(e), KeyValue: rfc4757.HMAC(fresh[0].KeyValue, []byte("RC4"))}
 			fresh = append(fresh, ServiceKey{key, kvno})
 			continue
@@ -207,15 +210,15 @@ func (r *Realm) entry(p keytab.Principal, k ServiceKey) keytab.Entry {
 	return keytab.Entry{Principal: p, Kvno: k.Kvno, Key: key, Time: r.Now().Truncate(time.Second)}
 }
 
-// PasswordKey makes a key of a password with gokrb5's string-to-key: default
-// salt, default iterations.
+// PasswordKey derives a key from a password with gokrb5's string-to-key function, the
+// default salt and the default iteration count.
 func PasswordKey(p keytab.Principal, password string, e keytab.EType) types.EncryptionKey {
 	key, _, err := crypto.GetKeyFromPassword(password, principalName(p, 1), p.Realm(), int32(e), nil)
 	must(err)
 	return key
 }
 
-// principalName is p as gokrb5 has it.
+// principalName converts p to gokrb5's type.
 func principalName(p keytab.Principal, nameType int32) types.PrincipalName {
 	return types.PrincipalName{NameType: nameType, NameString: slices.Collect(p.Components())}
 }

@@ -10,20 +10,20 @@ import (
 	"github.com/jcmturner/gokrb5/v8/asn1tools"
 )
 
-// More mechanisms, as the DER contents of their object identifiers. That of
-// SPNEGO itself is never offered.
+// More mechanisms, as the DER contents of their object identifiers. Clients never offer
+// OIDSPNEGO.
 var (
 	OIDSPNEGO = []byte{0x2b, 0x06, 0x01, 0x05, 0x05, 0x02}                         // 1.3.6.1.5.5.2
 	OIDNTLM   = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0a} // 1.3.6.1.4.1.311.2.2.10
 	OIDNegoEx = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x1e} // 1.3.6.1.4.1.311.2.2.30
 	OIDIAKERB = []byte{0x2b, 0x06, 0x01, 0x05, 0x02, 0x05}                         // 1.3.6.1.5.2.5
-	OIDOther  = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0x81, 0xfd, 0x59, 0x01}       // 1.3.6.1.4.1.32473.1, which is for examples (RFC 5612)
+	OIDOther  = []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0x81, 0xfd, 0x59, 0x01}       // 1.3.6.1.4.1.32473.1, reserved for examples (RFC 5612)
 )
 
-// NegState is negState of RFC 4178, Section 4.2.2.
+// NegState is the negState of RFC 4178, Section 4.2.2.
 type NegState int
 
-// The states. NegAbsent is not sent.
+// The states. NegAbsent means that no negState is sent.
 const (
 	NegAbsent     NegState = -1
 	NegCompleted  NegState = 0
@@ -32,20 +32,20 @@ const (
 	NegRequestMIC NegState = 3
 )
 
-// NegTokenInit is the first token of a negotiation (RFC 4178, Section 4.2.1). What
-// is nil is not sent; what is empty is.
+// NegTokenInit is the first token of a negotiation (RFC 4178, Section 4.2.1). Nil fields
+// are not sent, and empty fields are.
 type NegTokenInit struct {
 	Mechanisms [][]byte
-	List       []byte // the encoded MechTypeList, in place of Mechanisms
+	List       []byte // an encoded MechTypeList, sent in place of Mechanisms
 	ReqFlags   *asn1.BitString
 	Token      []byte
-	Hints      []byte // hintName; makes it a NegTokenInit2 (MS-SPNG, Section 2.2.1)
+	Hints      []byte // hintName; makes the token a NegTokenInit2 (MS-SPNG, Section 2.2.1)
 	MIC        []byte
-	More       []byte // encoded fields behind the others
-	Bare       bool   // no GSS framing
+	More       []byte // encoded fields, appended to the others
+	Bare       bool   // omits the GSS frame
 }
 
-// Bytes encodes it.
+// Bytes encodes the token.
 func (t *NegTokenInit) Bytes() []byte {
 	fields := []asn1.RawValue{contextTag(0, t.ListBytes())}
 	if t.ReqFlags != nil {
@@ -67,8 +67,8 @@ func (t *NegTokenInit) Bytes() []byte {
 	return asn1tools.AddASNAppTag(append(oid, b...), 0)
 }
 
-// ListBytes is the encoded MechTypeList, without the [0] around it: what a
-// mechListMIC is over.
+// ListBytes returns the encoded MechTypeList without its [0] tag. The mechListMIC covers
+// these bytes.
 func (t *NegTokenInit) ListBytes() []byte {
 	if t.List != nil {
 		return t.List
@@ -80,17 +80,17 @@ func (t *NegTokenInit) ListBytes() []byte {
 	return encode(list)
 }
 
-// NegTokenResp is every later token, in both directions (RFC 4178, Section 4.2.2).
-// What is nil is not sent; what is empty is.
+// NegTokenResp is each later token, in both directions (RFC 4178, Section 4.2.2). Nil
+// fields are not sent, and empty fields are.
 type NegTokenResp struct {
 	State     NegState
 	Mechanism []byte // supportedMech
 	Token     []byte
 	MIC       []byte
-	More      []byte // encoded fields behind the others
+	More      []byte // encoded fields, appended to the others
 }
 
-// Bytes encodes it.
+// Bytes encodes the token.
 func (t *NegTokenResp) Bytes() []byte {
 	var fields []asn1.RawValue
 	if t.State != NegAbsent {
@@ -104,12 +104,12 @@ func (t *NegTokenResp) Bytes() []byte {
 	return encode(contextTag(1, sequence(fields, t.More)))
 }
 
-// ParseNegTokenResp reads a token in DER and nothing else.
+// ParseNegTokenResp parses a token. It accepts only DER without unknown fields.
 func ParseNegTokenResp(b []byte) (*NegTokenResp, error) {
 	var choice asn1.RawValue
 	rest, err := asn1.Unmarshal(b, &choice)
 	if err != nil || len(rest) > 0 || choice.Class != asn1.ClassContextSpecific || choice.Tag != 1 || !choice.IsCompound {
-		return nil, errors.New("krbtest: the token is no NegTokenResp")
+		return nil, errors.New("krbtest: the token is not a NegTokenResp")
 	}
 	var seq struct {
 		State asn1.Enumerated       `asn1:"explicit,optional,default:-1,tag:0"`
@@ -118,23 +118,23 @@ func ParseNegTokenResp(b []byte) (*NegTokenResp, error) {
 		MIC   []byte                `asn1:"explicit,optional,tag:3"`
 	}
 	if rest, err = asn1.Unmarshal(choice.Bytes, &seq); err != nil || len(rest) > 0 {
-		return nil, fmt.Errorf("krbtest: a NegTokenResp with %d bytes behind it, %v", len(rest), err)
+		return nil, fmt.Errorf("krbtest: malformed NegTokenResp, or bytes after it: %d bytes, %v", len(rest), err)
 	}
 	t := &NegTokenResp{State: NegState(seq.State), Token: seq.Token, MIC: seq.MIC}
 	if seq.Mech != nil {
 		t.Mechanism = contents(encode(seq.Mech))
 	}
 	if t.State < NegAbsent || t.State > NegRequestMIC {
-		return nil, fmt.Errorf("krbtest: a negState of %d", t.State)
+		return nil, fmt.Errorf("krbtest: invalid negState %d", t.State)
 	}
-	// gofork overlooks what is behind the known fields, and some lengths.
+	// gofork accepts bytes after the known fields, and some invalid lengths.
 	if !bytes.Equal(t.Bytes(), b) {
 		return nil, errors.New("krbtest: the NegTokenResp is not in DER, or has unknown fields")
 	}
 	return t, nil
 }
 
-// Fragments cuts a token into n pieces, of which the last may be shorter (MS-SPNG,
+// Fragments cuts a token into n pieces, the last of which may be shorter (MS-SPNG,
 // Section 3.1.5.4).
 func Fragments(token []byte, n int) [][]byte {
 	size := max(1, (len(token)+n-1)/n)
@@ -153,7 +153,7 @@ func appendOctets(fields []asn1.RawValue, tag int, b []byte) []asn1.RawValue {
 	return append(fields, contextTag(tag, encode(b)))
 }
 
-// sequence is a SEQUENCE of fields and whatever else.
+// sequence returns the encoding of a SEQUENCE of fields, followed by the bytes of more.
 func sequence(fields []asn1.RawValue, more []byte) []byte {
 	body := append(contents(encode(fields)), more...)
 	return encode(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: body})
@@ -164,7 +164,7 @@ func Element(tag byte, content ...string) string {
 	return string(encode(asn1.RawValue{Class: int(tag >> 6), IsCompound: tag&0x20 != 0, Tag: int(tag & 0x1f), Bytes: []byte(strings.Join(content, ""))}))
 }
 
-// contents are those of an encoded value.
+// contents returns the content of an encoded element.
 func contents(encoded []byte) []byte {
 	var v asn1.RawValue
 	_, err := asn1.Unmarshal(encoded, &v)

@@ -10,35 +10,38 @@ import (
 // Negotiation is an [Initiator] that wraps its tokens in SPNEGO (RFC 4178). The
 // fields are set before the first call of Next.
 type Negotiation struct {
-	// Kerberos is the exchange inside, and protects messages after it.
+	// Kerberos is the initiator of the Kerberos exchange. After the exchange it protects
+	// messages.
 	Kerberos *Initiator
 
-	// Mechanisms are offered in this order. At first that is Kerberos alone.
+	// Mechanisms are the offered mechanisms in order of preference. Negotiate offers
+	// Kerberos alone.
 	Mechanisms [][]byte
 
-	// OptimisticToken is sent at first. If nil, it is the AP-REQ if the first
-	// mechanism is Kerberos, else what NTLM has to say. NoToken: nothing is.
+	// OptimisticToken is the mechToken of the NegTokenInit. If nil, the AP-REQ is sent
+	// if the first mechanism is Kerberos, and otherwise a NEGOTIATE_MESSAGE of NTLM.
+	// NoToken omits the mechToken.
 	OptimisticToken []byte
 	NoToken         bool
 
-	// SendMIC: a mechListMIC goes with our last Kerberos token though nobody
-	// requires it. MIC makes each mechListMIC, or nil for none; if nil, it is
-	// Kerberos.GetMIC.
+	// SendMIC adds a mechListMIC to the last Kerberos token even if no rule requires it.
+	// MIC makes each mechListMIC, and may return nil to omit it. If MIC is nil,
+	// Kerberos.GetMIC makes the mechListMIC.
 	SendMIC bool
 	MIC     func(list []byte) ([]byte, error)
 
-	// EditInit and EditResp change a token before it is sent. The mechListMIC is
-	// then in it already.
+	// EditInit and EditResp change a token, which includes its mechListMIC, before it is
+	// sent.
 	EditInit func(*NegTokenInit)
 	EditResp func(*NegTokenResp)
 
 	mu      sync.Mutex
 	state   state
-	closing bool // done, but the acceptor may say that it is too
+	closing bool // done; the acceptor may still send a final accept-completed
 
 	offered [][]byte
 	list    []byte // the encoded MechTypeList
-	chosen  []byte // nil: no answer so far
+	chosen  []byte // nil before the first answer
 
 	begun       bool // a token for the chosen mechanism was sent
 	micRequired bool
@@ -46,21 +49,20 @@ type Negotiation struct {
 	micReceived bool
 }
 
-// Negotiate makes a negotiation as MIT's libraries and browsers have it: for
-// Kerberos and nothing else, with the AP-REQ in the first token.
+// Negotiate returns a negotiation as MIT's libraries and browsers start it: it offers
+// Kerberos alone, with the AP-REQ in the first token.
 func (i *Initiator) Negotiate() *Negotiation {
 	return &Negotiation{Kerberos: i, Mechanisms: [][]byte{OIDKerberos}}
 }
 
-// ErrRejected is the error of a negotiation that the acceptor rejects without a
-// KRB-ERROR.
+// ErrRejected is returned if the acceptor rejects the negotiation without a KRB-ERROR.
 var ErrRejected = errors.New("krbtest: the acceptor rejected the negotiation without a KRB-ERROR")
 
-// Next is [Initiator.Next] for a negotiation. Unlike a client without SPNEGO, one
-// that is not mutual waits for an answer, and so does one in DCE style behind its
-// third leg. One that is done with a mechListMIC as its last word takes one more
-// token, which says accept-completed and no more; RFC 4178 does not have it, and
-// acceptors send it.
+// Next takes and returns tokens as [Initiator.Next] does, in SPNEGO. Unlike a client
+// without SPNEGO, a client waits for an answer even without mutual authentication, and
+// after its third leg in DCE style. After a client has sent a mechListMIC as its last
+// token, Next accepts one more token, which must hold only accept-completed: RFC 4178
+// does not specify this token, but acceptors send it.
 func (n *Negotiation) Next(reply []byte) (token []byte, done bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -111,7 +113,7 @@ func (n *Negotiation) start() ([]byte, error) {
 	return t.Bytes(), nil
 }
 
-// answer takes a NegTokenResp.
+// answer processes a NegTokenResp and returns the next token.
 func (n *Negotiation) answer(reply []byte) ([]byte, error) {
 	r, err := ParseNegTokenResp(reply)
 	if err != nil {
@@ -142,7 +144,7 @@ func (n *Negotiation) rejected(r *NegTokenResp) error {
 		return err
 	}
 	if tokID != TokError {
-		return errors.New("krbtest: a rejection with a token that is no KRB-ERROR")
+		return errors.New("krbtest: the token of the rejection is not a KRB-ERROR")
 	}
 	e, err := ParseError(inner)
 	if err != nil {
@@ -151,8 +153,8 @@ func (n *Negotiation) rejected(r *NegTokenResp) error {
 	return e
 }
 
-// agree checks what may stand in the first answer only, and must stand there (RFC
-// 4178, Section 4.2.2).
+// agree checks supportedMech and negState. The first answer must have both; later answers
+// must have neither supportedMech nor request-mic (RFC 4178, Section 4.2.2).
 func (n *Negotiation) agree(r *NegTokenResp) error {
 	if n.chosen != nil {
 		if r.Mechanism != nil || r.State == NegRequestMIC {
@@ -161,11 +163,11 @@ func (n *Negotiation) agree(r *NegTokenResp) error {
 		return nil
 	}
 	if r.State == NegAbsent || r.Mechanism == nil {
-		return errors.New("krbtest: a first answer without negState or supportedMech")
+		return errors.New("krbtest: the first answer lacks negState or supportedMech")
 	}
 	choice := slices.IndexFunc(n.offered, func(oid []byte) bool { return bytes.Equal(oid, r.Mechanism) })
 	if choice < 0 || !isKerberos(r.Mechanism) {
-		return errors.New("krbtest: the acceptor chose a mechanism that was not offered, or that this client does not have")
+		return errors.New("krbtest: the acceptor chose a mechanism that the client did not offer or does not support")
 	}
 	n.chosen = r.Mechanism
 	n.micRequired = choice > 0 || r.State == NegRequestMIC
@@ -173,15 +175,15 @@ func (n *Negotiation) agree(r *NegTokenResp) error {
 	return nil
 }
 
-// step gives the acceptor's token to Kerberos and returns Kerberos' next, if it
-// has one.
+// step passes the acceptor's token to Kerberos and returns the next token of Kerberos, or
+// nil.
 func (n *Negotiation) step(token []byte) ([]byte, error) {
 	switch {
 	case !n.begun && token != nil:
-		return nil, errors.New("krbtest: an answer to a token that was not sent")
+		return nil, errors.New("krbtest: an answer to a token that the client did not send")
 	case !n.begun:
 		n.begun = true
-		if n.Kerberos.state != stateStart { // under another name of Kerberos
+		if n.Kerberos.state != stateStart { // Kerberos has sent its token under its other OID
 			return n.Kerberos.Request.Token(), nil
 		}
 		out, _, err := n.Kerberos.Next(nil)
@@ -189,7 +191,7 @@ func (n *Negotiation) step(token []byte) ([]byte, error) {
 	case token == nil && n.kerberosDone():
 		return nil, nil
 	case token == nil:
-		return nil, errors.New("krbtest: an answer without the AP-REP")
+		return nil, errors.New("krbtest: the answer lacks the AP-REP")
 	case n.kerberosDone():
 		return n.afterLast(token)
 	}
@@ -197,8 +199,8 @@ func (n *Negotiation) step(token []byte) ([]byte, error) {
 	return out, err
 }
 
-// afterLast takes an answer to a token to which Kerberos itself has none: it can
-// only be a KRB-ERROR.
+// afterLast processes an answer to the last token of Kerberos. The answer can only be a
+// KRB-ERROR, because Kerberos has no other answer to its last token.
 func (n *Negotiation) afterLast(token []byte) ([]byte, error) {
 	i := n.Kerberos
 	tokID, inner, err := Unframe(token, i.Request.OID)
@@ -206,39 +208,40 @@ func (n *Negotiation) afterLast(token []byte) ([]byte, error) {
 		return nil, err
 	}
 	if tokID != TokError {
-		return nil, errors.New("krbtest: an answer to the last token of Kerberos, and no KRB-ERROR")
+		return nil, errors.New("krbtest: the answer to the last token of Kerberos is not a KRB-ERROR")
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.refused(inner)
 }
 
-// verifyMIC checks the acceptor's mechListMIC, which comes when Kerberos is
-// through (RFC 4178, Section 5).
+// verifyMIC checks the acceptor's mechListMIC, which the acceptor may send only after the
+// last token of Kerberos (RFC 4178, Section 5).
 func (n *Negotiation) verifyMIC(mic []byte, more bool) error {
 	switch {
 	case mic == nil:
 		return nil
 	case more || !n.kerberosDone():
-		return errors.New("krbtest: a mechListMIC that is not due")
+		return errors.New("krbtest: unexpected mechListMIC")
 	}
 	n.micReceived = true
 	return n.Kerberos.VerifyMIC(n.list, mic)
 }
 
-// finish compares the acceptor's state with ours, and makes the next token if
-// we have something to say: out, of Kerberos, or the mechListMIC.
-func (n *Negotiation) finish(theirs NegState, out []byte) ([]byte, error) {
+// finish compares the acceptor's negState with the state of the initiator. It returns a
+// token with out, the next token of Kerberos, and the mechListMIC, or nil if the
+// initiator has neither to send.
+func (n *Negotiation) finish(state NegState, out []byte) ([]byte, error) {
 	if out == nil && (n.micRequired || n.micSent) && !n.micReceived {
-		return nil, errors.New("krbtest: the acceptor left a mechListMIC out that is required")
+		return nil, errors.New("krbtest: the acceptor omitted the required mechListMIC")
 	}
 	owing := n.micRequired || n.micReceived || n.SendMIC && out != nil
 	sign := owing && !n.micSent && n.kerberosDone()
 	switch more := out != nil || sign; {
-	case more && theirs == NegCompleted:
-		return nil, errors.New("krbtest: accept-completed, before the client's last token")
-	case !more && theirs == NegIncomplete:
-		return nil, errors.New("krbtest: the acceptor waits for another token, of which there is none")
+	case more && state == NegCompleted:
+		return nil, errors.New("krbtest: the acceptor sent accept-completed before the client's last token")
+	case !more && state == NegIncomplete:
+		return nil, errors.New("krbtest: the acceptor waits for a token, but the client has sent its last token")
 	case !more:
 		n.state = stateDone
 		return nil, nil
@@ -261,7 +264,7 @@ func (n *Negotiation) finish(theirs NegState, out []byte) ([]byte, error) {
 	return t.Bytes(), nil
 }
 
-// close takes what may come after the end.
+// close processes the token that an acceptor may send after the client's last token.
 func (n *Negotiation) close(reply []byte) error {
 	n.closing = false
 	r, err := ParseNegTokenResp(reply)
@@ -271,7 +274,7 @@ func (n *Negotiation) close(reply []byte) error {
 	case r.State == NegReject:
 		return n.rejected(r)
 	case r.State != NegCompleted || r.Mechanism != nil || r.Token != nil || r.MIC != nil:
-		return errors.New("krbtest: after the last token, more than accept-completed")
+		return errors.New("krbtest: the acceptor's answer to the last token holds more than accept-completed")
 	}
 	return nil
 }

@@ -279,32 +279,32 @@ func TestNegotiation_Strict(t *testing.T) {
 		offer [][]byte
 		edit  func(int, *krbtest.NegTokenResp, *server)
 	}{
-		"no state at first":                    {"without negState", mutual, kerberosOnly, state(0, krbtest.NegAbsent)},
-		"no mechanism at first":                {"without negState or supportedMech", mutual, kerberosOnly, mechanism(0, nil)},
-		"a mechanism that was not offered":     {"not offered", mutual, kerberosOnly, mechanism(0, krbtest.OIDMSKerberos)},
-		"a mechanism that the client has not":  {"does not have", mutual, kerberosFirst, mechanism(0, krbtest.OIDNTLM)},
-		"another name of Kerberos, with token": {"was not sent", mutual, windows, mechanism(0, krbtest.OIDKerberos)},
+		"no state at first":                    {"lacks negState", mutual, kerberosOnly, state(0, krbtest.NegAbsent)},
+		"no mechanism at first":                {"lacks negState or supportedMech", mutual, kerberosOnly, mechanism(0, nil)},
+		"a mechanism that was not offered":     {"did not offer", mutual, kerberosOnly, mechanism(0, krbtest.OIDMSKerberos)},
+		"a mechanism that the client has not":  {"does not support", mutual, kerberosFirst, mechanism(0, krbtest.OIDNTLM)},
+		"another name of Kerberos, with token": {"did not send", mutual, windows, mechanism(0, krbtest.OIDKerberos)},
 		"a mechanism later":                    {"after the first answer", dce, kerberosOnly, mechanism(1, krbtest.OIDKerberos)},
 		"request-mic later":                    {"after the first answer", mutual, ntlmFirst, state(1, krbtest.NegRequestMIC)},
 		"completed before the third leg":       {"before the client's last", dce, kerberosOnly, state(0, krbtest.NegCompleted)},
 		"completed before the AP-REQ":          {"before the client's last", mutual, ntlmFirst, state(0, krbtest.NegCompleted)},
 		"completed before the client's MIC":    {"before the client's last", mutual, ntlmFirst, state(1, krbtest.NegCompleted)},
-		"incomplete at the end":                {"of which there is none", mutual, kerberosOnly, state(0, krbtest.NegIncomplete)},
-		"incomplete at the end, one-way":       {"of which there is none", oneWay, kerberosOnly, state(0, krbtest.NegIncomplete)},
-		"incomplete at the end, DCE style":     {"of which there is none", dce, kerberosOnly, state(1, krbtest.NegIncomplete)},
+		"incomplete at the end":                {"has sent its last token", mutual, kerberosOnly, state(0, krbtest.NegIncomplete)},
+		"incomplete at the end, one-way":       {"has sent its last token", oneWay, kerberosOnly, state(0, krbtest.NegIncomplete)},
+		"incomplete at the end, DCE style":     {"has sent its last token", dce, kerberosOnly, state(1, krbtest.NegIncomplete)},
 		"incomplete after both MICs":           {"more than accept-completed", mutual, ntlmFirst, state(2, krbtest.NegIncomplete)},
-		"request-mic without one":              {"left a mechListMIC out", mutual, kerberosOnly, state(0, krbtest.NegRequestMIC)},
-		"request-mic without one, one-way":     {"left a mechListMIC out", oneWay, kerberosOnly, state(0, krbtest.NegRequestMIC)},
-		"no AP-REP":                            {"without the AP-REP", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.Token = nil })},
-		"an empty AP-REP":                      {"framed otherwise", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.Token = []byte{} })},
+		"request-mic without one":              {"omitted the required mechListMIC", mutual, kerberosOnly, state(0, krbtest.NegRequestMIC)},
+		"request-mic without one, one-way":     {"omitted the required mechListMIC", oneWay, kerberosOnly, state(0, krbtest.NegRequestMIC)},
+		"no AP-REP":                            {"lacks the AP-REP", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.Token = nil })},
+		"an empty AP-REP":                      {"frame of the AP-REP differs", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.Token = []byte{} })},
 		"an altered AP-REP":                    {"integrity", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.Token[len(r.Token)-1] ^= 1 })},
-		"a token where none is due":            {"GSS framing", oneWay, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.Token = []byte("x") })},
-		"an answer to NTLM":                    {"was not sent", mutual, ntlmFirst, at(0, func(r *krbtest.NegTokenResp) { r.Token = []byte("x") })},
-		"no MIC":                               {"left a mechListMIC out", mutual, ntlmFirst, noMIC(1)},
-		"no MIC, one-way":                      {"left a mechListMIC out", oneWay, ntlmFirst, noMIC(1)},
-		"no MIC, DCE style":                    {"left a mechListMIC out", dce, ntlmFirst, noMIC(2)},
-		"no MIC, and the end":                  {"left a mechListMIC out", mutual, ntlmFirst, at(1, func(r *krbtest.NegTokenResp) { r.MIC, r.State = nil, krbtest.NegCompleted })},
-		"no MIC, though nobody asked for one": {"left a mechListMIC out", mutual, ntlmFirst, func(i int, r *krbtest.NegTokenResp, _ *server) {
+		"an unexpected token":                  {"no GSS frame", oneWay, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.Token = []byte("x") })},
+		"an answer to NTLM":                    {"did not send", mutual, ntlmFirst, at(0, func(r *krbtest.NegTokenResp) { r.Token = []byte("x") })},
+		"no MIC":                               {"omitted the required mechListMIC", mutual, ntlmFirst, noMIC(1)},
+		"no MIC, one-way":                      {"omitted the required mechListMIC", oneWay, ntlmFirst, noMIC(1)},
+		"no MIC, DCE style":                    {"omitted the required mechListMIC", dce, ntlmFirst, noMIC(2)},
+		"no MIC, and the end":                  {"omitted the required mechListMIC", mutual, ntlmFirst, at(1, func(r *krbtest.NegTokenResp) { r.MIC, r.State = nil, krbtest.NegCompleted })},
+		"no MIC, though nobody asked for one": {"omitted the required mechListMIC", mutual, ntlmFirst, func(i int, r *krbtest.NegTokenResp, _ *server) {
 			if i == 0 {
 				r.State = krbtest.NegIncomplete
 			}
@@ -315,8 +315,8 @@ func TestNegotiation_Strict(t *testing.T) {
 		"an empty MIC":                   {"right kind", mutual, ntlmFirst, at(1, func(r *krbtest.NegTokenResp) { r.MIC = []byte{} })},
 		"a MIC over another list":        {"altered", mutual, ntlmFirst, signed(1, otherList)},
 		"a wrong MIC that nobody needs":  {"right kind", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
-		"a MIC before Kerberos":          {"not due", mutual, ntlmFirst, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
-		"a MIC before the third leg":     {"not due", dce, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
+		"a MIC before Kerberos":          {"unexpected mechListMIC", mutual, ntlmFirst, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
+		"a MIC before the third leg":     {"unexpected mechListMIC", dce, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.MIC = []byte("x") })},
 		"a second MIC":                   {"more than accept-completed", mutual, ntlmFirst, signed(2, nil)},
 		"a MIC, and no wait for ours":    {"before the client's last", oneWay, kerberosOnly, signed(0, otherList)},
 		"an unknown field in the answer": {"unknown fields", mutual, kerberosOnly, at(0, func(r *krbtest.NegTokenResp) { r.More = []byte{0xa4, 0x02, 0x05, 0x00} })},
@@ -342,7 +342,7 @@ func TestNegotiation_OwnMICUnanswered(t *testing.T) {
 		n := q.Start().Negotiate()
 		n.SendMIC = true
 		err := negotiate(n, s, func(_ int, r *krbtest.NegTokenResp) { r.MIC = nil })
-		if err == nil || !strings.Contains(err.Error(), "left a mechListMIC out") {
+		if err == nil || !strings.Contains(err.Error(), "omitted the required mechListMIC") {
 			t.Errorf("flags %v: %v", f, err)
 		}
 	}

@@ -19,27 +19,27 @@ import (
 
 // Ticket is a service ticket before it is sealed (RFC 4120, Section 5.3).
 type Ticket struct {
-	// In clear.
+	// The unencrypted fields.
 	VNO   int
 	Realm string
 	SName types.PrincipalName
-	EType int32 // 0: of Key
-	Kvno  int64 // 0: not there. MIT and Windows send the upper half of a UInt32 as negative numbers
+	EType int32 // 0: the type of Key
+	Kvno  int64 // 0: not sent. MIT and Windows send the upper half of a UInt32 as negative numbers
 
-	// Part is what is sealed, unless Plaintext is there.
+	// Plaintext is the plaintext to seal. If nil, Part is sealed.
 	Part      messages.EncTicketPart
 	Plaintext []byte
 
-	// Key and Usage seal it.
+	// Key and Usage seal the ticket.
 	Key   types.EncryptionKey
 	Usage uint32
 
 	kdc *Realm
 }
 
-// Ticket makes what a KDC would give to client for service: sealed in the
-// service's favourite newest key, with a session key of the same type, valid
-// from now for ten hours. Names without realm are of this one.
+// Ticket makes the ticket that a KDC would issue to client for service: sealed in the
+// service's newest key of the preferred type, with a session key of the same type, and
+// valid from now for ten hours. A name without a realm gets this realm.
 func (r *Realm) Ticket(client, service string) *Ticket {
 	c, s := r.principal(client), r.principal(service)
 	key := r.serviceKeys(s)[0]
@@ -65,7 +65,7 @@ func (r *Realm) Ticket(client, service string) *Ticket {
 	}
 }
 
-// SealWith takes another key.
+// SealWith makes Bytes seal the ticket in k.
 func (t *Ticket) SealWith(k ServiceKey) {
 	t.Key, t.Kvno = k.EncryptionKey, int64(k.Kvno)
 }
@@ -82,14 +82,14 @@ func (t *Ticket) Bytes() []byte {
 	})
 }
 
-// PartBytes is the encoded Part.
+// PartBytes returns the encoded Part.
 func (t *Ticket) PartBytes() []byte { return application(asnAppTag.EncTicketPart, t.Part) }
 
-// TicketFlags is f as gokrb5 has it.
+// TicketFlags converts f to gokrb5's type.
 func TicketFlags(f flags.Ticket) asn1.BitString { return bits(uint32(f)) }
 
-// ticketSeq and encryptedData are gokrb5's Ticket and EncryptedData with an own
-// kvno: its int would lose large ones on 32-bit machines.
+// ticketSeq and encryptedData replace gokrb5's Ticket and EncryptedData, whose kvno is an
+// int and truncates large numbers on 32-bit machines.
 type ticketSeq struct {
 	VNO     int                 `asn1:"explicit,tag:0"`
 	Realm   string              `asn1:"generalstring,explicit,tag:1"`
@@ -103,7 +103,8 @@ type encryptedData struct {
 	Cipher []byte `asn1:"explicit,tag:2"`
 }
 
-// seal encrypts; label 0 tells the truth about the key's type.
+// seal encrypts plaintext. label is the encryption type that the EncryptedData names; 0
+// names the type of key.
 func (r *Realm) seal(key types.EncryptionKey, usage uint32, plaintext []byte, label int32, kvno int64) encryptedData {
 	if label == 0 {
 		label = key.KeyType
@@ -111,7 +112,7 @@ func (r *Realm) seal(key types.EncryptionKey, usage uint32, plaintext []byte, la
 	return encryptedData{EType: label, Kvno: kvno, Cipher: Encrypt(r, key, usage, plaintext)}
 }
 
-// application encodes v inside [APPLICATION tag].
+// application encodes v in an [APPLICATION tag] element.
 func application(tag int, v any) []byte { return asn1tools.AddASNAppTag(encode(v), tag) }
 
 func encode(v any) []byte {
@@ -120,13 +121,13 @@ func encode(v any) []byte {
 	return b
 }
 
-// bits is a KerberosFlags of 32 bits.
+// bits returns KerberosFlags of 32 bits.
 func bits(f uint32) asn1.BitString {
 	return asn1.BitString{Bytes: []byte{byte(f >> 24), byte(f >> 16), byte(f >> 8), byte(f)}, BitLength: 32}
 }
 
-// contextTag puts an encoded value inside the explicit tag n, for fields that
-// gofork cannot describe.
+// contextTag returns an encoded value with the explicit tag n, for fields that gofork's
+// struct tags cannot describe.
 func contextTag(n int, encoded []byte) asn1.RawValue {
 	return asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Tag: n, Bytes: encoded}
 }

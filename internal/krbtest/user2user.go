@@ -21,11 +21,12 @@ const (
 	TokTGTRep uint16 = 0x0401
 )
 
-// TGT is a ticket-granting ticket of a user, and of a service that has no keytab.
+// TGT returns a ticket-granting ticket of client, which is a user, or a service that has
+// no keytab.
 func (r *Realm) TGT(client string) *Ticket { return r.Ticket(client, "krbtgt/"+r.Name) }
 
-// TGTRequest is the token by which a client asks a service for its ticket
-// (KERB-TGT-REQUEST). What is empty is not sent.
+// TGTRequest returns the token with which a client asks a service for its TGT
+// (KERB-TGT-REQUEST). An empty service or realm is not sent.
 func TGTRequest(service, realm string) []byte {
 	request := struct {
 		PVNO    int           `asn1:"explicit,tag:0"`
@@ -44,16 +45,16 @@ func TGTRequest(service, realm string) []byte {
 	return Frame(OIDUser2User, TokTGTReq, encode(request))
 }
 
-// UserToUser does what the KDC does for a client that shows it a service's ticket:
-// it opens the ticket in the answer to a TGTRequest, and makes one for client that is
-// sealed in its session key. It returns the client's next message.
+// UserToUser plays the KDC for a client that presents a service's TGT. It opens the TGT in
+// answer, which is the service's answer to a TGTRequest, and makes a ticket for client
+// that is sealed in the session key of the TGT. It returns the client's next message.
 func (r *Realm) UserToUser(client string, answer []byte) (*APReq, error) {
 	tokID, inner, err := Unframe(answer, OIDUser2User)
 	if err != nil {
 		return nil, err
 	}
 	if tokID != TokTGTRep {
-		return nil, errors.New("krbtest: the answer is no KERB-TGT-REPLY")
+		return nil, errors.New("krbtest: the answer is not a KERB-TGT-REPLY")
 	}
 	var reply struct {
 		PVNO    int           `asn1:"explicit,tag:0"`
@@ -79,7 +80,8 @@ func (r *Realm) UserToUser(client string, answer []byte) (*APReq, error) {
 	return r.sealedUnder(client, part.CName, part.Key).APReq().userToUser(), nil
 }
 
-// sealedUnder is a ticket for a service under the session key of its own.
+// sealedUnder returns a ticket for a service, sealed in key, the session key of the
+// service's TGT.
 func (r *Realm) sealedUnder(client string, service types.PrincipalName, key types.EncryptionKey) *Ticket {
 	t := r.TGT(client)
 	t.SName, t.Key, t.Kvno = service, key, 0

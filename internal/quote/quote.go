@@ -1,7 +1,7 @@
-// Package quote makes strings that a peer chose fit for errors and log records. It is
-// the only place that does so: an escape sequence would change an operator's terminal,
-// a line break would forge a second record, and a bidirectional control character
-// would show one name as another.
+// Package quote quotes strings that a peer chose, for errors and log records; no other
+// package does so. Unquoted, an escape sequence could change an operator's terminal, a
+// line break could forge a second record, and a bidirectional control character could
+// disguise one name as another.
 package quote
 
 import (
@@ -12,7 +12,7 @@ import (
 )
 
 // Limits in bytes, before escaping. An error may quote several names; an attribute of
-// a log record holds one name, which queries look for and which must be whole.
+// a log record holds one name, which must be whole so that queries find it.
 const (
 	textLimit  = 100
 	valueLimit = 1024
@@ -23,10 +23,10 @@ const (
 // are not UTF-8 are escaped. Text cuts s after 100 bytes and then appends "...".
 func Text[T ~string | ~[]byte](s T) string { return text(s, textLimit) }
 
-// Value returns s for an attribute of a log record. A string of at most 1024 bytes
-// that is all printable is returned as it is; any other one is returned as [Text]
-// writes it, cut after 1024 bytes. A string that begins with a double quote is
-// quoted too, so that it cannot pass for the quoted form of another string.
+// Value returns s for an attribute of a log record. It returns a printable string of at
+// most 1024 bytes unchanged, and quotes every other string as [Text] does, but cuts it
+// after 1024 bytes. It also quotes a string that begins with a double quote, so that the
+// string cannot imitate the quoted form of another string.
 func Value[T ~string | ~[]byte](s T) string {
 	if plain(string(s)) {
 		return string(s)
@@ -34,7 +34,7 @@ func Value[T ~string | ~[]byte](s T) string {
 	return text(s, valueLimit)
 }
 
-// Rune returns r in single quotes, with its code point where it is not ASCII.
+// Rune returns r in single quotes, followed by its code point if r is not ASCII.
 func Rune(r rune) string {
 	if r < utf8.RuneSelf {
 		return strconv.QuoteRune(r)
@@ -46,7 +46,7 @@ func text[T ~string | ~[]byte](s T, limit int) string {
 	if len(s) <= limit {
 		return strconv.Quote(string(s))
 	}
-	// A character is not cut in two. Bytes that are not UTF-8 are cut anywhere.
+	// The cut does not split a UTF-8 character. Invalid UTF-8 may be cut anywhere.
 	for back := 0; back < utf8.UTFMax && !utf8.RuneStart(s[limit]); back++ {
 		limit--
 	}

@@ -1,11 +1,11 @@
-// Package secret keeps bytes that must not be printed where no printer finds them.
+// Package secret stores secret bytes where printers and encoders do not find them.
 //
 // Methods alone do not hide a field: fmt calls no method of a value in an unexported
 // field, and prints the bytes of a slice or an array there. fmt may also follow one
 // pointer past any Format method, with a verb that the type does not have. It never
 // follows a pointer to a pointer. encoding/json, encoding/xml, encoding/gob and log/slog
-// read exported fields and methods only. So a secret lies behind two pointers, in an
-// unexported field.
+// read exported fields and methods only. Therefore this package keeps
+// a secret behind two pointers, in an unexported field.
 package secret
 
 import (
@@ -15,14 +15,15 @@ import (
 	"log/slog"
 )
 
-// Veil keeps a T behind two pointers. Owner, pointer and T lie in one struct, so that a
-// Veil costs no allocation of its own.
+// Veil stores a T and a pointer to it. A struct that embeds a Veil holds the T, the
+// pointer and the fields of its owner in one allocation.
 type Veil[T any] struct {
 	direct *T
 	hidden T
 }
 
-// Hide returns the way to v's T. It follows v, which must not be copied afterwards.
+// Hide returns a pointer to the pointer to v's T. The pointer points into v, so do not
+// copy v afterwards.
 func (v *Veil[T]) Hide() **T {
 	v.direct = &v.hidden
 	return &v.direct
@@ -30,11 +31,12 @@ func (v *Veil[T]) Hide() **T {
 
 // Bytes is a secret of any length. Every verb of fmt, encoding/json, encoding/xml and
 // log/slog print it as redacted, in exported and in unexported fields; encoding/gob
-// refuses it. Copies share one secret, which is immutable until Wipe; then it is safe
-// for concurrent use. The zero Bytes is no secret.
+// refuses it. Copies of a Bytes share one secret. The secret does not change until Wipe,
+// and before Wipe all methods are safe for concurrent use. The zero Bytes holds no
+// secret.
 type Bytes struct{ p **[]byte }
 
-// New returns a secret with a copy of b; the zero Bytes if b is nil.
+// New returns a secret with a copy of b, and the zero Bytes if b is nil.
 func New(b []byte) Bytes {
 	if b == nil {
 		return Bytes{}
@@ -45,7 +47,7 @@ func New(b []byte) Bytes {
 	return Bytes{p}
 }
 
-// Bytes returns a copy of the secret; nil for the zero Bytes.
+// Bytes returns a copy of the secret, and nil for the zero Bytes.
 func (s Bytes) Bytes() []byte {
 	if s.p == nil {
 		return nil
@@ -72,7 +74,8 @@ func (s Bytes) Equal(o Bytes) bool {
 	return subtle.ConstantTimeCompare(**s.p, **o.p) == 1
 }
 
-// Wipe overwrites the secret, in all copies of s. Nobody may use them at the same time.
+// Wipe overwrites the secret of s and of its copies. No other method of s or of a copy
+// may run at the same time.
 func (s Bytes) Wipe() {
 	if s.p != nil {
 		clear(**s.p)
@@ -84,7 +87,7 @@ const text = "redacted"
 // String returns "redacted".
 func (Bytes) String() string { return text }
 
-// Format writes "redacted", whatever the verb.
+// Format writes "redacted" for every verb.
 func (Bytes) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, text) }
 
 // LogValue returns "redacted".

@@ -15,24 +15,24 @@ import (
 // ADCase is one exchange captured in the AD domain.
 type ADCase struct {
 	Name      string
-	Time      time.Time // when its tokens are valid
-	Client    string    // as typed
+	Time      time.Time // a time at which the tokens are valid
+	Client    string    // the client's name as typed by the user
 	Target    string    // the service asked for
 	Mechanism string    // "krb5" or "spnego"
 	Flags     []string
 	Note      string
-	Token     []byte // the initiator's first
+	Token     []byte // the initiator's first token
 
 	ClientSide Transcript
 	ServerSide Transcript
-	Ticket     map[string]string // what NAME.ticket.txt says: "enc.session" to "etype 18 key ...", first of each name
+	Ticket     map[string]string // the lines of NAME.ticket.txt by name, such as "enc.session" to "etype 18 key ..."; the first line of each name
 }
 
 // Transcript is one side of an exchange.
 type Transcript struct {
 	Requested, Granted uint32 // GSS flags; Requested only on the client's side
 	Client             string // the server's side only
-	SessionKey         []byte // nil where the implementation told none
+	SessionKey         []byte // nil if the implementation printed no key
 	SessionEType       int32
 	Lines              []Line // tokens and messages, in order
 }
@@ -41,8 +41,8 @@ type Transcript struct {
 type Line struct {
 	Kind      string // SEND-TOKEN, RECV-TOKEN, SEND-WRAP, RECV-WRAP, SEND-MIC, RECV-MIC
 	Data      []byte
-	Plaintext string // of a wrap: what it carries; of a MIC: what it is of
-	Conf      bool   // of a wrap: sealed
+	Plaintext string // the message of a wrap token, or the message that a MIC token covers
+	Conf      bool   // the wrap token is sealed
 }
 
 // Tokens returns the data of the lines of one kind, in order.
@@ -69,7 +69,7 @@ func AD(t testing.TB) []ADCase {
 	return cases
 }
 
-// ADCaseNamed is the one case of that name.
+// ADCaseNamed returns the case called name. It fails t if the manifest has no such case.
 func ADCaseNamed(t testing.TB, name string) ADCase {
 	t.Helper()
 	for _, c := range AD(t) {
@@ -81,13 +81,13 @@ func ADCaseNamed(t testing.TB, name string) ADCase {
 	return ADCase{}
 }
 
-// ADKeytabPath is the file that holds the keys of every service of [AD].
+// ADKeytabPath returns the path of the keytab that holds the keys of every service of [AD].
 func ADKeytabPath(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(Dir(t), "ad", "lab.keytab")
 }
 
-// ADKeytab is the content of [ADKeytabPath].
+// ADKeytab returns the content of the file at [ADKeytabPath].
 func ADKeytab(t testing.TB) []byte {
 	t.Helper()
 	return read(t, "ad", "lab.keytab")
@@ -116,7 +116,7 @@ func adCase(t testing.TB, row string) ADCase {
 	return c
 }
 
-// ticketText takes "name rest" lines as a map.
+// ticketText parses lines "name rest" into a map.
 func ticketText(b []byte) map[string]string {
 	m := make(map[string]string)
 	for _, l := range lines(b) {
@@ -139,8 +139,8 @@ func transcript(t testing.TB, file string) Transcript {
 	return s
 }
 
-// line takes what one line of a transcript says. Lines of other kinds (status,
-// lifetime, leg) are remarks.
+// line parses one line of a transcript into s. It ignores lines of other kinds, such as
+// status, lifetime and leg.
 func (s *Transcript) line(l string) error {
 	kind, rest, _ := strings.Cut(l, " ")
 	switch kind {
@@ -171,7 +171,7 @@ func (s *Transcript) line(l string) error {
 	return nil
 }
 
-// unwrapped is what a receiver says of the wrap before it: "conf=1: text".
+// unwrapped parses a receiver's remark on the last wrap token: "conf=1: text".
 func (s *Transcript) unwrapped(rest string) error {
 	conf, text, ok := strings.Cut(rest, ": ")
 	if !ok {
@@ -180,7 +180,7 @@ func (s *Transcript) unwrapped(rest string) error {
 	return s.report("RECV-WRAP", text, conf == "conf=1")
 }
 
-// verified is what a receiver says of the MIC before it: "ok on: text".
+// verified parses a receiver's remark on the last MIC token: "ok on: text".
 func (s *Transcript) verified(rest string) error {
 	text, ok := strings.CutPrefix(rest, "ok on: ")
 	if !ok {
@@ -196,11 +196,11 @@ func (s *Transcript) report(kind, text string, conf bool) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s reported before it came", kind)
+	return fmt.Errorf("a remark on a %s line that does not precede it", kind)
 }
 
-// sent gives the lines that a side sent the plaintext that the other side
-// reports: a transcript does not repeat what its own side put in.
+// sent copies the plaintexts that the other side reports to the lines that s sent,
+// because a transcript does not print the plaintexts of the sender.
 func (s *Transcript) sent(other Transcript) {
 	for i, l := range s.Lines {
 		for _, r := range other.Lines {
@@ -218,7 +218,7 @@ func flagWord(rest string, dst *uint32) error {
 	return err
 }
 
-// counted reads "length hexadecimal".
+// counted parses "length hexadecimal".
 func counted(rest string) ([]byte, error) {
 	n, text, _ := strings.Cut(rest, " ")
 	b, err := hex.DecodeString(text)
@@ -226,7 +226,7 @@ func counted(rest string) ([]byte, error) {
 		return nil, err
 	}
 	if n != strconv.Itoa(len(b)) {
-		return nil, fmt.Errorf("%s bytes announced, %d there", n, len(b))
+		return nil, fmt.Errorf("%s bytes announced, %d present", n, len(b))
 	}
 	return b, nil
 }

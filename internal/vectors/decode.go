@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// rows is the shape of a set in the file: its rows beside remarks on them.
+// rows is the format of a set in the file: an object with rows and remarks.
 type rows[T any] struct {
 	Rows T
 }
 
-// UnmarshalJSON takes each set out of its object. A set that is not there
-// leaves its field empty, which the count of rows then shows.
+// UnmarshalJSON decodes the rows of each set. The field of a missing set stays empty,
+// which TestVectors_RowCounts detects.
 func (f *File) UnmarshalJSON(b []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {
@@ -56,7 +56,7 @@ func whole(raw map[string]json.RawMessage, name string, dst any) error {
 	return nil
 }
 
-// UnmarshalJSON reads a step as it stands in the file: ["17", "gap"].
+// UnmarshalJSON decodes a step in the file's format: ["17", "gap"].
 func (s *SequenceStep) UnmarshalJSON(b []byte) error {
 	var pair [2]string
 	if err := json.Unmarshal(b, &pair); err != nil {
@@ -70,7 +70,7 @@ func (s *SequenceStep) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// UnmarshalJSON reads a row that has either realms or the result "error".
+// UnmarshalJSON decodes a row that has either realms or the result "error".
 func (x *TransitedExpand) UnmarshalJSON(b []byte) error {
 	var row struct {
 		Args   [3]string

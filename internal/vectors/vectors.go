@@ -1,8 +1,8 @@
 // Package vectors reads the published test vectors and the captured exchanges
 // under testdata. It is for tests: no package that a program links imports it.
 //
-// Byte strings of the vector file are given as the hexadecimal text that stands
-// there; [Hex] decodes them. Everything returned is the caller's own copy.
+// Byte strings of the vector file are returned as the file's hexadecimal text; [Hex]
+// decodes them. The caller owns all returned values.
 package vectors
 
 import (
@@ -44,7 +44,7 @@ type Decrypt struct {
 	Ciphertext string
 }
 
-// Checksum is a checksum of a text. EType is 0 and Key empty where it is unkeyed.
+// Checksum is a checksum of a text. EType is 0 and Key is empty if the checksum is unkeyed.
 type Checksum struct {
 	Type      int32 `json:"cksumtype"`
 	EType     int32
@@ -124,7 +124,7 @@ type CFX struct {
 	MustFail         []string `json:"must_fail"`
 }
 
-// RFC1964 holds tokens of the form before RFC 4121. WrapConfidential has
+// RFC1964 holds tokens in the format that preceded RFC 4121. WrapConfidential has
 // sequence number 1 for RC4, everything else 0.
 type RFC1964 struct {
 	EType            int32
@@ -152,7 +152,7 @@ type SequenceStep struct {
 }
 
 // TicketTime is a ticket's times against a clock, in Unix seconds, with a clock
-// skew of 300 seconds. Start is 0 where the ticket has no start time. Result is
+// skew of 300 seconds. Start is 0 if the ticket has no start time. Result is
 // "ok" or the name of the Kerberos error.
 type TicketTime struct {
 	Now, Auth, Start, End int64
@@ -160,7 +160,7 @@ type TicketTime struct {
 }
 
 // SnameMatch says whether an acceptor name admits a keytab principal. Matching
-// is nil for an acceptor that names nothing.
+// is nil for an acceptor without a name.
 type SnameMatch struct {
 	Matching               *string
 	NameType               string `json:"matching_nametype"`
@@ -170,7 +170,7 @@ type SnameMatch struct {
 }
 
 // TransitedExpand is a compressed transited field between two realms. Realms
-// are those it names, in order; Error says that it must be refused.
+// are the named realms, in order; Error reports that the field must be refused.
 type TransitedExpand struct {
 	Client, Server, Contents string
 	Realms                   []string
@@ -237,8 +237,8 @@ type ChannelBinding struct {
 	Result      string
 }
 
-// RdReqError is a state of the keytab and the error an AP-REQ then meets.
-// Acceptor is nil for one that admits any principal.
+// RdReqError is a state of the keytab and the error that an AP-REQ then causes. Acceptor
+// is nil for an acceptor that admits any principal.
 type RdReqError struct {
 	Case         string
 	TicketServer string `json:"ticket_server"`
@@ -246,7 +246,7 @@ type RdReqError struct {
 	Error        int32 `json:"krb_error"` // RFC 4120 number; 0: accepted
 }
 
-// Load reads the vector file. It fails t when a set is missing or misshapen.
+// Load reads the vector file. It fails t if the file is missing or malformed.
 func Load(t testing.TB) *File {
 	t.Helper()
 	var f File
@@ -266,8 +266,8 @@ func Hex(t testing.TB, s string) []byte {
 	return b
 }
 
-// Dir is the testdata folder at the root of the repository, found upwards of
-// the working directory, so that tests of nested modules find it too.
+// Dir returns the testdata folder at the root of the repository. It searches the parents
+// of the working directory, so that tests of nested modules find the folder too.
 func Dir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -1,5 +1,5 @@
-// Package secrettest renders values in every form in which a program may come to print
-// them, and looks for the bytes of secrets in what it gets. It is for tests.
+// Package secrettest renders values in every form in which a program might print or
+// encode them, and searches the output for the bytes of secrets. Only tests import it.
 package secrettest
 
 import (
@@ -18,11 +18,12 @@ import (
 	"testing"
 )
 
-// Value is a value in each place in which a program may hold it: in fields, lists and
-// maps, in a pointer, and in an unexported field, where no printer calls its methods.
+// Value holds a value inside every kind of container that a program may use: fields,
+// lists, maps, pointers, and unexported fields, whose methods printers do not call.
 type Value map[string]any
 
-// Of makes a Value. T should be the static type that programs have, not an interface.
+// Of returns v in every container. T should be the static type that programs use, not an
+// interface.
 func Of[T any](v T) Value {
 	return Value{
 		"alone": v, "pointer": &v, "exported field": struct{ V T }{v}, "exported pointer": struct{ V *T }{&v},
@@ -34,7 +35,7 @@ func Of[T any](v T) Value {
 	}
 }
 
-// Exported returns v without the places in an unexported field.
+// Exported returns the containers of v that hold the value in no unexported field.
 func (v Value) Exported() Value {
 	out := make(Value)
 	for place, held := range v {
@@ -45,17 +46,17 @@ func (v Value) Exported() Value {
 	return out
 }
 
-// Secrets are bytes that must not be printed: their forms in text, and the names.
+// Secrets holds the textual forms of secret bytes, with the name of each secret.
 type Secrets struct{ patterns map[string]string }
 
-// New prepares the search for secrets, by name, of at least 12 bytes.
+// New prepares the search for secrets, which map a name to at least 12 bytes.
 func New(t testing.TB, secrets map[string][]byte) *Secrets {
 	t.Helper()
 	return &Secrets{patterns(t, secrets)}
 }
 
-// Absent fails t for each form of v, but for the exceptions, that shows a secret. Eight
-// bytes of one are enough.
+// Absent fails t for each form of v that shows eight or more bytes of a secret. It skips
+// the forms named in exceptions.
 func (s *Secrets) Absent(t testing.TB, what string, v Value, exceptions ...string) {
 	t.Helper()
 	seen := make(map[string]bool)
@@ -72,10 +73,10 @@ func (s *Secrets) Absent(t testing.TB, what string, v Value, exceptions ...strin
 	}
 }
 
-// Shows returns the name of a secret that text shows; "" if it shows none.
+// Shows returns the name of a secret that text shows, or "" if text shows no secret.
 func (s *Secrets) Shows(text string) string { return find(s.patterns, text) }
 
-// Render returns a value in every form.
+// Render returns v in every form, by the form's name.
 func Render(v any) map[string]string {
 	out := make(map[string]string)
 	for _, verb := range "vsqxXdobcUetpy" {
@@ -112,7 +113,8 @@ func Render(v any) map[string]string {
 	return out
 }
 
-// encodeGob encodes as far as package gob can, which panics on some nil pointers.
+// encodeGob encodes v with package gob. It returns a panic of package gob, which some nil
+// pointers cause, as an error.
 func encodeGob(v any) (encoded []byte, err error) {
 	var b bytes.Buffer
 	defer func() {
@@ -124,7 +126,7 @@ func encodeGob(v any) (encoded []byte, err error) {
 	return b.Bytes(), err
 }
 
-// wrongVerb is what fmt puts around each number whose verb is wrong.
+// wrongVerb matches a number as fmt prints it with a verb that does not fit its type.
 var wrongVerb = regexp.MustCompile(`%![a-zA-Z]\(u?int8=([^)]*)\)`)
 
 func find(patterns map[string]string, text string) string {
@@ -142,7 +144,7 @@ func find(patterns map[string]string, text string) string {
 	return ""
 }
 
-// patterns are the forms of eight bytes at every fourth place of each secret.
+// patterns returns the forms of the eight bytes at every fourth offset of each secret.
 func patterns(t testing.TB, secrets map[string][]byte) map[string]string {
 	t.Helper()
 	out := make(map[string]string)
