@@ -27,11 +27,11 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitls"
 )
 
-// program is the whole command, run in this process.
+// program runs the whole command in this process.
 type program struct {
 	url   string
 	realm *sspitest.Realm
-	stop  func() error // ends it, and returns what run did
+	stop  func() error // ends the program, and returns the error of run
 	log   *safeBuffer
 }
 
@@ -55,7 +55,7 @@ func (s *safeBuffer) String() string {
 
 const service = "HTTP/www.example.com"
 
-// launch runs the command with a keytab of a new realm, and waits for it to listen.
+// launch runs the command with a keytab of a new realm, and waits until it listens.
 func launch(t *testing.T, args ...string) *program {
 	t.Helper()
 	realm := sspitest.NewRealm("EXAMPLE.COM")
@@ -113,7 +113,7 @@ func writeKeytab(t *testing.T, table *keytab.Table) string {
 	return file
 }
 
-// login is an Authorization field of a client.
+// login returns an Authorization field of a client.
 func (p *program) login(t *testing.T, user string, o sspitest.Options) string {
 	t.Helper()
 	client, err := p.realm.User(user).Initiate(service, o)
@@ -127,7 +127,7 @@ func (p *program) login(t *testing.T, user string, o sspitest.Options) string {
 	return "Negotiate " + base64.StdEncoding.EncodeToString(token)
 }
 
-// answer is a response, read whole.
+// answer is a response with its whole body.
 type answer struct {
 	code int
 	head http.Header
@@ -178,10 +178,10 @@ func TestHTTPD(t *testing.T) {
 	}
 	a = send(t, c, "GET", p.url+"/", p.login(t, "alice", sspitest.Options{Delegate: true}), "")
 	a.check(t, "login", 200, `<dd id="client">alice@EXAMPLE.COM</dd>`, "HTTP/www.example.com@EXAMPLE.COM",
-		`class="set" title="this server has proven itself to you, too">MUTUAL_AUTH`, "aes256-cts-hmac-sha1-96",
-		"Nothing was compared", "krbtgt/EXAMPLE.COM")
+		`class="set" title="this server has authenticated itself to you, too">MUTUAL_AUTH`, "aes256-cts-hmac-sha1-96",
+		"this connection does not use TLS", "krbtgt/EXAMPLE.COM")
 	if got := a.head.Get("WWW-Authenticate"); !strings.HasPrefix(got, "Negotiate ") {
-		t.Errorf("login: the server did not prove itself: %q", got)
+		t.Errorf("login: the server did not authenticate itself: %q", got)
 	}
 	a = send(t, c, "GET", p.url+"/whoami", p.login(t, "bob", sspitest.Options{OneWay: true}), "")
 	a.check(t, "one-way login", 200, "bob@EXAMPLE.COM\n")
@@ -212,12 +212,12 @@ func TestHTTPD(t *testing.T) {
 	}
 }
 
-// TestHTTPD_Policy: who is let in by -realm, and what the others see.
+// TestHTTPD_Policy checks which clients -realm admits, and the page for the others.
 func TestHTTPD_Policy(t *testing.T) {
 	p := launch(t, "-realm", "EXAMPLE.COM")
 	c := new(http.Client)
 	a := send(t, c, "GET", p.url+"/", p.login(t, "alice", sspitest.Options{SPNEGO: true}), "")
-	a.check(t, "alice", 200, "alice@EXAMPLE.COM", "You did not let this server act in your name")
+	a.check(t, "alice", 200, "alice@EXAMPLE.COM", "You have not delegated tickets to this server")
 	a = send(t, c, "GET", p.url+"/", p.login(t, "alice@OTHER.EXAMPLE", sspitest.Options{SPNEGO: true}), "")
 	a.check(t, "another realm", 403, "Not for you")
 	if err := p.stop(); err != nil || !p.logged(`msg="kerberos: refused"`, "=not-authorized ", "alice@OTHER.EXAMPLE", "status_code=403") {
@@ -225,7 +225,8 @@ func TestHTTPD_Policy(t *testing.T) {
 	}
 }
 
-// TestHTTPD_Deadlines: nobody stays who sends half a body, or does not read.
+// TestHTTPD_Deadlines checks that a connection has limits of time, for clients that send
+// half a body or do not read the response.
 func TestHTTPD_Deadlines(t *testing.T) {
 	acceptor, err := sspitest.NewRealm("EXAMPLE.COM").Acceptor(service)
 	if err != nil {
@@ -240,19 +241,19 @@ func TestHTTPD_Deadlines(t *testing.T) {
 	}
 }
 
-// TestHTTPD_NoService: a keytab without a service for HTTP is this side's fault, and
-// the page says so without saying more.
+// TestHTTPD_NoService checks that the page calls a keytab without a key for HTTP an error of
+// the server, without details.
 func TestHTTPD_NoService(t *testing.T) {
 	p := launch(t, "-service", "HTTP/other.example.com")
 	a := send(t, new(http.Client), "GET", p.url+"/", p.login(t, "alice", sspitest.Options{}), "")
-	a.check(t, "no key", 500, "Something is wrong on this side")
+	a.check(t, "no key", 500, "This server has an error in its configuration")
 	if strings.Contains(a.body, "other.example.com") || !p.logged("=no-key ", "status_code=500") {
 		t.Errorf("%s\n%s", a.body, p.log)
 	}
 }
 
-// TestHTTPD_TLS: clients bind themselves to the certificate, and must with
-// -require-binding.
+// TestHTTPD_TLS checks that clients can bind their login to the certificate, and must do so
+// with -require-binding.
 func TestHTTPD_TLS(t *testing.T) {
 	donor := httptest.NewTLSServer(nil)
 	defer donor.Close()
@@ -273,7 +274,7 @@ func TestHTTPD_TLS(t *testing.T) {
 
 	p := launch(t, "-cert", cert, "-key", keyFile)
 	a := send(t, donor.Client(), "GET", p.url+"/", p.login(t, "alice", bound), "")
-	a.check(t, "bound", 200, "nobody can relay it", "over TLS")
+	a.check(t, "bound", 200, "it cannot be relayed", "over TLS")
 	a = send(t, donor.Client(), "GET", p.url+"/", p.login(t, "alice", sspitest.Options{SPNEGO: true}), "")
 	a.check(t, "not bound", 200, "did not bind its login")
 	a = send(t, donor.Client(), "GET", p.url+"/", "", "")
@@ -289,7 +290,7 @@ func TestHTTPD_TLS(t *testing.T) {
 	a.check(t, "required, not bound", 401)
 }
 
-// TestHTTPD_Arguments: what the program says it will not do, before it listens.
+// TestHTTPD_Arguments checks that wrong arguments end the program before it listens.
 func TestHTTPD_Arguments(t *testing.T) {
 	dir := t.TempDir()
 	table, err := sspitest.NewRealm("EXAMPLE.COM").Service(service)
@@ -314,7 +315,8 @@ func TestHTTPD_Arguments(t *testing.T) {
 	}
 }
 
-// TestMain makes the test's own binary the program, for the test of its end.
+// TestMain runs the program instead of the tests if HTTPD_TEST_MAIN is 1, for
+// TestHTTPD_Signal.
 func TestMain(m *testing.M) {
 	if os.Getenv("HTTPD_TEST_MAIN") == "1" {
 		main()
@@ -323,7 +325,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestHTTPD_Signal: SIGTERM ends the program, and not before the request that runs.
+// TestHTTPD_Signal checks that SIGTERM ends the program after the running request.
 func TestHTTPD_Signal(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
 		t.Skip("there is no SIGTERM on " + runtime.GOOS)
@@ -368,10 +370,10 @@ func TestHTTPD_Signal(t *testing.T) {
 		}
 		done <- err
 	}()
-	if _, err := io.WriteString(in, "abc"); err != nil { // the request is on its way
+	if _, err := io.WriteString(in, "abc"); err != nil { // the request has begun
 		t.Fatal(err)
 	}
-	for !p.logged("kerberos: accepted") { // and its client is known
+	for !p.logged("kerberos: accepted") { // and its client is authenticated
 		runtime.Gosched()
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -1,5 +1,5 @@
-// Command httpd is a web server that knows who you are: it logs browsers, curl and
-// others in by Kerberos (HTTP's Negotiate), and shows them what it knows of them.
+// Command httpd is a web server with Kerberos logins: it authenticates browsers, curl and
+// other clients with HTTP's Negotiate, and shows them their name, ticket and context.
 //
 //	httpd -addr www.example.com:8080 -keytab /etc/http.keytab
 //	curl --negotiate -u : http://www.example.com:8080/
@@ -7,14 +7,15 @@
 // With -cert and -key it speaks HTTPS, and clients may bind their login to the
 // certificate. It has these pages:
 //
-//	GET /         who you are, for a browser
-//	GET /whoami   the same in one line of text
-//	POST /        the number of bytes that came
+//	GET /         the client's name, ticket and context, for a browser
+//	GET /whoami   the client's name in one line of text
+//	POST /        the number of bytes in the request's body
 //	GET /healthz  for load balancers; needs no login
 //
 // It writes "listening on" and its address to its standard output, and one line for
-// each login and each refusal to its standard error. SIGTERM or an interrupt ends it
-// when the requests that run are done, after five seconds at most.
+// each login and each refusal to its standard error. SIGTERM or an interrupt ends it: it
+// accepts no further request, gives the running requests five seconds to finish, and
+// exits with code 0.
 package main
 
 import (
@@ -53,30 +54,31 @@ type options struct {
 	delegate, requireBinding                bool
 }
 
+// parse returns the options in args.
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs := flag.NewFlagSet("httpd", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on; port 0: any")
-	fs.StringVar(&o.keytab, "keytab", "", "keytab `file`; if empty, KRB5_KTNAME or /etc/krb5.keytab")
-	fs.StringVar(&o.service, "service", "HTTP/", "the `principal` of the keytab that may be asked for; HTTP/ is any host's")
-	fs.StringVar(&o.cert, "cert", "", "certificate `file` in PEM: HTTPS")
-	fs.StringVar(&o.key, "key", "", "key `file` of the certificate")
-	fs.StringVar(&o.realm, "realm", "", "let in the users of this `realm` only; if empty, of trusted realms too")
-	fs.BoolVar(&o.delegate, "delegate", false, "accept forwarded credentials")
-	fs.BoolVar(&o.requireBinding, "require-binding", false, "refuse clients that are not bound to the TLS connection")
+	fs.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on; port 0 chooses a free port")
+	fs.StringVar(&o.keytab, "keytab", "", "keytab `file`; if empty, the value of KRB5_KTNAME, or /etc/krb5.keytab")
+	fs.StringVar(&o.service, "service", "HTTP/", "the `principal` of the keytab that tickets must be issued for; HTTP/ accepts the HTTP service of every host in the keytab")
+	fs.StringVar(&o.cert, "cert", "", "certificate `file` in PEM, for HTTPS")
+	fs.StringVar(&o.key, "key", "", "private key `file` of the certificate, in PEM")
+	fs.StringVar(&o.realm, "realm", "", "admit users of this `realm` only; if empty, users of trusted realms too")
+	fs.BoolVar(&o.delegate, "delegate", false, "accept delegated credentials")
+	fs.BoolVar(&o.requireBinding, "require-binding", false, "refuse clients that do not bind their login to the TLS connection")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", fs.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	if (o.cert == "") != (o.key == "") {
-		return o, errors.New("-cert and -key go together")
+		return o, errors.New("-cert and -key must be given together")
 	}
 	return o, nil
 }
 
-// run is the whole program, until ctx ends.
+// run parses args and serves until ctx ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -106,6 +108,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return serve(ctx, srv, l)
 }
 
+// newAcceptor returns an acceptor with the keys of the keytab.
 func newAcceptor(o *options, logger *slog.Logger) (*sspi.Acceptor, error) {
 	open := keytab.Default
 	if o.keytab != "" {
@@ -122,7 +125,8 @@ func newAcceptor(o *options, logger *slog.Logger) (*sspi.Acceptor, error) {
 	return sspi.NewAcceptor(cfg)
 }
 
-// serve returns when ctx has ended and the requests that ran then are done.
+// serve serves until ctx ends, and returns when the running requests have finished or
+// five seconds have passed.
 func serve(ctx context.Context, srv *http.Server, l net.Listener) error {
 	ended := make(chan error, 1)
 	go func() {

@@ -24,7 +24,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"binding": bindingWords,
 }).Parse(pageHTML))
 
-// who is what the page shows of a client that is logged in.
+// who has the data of the page for an authenticated client.
 type who struct {
 	Peer      *sspi.Peer
 	Flags     []attribute
@@ -34,39 +34,42 @@ type who struct {
 	TLS       bool
 }
 
-// attribute is one of the context, in words.
+// attribute describes a flag of the context in words.
 type attribute struct {
 	Set        bool
 	Name, Text string
 }
 
+// flagsOf returns the flags that the page shows, set or not.
 func flagsOf(f flags.ASC_RET) []attribute {
 	return []attribute{
-		{f&flags.ASC_RET_MUTUAL_AUTH != 0, "MUTUAL_AUTH", "this server has proven itself to you, too"},
-		{f&flags.ASC_RET_DELEGATE != 0, "DELEGATE", "you let this server act in your name"},
-		{f&flags.ASC_RET_REPLAY_DETECT != 0, "REPLAY_DETECT", "messages that come twice are noticed"},
-		{f&flags.ASC_RET_SEQUENCE_DETECT != 0, "SEQUENCE_DETECT", "messages out of order are noticed"},
-		{f&flags.ASC_RET_CONFIDENTIALITY != 0, "CONFIDENTIALITY", "messages could be encrypted"},
-		{f&flags.ASC_RET_INTEGRITY != 0, "INTEGRITY", "messages could be signed"},
+		{f&flags.ASC_RET_MUTUAL_AUTH != 0, "MUTUAL_AUTH", "this server has authenticated itself to you, too"},
+		{f&flags.ASC_RET_DELEGATE != 0, "DELEGATE", "you have delegated credentials to this server"},
+		{f&flags.ASC_RET_REPLAY_DETECT != 0, "REPLAY_DETECT", "replayed messages are detected"},
+		{f&flags.ASC_RET_SEQUENCE_DETECT != 0, "SEQUENCE_DETECT", "messages out of order are detected"},
+		{f&flags.ASC_RET_CONFIDENTIALITY != 0, "CONFIDENTIALITY", "messages can be encrypted"},
+		{f&flags.ASC_RET_INTEGRITY != 0, "INTEGRITY", "messages can be signed"},
 	}
 }
 
+// bindingWords describes b for the client.
 func bindingWords(b sspi.Binding) string {
 	switch b {
 	case sspi.BindingMatched:
-		return "Your login is bound to this TLS connection: nobody can relay it."
+		return "Your login is bound to this TLS connection: it cannot be relayed over another connection."
 	case sspi.BindingMissing:
-		return "Your client did not bind its login to this TLS connection, as many do not."
+		return "Your client did not bind its login to this TLS connection. Many clients do not support it."
 	case sspi.BindingOfProxy:
 		return "Your login is bound to the TLS connection of a proxy."
 	}
-	return "Nothing was compared: the connection has no TLS to bind the login to."
+	return "Your login is not bound to a TLS connection: this connection does not use TLS."
 }
 
+// whoPage shows an authenticated client its name, ticket and context.
 func whoPage(w http.ResponseWriter, r *http.Request) {
 	peer, ok := sspihttp.Peer(r.Context())
-	if !ok { // unreachable: the middleware lets nobody pass without
-		http.Error(w, "nobody", http.StatusInternalServerError)
+	if !ok { // unreachable: the middleware admits authenticated clients only
+		http.Error(w, "the client is not authenticated", http.StatusInternalServerError)
 		return
 	}
 	show(w, http.StatusOK, "who", &who{
@@ -76,16 +79,17 @@ func whoPage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// refusal is what the page shows to somebody who is not.
+// refusal has the data of the page for a refused client.
 type refusal struct {
 	Code    int
 	Address string
-	Host    string // without its port
+	Host    string // Address without its port
 	Scheme  string
-	NTLM    bool // the browser tried, and had no ticket
-	Tried   bool
+	NTLM    bool // the browser sent an NTLM token, because it had no ticket
+	Tried   bool // the browser sent a token
 }
 
+// refusalPage explains to a client how it can log in.
 func refusalPage(w http.ResponseWriter, r *http.Request, code int) {
 	err := sspihttp.Refusal(r.Context())
 	host := r.Host
@@ -99,11 +103,12 @@ func refusalPage(w http.ResponseWriter, r *http.Request, code int) {
 	show(w, code, "refusal", p)
 }
 
-// show writes a page whole or not at all.
+// show writes a page. If the template fails, show writes an error instead of a part of
+// the page.
 func show(w http.ResponseWriter, code int, name string, data any) {
 	var b bytes.Buffer
 	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
-		http.Error(w, "the page could not be made", http.StatusInternalServerError)
+		http.Error(w, "the server could not make the page", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -112,5 +117,5 @@ func show(w http.ResponseWriter, code int, name string, data any) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = w.Write(b.Bytes()) // an error means that the client has gone
+	_, _ = w.Write(b.Bytes()) // an error means that the client has closed the connection
 }

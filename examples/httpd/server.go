@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	maxHeader = 256 << 10 // a token of the longest kind is 87 KiB in base64
-	maxBody   = 64 << 20
-	toRead    = time.Minute // a whole request
+	maxHeader = 256 << 10   // bytes; the longest token has 87 KiB in base64
+	maxBody   = 64 << 20    // bytes
+	readTime  = time.Minute // for a whole request
 )
 
-// newServer makes the server: who may see what. Logins and refusals are in the log of
-// the acceptor; logger gets what net/http says.
+// newServer returns a server that admits the clients that o allows. The acceptor logs
+// logins and refusals, and net/http logs its errors with logger.
 func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.Server, error) {
 	cfg := sspihttp.Config{
 		Acceptor: acceptor,
@@ -51,25 +51,25 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 		ConnContext:       m.ConnContext,
 		MaxHeaderBytes:    maxHeader,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       toRead, // net/http waits for the rest of a body before it refuses, too
-		WriteTimeout:      2 * toRead,
+		ReadTimeout:       readTime, // also for the rest of the body of a refused request, which net/http reads
+		WriteTimeout:      2 * readTime,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}, nil
 }
 
-// whoami is who the client is, for scripts.
+// whoami writes the client's name, for scripts.
 func whoami(w http.ResponseWriter, r *http.Request) {
 	if peer, ok := sspihttp.Peer(r.Context()); ok {
 		fmt.Fprintln(w, peer.Client)
 	}
 }
 
-// count reads the body and says how long it was.
+// count reads the body and writes its length.
 func count(w http.ResponseWriter, r *http.Request) {
 	n, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		http.Error(w, "the body did not come whole", http.StatusBadRequest)
+		http.Error(w, "the server could not read the whole body", http.StatusBadRequest)
 		return
 	}
 	fmt.Fprintf(w, "%d bytes\n", n)

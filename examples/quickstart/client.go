@@ -9,8 +9,9 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// login is Alice: she proves who she is, makes sure of the server, and has a
-// sealed word with it. It returns her first token, as a thief on the wire sees it.
+// login logs Alice in: she authenticates herself, verifies the server's reply and
+// exchanges sealed messages with the server. login returns her first token, which a thief
+// on the network can read.
 func login(addr net.Addr, alice *sspitest.User, tell *teller) (first []byte, err error) {
 	conn, err := dial(addr)
 	if err != nil {
@@ -30,7 +31,7 @@ func login(addr net.Addr, alice *sspitest.User, tell *teller) (first []byte, err
 			return nil, err
 		}
 		if token != nil {
-			tell.say("alice", "sends %d bytes: her ticket, and proof that it is hers", len(token))
+			tell.say("alice", "sends %d bytes: her ticket, and an authenticator that proves that she may use it", len(token))
 			if err := send(conn, token); err != nil {
 				return nil, err
 			}
@@ -45,13 +46,13 @@ func login(addr net.Addr, alice *sspitest.User, tell *teller) (first []byte, err
 			return nil, err
 		}
 	}
-	tell.say("alice", "has the server's proof: nobody else could have opened her ticket")
+	tell.say("alice", "has the server's proof: only a server with the service's key can decrypt her ticket")
 
-	tell.title("They talk under a key that only the two have")
+	tell.title("Alice and the server exchange messages under their session key")
 	return first, converse(conn, client, tell)
 }
 
-// converse sends a sealed message and opens the sealed answer.
+// converse sends a sealed message and decrypts the sealed answer.
 func converse(conn net.Conn, client *sspitest.Initiator, tell *teller) error {
 	const text = "is anybody there?"
 	token, err := client.Wrap([]byte(text), true)
@@ -71,14 +72,14 @@ func converse(conn net.Conn, client *sspitest.Initiator, tell *teller) error {
 		return err
 	}
 	if !sealed {
-		return errors.New("the answer came in clear")
+		return errors.New("the answer is not encrypted")
 	}
-	tell.say("alice", "opens %q", message)
+	tell.say("alice", "decrypts %q", message)
 	return nil
 }
 
-// replay is the thief. All of Alice's first token is right, but for its being the
-// second time.
+// replay sends Alice's first token again, as a thief would. The server must refuse the
+// token although all of it is valid, because it has accepted the token before.
 func replay(addr net.Addr, stolen []byte, tell *teller) error {
 	conn, err := dial(addr)
 	if err != nil {
@@ -96,15 +97,16 @@ func replay(addr net.Addr, stolen []byte, tell *teller) error {
 	}
 	refusal, err := sspitest.ParseError(reply)
 	if err != nil {
-		return fmt.Errorf("the thief got in: %w", err)
+		return fmt.Errorf("the server did not refuse the replay: %w", err)
 	}
-	tell.say("thief", "is told error %d of RFC 4120, and nothing more", refusal.Code)
+	tell.say("thief", "receives error %d of RFC 4120, and no other information", refusal.Code)
 	return nil
 }
 
-// patience is how long either end waits for the other, all in all.
+// patience limits the duration of a connection, for the client and for the server.
 const patience = 10 * time.Second
 
+// dial connects to the server.
 func dial(addr net.Addr) (net.Conn, error) {
 	conn, err := net.DialTimeout(addr.Network(), addr.String(), patience)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// echo answers sealed messages until the client hangs up.
+// echo answers sealed messages until the client closes the connection.
 func (s *server) echo(conn net.Conn, context *sspi.CtxtHandle) error {
 	for {
 		token, err := receive(conn)
@@ -17,22 +17,23 @@ func (s *server) echo(conn net.Conn, context *sspi.CtxtHandle) error {
 		}
 		text, err := unseal(context, token)
 		if err != nil {
-			s.tell.say("server", "hangs up: %v", err)
+			s.tell.say("server", "closes the connection: %v", err)
 			return err
 		}
 		answer, err := seal(context, "you said: "+text)
 		if err != nil {
 			return err
 		}
-		s.tell.say("server", "opens %q, seals an answer into %d bytes", text, len(answer))
+		s.tell.say("server", "decrypts %q, seals an answer into %d bytes", text, len(answer))
 		if err := send(conn, answer); err != nil {
 			return err
 		}
 	}
 }
 
-// unseal opens a whole token, in place: the message comes out as the DATA buffer,
-// a part of the STREAM. It refuses what is only signed.
+// unseal decrypts a token in place: DecryptMessage sets the DATA buffer to the message,
+// which lies in the STREAM buffer. unseal refuses a message that is signed and not
+// encrypted.
 func unseal(context *sspi.CtxtHandle, token []byte) (string, error) {
 	stream := sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{
 		{BufferType: sspi.SECBUFFER_STREAM, Buffer: token}, {BufferType: sspi.SECBUFFER_DATA},
@@ -42,13 +43,13 @@ func unseal(context *sspi.CtxtHandle, token []byte) (string, error) {
 		return "", code.Err()
 	}
 	if qop == sspi.SECQOP_WRAP_NO_ENCRYPT {
-		return "", errors.New("the message came in clear")
+		return "", errors.New("the message is not encrypted")
 	}
 	return string(stream.Buffers[1].Buffer), nil
 }
 
-// seal encrypts a copy of text in place. What SSPI calls the trailer goes in front
-// of it.
+// seal encrypts a copy of text in place. The token begins with the buffer that SSPI calls
+// the security trailer.
 func seal(context *sspi.CtxtHandle, text string) ([]byte, error) {
 	var sizes sspi.SecPkgContext_Sizes
 	if code := sspi.QueryContextAttributes(context, sspi.SECPKG_ATTR_SIZES, &sizes); code != status.SEC_E_OK {

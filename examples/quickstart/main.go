@@ -1,12 +1,11 @@
-// Command quickstart shows a Kerberos login from both ends, with no KDC, no
-// configuration and no network beyond loopback: a realm in memory, a server
-// that runs the AcceptSecurityContext loop, a client that logs in and exchanges
-// sealed messages with it, and a thief who sends the client's first token
-// again.
+// Command quickstart shows both sides of a Kerberos login. It needs no KDC, no
+// configuration and no network except loopback. It makes a realm in memory, a server that
+// calls AcceptSecurityContext, a client that logs in and exchanges sealed messages with
+// the server, and a thief who replays the client's first token.
 //
 //	go run ./examples/quickstart
 //
-// server.go is the part to copy.
+// Copy server.go to begin a server of your own.
 package main
 
 import (
@@ -28,6 +27,7 @@ func main() {
 	}
 }
 
+// run tells the whole story.
 func run(tell *teller) error {
 	realm := sspitest.NewRealm(realmName)
 	keys, err := realm.Service(service)
@@ -36,8 +36,8 @@ func run(tell *teller) error {
 	}
 	alice := realm.User("alice")
 	tell.title("A realm in memory")
-	tell.say("realm", "%s, in place of a KDC", realm.Name())
-	tell.say("service", "%s, its keys in a keytab for the server", service)
+	tell.say("realm", "%s, which replaces a KDC", realm.Name())
+	tell.say("service", "%s, whose keys the server reads from a keytab", service)
 	tell.say("user", "%v", alice.Principal())
 
 	server, err := listen(keys, tell)

@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// server answers each client in a goroutine of its own.
+// server serves each client in its own goroutine.
 type server struct {
 	net.Listener
 	credential sspi.CredHandle
@@ -21,8 +21,8 @@ type server struct {
 	running    sync.WaitGroup
 }
 
-// listen serves on a free port of loopback. The credential is the service's keys;
-// one is enough for all clients.
+// listen starts a server on a free port of loopback. All clients share one credential
+// handle, which has the service's keys.
 func listen(keys *keytab.Table, tell *teller) (*server, error) {
 	s := &server{tell: tell}
 	code := sspi.AcquireCredentialsHandle("", sspi.Kerberos, sspi.SECPKG_CRED_INBOUND, nil,
@@ -38,7 +38,7 @@ func listen(keys *keytab.Table, tell *teller) (*server, error) {
 	return s, nil
 }
 
-// Close stops listening and waits for the clients that are there.
+// Close stops listening and waits until all connections have ended.
 func (s *server) Close() error {
 	err := s.Listener.Close()
 	s.running.Wait()
@@ -46,36 +46,36 @@ func (s *server) Close() error {
 	return err
 }
 
+// serve accepts connections until the listener is closed.
 func (s *server) serve() {
 	for {
 		conn, err := s.Accept()
 		if err != nil {
-			return // the listener is closed
+			return
 		}
 		s.running.Go(func() { s.handle(conn) })
 	}
 }
 
-// handle is what every server does with a client: find out who it is, and only
-// then do what it wants.
+// handle authenticates the client and serves its requests only after that.
 func (s *server) handle(conn net.Conn) {
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return
 	}
 	var context sspi.CtxtHandle
-	defer sspi.DeleteSecurityContext(&context) // right in every case, also after a refusal
+	defer sspi.DeleteSecurityContext(&context) // in every case, also after a refusal
 	if !s.authenticate(conn, &context) {
 		return
 	}
-	_ = s.echo(conn, &context) // until the client hangs up
+	_ = s.echo(conn, &context)
 }
 
-// authenticate carries tokens between client and AcceptSecurityContext, and
-// reports whether that said SEC_E_OK. How many tokens there are is for the client
-// to decide.
+// authenticate passes the client's tokens to AcceptSecurityContext and sends its replies,
+// and reports whether AcceptSecurityContext returned SEC_E_OK. The number of tokens
+// depends on the client.
 func (s *server) authenticate(conn net.Conn, context *sspi.CtxtHandle) bool {
-	var previous *sspi.CtxtHandle // nil the first time
+	var previous *sspi.CtxtHandle // nil at the first call
 	for {
 		token, err := receive(conn)
 		if err != nil {
@@ -92,7 +92,7 @@ func (s *server) authenticate(conn net.Conn, context *sspi.CtxtHandle) bool {
 		s.tell.say("server", "AcceptSecurityContext: %d bytes in, %v, %d bytes out", len(token), code, len(reply))
 		s.report(code, context, attributes, expiry)
 
-		// A reply goes out whatever the code is: a refused client waits for it too.
+		// Send the reply even if code is an error: a refused client waits for the reply too.
 		if len(reply) > 0 {
 			if err := send(conn, reply); err != nil {
 				return false
@@ -109,9 +109,8 @@ func (s *server) authenticate(conn net.Conn, context *sspi.CtxtHandle) bool {
 	}
 }
 
-// report tells what the server knows after a call. A name counts as a whole: the
-// realm is a part of it. The reason of a refusal is for the operator, and never
-// for the client.
+// report shows the result of a call. Compare whole names in a server: the realm is part of
+// a name. Show the reason of a refusal to the operator only, never to the client.
 func (s *server) report(code status.Code, context *sspi.CtxtHandle, attributes flags.ASC_RET, expiry sspi.TimeStamp) {
 	switch code {
 	case status.SEC_E_OK:
@@ -120,7 +119,7 @@ func (s *server) report(code status.Code, context *sspi.CtxtHandle, attributes f
 		return
 	default:
 		err := context.Err()
-		if err == nil { // the call was wrong, and no exchange began
+		if err == nil { // an argument was invalid, and there is no exchange
 			err = code.Err()
 		}
 		s.tell.say("server", "refuses: %v", err)
@@ -130,8 +129,8 @@ func (s *server) report(code status.Code, context *sspi.CtxtHandle, attributes f
 	var key sspi.SecPkgContext_KeyInfo
 	sspi.QueryContextAttributes(context, sspi.SECPKG_ATTR_NATIVE_NAMES, &names)
 	sspi.QueryContextAttributes(context, sspi.SECPKG_ATTR_KEY_INFO, &key)
-	s.tell.say("server", "knows %s, who came for %s", names.ClientName, names.ServerName)
+	s.tell.say("server", "has authenticated %s for the service %s", names.ClientName, names.ServerName)
 	s.tell.say("server", "grants %s", strings.NewReplacer("ASC_RET_", "", "|", ", ").Replace(attributes.String()))
-	s.tell.say("server", "shares a key of %s with the client", key.EncryptAlgorithmName)
-	s.tell.say("server", "may trust the ticket until %v", expiry.Time().Format(time.RFC1123))
+	s.tell.say("server", "shares a key of type %s with the client", key.EncryptAlgorithmName)
+	s.tell.say("server", "may use the context until %v", expiry.Time().Format(time.RFC1123))
 }

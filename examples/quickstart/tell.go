@@ -7,37 +7,37 @@ import (
 	"sync"
 )
 
-// teller writes the story. Server and client tell their parts from goroutines of
-// their own, a line at a time.
+// teller writes the story. Server and client write their lines from different goroutines.
 type teller struct {
 	mu    sync.Mutex
 	w     io.Writer
 	color bool
 }
 
-// tellOn uses colours on a terminal, unless the user's NO_COLOR is set
-// (no-color.org).
+// tellOn returns a teller that writes to f. It writes in color if f is a terminal and the
+// environment variable NO_COLOR is empty (no-color.org).
 func tellOn(f *os.File) *teller {
 	info, err := f.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
 	return &teller{w: f, color: terminal && os.Getenv("NO_COLOR") == ""}
 }
 
-// title begins a part of the story.
+// title writes the title of a part of the story.
 func (t *teller) title(text string) { t.print("\n" + t.in("1", text) + "\n") }
 
-// say is one line of it: who does what.
-func (t *teller) say(who, format string, a ...any) {
-	t.print("  " + t.in("36", fmt.Sprintf("%-8s", who)) + fmt.Sprintf(format, a...) + "\n")
+// say writes one line: an actor, and its action.
+func (t *teller) say(actor, format string, a ...any) {
+	t.print("  " + t.in("36", fmt.Sprintf("%-8s", actor)) + fmt.Sprintf(format, a...) + "\n")
 }
 
+// print writes one line.
 func (t *teller) print(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, _ = io.WriteString(t.w, line) // nobody is left to tell if that fails
+	_, _ = io.WriteString(t.w, line) // an error cannot be reported: w is the output
 }
 
-// in sets text in a style of ECMA-48: 1 is bold, 36 cyan.
+// in returns text in a style of ECMA-48: 1 is bold, 36 is cyan.
 func (t *teller) in(style, text string) string {
 	if !t.color {
 		return text
