@@ -15,19 +15,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Authorization data types (RFC 4120, Section 7.5.4; RFC 4537; MS-KILE,
-// Section 3.1.5.5).
+// Bits of AD-AP-OPTIONS (MS-KILE), and limits.
 const (
-	adIfRelevant         = 1
-	adMandatoryForKDC    = 8
-	adWin2kPAC           = 128
-	adETypeNegotiation   = 129
-	adTokenRestrictions  = 141
-	adLocal              = 142
-	adAPOptions          = 143
-	adClientTarget       = 144
 	apOptionsCBT         = 0x4000 // the client supports channel bindings
-	apOptionsUnverified  = 0x8000 // it had the service's name from an untrusted source
+	apOptionsUnverified  = 0x8000 // the client got the service's name from an untrusted source
 	maxTargetBytes       = 4096
 	maxNegotiatedInAList = 64
 )
@@ -46,34 +37,25 @@ type authData struct {
 // read walks the authorization data of the ticket, for its critical elements,
 // and of the authenticator, for what the client says about itself.
 func (ad *authData) read(ofTicket, ofAuthenticator []byte, p *Params) error {
-	if err := ad.walk(ofTicket, p, false, false); err != nil {
+	if err := ad.walk(ofTicket, p, false); err != nil {
 		return err
 	}
-	return ad.walk(ofAuthenticator, p, true, false)
+	return ad.walk(ofAuthenticator, p, true)
 }
 
-// walk reads one AuthorizationData. What stands outside AD-IF-RELEVANT and is
-// not understood refuses the client (RFC 4120, Section 5.2.6); inside, one
-// level deep, it is passed over.
-func (ad *authData) walk(seq []byte, p *Params, client, relevant bool) error {
-	if seq == nil {
-		return nil
-	}
-	r, err := krb5.ReadAuthorizationData(seq)
+// walk reads one AuthorizationData, from the authenticator if client is set. An element of
+// an unknown type outside AD-IF-RELEVANT refuses the client (RFC 4120, Section 5.2.6);
+// inside AD-IF-RELEVANT walk ignores such an element.
+func (ad *authData) walk(seq []byte, p *Params, client bool) error {
+	walk, err := krb5.WalkAuthorizationData(seq)
 	if err != nil {
-		if relevant {
-			return nil
-		}
 		return err
 	}
 	for {
-		e, ok := r.Next()
-		if !ok {
-			return nil
-		}
+		e, relevant, ok := walk.Next()
 		switch {
-		case e.Type == adIfRelevant && !relevant:
-			err = ad.walk(e.Data, p, client, true)
+		case !ok:
+			return nil
 		case client:
 			err = ad.clientElement(e, p, relevant)
 		default:
@@ -89,11 +71,11 @@ func (ad *authData) walk(seq []byte, p *Params, client, relevant bool) error {
 // can only ever ask, never grant.
 func (ad *authData) clientElement(e krb5.AuthDataEntry, p *Params, relevant bool) error {
 	switch e.Type {
-	case adETypeNegotiation:
+	case krb5.ADETypeNegotiation:
 		if ad.offered == 0 {
 			ad.readOffer(e.Data, p.ETypes)
 		}
-	case adAPOptions:
+	case krb5.ADAPOptions:
 		if len(e.Data) != 4 || ad.seenAPOptions {
 			return &status.Error{Reason: status.ReasonAuthorizationData, Detail: "AD-AP-OPTIONS is malformed or there twice"}
 		}
@@ -101,7 +83,7 @@ func (ad *authData) clientElement(e krb5.AuthDataEntry, p *Params, relevant bool
 		ad.seenAPOptions = true
 		ad.bindingAware = options&apOptionsCBT != 0
 		ad.targetUntrusted = options&apOptionsUnverified != 0
-	case adClientTarget:
+	case krb5.ADClientTarget:
 		if ad.target == "" {
 			ad.target = decodeUTF16(e.Data)
 		}
@@ -113,9 +95,9 @@ func (ad *authData) clientElement(e krb5.AuthDataEntry, p *Params, relevant bool
 
 func critical(adType int32, p *Params, relevant bool) error {
 	switch adType {
-	case adMandatoryForKDC, adWin2kPAC, adETypeNegotiation, adTokenRestrictions, adLocal, adAPOptions, adClientTarget:
+	case krb5.ADMandatoryForKDC, krb5.ADWin2kPAC, krb5.ADETypeNegotiation, krb5.ADTokenRestrictions, krb5.ADLocal, krb5.ADAPOptions, krb5.ADClientTarget:
 		return nil // understood, and nothing in it for an acceptor on its own
-	case adIfRelevant:
+	case krb5.ADIfRelevant:
 		return nil // nested: not looked into
 	}
 	if relevant || p.IgnoreUnknownAuthorizationData {

@@ -15,10 +15,6 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// usageAuthenticator is the key usage of an AP-REQ's Authenticator (RFC 4120,
-// Section 7.5.1).
-const usageAuthenticator = 11
-
 // Params is what an authenticator is held against.
 type Params struct {
 	// Now is the acceptor's clock.
@@ -140,9 +136,9 @@ func (s *scratch) checkOpened(t *ticket.Ticket, content *ticket.Content, a *krb5
 func (s *scratch) open(t *ticket.Ticket, content *ticket.Content, a *krb5.Authenticator) error {
 	e, sealed := t.Authenticator()
 	if e != content.SessionKey.EType() {
-		return &status.Error{Reason: status.ReasonWrongKey, Detail: "the authenticator is of " + e.String() + ", the ticket's session key of " + content.SessionKey.EType().String()}
+		return &status.Error{Reason: status.ReasonWrongKey, Detail: "the authenticator is encrypted with " + etype.ID(e).NameAndNumber() + ", but the ticket's session key is of type " + etype.ID(content.SessionKey.EType()).NameAndNumber()}
 	}
-	plain, err := content.SessionKey.Decrypt(s.plain[:0], sealed, usageAuthenticator)
+	plain, err := content.SessionKey.Decrypt(s.plain[:0], sealed, etype.UsageAuthenticator)
 	if err != nil {
 		return &status.Error{Reason: status.ReasonWrongKey, Detail: "the authenticator does not open with the ticket's session key"}
 	}

@@ -4,19 +4,16 @@ import (
 	"encoding/binary"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
 
-const (
-	// gssChecksum is not a checksum: it carries the context's flags, the channel
-	// bindings and forwarded credentials (RFC 4121, Section 4.1.1).
-	gssChecksum = 0x8003
-	// usageChecksum is the key usage of a real checksum there (RFC 4120,
-	// Section 7.5.1).
-	usageChecksum = 10
-)
+// gssChecksum is the checksum type of the GSS-API mechanism. It is not a checksum: it
+// contains the context's flags, the channel bindings and forwarded credentials (RFC 4121,
+// Section 4.1.1).
+const gssChecksum = 0x8003
 
 // checksum is what the authenticator's checksum field says.
 type checksum struct {
@@ -37,7 +34,7 @@ func readChecksum(a *krb5.Authenticator, options flags.AP, session keytab.Key) (
 	}
 	// Old SMB clients send a keyed checksum over nothing. It says that they
 	// hold the session key and no more.
-	if err := session.VerifyChecksum(a.Checksum.Type, a.Checksum.Sum, nil, usageChecksum); err != nil {
+	if err := session.VerifyChecksum(a.Checksum.Type, a.Checksum.Sum, nil, etype.UsageAuthenticatorChecksum); err != nil {
 		return c, &status.Error{Reason: status.ReasonBadChecksum, Detail: "the authenticator's checksum is neither the GSS one nor a keyed one of the session key"}
 	}
 	c.flags = flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG | mutual(options)

@@ -15,10 +15,6 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// usageCred is the key usage of a KRB-CRED's encrypted part (RFC 4120, Section
-// 7.5.1).
-const usageCred = 14
-
 // Secret is bytes that print as redacted, in every field and form. Its method Bytes
 // returns a copy of them. The zero Secret is none.
 type Secret = secret.Bytes
@@ -126,7 +122,7 @@ func openCred(sealed *krb5.EncryptedData, keys ...keytab.Key) ([]byte, error) {
 		if k.IsZero() || keytab.EType(sealed.EType) != k.EType() {
 			continue
 		}
-		if plain, err := k.Decrypt(nil, sealed.Cipher, usageCred); err == nil {
+		if plain, err := k.Decrypt(nil, sealed.Cipher, etype.UsageKRBCred); err == nil {
 			return plain, nil
 		}
 	}
@@ -169,7 +165,7 @@ func checkCredTime(part *krb5.EncKRBCredPart, p *Params) error {
 func delegatedTicket(info *krb5.CredInfo, t *krb5.Ticket, key keytab.Key, c *ticket.Content) (DelegatedTicket, error) {
 	var none DelegatedTicket
 	if key.IsZero() {
-		return none, badCred("a session key is of "+etype.ID(info.Key.EType).String()+", which Config.ETypes does not permit", nil)
+		return none, badCred("a session key is of "+etype.ID(info.Key.EType).NameAndNumber()+", which Config.ETypes does not permit", nil)
 	}
 	client := string(krb5.AppendPrincipal(nil, info.Client, info.ClientRealm)) // escaped: equal only for equal bytes
 	switch {

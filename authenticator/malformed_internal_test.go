@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -26,14 +27,24 @@ func TestAPREQ_9_BrokenList(t *testing.T) {
 	}
 }
 
+// inIfRelevant returns an AuthorizationData with b as the content of an AD-IF-RELEVANT.
+func inIfRelevant(b []byte) []byte {
+	element := func(tag byte, content ...byte) []byte {
+		return append([]byte{tag, byte(len(content))}, content...)
+	}
+	adType := element(0xa0, element(0x02, krb5.ADIfRelevant)...)
+	adData := element(0xa1, element(0x04, b...)...)
+	return element(0x30, element(0x30, append(adType, adData...)...)...)
+}
+
 func TestAD_2_BrokenList(t *testing.T) {
 	for _, b := range broken {
 		for _, client := range []bool{false, true} {
 			var ad authData
-			if err := ad.walk(b, &Params{}, client, false); status.ReasonOf(err) != status.ReasonMalformedToken {
+			if err := ad.walk(b, &Params{}, client); status.ReasonOf(err) != status.ReasonMalformedToken {
 				t.Errorf("%x: %v", b, err)
 			}
-			if err := ad.walk(b, &Params{}, client, true); err != nil {
+			if err := ad.walk(inIfRelevant(b), &Params{}, client); err != nil {
 				t.Errorf("%x in AD-IF-RELEVANT: %v", b, err)
 			}
 		}

@@ -109,12 +109,12 @@ func (r *search) sameHost(yield func(Entry) bool) bool {
 
 // others goes through all keys that s admits.
 func (r *search) others(yield func(Entry) bool) bool {
-	e, kvno := r.sealed.EType, r.sealed.Kvno
-	if kvno != 0 && !r.list(version{etype: e, kvno: kvno}, yield) {
-		return false
-	}
-	if low := kvno & 0xff; low != kvno && !r.list(version{etype: e, kvno: low}, yield) {
-		return false
+	e := r.sealed.EType
+	versions, n := storedVersions(r.sealed.Kvno)
+	for _, kvno := range versions[:n] {
+		if !r.list(version{etype: e, kvno: kvno}, yield) {
+			return false
+		}
 	}
 	return r.list(version{etype: e, all: true}, yield)
 }
@@ -162,16 +162,16 @@ func (r *search) mayLook() bool {
 // version, they are compared.
 func (r *search) group(g int32, wanted, named bool, yield func(Entry) bool) bool {
 	records := r.table.groups[g].records
-	kvno := r.sealed.Kvno
-	switch low := kvno & 0xff; {
-	case !wanted:
+	if !wanted {
 		return r.run(records, ^uint32(0), false, named, yield)
-	case kvno == 0:
-		return true
-	case low != kvno:
-		return r.run(records, kvno, true, named, yield) && r.run(records, low, true, named, yield)
 	}
-	return r.run(records, kvno, true, named, yield)
+	versions, n := storedVersions(r.sealed.Kvno)
+	for _, kvno := range versions[:n] {
+		if !r.run(records, kvno, true, named, yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // run goes through records of the ticket's encryption type from version kvno downwards,

@@ -27,3 +27,6 @@ const (
 // that this module does not implement, such as "des-cbc-md5", or "etype(99)" for a
 // number without a name here.
 func (e EType) String() string { return etype.ID(e).String() }
+
+// nameAndNumber returns the form of a type in the text of errors.
+func (e EType) nameAndNumber() string { return etype.ID(e).NameAndNumber() }

@@ -111,7 +111,7 @@ func TestKEY_14_AtStart(t *testing.T) {
 	}{
 		"sound":            {whole, nil},
 		"no entry":         {[]byte{5, 2}, []string{"has no key: it has no entry that can be used"}},
-		"unusable entries": {des, []string{"2 entries cannot be used: 1 of des-cbc-md5, 1 of camellia256-cts-cmac; no client can be accepted"}},
+		"unusable entries": {des, []string{"2 entries cannot be used: 1 of des-cbc-md5 (3), 1 of camellia256-cts-cmac (26); no client can be accepted"}},
 		"LF":               {append(slices.Clone(whole), '\n'), []string{"a line end behind its last entry"}},
 		"CR LF":            {append(slices.Clone(whole), "\r\n"...), []string{"a line end behind its last entry"}},
 		"zeros":            {append(slices.Clone(whole), 0, 0, 0, 0, 0), []string{"5 zero bytes behind its last entry"}},

@@ -72,9 +72,8 @@ type record struct {
 	key   int32 // equal for equal keys, whosever they are
 }
 
-// usages are what a service's key is used for in every exchange: the ticket and
-// the server checksum of its PAC (RFC 4120, Section 7.5.1; MS-PAC, Section 2.8).
-var usages = [...]uint32{2, 17}
+// usages are the key usages of a service's key in every exchange.
+var usages = [...]uint32{etype.UsageTicket, etype.UsagePACServerChecksum}
 
 // NewTable makes a Table of entries. Each needs a Principal and a Key. The keys
 // are copied, since a Table's are prepared before they are shared.

@@ -22,7 +22,7 @@ func (s *Services) WhyNot(t Sealed, tried int) error {
 		return &status.Error{Reason: status.ReasonNoKey, Detail: s.table.whyNoneAdmitted()}
 	}
 	reason, why := s.explain(&t)
-	detail := "the ticket is for " + quote.Text(t.Service) + ", kvno " + number(t.Kvno) + ", " + t.EType.String() + "; " + why
+	detail := "the ticket is for " + quote.Text(t.Service) + ", kvno " + number(t.Kvno) + ", " + t.EType.nameAndNumber() + "; " + why
 	if of := s.Keys(t.EType); tried < of {
 		detail += "; " + strconv.Itoa(tried) + " of " + strconv.Itoa(of) + " keys tried, which is the work that one ticket may cause: give this service a keytab of its own, or name its principals in Config.Services"
 	}
@@ -39,7 +39,7 @@ func (s *Services) explain(t *Sealed) (status.Reason, string) {
 	n, ofType := 0, 0
 	for i := firstRecord(records, t.EType, ^uint32(0)); i < len(records) && records[i].etype == t.EType && ofType < maxLooks; i++ {
 		ofType++
-		if t.Kvno == 0 || isVersion(records[i].kvno, t.Kvno) {
+		if isVersion(records[i].kvno, t.Kvno) {
 			n++
 		}
 	}
@@ -48,10 +48,6 @@ func (s *Services) explain(t *Sealed) (status.Reason, string) {
 	}
 	return status.ReasonUnknownKeyVersion, s.table.title() + " has for it " + held(records, t.EType) + whichVersion(records, t, ofType > 0)
 }
-
-// isVersion compares the version of a keytab's entry, of which the file may have kept
-// eight bits, with a ticket's.
-func isVersion(entry, ticket uint32) bool { return entry == ticket || entry == ticket&0xff }
 
 // whyWrongKey: a keytab that was made from a password has the version that its maker
 // typed, and not the KDC's; a wrong salt gives another key and no error.
@@ -132,7 +128,7 @@ func held(records []record, e EType) string {
 	var keys []string
 	add := func(r *record) {
 		if len(keys) < most {
-			keys = append(keys, "kvno "+number(r.kvno)+" "+r.etype.String())
+			keys = append(keys, "kvno "+number(r.kvno)+" "+r.etype.nameAndNumber())
 		}
 	}
 	for i := firstRecord(records, e, ^uint32(0)); i < len(records) && records[i].etype == e && len(keys) < most; i++ {
@@ -169,7 +165,7 @@ func countUnusable(entries []Unusable) string {
 	counts := make(map[string]int)
 	var kinds []string
 	for i := range entries {
-		kind := entries[i].EType.String()
+		kind := entries[i].EType.nameAndNumber()
 		if entries[i].malformed() {
 			kind += " with a key or a name that is not valid"
 		}

@@ -5,48 +5,25 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Authorization data types (RFC 4120, Section 7.5.4; MS-KILE, Section 3.1.5.5).
-const (
-	adIfRelevant = 1
-	adWin2kPAC   = 128
-)
-
-// findPAC looks for AD-WIN2K-PAC where a KDC puts it: in an AD-IF-RELEVANT of
-// the ticket, one level deep. Deeper, or outside AD-IF-RELEVANT, is where
-// clients have been able to plant one of their own, so it is not looked for
-// there. Two are refused: which of them would count?
+// findPAC returns the AD-WIN2K-PAC that a KDC has put into an AD-IF-RELEVANT of the
+// ticket, one level deep, or nil. It ignores a PAC that is nested deeper or is outside
+// AD-IF-RELEVANT: clients have been able to add a forged PAC there. It refuses a ticket
+// with two PACs, since nothing says which of them is valid.
 func findPAC(authData []byte) ([]byte, error) {
-	if authData == nil {
-		return nil, nil
-	}
-	outer, err := krb5.ReadAuthorizationData(authData)
+	walk, err := krb5.WalkAuthorizationData(authData)
 	if err != nil {
-		return nil, err // unreachable: EncTicketPart.Parse has read it
+		return nil, err // unreachable: EncTicketPart.Parse has checked authData
 	}
 	var found []byte
 	for {
-		element, ok := outer.Next()
-		if !ok {
+		e, relevant, ok := walk.Next()
+		switch {
+		case !ok:
 			return found, nil
-		}
-		if element.Type != adIfRelevant {
-			continue
-		}
-		inner, err := krb5.ReadAuthorizationData(element.Data)
-		if err != nil {
-			continue // what is not understood in AD-IF-RELEVANT is not relevant
-		}
-		for {
-			e, ok := inner.Next()
-			if !ok {
-				break
-			}
-			if e.Type != adWin2kPAC {
-				continue
-			}
-			if found != nil {
-				return nil, &status.Error{Reason: status.ReasonPACBad, Detail: "the ticket has more than one PAC"}
-			}
+		case !relevant || e.Type != krb5.ADWin2kPAC:
+		case found != nil:
+			return nil, &status.Error{Reason: status.ReasonPACBad, Detail: "the ticket has more than one PAC"}
+		default:
 			found = e.Data
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -62,7 +63,7 @@ func (s *scratch) unsealUserToUser(sealed *krb5.EncryptedData, key keytab.Key, s
 }
 
 func (s *scratch) decrypt(key keytab.Key, cipher []byte) error {
-	plain, err := key.Decrypt(s.plain[:0], cipher, usageTicket)
+	plain, err := key.Decrypt(s.plain[:0], cipher, etype.UsageTicket)
 	if err == nil {
 		s.plain = plain
 	}

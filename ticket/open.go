@@ -14,9 +14,6 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// usageTicket is the key usage of a ticket's encrypted part (RFC 4120, Section 7.5.1).
-const usageTicket = 2
-
 // Open parses all of apReq (an AP-REQ without GSS framing), decrypts its ticket
 // and checks that the ticket is valid at p.Now. It says nothing about the
 // sender. RFC 4120, Section 3.2.3, up to the decryption of the authenticator.

@@ -50,7 +50,7 @@ func TestKEY_7_TextNamesTheVersions(t *testing.T) {
 		}
 		return err.Error()
 	}
-	const asked = `the ticket is for "HTTP/www.example.com@EXAMPLE.COM", kvno 7, aes256-cts-hmac-sha1-96; the keytab has for it kvno 3 aes256-cts-hmac-sha1-96, kvno 3 aes128-cts-hmac-sha1-96; the ticket's version is newer: the service's key was changed after the keytab was made; export the keytab anew`
+	const asked = `the ticket is for "HTTP/www.example.com@EXAMPLE.COM", kvno 7, aes256-cts-hmac-sha1-96 (18); the keytab has for it kvno 3 aes256-cts-hmac-sha1-96 (18), kvno 3 aes128-cts-hmac-sha1-96 (17); the ticket's version is newer: the service's key was changed after the keytab was made; export the keytab anew`
 	if got := text(); !strings.HasSuffix(got, asked) {
 		t.Errorf("%q does not end in %q", got, asked)
 	}
@@ -147,7 +147,7 @@ func TestKEY_7_TextNamesTheCause(t *testing.T) {
 		{"newer ticket", keys, nil, &newer, status.ReasonUnknownKeyVersion, []string{"kvno 5", "the keytab has for it kvno 1 aes256-cts-hmac-sha1-96", "the ticket's version is newer", "export the keytab anew"}},
 		{"older ticket", rotated, nil, &older, status.ReasonUnknownKeyVersion, []string{"kvno 1", "the keytab has for it kvno 2 aes256-cts-hmac-sha1-96", "the ticket's version is older", "let the client get a new ticket"}},
 		{"unusable types alone", outOfUse, nil, good, status.ReasonNoKey, []string{
-			"it has no entry that can be used", "4 entries cannot be used: 1 of des-cbc-crc, 1 of des-cbc-md5, 1 of camellia256-cts-cmac, 1 of aes256-cts-hmac-sha1-96 with a key or a name that is not valid"}},
+			"it has no entry that can be used", "4 entries cannot be used: 1 of des-cbc-crc (1), 1 of des-cbc-md5 (3), 1 of camellia256-cts-cmac (26), 1 of aes256-cts-hmac-sha1-96 (18) with a key or a name that is not valid"}},
 		{"unusable types among others, none admitted", both, both.Only(), good, status.ReasonNoKey, []string{`it has keys for "ldap/a@EXAMPLE.COM"`, "4 entries cannot be used: 1 of des-cbc-crc"}},
 		{"unusable types for the service, others for other services", both, nil, good, status.ReasonWrongService, []string{`served here: "ldap/a@EXAMPLE.COM"`, "4 entries cannot be used: 1 of des-cbc-crc"}},
 	} {

@@ -37,6 +37,49 @@ func (r *AuthDataReader) Next() (AuthDataEntry, bool) {
 	return e, ok
 }
 
+// Types of authorization data (RFC 4120, Section 7.5.4; RFC 4537; MS-KILE, Section
+// 3.1.5.5).
+const (
+	ADIfRelevant        = 1
+	ADMandatoryForKDC   = 8
+	ADWin2kPAC          = 128
+	ADETypeNegotiation  = 129
+	ADTokenRestrictions = 141
+	ADLocal             = 142
+	ADAPOptions         = 143
+	ADClientTarget      = 144
+)
+
+// AuthDataWalk yields the elements of an AuthorizationData and, in place of each
+// AD-IF-RELEVANT, the elements inside it. The zero AuthDataWalk has no elements.
+type AuthDataWalk struct{ outer, inner AuthDataReader }
+
+// WalkAuthorizationData checks a whole AuthorizationData as [ReadAuthorizationData] does
+// and returns a walk over its elements. A nil seq is an AuthorizationData that is absent.
+func WalkAuthorizationData(seq []byte) (w AuthDataWalk, err error) {
+	if seq != nil {
+		w.outer, err = ReadAuthorizationData(seq)
+	}
+	return w, err
+}
+
+// Next returns the next element as a view, and ok = false after the last element. relevant
+// reports whether the element is inside an AD-IF-RELEVANT, so that an acceptor that does
+// not know its type ignores it (RFC 4120, Section 5.2.6.1). Next looks into AD-IF-RELEVANT
+// one level deep: it returns a nested AD-IF-RELEVANT as an element, and it skips an
+// AD-IF-RELEVANT whose content is malformed.
+func (w *AuthDataWalk) Next() (e AuthDataEntry, relevant, ok bool) {
+	for {
+		if e, ok = w.inner.Next(); ok {
+			return e, true, true
+		}
+		if e, ok = w.outer.Next(); !ok || e.Type != ADIfRelevant {
+			return e, false, ok
+		}
+		w.inner, _ = ReadAuthorizationData(e.Data) // the zero reader if it is malformed
+	}
+}
+
 // HostAddress is an address of a client (RFC 4120, Sections 5.2.5 and 7.5.3).
 type HostAddress struct {
 	Type    int32

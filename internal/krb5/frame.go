@@ -29,7 +29,9 @@ var (
 	OIDIAKERB     = []byte{0x2b, 0x06, 0x01, 0x05, 0x02, 0x05}                         // 1.3.6.1.5.2.5
 )
 
-const tagFrame = 0
+// FrameTag is the first byte of a GSS frame: [APPLICATION 0], constructed (RFC 2743,
+// Section 3.1).
+const FrameTag = applicationTag
 
 // Framed is a token without its GSS frame. Its slices are views of the framed token.
 type Framed struct {
@@ -46,7 +48,7 @@ func CutFrame(token []byte) (Framed, error) {
 	const what = "GSS token"
 	in := reader(token)
 	var body, oid reader
-	if !in.element(&body, application(tagFrame)) || !in.empty() ||
+	if !in.element(&body, FrameTag) || !in.empty() ||
 		!body.element(&oid, asn1.OBJECT_IDENTIFIER) || !ValidOID(oid) {
 		return Framed{}, malformed(what)
 	}
@@ -71,7 +73,7 @@ func hasTokID(oid []byte) bool {
 // AppendFrame appends inner in its GSS frame: oid, the token id, inner. The spare
 // capacity of dst must not overlap inner.
 func AppendFrame(dst, oid []byte, tokID uint16, inner []byte) []byte {
-	dst = append(dst, byte(application(tagFrame)))
+	dst = append(dst, FrameTag)
 	dst = appendLength(dst, elementSize(len(oid))+2+len(inner))
 	dst = append(dst, byte(asn1.OBJECT_IDENTIFIER))
 	dst = appendLength(dst, len(oid))

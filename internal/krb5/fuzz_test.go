@@ -2,6 +2,7 @@ package krb5_test
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -19,7 +20,11 @@ func fuzz(f *testing.F, kind string, fresh func() message) {
 		b = slices.Clip(bytes.Clone(b))
 		before := bytes.Clone(b)
 		m := fresh()
-		if err := m.Parse(b); err != nil {
+		err := m.Parse(b)
+		if req, ok := m.(*krb5.APReq); ok {
+			checkOutline(t, b, req, err)
+		}
+		if err != nil {
 			if !isVerdict(err) {
 				t.Fatalf("%v", err)
 			}
@@ -47,7 +52,29 @@ func fuzz(f *testing.F, kind string, fresh func() message) {
 	})
 }
 
-func FuzzAPReq(f *testing.F)  { fuzz(f, "AP-REQ", func() message { return new(krb5.APReq) }) }
+// FuzzAPReq also compares ParseOutline with Parse, see checkOutline.
+func FuzzAPReq(f *testing.F) { fuzz(f, "AP-REQ", func() message { return new(krb5.APReq) }) }
+
+// checkOutline checks that ParseOutline accepts every AP-REQ that Parse accepts, with the
+// same result, accepts others only if Parse refuses their numbers, and leaves nothing
+// behind on an error.
+func checkOutline(t *testing.T, b []byte, parsed *krb5.APReq, err error) {
+	t.Helper()
+	want := *parsed
+	want.Ticket.Raw = nil // no ticket is made of an outline
+	var outline krb5.APReq
+	outlineErr := outline.ParseOutline(b)
+	reason := status.ReasonOf(err)
+	switch {
+	case err == nil && (outlineErr != nil || !reflect.DeepEqual(outline, want)):
+		t.Fatalf("Parse accepts %x, ParseOutline returns %v", b, outlineErr)
+	case outlineErr != nil && !reflect.DeepEqual(outline, krb5.APReq{}):
+		t.Fatalf("ParseOutline refuses %x and leaves a part of it", b)
+	case err != nil && outlineErr == nil && reason != status.ReasonWrongVersion && reason != status.ReasonWrongMessageType:
+		t.Fatalf("ParseOutline accepts %x, which Parse refuses: %v", b, err)
+	}
+}
+
 func FuzzTicket(f *testing.F) { fuzz(f, "Ticket", func() message { return new(krb5.Ticket) }) }
 func FuzzEncTicketPart(f *testing.F) {
 	fuzz(f, "EncTicketPart", func() message { return new(krb5.EncTicketPart) })

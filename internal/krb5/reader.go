@@ -16,7 +16,14 @@ type reader cryptobyte.String
 // 5.2.1): the primitive form only.
 const generalString asn1.Tag = 27
 
-func application(n uint8) asn1.Tag { return asn1.Tag(n) | 0x60 }
+// applicationTag is the tag [APPLICATION 0], constructed; classMask selects its class and
+// its bit for constructed elements.
+const (
+	applicationTag = 0x60
+	classMask      = 0xe0
+)
+
+func application(n uint8) asn1.Tag { return asn1.Tag(n) | applicationTag }
 func context(n uint8) asn1.Tag     { return asn1.Tag(n) | 0xa0 }
 
 func (r *reader) empty() bool { return len(*r) == 0 }
@@ -184,10 +191,10 @@ func isOther(b []byte, msgType uint8) bool {
 	in := cryptobyte.String(b)
 	var content cryptobyte.String
 	var tag asn1.Tag
-	if !in.ReadAnyASN1(&content, &tag) || !in.Empty() || tag&0xe0 != 0x60 {
+	if !in.ReadAnyASN1(&content, &tag) || !in.Empty() || tag&classMask != applicationTag {
 		return false
 	}
-	n := uint8(tag &^ 0x60)
+	n := uint8(tag &^ applicationTag)
 	return n != msgType && (n >= 10 && n <= 15 || n >= 20 && n <= 22 || n == 30)
 }
 

@@ -1,12 +1,14 @@
 package message
 
+import "github.com/gosspi/kerberos/internal/etype"
+
 // GetMIC appends to dst a MIC token over the concatenation of parts (RFC 4121, Section
 // 4.2.6.1; RFC 4757, Section 7.2). dst must not overlap parts. An error is a fault of this
 // side.
 func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
-	u, err := p.usage(&p.send.sign, usageAcceptorSign)
+	u, err := p.usage(&p.send.sign, etype.UsageAcceptorSign)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +32,7 @@ func (p *Protector) GetMIC(dst []byte, parts ...[]byte) ([]byte, error) {
 func (p *Protector) VerifyMIC(o Order, token []byte, parts ...[]byte) (missing uint64, err error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
-	u, err := p.usage(&p.recv.sign, usageInitiatorSign)
+	u, err := p.usage(&p.recv.sign, etype.UsageInitiatorSign)
 	if err != nil {
 		return 0, err
 	}

@@ -9,14 +9,6 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Key usages of RFC 4121, Section 2. Wrap tokens use SEAL, sealed or not.
-const (
-	usageAcceptorSeal  = 22
-	usageAcceptorSign  = 23
-	usageInitiatorSeal = 24
-	usageInitiatorSign = 25
-)
-
 // Params holds the results of the authentication exchange that message protection uses.
 type Params struct {
 	EType          etype.ID

@@ -35,8 +35,7 @@ const (
 	rc4ConfounderLen = 8
 	rc4WrapLen       = rc4MICLen + rc4ConfounderLen
 
-	tagFrame = 0x60
-	tagOID   = 0x06
+	tagOID = 0x06
 
 	// rc4FrameLen is the length of the shortest frame. The frame of a longer message has
 	// up to rc4MaxFrameLen bytes.
@@ -63,7 +62,7 @@ const (
 
 // saltOf returns the salt for a key usage of RFC 4121.
 func saltOf(usage uint32) uint32 {
-	if usage == usageAcceptorSign || usage == usageInitiatorSign {
+	if usage == etype.UsageAcceptorSign || usage == etype.UsageInitiatorSign {
 		return saltMIC
 	}
 	return saltWrap
@@ -93,7 +92,7 @@ func (p *Protector) rc4Keys(d *direction, u *etype.Usage) (rc4Keys, error) {
 // rc4Frame returns the frame for a content of n bytes. In DCE style, n does not include
 // a message in buffers of its own (MS-KILE, Section 3.4.5.4.1).
 func (s *scratch) rc4Frame(n int) []byte {
-	b := krb5.AppendHeader(s.frame[:0], tagFrame, krb5.ElementSize(len(krb5.OIDKerberos))+n)
+	b := krb5.AppendHeader(s.frame[:0], krb5.FrameTag, krb5.ElementSize(len(krb5.OIDKerberos))+n)
 	return append(krb5.AppendHeader(b, tagOID, len(krb5.OIDKerberos)), krb5.OIDKerberos...)
 }
 

@@ -20,7 +20,7 @@ import (
 func (p *Protector) SealSegments(token []byte, segs []etype.Segment, conf bool) (n int, err error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
-	u, err := p.usage(&p.send.seal, usageAcceptorSeal)
+	u, err := p.usage(&p.send.seal, etype.UsageAcceptorSeal)
 	if err != nil {
 		return 0, err
 	}
@@ -81,7 +81,7 @@ func (p *Protector) signSegments(s *scratch, u *etype.Usage, token []byte, segs 
 func (p *Protector) OpenSegments(o Order, token []byte, segs []etype.Segment) (conf bool, missing uint64, err error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
-	u, err := p.usage(&p.recv.seal, usageInitiatorSeal)
+	u, err := p.usage(&p.recv.seal, etype.UsageInitiatorSeal)
 	if err != nil {
 		return false, 0, err
 	}

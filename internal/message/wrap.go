@@ -15,7 +15,7 @@ import (
 func (p *Protector) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	p.send.mu.Lock()
 	defer p.send.mu.Unlock()
-	u, err := p.usage(&p.send.seal, usageAcceptorSeal)
+	u, err := p.usage(&p.send.seal, etype.UsageAcceptorSeal)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ type Unwrapped struct {
 func (p *Protector) Unwrap(o Order, dst, token []byte, a Associated) (Unwrapped, error) {
 	p.recv.mu.Lock()
 	defer p.recv.mu.Unlock()
-	u, err := p.usage(&p.recv.seal, usageInitiatorSeal)
+	u, err := p.usage(&p.recv.seal, etype.UsageInitiatorSeal)
 	if err != nil {
 		return Unwrapped{}, err
 	}

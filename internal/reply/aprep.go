@@ -20,10 +20,6 @@ import (
 )
 
 const (
-	// usageAPRep is the key usage of an AP-REP's encrypted part (RFC 4120,
-	// Section 7.5.1).
-	usageAPRep = 12
-
 	confounderLen = 16
 	maxKeyLen     = 32
 )
@@ -174,7 +170,7 @@ func (r *APRep) Append(dst []byte, v authenticator.Verified, mechanism []byte) (
 	part := r.part(v.Time(), s.random[confounderLen:][:r.subkeyLen])
 	s.plain = part.Append(s.plain[:0])
 	var err error
-	s.sealed, err = v.Ticket().SessionKey.Encrypt(s, s.sealed[:0], s.plain, usageAPRep)
+	s.sealed, err = v.Ticket().SessionKey.Encrypt(s, s.sealed[:0], s.plain, etype.UsageAPRep)
 	if err != nil {
 		return nil, err // unreachable: Draw has checked the session key
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -42,7 +43,7 @@ func (t *ThirdLeg) Check(token []byte) error {
 	case bytes.HasSuffix(rep.EncPart.Cipher, t.own[:]):
 		return bad("it is the acceptor's own AP-REP") // an RC4 AP-REP may be without a subkey
 	}
-	plain, err := t.session.Decrypt(nil, rep.EncPart.Cipher, usageAPRep)
+	plain, err := t.session.Decrypt(nil, rep.EncPart.Cipher, etype.UsageAPRep)
 	if err != nil {
 		return bad("the session key does not decrypt it")
 	}

@@ -8,9 +8,6 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// tagFrame is the tag of a GSS frame.
-const tagFrame = 0x60
-
 func context(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific().Constructed() }
 
 // readOctets reads the optional field n, which holds an OCTET STRING. *v becomes nil

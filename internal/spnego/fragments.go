@@ -3,6 +3,7 @@ package spnego
 import (
 	"fmt"
 
+	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -149,7 +150,7 @@ const element = "\x06\x06\x2b\x06\x01\x05\x05\x02"
 // token ends within element, at least the first least bytes of element must be present;
 // a least of 1 also allows a token that ends before element.
 func isFramed(token []byte, least int) bool {
-	if len(token) == 0 || token[0] != tagFrame {
+	if len(token) == 0 || token[0] != krb5.FrameTag {
 		return false
 	}
 	start := 2

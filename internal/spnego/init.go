@@ -163,7 +163,7 @@ func AppendHints(dst []byte, mechanisms ...[]byte) []byte {
 	hints := krb5.ElementSize(name)
 	fields := krb5.ElementSize(krb5.ElementSize(list)) + krb5.ElementSize(krb5.ElementSize(hints))
 	choice := krb5.ElementSize(krb5.ElementSize(fields))
-	dst = krb5.AppendHeader(dst, tagFrame, krb5.ElementSize(len(krb5.OIDSPNEGO))+choice)
+	dst = krb5.AppendHeader(dst, krb5.FrameTag, krb5.ElementSize(len(krb5.OIDSPNEGO))+choice)
 	dst = appendElement(dst, byte(asn1.OBJECT_IDENTIFIER), krb5.OIDSPNEGO)
 	dst = krb5.AppendHeader(dst, byte(context(0)), krb5.ElementSize(fields))
 	dst = krb5.AppendHeader(dst, byte(asn1.SEQUENCE), fields)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -171,9 +172,8 @@ func startsExchange(err error, field string, limit int) bool {
 	default:
 		return false
 	}
-	const frame = 0x60 // RFC 2743, Section 3.1
 	token, err := tokenOf(field, limit)
-	return err == nil && len(token) > 0 && token[0] == frame
+	return err == nil && len(token) > 0 && token[0] == krb5.FrameTag
 }
 
 // authorization returns the value of the Authorization field, of which a request may have

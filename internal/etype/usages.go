@@ -1,0 +1,16 @@
+package etype
+
+// The key usages of RFC 4120, Section 7.5.1, RFC 4121, Section 2, and MS-PAC, Section 2.8,
+// that an acceptor needs. No other package of the library writes a key usage as a number.
+const (
+	UsageTicket                = 2  // encrypted part of a ticket
+	UsageAuthenticatorChecksum = 10 // checksum in the Authenticator of an AP-REQ
+	UsageAuthenticator         = 11 // Authenticator of an AP-REQ
+	UsageAPRep                 = 12 // encrypted part of an AP-REP
+	UsageKRBCred               = 14 // encrypted part of a KRB-CRED
+	UsagePACServerChecksum     = 17 // server checksum of a PAC
+	UsageAcceptorSeal          = 22 // wrap tokens of the acceptor, encrypted or not
+	UsageAcceptorSign          = 23 // MIC tokens of the acceptor
+	UsageInitiatorSeal         = 24 // wrap tokens of the initiator, encrypted or not
+	UsageInitiatorSign         = 25 // MIC tokens of the initiator
+)
