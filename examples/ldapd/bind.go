@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
-	"github.com/gosspi/kerberos/status"
 )
 
 const ldapVersion = 3
@@ -100,7 +100,7 @@ func (s *session) becomeNobody() {
 	s.srv.door.back(s.raw)
 }
 
-// abort ends a SASL exchange that is not over.
+// abort ends a SASL exchange. Close reports it if it is not over.
 func (s *session) abort() {
 	if s.exchange != nil {
 		s.exchange.Close()
@@ -117,7 +117,7 @@ func (s *session) sasl(m message, b bindRequest) error {
 		policy := s.policy()
 		exchange, err := policy.NewServer(sspisasl.Mechanism(b.mechanism))
 		if err != nil {
-			return s.refuse(m, b, nil, err)
+			return s.refuse(m, b, nil)
 		}
 		s.exchange, s.mechanism = exchange, b.mechanism
 	} else if b.credentials == nil { // LDAP may leave an empty response out
@@ -128,7 +128,7 @@ func (s *session) sasl(m message, b bindRequest) error {
 	challenge, done, err := s.exchange.NextContext(ctx, b.credentials)
 	switch {
 	case err != nil:
-		return s.refuse(m, b, challenge, err)
+		return s.refuse(m, b, challenge)
 	case !done:
 		return s.answer(m, result{saslBindInProgress, ""}, credentials(challenge)...)
 	}
@@ -145,12 +145,9 @@ func credentials(challenge []byte) []*ber.Packet {
 }
 
 // refuse answers a bind that failed. The client learns that it did, and, from the
-// challenge, what Kerberos says about it; why is for the log.
-func (s *session) refuse(m message, b bindRequest, challenge []byte, err error) error {
+// challenge, what Kerberos says about it. The acceptor's Logger has the reason.
+func (s *session) refuse(m message, b bindRequest, challenge []byte) error {
 	s.abort()
-	const longest = 32 // SASL's names have at most 20 characters, and a client can send any string
-	name, reason := b.mechanism[:min(longest, len(b.mechanism))], status.ReasonOf(err)
-	s.srv.log.Warn("refused", "peer", s.raw.RemoteAddr().String(), "mechanism", name, "reason", reason.String(), "err", err)
 	if !slices.Contains(s.mechanisms(), b.mechanism) {
 		return s.answer(m, result{authMethodNotSupported, "the rootDSE has the mechanisms"})
 	}
@@ -172,8 +169,6 @@ func (s *session) loggedIn(m message, challenge []byte) error {
 		return errors.Join(errors.New("the server is full"), s.answer(m, result{busy, "too many are logged in"}))
 	}
 	s.who = &identity{peer: exchange.Peer(), mechanism: mechanism, layer: layer.String()}
-	s.srv.log.Info("login", "peer", s.raw.RemoteAddr().String(), "client", s.who.peer.Client.String(),
-		"mechanism", mechanism, "layer", s.who.layer, "tls", s.secure, "bound", s.who.peer.Binding == sspi.BindingMatched, "authzid", exchange.AuthorizationID())
 	if err := s.answer(m, result{}, credentials(challenge)...); err != nil {
 		return err
 	}
@@ -189,6 +184,7 @@ func (s *session) policy() sspisasl.Config {
 		Acceptor: s.srv.acceptor, Layers: s.srv.layers, SuccessData: true, Authorize: s.srv.authorize,
 		MaxBuffer: maxPDU + 1<<10, // OpenLDAP sends a PDU in one piece if it is not told otherwise, as with GSS-SPNEGO
 	}
+	c.Context.Remote, _ = netip.ParseAddrPort(s.raw.RemoteAddr().String()) // for the records
 	if s.secure {
 		c.Layers |= sspisasl.NoLayer // TLS protects what follows
 		c.Context.ChannelBindings = s.srv.bindings

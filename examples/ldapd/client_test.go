@@ -12,6 +12,7 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
@@ -52,12 +53,17 @@ func (l *logs) String() string {
 func newServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, *logs) {
 	t.Helper()
 	realm := sspitest.NewRealm("EXAMPLE.COM")
-	acceptor, err := realm.Acceptor(service)
+	cfg, err := realm.Config(service)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := new(logs)
-	return realm, &server{acceptor: acceptor, layers: layers, realms: []string{"EXAMPLE.COM"}, log: slog.New(slog.NewTextHandler(out, nil))}, out
+	cfg.Logger = slog.New(slog.NewTextHandler(out, nil))
+	acceptor, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return realm, &server{acceptor: acceptor, layers: layers, realms: []string{"EXAMPLE.COM"}, log: cfg.Logger}, out
 }
 
 // start runs a server on a loopback address. At the end of the test it must end,

@@ -70,7 +70,7 @@ func TestLogin_GSSAPI(t *testing.T) {
 			})
 		}
 	}
-	if n := strings.Count(w.log.String(), "msg=login"); n != 9 {
+	if n := strings.Count(w.log.String(), "kerberos: accepted"); n != 9 {
 		t.Errorf("%d lines for nine logins:\n%s", n, w.log)
 	}
 }

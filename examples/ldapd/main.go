@@ -11,7 +11,8 @@
 // directory has two entries: the root, which everybody may read, and cn=session,
 // which tells the client what the server knows about it.
 //
-// It logs one line for each login and each refusal. SIGTERM or an interrupt ends
+// The acceptor logs one line for each login, each refusal and each bind that the client
+// breaks off. SIGTERM or an interrupt ends
 // it: the clients are told, and it exits with 0.
 //
 // It is an example, but an honest one: sizes, times and the number of connections
@@ -68,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 	if srv.layers, err = parseLayers(*layers); err != nil {
 		return err
 	}
-	if srv.acceptor, err = newAcceptor(*file); err != nil {
+	if srv.acceptor, err = newAcceptor(*file, srv.log); err != nil {
 		return err
 	}
 	if *cert != "" || *key != "" {
@@ -84,7 +85,7 @@ func run(ctx context.Context, args []string) error {
 	return srv.serve(ctx, l)
 }
 
-func newAcceptor(file string) (*sspi.Acceptor, error) {
+func newAcceptor(file string, log *slog.Logger) (*sspi.Acceptor, error) {
 	open := func() (*keytab.File, error) { return keytab.OpenFile(file) }
 	if file == "" {
 		open = keytab.Default
@@ -93,7 +94,7 @@ func newAcceptor(file string) (*sspi.Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"ldap/"}})
+	return sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"ldap/"}, Logger: log})
 }
 
 func parseLayers(s string) (sspisasl.Layer, error) {

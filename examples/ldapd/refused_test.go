@@ -71,10 +71,10 @@ func TestBind_Refused(t *testing.T) {
 			client := w.dial(t)
 			r := client.sasl(c.mechanism, c.token)
 			log := w.log.String()[before:]
-			if r.code != c.code || !strings.Contains(log, "refused") || len(log) > 1000 || strings.Count(log, "\n") != 1 {
+			if r.code != c.code || !strings.Contains(log, "kerberos: refused") || len(log) > 2000 || strings.Count(log, "\n") != 1 {
 				t.Errorf("%+v, want %d; log:\n%.2000s", r, c.code, log)
 			}
-			if c.reason != 0 && !strings.Contains(log, "reason="+c.reason.String()) {
+			if c.reason != 0 && !strings.Contains(log, "error.type="+c.reason.String()) {
 				t.Errorf("want %v; log:\n%s", c.reason, log)
 			}
 			if id := client.whoAmI(); id != "" {
@@ -186,7 +186,7 @@ func TestBind_Replay(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if n := strings.Count(w.log.String(), "reason="+status.ReasonReplay.String()); n != 2 {
+	if n := strings.Count(w.log.String(), "error.type="+status.ReasonReplay.String()); n != 2 {
 		t.Errorf("%d replays were noticed:\n%s", n, w.log)
 	}
 	w.getsIn(t)

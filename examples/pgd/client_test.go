@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
@@ -84,11 +85,16 @@ func (l *lines) await(t *testing.T, words ...string) {
 func newWorld(t *testing.T, encrypt encryption) *world {
 	t.Helper()
 	w := &world{t: t, realm: sspitest.NewRealm("EXAMPLE.COM"), log: &lines{new: make(chan struct{})}}
-	acceptor, err := w.realm.Acceptor(service)
+	cfg, err := w.realm.Config(service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server = newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(w.log, nil)))
+	cfg.Logger = slog.New(slog.NewTextHandler(w.log, nil))
+	acceptor, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server = newServer(acceptor, encrypt, cfg.Logger)
 	w.server.realms = []string{"EXAMPLE.COM"}
 	return w
 }

@@ -26,6 +26,8 @@ type client struct {
 	backend             *pgproto3.Backend
 	context             *sspi.Context
 	peer                *sspi.Peer // who it is
+	event               sspi.Event // the record of the login, until it is reported
+	reported            bool
 }
 
 // login is the whole of it, in order.
@@ -42,6 +44,8 @@ func (c *client) login(ctx context.Context) error {
 	if err := c.authorise(); err != nil {
 		return err
 	}
+	c.report(c.event)
+	c.reported = true
 	return c.admit()
 }
 
@@ -73,6 +77,8 @@ func (c *client) authenticate(ctx context.Context) error {
 // exchange is the loop around Accept, for both ways in which tokens travel.
 func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive func() ([]byte, error), send func([]byte) error) error {
 	cfg.WholeTokens = true // each message of the protocol holds one
+	cfg.DeferReport = true // authorise decides too
+	cfg.Remote = c.remote()
 	c.context = c.server.acceptor.NewContext(cfg)
 	for {
 		token, err := receive()
@@ -83,6 +89,12 @@ func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive f
 			return c.failed(&status.Error{Reason: status.ReasonMalformedToken, Detail: "the token is empty"})
 		}
 		reply, peer, err := c.context.Accept(ctx, token)
+		switch e, ok := c.context.TakeEvent(); {
+		case ok && e.Retry: // the client may correct its clock
+			c.report(e)
+		case ok:
+			c.event = e
+		}
 		if len(reply) > 0 { // also beside an error: it tells the client why
 			if err := send(reply); err != nil {
 				return err
@@ -132,38 +144,30 @@ func (c *client) failed(err error) error {
 	return &fatal{"28000", text, err}
 }
 
-// admit takes a place among the sessions and logs the login.
+// admit takes a place among the sessions.
 func (c *client) admit() error {
 	select {
 	case c.server.sessions <- struct{}{}:
 	default:
 		return &fatal{"53300", "sorry, too many clients already", nil}
 	}
-	c.server.log.Info("login", "peer", c.base.RemoteAddr().String(), "principal", c.peer.Client.String(),
-		"user", c.user, "database", c.database, "encrypted", c.encrypted, "flags", c.peer.Flags.String())
 	return nil
 }
 
-// refuse tells the client that it does not get in, as far as it is to know, and the
-// log why.
+// refuse tells the client that it does not get in, as far as it is to know. The acceptor's
+// Logger gets the reason; a connection that ends before the first token, or after the
+// login, has a line of its own.
 func (c *client) refuse(err error) {
 	if f, ok := errors.AsType[*fatal](err); ok {
 		_ = send(c.conn, f.response()) // it may be gone
 	}
-	if err == errNobody || err == errCancel {
-		return
+	switch {
+	case err == errNobody, err == errCancel:
+	case c.context == nil, c.reported:
+		c.server.log.Warn("connection refused", "peer", c.base.RemoteAddr().String(), "user", c.user, "encrypted", c.encrypted, "err", err)
+	default:
+		c.reportRefused(err)
 	}
-	attrs := []any{"peer", c.base.RemoteAddr().String()}
-	if c.peer != nil {
-		attrs = append(attrs, "principal", c.peer.Client.String())
-	}
-	if c.user != "" {
-		attrs = append(attrs, "user", c.user)
-	}
-	if reason := status.ReasonOf(err); reason != status.ReasonNone {
-		attrs = append(attrs, "reason", reason.String())
-	}
-	c.server.log.Warn("refused", append(attrs, "encrypted", c.encrypted, "err", err)...)
 }
 
 // fatal ends a connection with an ErrorResponse: code and text are for the client, err

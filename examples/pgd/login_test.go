@@ -29,7 +29,7 @@ func TestLogin_GSS(t *testing.T) {
 	if row, _ := p.query("SELECT * FROM pg_stat_gssapi;"); strings.Join(row, " ") != "t alice@EXAMPLE.COM f" {
 		t.Errorf("pg_stat_gssapi is %q", row)
 	}
-	w.log.await(t, "msg=login", "principal=alice@EXAMPLE.COM", "user=alice", "database=db", "encrypted=false", "MUTUAL_AUTH")
+	w.log.await(t, `msg="kerberos: accepted"`, "kerberos.client.name=alice@EXAMPLE.COM", "user.name=alice", "db.namespace=db", "kerberos.gssenc=false", "client.address=127.0.0.1", "MUTUAL_AUTH")
 	p.send(&pgproto3.Terminate{})
 	p.closed()
 }
@@ -53,7 +53,7 @@ func TestLogin_Encrypted(t *testing.T) {
 		if row, _ := p.query("select * from pg_stat_gssapi"); strings.Join(row, " ") != "t alice@EXAMPLE.COM t" {
 			t.Errorf("%s: pg_stat_gssapi is %q", encrypt, row)
 		}
-		w.log.await(t, "msg=login", "principal=alice@EXAMPLE.COM", "encrypted=true", "CONFIDENTIALITY")
+		w.log.await(t, `msg="kerberos: accepted"`, "kerberos.client.name=alice@EXAMPLE.COM", "kerberos.gssenc=true", "CONFIDENTIALITY")
 	}
 }
 
@@ -163,7 +163,7 @@ func TestNAME_8_DatabaseUser(t *testing.T) {
 			continue
 		}
 		p.refused("28000", "GSSAPI authentication failed for user")
-		w.log.await(t, "msg=refused", "not-authorized")
+		w.log.await(t, `msg="kerberos: refused"`, "error.type=not-authorized")
 	}
 }
 
@@ -187,8 +187,8 @@ func TestLogin_WrongUser(t *testing.T) {
 			p.refused("28000", "GSSAPI authentication failed for user")
 		}
 	}
-	w.log.await(t, "msg=refused", "principal=alice@OTHER.EXAMPLE", "user=alice ")
-	if text := w.log.String(); strings.Contains(text, "msg=login") {
+	w.log.await(t, `msg="kerberos: refused"`, "kerberos.client.name=alice@OTHER.EXAMPLE", "user.name=alice ")
+	if text := w.log.String(); strings.Contains(text, "kerberos: accepted") {
 		t.Errorf("somebody got in:\n%s", text)
 	}
 	w.login("alice")
@@ -221,7 +221,7 @@ func TestLogin_Refused(t *testing.T) {
 				}
 			}
 			p.refused("28000", `GSSAPI authentication failed for user "alice"`)
-			w.log.await(t, "msg=refused", "user=alice", "reason="+row.reason, "encrypted=false")
+			w.log.await(t, `msg="kerberos: refused"`, "user.name=alice", "error.type="+row.reason, "kerberos.gssenc=false")
 
 			p = w.dial()
 			p.ask(&pgproto3.GSSEncRequest{}, 'G')
@@ -252,7 +252,7 @@ func TestLogin_TooLong(t *testing.T) {
 	p.ask(&pgproto3.GSSEncRequest{}, 'G')
 	p.write([]byte{0, 0x10, 0, 0})
 	p.closed()
-	w.log.await(t, "msg=refused", "a packet of 1048576 bytes")
+	w.log.await(t, `msg="kerberos: refused"`, "error.type=aborted", "a packet of 1048576 bytes")
 }
 
 // text reads everything to the end.
@@ -291,7 +291,7 @@ func TestLogin_Replay(t *testing.T) {
 		t.Errorf("a replay for encryption is answered with %v, %v", e, err)
 	}
 	p.closed()
-	w.log.await(t, "msg=refused", "reason=replay", "encrypted=false")
+	w.log.await(t, `msg="kerberos: refused"`, "error.type=replay", "kerberos.gssenc=false")
 }
 
 // TestLogin_Retry: a client whose clock is wrong is told the time, and may try again.
@@ -327,7 +327,7 @@ func TestLogin_EncryptionNeeds(t *testing.T) {
 	p.ask(&pgproto3.GSSEncRequest{}, 'G')
 	p.write(packet(w.token("alice", sspitest.Options{OneWay: true})))
 	p.text("EGSSAPI authentication failed\x00")
-	w.log.await(t, "msg=refused", "reason=requirement-not-met")
+	w.log.await(t, `msg="kerberos: refused"`, "error.type=requirement-not-met")
 }
 
 // TestLogin_Policy: what the server thinks of encryption.

@@ -10,7 +10,8 @@
 // encryption as a net.Conn, the exchange of tokens, and the step from the principal
 // that is proven to the database user that is asked for.
 //
-// It logs one line for each login. SIGTERM or an interrupt ends it: it tells those
+// The acceptor logs one line for each login, admitted or refused, after it is known which
+// database user the client asks for. SIGTERM or an interrupt ends it: it tells those
 // that are connected, and exits with 0.
 package main
 
@@ -54,7 +55,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{*service}})
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{*service}, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("listening on %s\n", l.Addr())
-	srv := newServer(acceptor, encrypt, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	srv := newServer(acceptor, encrypt, log)
 	if *realms != "" {
 		srv.realms = strings.Split(*realms, ",")
 	}

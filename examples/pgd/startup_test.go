@@ -84,7 +84,7 @@ func TestStartup_Order(t *testing.T) {
 	expect[*pgproto3.AuthenticationGSS](p)
 	p.send(&pgproto3.Query{String: "select current_user"})
 	p.refused("08P01", "GSSAPI response")
-	w.log.await(t, "msg=refused", "user=alice")
+	w.log.await(t, `msg="kerberos: refused"`, "error.type=aborted", "user.name=alice")
 
 	p = w.dial()
 	p.send(&pgproto3.CancelRequest{ProcessID: 1, SecretKey: []byte{0, 0, 0, 2}})

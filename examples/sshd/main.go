@@ -8,7 +8,8 @@
 // server runs no program and has no shell: it answers the commands whoami and id itself,
 // and answers a request for a shell with a greeting.
 //
-// It logs one line for each connection. SIGTERM or an interrupt ends it: it accepts no
+// The acceptor logs one line for each login, admitted or refused, and the server one for a
+// connection without a login. SIGTERM or an interrupt ends the server: it accepts no
 // further connection, gives the open connections five seconds to finish, and exits with
 // code 0.
 //
@@ -60,7 +61,8 @@ func run(ctx context.Context, args []string) error {
 	if fs.NArg() > 0 {
 		return fmt.Errorf("unexpected arguments %q", fs.Args())
 	}
-	kerberos, err := configure(ctx, *file, *realm)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	kerberos, err := configure(ctx, *file, *realm, log)
 	if err != nil {
 		return err
 	}
@@ -75,11 +77,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("listening on %v\nhost key %s\n", l.Addr(), ssh.FingerprintSHA256(key.PublicKey()))
-	return newServer(kerberos, base, slog.New(slog.NewTextHandler(os.Stderr, nil))).Serve(ctx, l)
+	return newServer(kerberos, base, log).Serve(ctx, l)
 }
 
 // configure returns the acceptor of the keytab file, and the rule which users may log in.
-func configure(ctx context.Context, file, realm string) (*sspissh.Config, error) {
+func configure(ctx context.Context, file, realm string, log *slog.Logger) (*sspissh.Config, error) {
 	keys, err := openKeys(file)
 	if err != nil {
 		return nil, err
@@ -91,7 +93,7 @@ func configure(ctx context.Context, file, realm string) (*sspissh.Config, error)
 		}
 	}
 	// SSH uses the service host/. The acceptor must not use keys of other services.
-	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"host/"}})
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"host/"}, Logger: log})
 	if err != nil {
 		return nil, err
 	}

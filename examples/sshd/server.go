@@ -41,7 +41,7 @@ func newServer(kerberos *sspissh.Config, base *ssh.ServerConfig, log *slog.Logge
 	return s
 }
 
-// handle serves one connection and writes its line into the log.
+// handle serves one connection.
 func (s *server) handle(_ context.Context, tcp *serve.Conn) {
 	// sspissh requires a ServerConfig for each connection. So its callback can also keep
 	// the errors of this connection.
@@ -70,22 +70,15 @@ func (s *server) handle(_ context.Context, tcp *serve.Conn) {
 		s.log.Warn("too many sessions", "peer", tcp.RemoteAddr().String(), "user", conn.User())
 		return
 	}
-	peer := sspissh.Peer(conn)
-	s.log.Info("login", "peer", tcp.RemoteAddr().String(), "user", conn.User(), "client", peer.Client.String(),
-		"service", peer.Service.String(), "flags", peer.Flags.String(), "delegated", sspissh.Delegated(conn) != nil)
 	_ = tcp.SetDeadline(time.Now().Add(sessionTime)) // fails on a closed connection, which needs no deadline
 	serveChannels(channels, conn)
 }
 
-// logRefusal logs why a client did not log in: the errors of its attempts, or err if it
-// made no attempt.
+// logRefusal logs a connection on which the client tried no login, or that the SSH library
+// refused by itself. The acceptor's Logger has a line for each login that reached it.
 func (s *server) logRefusal(tcp net.Conn, refusal, err error) {
-	if refusal != nil {
-		err = refusal
+	if _, ok := errors.AsType[*status.Error](refusal); ok {
+		return
 	}
-	attrs := []any{"peer", tcp.RemoteAddr().String(), "err", err}
-	if e, ok := errors.AsType[*status.Error](err); ok {
-		attrs = append(attrs, "reason", e.Reason.String())
-	}
-	s.log.Warn("refused", attrs...)
+	s.log.Warn("no login", "peer", tcp.RemoteAddr().String(), "err", errors.Join(refusal, err))
 }

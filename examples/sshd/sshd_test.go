@@ -68,7 +68,9 @@ func startWith(t *testing.T, realm *sspitest.Realm, sessions int) (addr string, 
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	kerberos, err := configure(ctx, file, "")
+	var log lines
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	kerberos, err := configure(ctx, file, "", logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +80,7 @@ func startWith(t *testing.T, realm *sspitest.Realm, sessions int) (addr string, 
 	}
 	base := new(ssh.ServerConfig)
 	base.AddHostKey(key)
-	var log lines
-	srv := newServer(kerberos, base, slog.New(slog.NewTextHandler(&log, nil)))
+	srv := newServer(kerberos, base, logger)
 	srv.MaxSessions = sessions
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ctx, l) }()
@@ -151,8 +152,8 @@ func TestSSHD(t *testing.T) {
 	}
 	log := end()
 	for _, w := range []string{
-		"msg=login", "client=alice@EXAMPLE.COM", "delegated=true",
-		`msg=refused`, `may not log in as the user \"bob\""`, "reason=wrong-service",
+		`msg="kerberos: accepted"`, "kerberos.client.name=alice@EXAMPLE.COM", "ASC_RET_DELEGATE", "user.name=alice", "user.name=bob",
+		`msg="kerberos: refused"`, `may not log in as the user \"bob\""`, "error.type=wrong-service", "client.address=127.0.0.1",
 	} {
 		if !strings.Contains(log, w) {
 			t.Errorf("no %s in\n%s", w, log)
@@ -180,7 +181,7 @@ func TestServe_Pending(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice.Close()
-	if log := end(); !strings.Contains(log, "client=alice@EXAMPLE.COM") {
+	if log := end(); !strings.Contains(log, "kerberos.client.name=alice@EXAMPLE.COM") {
 		t.Error(log)
 	}
 }
@@ -250,10 +251,10 @@ func TestNAME_8_SeveralRealms(t *testing.T) {
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := configure(t.Context(), file, ""); err == nil || !strings.Contains(err.Error(), "-realm") || !strings.Contains(err.Error(), "PARTNER.TEST") {
+	if _, err := configure(t.Context(), file, "", nil); err == nil || !strings.Contains(err.Error(), "-realm") || !strings.Contains(err.Error(), "PARTNER.TEST") {
 		t.Errorf("several realms and no -realm: %v", err)
 	}
-	if _, err := configure(t.Context(), file, "EXAMPLE.COM,PARTNER.TEST"); err != nil {
+	if _, err := configure(t.Context(), file, "EXAMPLE.COM,PARTNER.TEST", nil); err != nil {
 		t.Error(err)
 	}
 }

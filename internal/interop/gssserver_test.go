@@ -172,6 +172,12 @@ func flagsOf(names string) flags.ASC_RET {
 	return f
 }
 
+// The messages of the acceptor's records.
+const (
+	accepted = "kerberos: accepted"
+	refused  = "kerberos: refused"
+)
+
 // ourLines are the lines of our server's log with a message, as key and value.
 func ourLines(out, message string) []map[string]string {
 	var all []map[string]string

@@ -134,8 +134,8 @@ func TestInteropLDAP(t *testing.T) {
 			if res.code != 0 || !strings.Contains(res.out, "u:"+user+"@"+realmName+"\n") || !strings.Contains(res.out, "SASL SSF: "+c.ssf+"\n") {
 				t.Fatalf("ldapwhoami: exit %d, want SSF %s\n%s\n%s", res.code, c.ssf, res.out, srv.p.out)
 			}
-			got := srv.logged(t, "login", 2*i+1)
-			if got["client"] != user+"@"+realmName || got["mechanism"] != c.mechanism || got["layer"] != c.layer || got["authzid"] != "" {
+			got := srv.logged(t, accepted, 2*i+1)
+			if got["kerberos.client.name"] != user+"@"+realmName || got["kerberos.sasl.mechanism"] != c.mechanism || got["kerberos.sasl.layer"] != c.layer || got["user.name"] != "" {
 				t.Errorf("the server logged %v", got)
 			}
 
@@ -148,7 +148,7 @@ func TestInteropLDAP(t *testing.T) {
 					t.Errorf("ldapsearch: exit %d, without %q\n%s", res.code, want, res.out)
 				}
 			}
-			t.Logf("SSF %s, server: layer %s", c.ssf, srv.logged(t, "login", 2*i+2)["layer"])
+			t.Logf("SSF %s, server: layer %s", c.ssf, srv.logged(t, accepted, 2*i+2)["kerberos.sasl.layer"])
 		})
 	}
 }
@@ -233,7 +233,7 @@ func TestInteropLDAP_StartTLS(t *testing.T) {
 			if res.code != 0 || !strings.Contains(res.out, "u:"+user+"@"+realmName+"\n") {
 				t.Fatalf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
 			}
-			if got := srv.logged(t, "login", i+1); got["tls"] != "true" || got["layer"] != "none" || got["bound"] != c.bound {
+			if got := srv.logged(t, accepted, i+1); got["kerberos.sasl.layer"] != "none" || (got["kerberos.binding"] == "matched") != (c.bound == "true") {
 				t.Errorf("the server logged %v", got)
 			}
 		})
@@ -285,7 +285,7 @@ func TestInteropLDAP_Refused(t *testing.T) {
 				if c.reason == "" {
 					return
 				}
-				if got := srv.logged(t, "refused", 1); got["reason"] != c.reason || got["mechanism"] != mechanism {
+				if got := srv.logged(t, refused, 1); got["error.type"] != c.reason || got["kerberos.sasl.mechanism"] != mechanism {
 					t.Errorf("the server logged %v, want %s", got, c.reason)
 				}
 			})

@@ -158,9 +158,9 @@ func TestInteropPSQL_Modes(t *testing.T) {
 			if res.code != 0 || res.out != user+"\nt|"+user+"@"+realmName+"|"+sealed+"\n" {
 				t.Errorf("exit %d\n%s", res.code, res.out)
 			}
-			line := srv.logged(t, "login", 1)
-			if line["principal"] != user+"@"+realmName || line["user"] != user || line["database"] != "db" ||
-				line["encrypted"] != strconv.FormatBool(c.encrypted) || flagsOf(line["flags"]) != want {
+			line := srv.logged(t, accepted, 1)
+			if line["kerberos.client.name"] != user+"@"+realmName || line["user.name"] != user || line["db.namespace"] != "db" ||
+				line["kerberos.gssenc"] != strconv.FormatBool(c.encrypted) || flagsOf(line["kerberos.context.flags"]) != want {
 				t.Errorf("the server logged %v; want encrypted %v, flags %v", line, c.encrypted, want)
 			}
 			if code := srv.terminate(t); code != 0 {
@@ -177,7 +177,7 @@ func refusedPSQL(t *testing.T, srv *pgServer, res result, text string) {
 	if res.code != badConnection || !strings.Contains(res.out, text) {
 		t.Errorf("psql: exit %d, want %d with %q:\n%s", res.code, badConnection, text, res.out)
 	}
-	if in := ourLines(srv.p.out.String(), "login"); len(in) > 0 {
+	if in := ourLines(srv.p.out.String(), accepted); len(in) > 0 {
 		t.Errorf("the server logged in %v", in)
 	}
 }
@@ -204,8 +204,8 @@ func TestInteropPSQL_Refusals(t *testing.T) {
 					login.extra = c.env()
 				}
 				refusedPSQL(t, srv, login.psql(t, srv, mode, user, "select current_user;"), c.text)
-				line := srv.logged(t, "refused", 1)
-				if c.reason != status.ReasonNone && line["reason"] != c.reason.String() {
+				line := srv.logged(t, refused, 1)
+				if c.reason != status.ReasonNone && line["error.type"] != c.reason.String() {
 					t.Errorf("the server logged %v; want the reason %v", line, c.reason)
 				}
 				t.Log(line)
@@ -225,7 +225,7 @@ func TestInteropPSQL_WrongUser(t *testing.T) {
 				fmt.Sprintf("FATAL:  GSSAPI authentication failed for user %q", as))
 		}
 	}
-	if line := srv.logged(t, "refused", 1); line["principal"] != user+"@"+realmName || line["user"] != "bob" {
+	if line := srv.logged(t, refused, 1); line["kerberos.client.name"] != user+"@"+realmName || line["user.name"] != "bob" {
 		t.Errorf("the server logged %v", line)
 	}
 	if res := login.psql(t, srv, "prefer", user, "select current_user;"); res.code != 0 {
@@ -314,7 +314,7 @@ func TestInteropPSQL_Spoilt(t *testing.T) {
 	direct := srv.at
 	srv.at = spoil(t, direct)
 	refusedPSQL(t, srv, login.psql(t, srv, "require", user, "select current_user;"), "failed: GSSAPI authentication failed\n")
-	if line := srv.logged(t, "refused", 1); line["reason"] != status.ReasonMalformedToken.String() {
+	if line := srv.logged(t, refused, 1); line["error.type"] != status.ReasonMalformedToken.String() {
 		t.Errorf("the server logged %v", line)
 	}
 }
@@ -373,7 +373,7 @@ func TestInteropPSQL_Term(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.stop)
-	srv.logged(t, "login", 1)
+	srv.logged(t, accepted, 1)
 	if code := srv.terminate(t); code != 0 {
 		t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
 	}

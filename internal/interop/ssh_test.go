@@ -98,9 +98,9 @@ func TestInteropSSH(t *testing.T) {
 	if res.code != 0 || !strings.HasSuffix(res.out, user+"\n") {
 		t.Fatalf("whoami: exit %d\n%s\n%s", res.code, res.out, srv.p.out)
 	}
-	line := srv.lines(t, "login", 1)[0]
+	line := srv.lines(t, accepted, 1)[0]
 	const want = flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_INTEGRITY
-	if line["client"] != user+"@"+realmName || flagsOf(line["flags"])&want != want || line["delegated"] != "false" {
+	if line["kerberos.client.name"] != user+"@"+realmName || flagsOf(line["kerberos.context.flags"])&want != want {
 		t.Errorf("the server saw %v", line)
 	}
 	t.Log(line)
@@ -185,8 +185,8 @@ func TestInteropSSH_Refused(t *testing.T) {
 		srv := startSSHD(t, r, keytab)
 		for i, as := range []string{"bob", "root"} {
 			res := r.login(t).ssh(t, srv, as, "whoami")
-			last := srv.lines(t, "refused", i+1)[i]
-			if res.code != 255 || !strings.Contains(res.out, denied) || !strings.Contains(last["err"], user+"@"+realmName+`" may not log in as the user "`) {
+			last := srv.lines(t, refused, i+1)[i]
+			if res.code != 255 || !strings.Contains(res.out, denied) || !strings.Contains(last["kerberos.error.detail"], user+"@"+realmName+`" may not log in as the user "`) {
 				t.Errorf("as %s: exit %d, %v\n%s", as, res.code, last, res.out)
 			}
 		}
@@ -195,15 +195,15 @@ func TestInteropSSH_Refused(t *testing.T) {
 		srv := startSSHD(t, r, keytab)
 		nobody := &session{realm: r, cache: filepath.Join(t.TempDir(), "none")}
 		res := nobody.ssh(t, srv, user, "whoami")
-		if res.code != 255 || !strings.Contains(res.out, denied) || len(srv.lines(t, "refused", 1)) != 1 {
+		if res.code != 255 || !strings.Contains(res.out, denied) || len(srv.lines(t, "no login", 1)) != 1 {
 			t.Errorf("exit %d\n%s", res.code, res.out)
 		}
 	})
 	t.Run("user of another realm", func(t *testing.T) {
 		srv := startSSHD(t, r, keytab, "-realm", "OTHER.TEST")
 		res := r.login(t).ssh(t, srv, user, "whoami")
-		last := srv.lines(t, "refused", 1)[0]
-		if res.code != 255 || !strings.Contains(res.out, denied) || !strings.Contains(last["err"], "is no plain user of OTHER.TEST") {
+		last := srv.lines(t, refused, 1)[0]
+		if res.code != 255 || !strings.Contains(res.out, denied) || !strings.Contains(last["kerberos.error.detail"], "the realms given are \"OTHER.TEST\"") {
 			t.Errorf("exit %d, %v\n%s", res.code, last, res.out)
 		}
 	})
@@ -215,11 +215,11 @@ func TestInteropSSH_Refused(t *testing.T) {
 		r.admins(t, "cpw", "-randkey", "host/"+stale)
 		srv := startSSHD(t, r, file)
 		res := r.login(t).ssh(t, srv, user, "whoami", "-o", "GSSAPIServerIdentity="+stale)
-		last := srv.lines(t, "refused", 1)[0]
-		if res.code != 255 || !strings.Contains(res.out, denied) || last["reason"] != status.ReasonUnknownKeyVersion.String() {
+		last := srv.lines(t, refused, 1)[0]
+		if res.code != 255 || !strings.Contains(res.out, denied) || last["error.type"] != status.ReasonUnknownKeyVersion.String() {
 			t.Errorf("exit %d, %v\n%s", res.code, last, res.out)
 		}
-		t.Log(last["err"])
+		t.Log(last["kerberos.error.detail"])
 	})
 	t.Run("client's clock 20 minutes ahead", func(t *testing.T) {
 		require(t, "faketime")
@@ -227,8 +227,8 @@ func TestInteropSSH_Refused(t *testing.T) {
 		login.fetch(t, hostService(t, r)) // the KDC would refuse that clock too
 		login.extra = clock("+20m")
 		res := login.ssh(t, srv, user, "whoami")
-		last := srv.lines(t, "refused", 1)[0]
-		if res.code != 255 || !strings.Contains(res.out, denied) || last["reason"] != status.ReasonClockSkew.String() {
+		last := srv.lines(t, refused, 1)[0]
+		if res.code != 255 || !strings.Contains(res.out, denied) || last["error.type"] != status.ReasonClockSkew.String() {
 			t.Errorf("exit %d, %v\n%s", res.code, last, res.out)
 		}
 	})

@@ -67,7 +67,9 @@ func (c *Config) remote() netip.AddrPort {
 
 // reportUnserved reports a client that chose a mechanism which the server does not have.
 func (c *Config) reportUnserved(m Mechanism, err error) {
-	e := sspi.Event{Remote: c.remote(), Attrs: []slog.Attr{slog.String("kerberos.sasl.mechanism", quote.Value(m))}}
+	const longest = 32 // IANA's names have at most 20 characters, and a client can send any string
+	name := quote.Value(m[:min(longest, len(m))])
+	e := sspi.Event{Remote: c.remote(), Attrs: []slog.Attr{slog.String("kerberos.sasl.mechanism", name)}}
 	e.Refuse(err)
 	c.Acceptor.Report(context.Background(), e)
 }
