@@ -27,6 +27,8 @@ type column struct {
 	typ  dataType
 }
 
+const help = "this is no database: it knows current_user, session_user, current_database(), pg_stat_gssapi, repeat, length, SHOW, and SET of application_name and extra_float_digits"
+
 const maxResult = 1 << 20 // bytes of one value
 
 // statements are all the SQL that there is.
@@ -55,7 +57,7 @@ var statements = []struct {
 	{
 		// Drivers begin with a SET of these, which change nothing here.
 		regexp.MustCompile(`(?i)^set\s+(?:session\s+)?(application_name|extra_float_digits)\s*(?:=|\sto\s)\s*('[^']*'|-?\w+)$`),
-		func(s *session, _ []string) { s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SET")}) },
+		func(s *session, _ []string) { s.done(&pgproto3.CommandComplete{CommandTag: []byte("SET")}) },
 	},
 	{
 		regexp.MustCompile(`(?i)^show\s+(\w+)$`),
@@ -73,11 +75,11 @@ var statements = []struct {
 	},
 }
 
-// query answers a simple query.
+// query answers a query, or the part of it that s.part says.
 func (s *session) query(text string) {
-	text = strings.TrimSpace(strings.TrimRight(strings.TrimSpace(text), ";"))
+	text = trimmed(text)
 	if text == "" {
-		s.backend.Send(&pgproto3.EmptyQueryResponse{})
+		s.done(&pgproto3.EmptyQueryResponse{})
 		return
 	}
 	for _, st := range statements {
@@ -86,7 +88,7 @@ func (s *session) query(text string) {
 			return
 		}
 	}
-	s.unsupported("this is no database: it knows current_user, session_user, current_database(), pg_stat_gssapi, repeat, length, SHOW, and SET of application_name and extra_float_digits")
+	s.unsupported(help)
 }
 
 func (s *session) show(args []string) {

@@ -22,13 +22,17 @@ type session struct {
 	principal string
 	encrypted bool
 
-	skipping bool // a message of the extended protocol failed: until Sync
+	statements, portals map[string]string // prepared: their text by name
+	part                part              // of a result, that query sends
+	failed              bool              // the message is answered with an error
+	skipping            bool              // a message of the extended protocol failed: until Sync
 }
 
 func (c *client) session() *session {
 	return &session{
 		log: c.server.log, base: c.base, backend: c.backend, user: c.user, database: c.database,
 		principal: c.peer.Client.String(), encrypted: c.encrypted,
+		statements: make(map[string]string), portals: make(map[string]string),
 	}
 }
 
@@ -95,6 +99,7 @@ func (s *session) answer(msg pgproto3.FrontendMessage) (more bool, err error) {
 		return false, nil
 	case *pgproto3.Sync:
 		s.skipping = false
+		clear(s.portals) // they end with the transaction, which is one Sync long here
 		s.ready()
 		return true, nil
 	}
@@ -104,12 +109,13 @@ func (s *session) answer(msg pgproto3.FrontendMessage) (more bool, err error) {
 	switch msg := msg.(type) {
 	case *pgproto3.Query:
 		s.query(msg.String)
+		s.failed = false
 		s.ready()
 	case *pgproto3.Parse, *pgproto3.Bind, *pgproto3.Describe, *pgproto3.Execute, *pgproto3.Close:
-		s.skipping = true
-		s.unsupported("the extended query protocol is not supported here; use simple queries")
+		s.extended(msg)
 	case *pgproto3.FunctionCall:
 		s.unsupported("function calls are not supported here")
+		s.failed = false
 		s.ready()
 	case *pgproto3.Flush: // all answers are sent at once
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail: // of a copy that failed, says the protocol
@@ -124,6 +130,7 @@ func (s *session) ready() { s.backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'
 func (s *session) unsupported(text string) { s.fail("0A000", text) }
 
 func (s *session) fail(code, text string) {
+	s.failed = true
 	s.backend.Send(&pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: code, Message: text})
 }
 
@@ -147,13 +154,18 @@ func (s *session) bye(ctx context.Context, err error) {
 
 // rows sends a result.
 func (s *session) rows(columns []column, rows ...[]string) {
-	var description pgproto3.RowDescription
+	var fields pgproto3.RowDescription
 	for _, c := range columns {
-		description.Fields = append(description.Fields, pgproto3.FieldDescription{
+		fields.Fields = append(fields.Fields, pgproto3.FieldDescription{
 			Name: []byte(c.name), DataTypeOID: c.typ.oid, DataTypeSize: c.typ.size, TypeModifier: -1,
 		})
 	}
-	s.backend.Send(&description)
+	if s.part != content {
+		s.backend.Send(&fields)
+	}
+	if s.part == description {
+		return
+	}
 	for _, row := range rows {
 		var data pgproto3.DataRow
 		for _, value := range row {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,12 +74,64 @@ func TestSession_Extended(t *testing.T) {
 	if got := p.untilReady(); len(got) != 1 {
 		t.Errorf("a function call: %v", got)
 	}
+	for name, bad := range map[string][]pgproto3.FrontendMessage{
+		"26000": {&pgproto3.Bind{PreparedStatement: "none"}},
+		"34000": {&pgproto3.Execute{Portal: "none"}},
+		"54000": {&pgproto3.Parse{Query: strings.Repeat(" ", maxPrepare+1)}},
+		"0A000": {&pgproto3.Parse{Query: "show TimeZone", ParameterOIDs: []uint32{25}}},
+		"42P05": {&pgproto3.Parse{Name: "a", Query: "show TimeZone"}, &pgproto3.Parse{Name: "a", Query: "show TimeZone"}},
+		"08P01": {&pgproto3.Parse{Query: "show TimeZone"}, &pgproto3.Bind{Parameters: [][]byte{nil}}},
+		"42704": {&pgproto3.Parse{Query: "show nothing"}, &pgproto3.Bind{}, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}},
+	} {
+		got := ""
+		p.send(append(bad, &pgproto3.Sync{})...)
+		for _, m := range p.untilReady() {
+			if e, ok := m.(*pgproto3.ErrorResponse); ok {
+				got += e.Code
+			}
+		}
+		if got != name {
+			t.Errorf("errors %q, want %q", got, name)
+		}
+	}
+	many := make([]pgproto3.FrontendMessage, 0, maxPrepared+2)
+	for i := range maxPrepared + 1 {
+		many = append(many, &pgproto3.Parse{Name: "many" + strconv.Itoa(i), Query: "show TimeZone"})
+	}
+	p.send(append(many, &pgproto3.Sync{})...)
+	if got := p.untilReady(); len(got) == 0 || len(got) > maxPrepared+1 {
+		t.Errorf("%d answers", len(got))
+	} else if e, ok := got[len(got)-1].(*pgproto3.ErrorResponse); !ok || e.Code != "54000" {
+		t.Errorf("%+v", got[len(got)-1])
+	}
 	p.send(&pgproto3.CopyDone{}, &pgproto3.Sync{})
 	if got := p.untilReady(); len(got) != 0 {
 		t.Errorf("CopyDone: %v", got)
 	}
 	if row, _ := p.query("select current_user"); len(row) != 1 {
 		t.Error("the session is lost")
+	}
+}
+
+// TestSession_Prepared: what drivers send by default is served, in its order.
+func TestSession_Prepared(t *testing.T) {
+	p := serve(t, allowEncryption).login("alice")
+	for query, want := range map[string]string{
+		"SET extra_float_digits = 3": "*pgproto3.ParseComplete *pgproto3.BindComplete *pgproto3.NoData *pgproto3.CommandComplete",
+		"select current_user":        "*pgproto3.ParseComplete *pgproto3.BindComplete *pgproto3.RowDescription *pgproto3.DataRow *pgproto3.CommandComplete",
+		"":                           "*pgproto3.ParseComplete *pgproto3.BindComplete *pgproto3.NoData *pgproto3.EmptyQueryResponse",
+	} {
+		p.send(&pgproto3.Parse{Query: query}, &pgproto3.Bind{}, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
+		var got []string
+		for _, m := range p.untilReady() {
+			got = append(got, fmt.Sprintf("%T", m))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %v", query, got)
+		}
+	}
+	if row, _ := p.query("select current_user"); len(row) != 1 || row[0] != "alice" {
+		t.Errorf("%q", row)
 	}
 }
 

@@ -16,7 +16,7 @@ packages=(
 	curl chromium openjdk-17-jdk-headless
 	openssh-client
 	ldap-utils libsasl2-modules-gssapi-mit
-	postgresql-client
+	postgresql-client libpostgresql-jdbc-java
 )
 
 missing=()

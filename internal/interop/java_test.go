@@ -42,7 +42,7 @@ func (s *session) java(t testing.TB, stdin, source string, propertiesAndArgs ...
 		"-Djava.security.auth.login.config=" + login,
 		"-Djavax.security.auth.useSubjectCredsOnly=false",
 	}
-	for len(propertiesAndArgs) > 0 && strings.HasPrefix(propertiesAndArgs[0], "-D") {
+	for len(propertiesAndArgs) > 0 && strings.HasPrefix(propertiesAndArgs[0], "-") {
 		args, propertiesAndArgs = append(args, propertiesAndArgs[0]), propertiesAndArgs[1:]
 	}
 	args = append(append(args, filepath.Join("testdata", source)), propertiesAndArgs...)
