@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -166,10 +167,12 @@ func (f *windowsFace) sign(message []byte) ([]byte, error) {
 }
 
 // pieces takes every second pair of messages as a whole token, which the header and the
-// data are together, one behind the other: the form of gss_wrap_aead.
+// data are together, one behind the other: the form of gss_wrap_aead. Under RC4 they are
+// no whole token in DCE style, whose frame counts the header alone and which has no
+// padding (MS-KILE, Section 3.4.5.4.1).
 func (f *windowsFace) pieces(parts [][]byte) ([]byte, error) {
 	const signed = sspi.SECBUFFER_DATA | sspi.SECBUFFER_READONLY_WITH_CHECKSUM
-	asStream := f.messages/2%2 == 1
+	asStream := f.messages/2%2 == 1 && f.h.Context().Peer().ContextEType != keytab.RC4_HMAC
 	f.messages++
 	received := func(lead []byte) *sspi.SecBufferDesc {
 		d := &sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{

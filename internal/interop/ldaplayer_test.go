@@ -9,8 +9,7 @@ import (
 )
 
 // TestInteropLDAP_ShortMessages: a client that takes only short messages of the security
-// layer is served if they may have 512 bytes, and refused if they must be shorter. No
-// entry of ldapd is longer than 512 bytes: package sspisasl tests responses in pieces.
+// layer is served if they may have 512 bytes, and refused if they must be shorter.
 func TestInteropLDAP_ShortMessages(t *testing.T) {
 	r := theRealm(t, "ldapsearch", saslGSSAPI)
 	t.Parallel()
@@ -21,6 +20,33 @@ func TestInteropLDAP_ShortMessages(t *testing.T) {
 			res := login.ldap(t, srv, "ldapsearch", sasl("GSSAPI", "-O", options, "-LLL", "-b", "cn=session")...)
 			if in := strings.Contains(res.out, "client: "+user+"@"+realmName+"\n"); res.code != code || in != (code == 0) {
 				t.Errorf("%s: exit %d, want %d\n%s\n%s", options, res.code, code, res.out, srv.p.out)
+			}
+		}
+	}
+}
+
+// TestInteropLDAP_Pieces: a client that takes only short messages of the security
+// layer gets each response in several. It refuses a longer one. A client with a name of
+// 900 letters makes the response long.
+func TestInteropLDAP_Pieces(t *testing.T) {
+	r := theRealm(t, "ldapsearch", saslGSSAPI)
+	t.Parallel()
+	srv := ourLDAPD(t, r)
+	long := strings.Repeat("letters", 900/7)
+	r.admins(t, "addprinc", "-pw", password, long)
+	login := &session{realm: r, cache: filepath.Join(t.TempDir(), "ccache")}
+	if res := run(t, login.env(), password+"\n", "kinit", long); res.code != 0 {
+		t.Fatalf("kinit: exit %d\n%s", res.code, res.out)
+	}
+	for _, layer := range []string{"maxssf=1", "minssf=56"} {
+		for _, most := range []int{512, 600, 800} {
+			options := fmt.Sprintf("%s,maxbufsize=%d", layer, most)
+			res := login.ldap(t, srv, "ldapsearch", sasl("GSSAPI", "-O", options, "-o", "ldif-wrap=no", "-LLL", "-b", "cn=session")...)
+			if res.code != 0 || !strings.Contains(res.out, "client: "+long+"@"+realmName+"\n") {
+				t.Errorf("%s: exit %d\n%s\n%s", options, res.code, res.out, srv.p.out)
+			}
+			if len(res.out) < most {
+				t.Errorf("%s: the entry fits into one message\n%s", options, res.out)
 			}
 		}
 	}
