@@ -135,7 +135,7 @@ func TestAPREQ_11_OnlyAfterSuccess(t *testing.T) {
 	for m := range reflect.TypeFor[*authenticator.Checked]().Methods() {
 		methods = append(methods, m.Name)
 	}
-	want := []string{"Binding", "Claim", "ETypes", "Flags", "HasSubkey", "KeyEType", "SessionEType", "Target", "Time"}
+	want := []string{"Binding", "Claim", "ETypes", "Flags", "Format", "HasSubkey", "KeyEType", "SessionEType", "Target", "Time"}
 	if !slices.Equal(methods, want) {
 		t.Errorf("a Checked has the methods %v, want %v", methods, want)
 	}
