@@ -115,7 +115,7 @@ func (s *session) sasl(m message, b bindRequest) error {
 	}
 	if s.exchange == nil {
 		policy := s.policy()
-		exchange, err := policy.NewServer(sspisasl.Mechanism(b.mechanism))
+		exchange, err := sspisasl.New(policy, sspisasl.Mechanism(b.mechanism))
 		if err != nil {
 			return s.refuse(m, b, nil)
 		}

@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // configure returns the acceptor of the keytab file, and the rule which users may log in.
-func configure(ctx context.Context, file, realm string, log *slog.Logger) (*sspissh.Config, error) {
+func configure(ctx context.Context, file, realm string, log *slog.Logger) (*sspissh.Method, error) {
 	keys, err := openKeys(file)
 	if err != nil {
 		return nil, err
@@ -97,11 +97,11 @@ func configure(ctx context.Context, file, realm string, log *slog.Logger) (*sspi
 	if err != nil {
 		return nil, err
 	}
-	return &sspissh.Config{
+	return sspissh.New(sspissh.Config{
 		Acceptor:  acceptor,
 		Context:   sspi.ContextConfig{AcceptDelegation: true}, // the command id shows the delegated tickets
 		Authorize: sspissh.SameUser(realms...),
-	}, nil
+	})
 }
 
 // openKeys opens the keytab file, or the keytab of the machine if file is empty.

@@ -26,13 +26,13 @@ const (
 // server serves each connection in its own goroutine.
 type server struct {
 	serve.Server
-	kerberos *sspissh.Config
+	kerberos *sspissh.Method
 	base     *ssh.ServerConfig
 	log      *slog.Logger
 }
 
 // newServer returns a server that adds Kerberos to a copy of base for each connection.
-func newServer(kerberos *sspissh.Config, base *ssh.ServerConfig, log *slog.Logger) *server {
+func newServer(kerberos *sspissh.Method, base *ssh.ServerConfig, log *slog.Logger) *server {
 	s := &server{kerberos: kerberos, base: base, log: log}
 	s.Server = serve.Server{
 		Handle: s.handle, Log: log,

@@ -10,11 +10,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// maxAuthzid bounds an authorization identity, in bytes. The longest that are in
-// use are distinguished names.
+// maxAuthzid is the maximum length of an authorization identity in bytes. The longest
+// identities in use are distinguished names.
 const maxAuthzid = 4096
 
-// checkAuthzid is RFC 4422, Section 3.4.1: UTF-8 without NUL.
+// checkAuthzid returns an error unless b is UTF-8 without NUL (RFC 4422, Section 3.4.1).
 func checkAuthzid(b []byte) (string, error) {
 	switch {
 	case len(b) > maxAuthzid:
@@ -25,7 +25,7 @@ func checkAuthzid(b []byte) (string, error) {
 	return string(b), nil
 }
 
-// authorize asks whether the client may act as what it wants to.
+// authorize returns an error if the client may not act as the identity that it requests.
 func (s *Server) authorize() error {
 	decide := s.cfg.Authorize
 	if decide == nil {
@@ -38,11 +38,11 @@ func (s *Server) authorize() error {
 	if e, ok := errors.AsType[*status.Error](err); ok && e != nil {
 		return err
 	}
-	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the client may not act as what it asks for", Err: err}
+	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the client may not act as the identity that it requests", Err: err}
 }
 
-// asItself is Config.Authorize if there is none. Its errors name the principal and the
-// identity that it asks for.
+// asItself implements the rule for a nil Config.Authorize. Its errors name the principal and
+// the requested identity.
 func (c *Config) asItself(peer *sspi.Peer, authzid string) error {
 	name := peer.Client.String()
 	switch {
@@ -55,7 +55,7 @@ func (c *Config) asItself(peer *sspi.Peer, authzid string) error {
 	if err == nil && user == authzid {
 		return nil
 	}
-	why := "the principal " + quote.Text(name) + " asks to act as " + quote.Text(authzid)
+	why := "the principal " + quote.Text(name) + " requests to act as " + quote.Text(authzid)
 	if e, ok := errors.AsType[*status.Error](err); ok && authzid == peer.Client.Name() {
 		return errors.New(why + ", its bare name, which Config.Realms does not permit: " + e.Detail)
 	}

@@ -98,7 +98,7 @@ func TestNAME_8_BareNames(t *testing.T) {
 	}
 	cfg := newSite(t).config()
 	cfg.Realms, cfg.Authorize = []string{"EXAMPLE.COM"}, func(*sspi.Peer, string) error { return nil }
-	if s, err := cfg.NewServer(sspisasl.GSSAPI); s != nil || status.ReasonOf(err) != status.ReasonArgument {
+	if s, err := sspisasl.New(*cfg, sspisasl.GSSAPI); s != nil || status.ReasonOf(err) != status.ReasonArgument {
 		t.Errorf("Authorize and Realms: %v", err)
 	}
 }

@@ -9,40 +9,39 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Mechanism is the name of a SASL mechanism, as IANA has it. Case counts.
+// Mechanism is the IANA name of a SASL mechanism. It is case-sensitive.
 type Mechanism string
 
 // The mechanisms of this package.
 const (
-	// GSSAPI is Kerberos, with a security layer if both sides want one (RFC
+	// GSSAPI is Kerberos, with a security layer if client and server agree on it (RFC
 	// 4752).
 	GSSAPI Mechanism = "GSSAPI"
-	// GSSSPNEGO is SPNEGO as Windows and Cyrus SASL carry it: the tokens, and
-	// nothing else. What the client asked for decides about the security layer.
+	// GSSSPNEGO is SPNEGO as Windows and Cyrus SASL implement it: the messages contain only
+	// SPNEGO tokens. The client's context flags decide about the security layer.
 	GSSSPNEGO Mechanism = "GSS-SPNEGO"
 	// GS2KRB5 is Kerberos without a security layer, with an authorization
 	// identity in the first message (RFC 5801).
 	GS2KRB5 Mechanism = "GS2-KRB5"
-	// GS2KRB5Plus is GS2KRB5 bound to the channel that it runs over.
+	// GS2KRB5Plus is GS2KRB5 with the channel bindings of the connection.
 	GS2KRB5Plus Mechanism = "GS2-KRB5-PLUS"
 )
 
-// Layer is a security layer, or a set of them, or-ed. The values are the bits of
-// RFC 4752, Section 3.3. In a layer, a message that comes twice or out of order, or
-// before which one is missing, is an error; a client that does not ask for that
-// (SEQUENCE_DETECT) gets no layer.
+// Layer is a security layer or a set of security layers. The values are the bits of RFC 4752,
+// Section 3.3. In a layer, a repeated, missing or reordered message is an error. A client
+// that does not request this protection (SEQUENCE_DETECT) gets no layer.
 type Layer uint8
 
 // The security layers.
 const (
-	NoLayer         Layer = 1 // messages go as they are
-	Integrity       Layer = 2 // messages are signed
-	Confidentiality Layer = 4 // messages are sealed, which includes signed
+	NoLayer         Layer = 1 // messages are not protected
+	Integrity       Layer = 2 // messages have integrity protection
+	Confidentiality Layer = 4 // messages are encrypted and have integrity protection
 )
 
 const anyLayer = NoLayer | Integrity | Confidentiality
 
-// String is "none", "integrity" or "confidentiality"; of a set, the bits.
+// String returns "none", "integrity" or "confidentiality". For a set it returns the bits.
 func (l Layer) String() string {
 	switch l {
 	case NoLayer:
@@ -59,67 +58,67 @@ func (l Layer) String() string {
 const (
 	defaultMaxBuffer = 1 << 16
 	leastMaxBuffer   = 1 << 10
-	mostMaxBuffer    = 1<<24 - 1 // the protocol has three bytes for it
-	// leastClientBuffer is the least that a client with a security layer must be able to
-	// receive. With less, one Write of the program becomes thousands of messages.
+	mostMaxBuffer    = 1<<24 - 1 // the protocol has three bytes for the size
+	// leastClientBuffer is the minimum buffer size of a client with a security layer. With a
+	// smaller buffer, one Write of the program would become thousands of messages.
 	leastClientBuffer = 512
 )
 
-// Config is a server's policy. It may be copied, and changed for one connection:
-// a server on TLS sets Context.ChannelBindings for each.
+// Config configures the exchanges of a server. A program may copy it and change the copy for
+// one connection: a server on TLS sets Context.ChannelBindings and Context.BindingsUnknown
+// for each connection.
 type Config struct {
-	// Acceptor has the keys. Required.
+	// Acceptor holds the service's keys. Required.
 	Acceptor *sspi.Acceptor
 
-	// Context is how each exchange is accepted: channel bindings, requirements,
-	// delegation. Package is set by the mechanism, WholeTokens and DeferReport are always set, and Require is extended by
-	// what Layers demand. Of the GS2 mechanisms each exchange is bound to its
-	// first message at least, whatever BindingPolicy says.
+	// Context configures the security context of each exchange: channel bindings,
+	// requirements, delegation. The mechanism sets Package. WholeTokens and DeferReport are
+	// always set. Layers adds flags to Require. A GS2 exchange is always bound to its first
+	// message, for every BindingPolicy.
 	//
-	// For GS2KRB5Plus the application data of a channel binding must begin with
-	// the name of its type and a colon, as in "tls-server-end-point:".
+	// For GS2KRB5Plus, the application data of a channel binding must begin with the name of
+	// its type and a colon, as in "tls-server-end-point:".
 	Context sspi.ContextConfig
 
-	// Layers are the security layers that a client may choose from. If 0, it
-	// must take one of Integrity and Confidentiality, and the connection must go
-	// on through [Server.Conn].
+	// Layers is the set of security layers that a client may choose. 0 means Integrity and
+	// Confidentiality; the program must then continue with [Server.Conn].
 	//
-	// NoLayer is for servers on TLS. GS2 has no security layers, so it is served
-	// only where NoLayer is allowed.
+	// NoLayer is for servers on TLS. GS2 has no security layers, so the server offers the
+	// GS2 mechanisms only if Layers contains NoLayer.
 	Layers Layer
 
-	// MaxBuffer is the longest wrapped message to receive and to send, in bytes,
-	// without the four of its length: from 1024 to 16777215. If 0, 65536. With
-	// GSS-SPNEGO the client is not told.
+	// MaxBuffer is the maximum length of a wrapped message to receive and to send, in bytes,
+	// without the four bytes of its length: from 1024 to 16777215. 0 means 65536.
+	// GSS-SPNEGO does not send MaxBuffer to the client.
 	MaxBuffer int
 
-	// SuccessData: the protocol carries the server's last token beside its word
-	// of success, as LDAP and XMPP do. Then Next returns it with done.
-	// Otherwise, as for SMTP, IMAP and POP3, it is one more challenge, and the
-	// client answers it with an empty response (RFC 4422, Section 5).
+	// SuccessData declares that the protocol's success message can contain the server's last
+	// token, as in LDAP and XMPP. Next then returns that token with done. Otherwise, as in
+	// SMTP, IMAP and POP3, the last token is one more challenge, and the client answers it
+	// with an empty response (RFC 4422, Section 5).
 	SuccessData bool
 
-	// Authorize decides whether the client may act as authzid, the authorization
-	// identity that it asks for, in UTF-8. It is empty if the client asks for
-	// none, and wants to be what it is. An error refuses the client, with
-	// ReasonNotAuthorized if it has no Reason of its own.
+	// Authorize decides whether the client may act as authzid, the authorization identity
+	// that it requests, in UTF-8. authzid is empty if the client requests no identity and
+	// acts as itself. If Authorize returns an error, the client is refused, with
+	// ReasonNotAuthorized if the error has no Reason of its own.
 	//
-	// If nil, every client that is not anonymous may act as itself: authzid must be
-	// empty, or the client's principal as Peer.Client prints it, or the bare name of
-	// a user of one of Realms. The program then decides by Server.Peer whether it
-	// serves this client at all.
+	// If Authorize is nil, every client except an anonymous client may act as itself: authzid
+	// must be empty, or the client's principal as Peer.Client prints it, or the bare name of
+	// a user of one of Realms. The program must then check Server.Peer to decide whether to
+	// admit the client.
 	Authorize func(peer *sspi.Peer, authzid string) error
 
-	// Realms are the realms whose users may ask to act as their bare name, where
-	// Authorize is nil; keytab.Principal.User says which names these are. If empty, no
-	// client may: "admin" of one realm is not "admin" of another. Name several realms
-	// only if the same bare name is the same person in all of them. NewServer refuses a
+	// Realms lists the realms whose users may act under their bare name if Authorize is nil;
+	// keytab.Principal.User describes these names. If Realms is empty, no client may:
+	// "admin" of one realm is not "admin" of a different realm. List several realms only if
+	// the same bare name is the same person in all of them. New returns an error for a
 	// Config that has both Authorize and Realms.
 	Realms []string
 }
 
-// Mechanisms are those to offer to the client, strongest first: what NewServer
-// makes, and a client can succeed with.
+// Mechanisms returns the mechanisms to offer to the client, strongest first: the mechanisms
+// that New accepts and with which a client can succeed.
 func (c *Config) Mechanisms() []Mechanism {
 	var offered []Mechanism
 	full := c.complete()
@@ -134,16 +133,12 @@ func (c *Config) Mechanisms() []Mechanism {
 	return append(offered, GSSAPI, GSSSPNEGO)
 }
 
-// NewServer begins an exchange, of which each connection needs its own. The
-// name may come from the client: one that is not served is an error of
-// status.ReasonUnsupportedMechanism, which is reported as a refused attempt. Other errors
-// are of the configuration.
-//
-// The acceptor's Logger and OnEvent receive one record for each exchange that begins,
-// after Authorize has decided: see [Server.Close] for an exchange that does not end.
-// Context.Remote is the client's address in it.
-func (c *Config) NewServer(m Mechanism) (*Server, error) {
-	full := c.complete()
+// New checks cfg and returns the server's side of one exchange with the mechanism m. Each
+// connection needs its own Server. m may be the client's choice: if the server does not offer
+// m, the error has status.ReasonUnsupportedMechanism, and is recorded. Any other error is an
+// error in cfg and has status.ReasonArgument.
+func New(cfg Config, m Mechanism) (*Server, error) {
+	full := cfg.complete()
 	if err := full.check(); err != nil {
 		return nil, err
 	}
@@ -159,11 +154,11 @@ func (c *Config) NewServer(m Mechanism) (*Server, error) {
 		s.begin(sspi.Kerberos, full.Context)
 	case GSSSPNEGO:
 		s.begin(sspi.Negotiate, full.Context)
-	} // with GS2 the context begins with the header
+	} // the GS2 header starts the context of a GS2 mechanism
 	return s, nil
 }
 
-// serves returns the error of a mechanism that the server does not have; c is complete.
+// serves returns an error if the server does not offer m. c must be complete.
 func (c *Config) serves(m Mechanism) error {
 	switch m {
 	case GSSAPI, GSSSPNEGO:
@@ -171,10 +166,11 @@ func (c *Config) serves(m Mechanism) error {
 	case GS2KRB5, GS2KRB5Plus:
 		return c.checkGS2(m)
 	}
-	return unserved("the client asks for the SASL mechanism " + quote.Text(m) + ", which this server does not have")
+	return unserved("the client requests the SASL mechanism " + quote.Text(m) + ", which this server does not offer")
 }
 
-// complete is c with what its zero values stand for.
+// complete returns c with its zero values replaced by the defaults, and with the flags that
+// Layers requires.
 func (c *Config) complete() Config {
 	full := *c
 	if full.Layers == 0 {
@@ -183,8 +179,8 @@ func (c *Config) complete() Config {
 	if full.MaxBuffer == 0 {
 		full.MaxBuffer = defaultMaxBuffer
 	}
-	// Found out before the client's authenticator is used up, and with an answer
-	// that it understands.
+	// With these flags, the acceptor refuses an unsuitable client before it stores the
+	// authenticator in the replay cache, and with an error token that the client understands.
 	switch {
 	case full.Layers&NoLayer != 0:
 	case full.Layers&Integrity != 0:
@@ -195,17 +191,17 @@ func (c *Config) complete() Config {
 	return full
 }
 
-// check refuses a configuration that cannot be meant; c is complete.
+// check returns an error for an incomplete or contradictory configuration. c must be complete.
 func (c *Config) check() error {
 	switch {
 	case c.Acceptor == nil:
-		return argument("Config has no Acceptor")
+		return argument("Config.Acceptor is nil")
 	case c.Layers&^anyLayer != 0:
 		return argument("Config.Layers has unknown bits")
 	case c.Authorize != nil && len(c.Realms) > 0:
-		return argument("Config has both Authorize and Realms: Realms are for the rule without Authorize")
+		return argument("Config has both Authorize and Realms, and Realms applies only without Authorize: remove one of them")
 	case c.MaxBuffer < leastMaxBuffer || c.MaxBuffer > mostMaxBuffer:
-		return argument("Config.MaxBuffer is not between 1024 and 16777215")
+		return argument("Config.MaxBuffer must be between 1024 and 16777215")
 	}
 	return nil
 }

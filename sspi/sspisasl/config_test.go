@@ -39,7 +39,7 @@ func TestConfig_Mechanisms(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 		for _, m := range got {
-			if _, err := cfg.NewServer(m); err != nil {
+			if _, err := sspisasl.New(*cfg, m); err != nil {
 				t.Errorf("%s: %s is offered: %v", c.name, m, err)
 			}
 		}
@@ -69,7 +69,7 @@ func TestConfig_Refused(t *testing.T) {
 	} {
 		cfg := *good
 		c.change(&cfg)
-		if s, err := cfg.NewServer(c.mechanism); s != nil || status.ReasonOf(err) != c.reason {
+		if s, err := sspisasl.New(cfg, c.mechanism); s != nil || status.ReasonOf(err) != c.reason {
 			t.Errorf("%s: %v, %v", c.name, s, err)
 		}
 	}

@@ -11,20 +11,21 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Conn is nc behind the security layer: what is written is wrapped, what is read
-// was wrapped by the client (RFC 4422, Section 3.7). It is for what follows the
-// server's word of success, from its first byte: a program that reads through a
-// buffer hands in an nc whose Read begins with what the buffer holds. Without a
-// layer it is nc itself.
+// Conn returns a connection that applies the security layer to nc: Write wraps messages for
+// the client, and Read unwraps the client's messages (RFC 4422, Section 3.7). If the layer is
+// NoLayer, Conn returns nc. The program must use the connection from the first byte after the
+// server's success message. A program that reads nc through a buffer must pass a net.Conn
+// whose Read returns the buffered bytes first.
 //
-// Read and Write may run side by side, and so may several calls of each; what one
-// Write is given stays together. Deadlines are nc's. A Read that a deadline ended
-// can be repeated; a Write that failed, with a deadline or otherwise, leaves a
-// part of a message behind, and so every later Write fails. A message that is not
-// genuine ends reading for good. Errors of nc come as they are, others are
-// *status.Error or io.ErrUnexpectedEOF. Closing it closes nc, and not the Server.
+// Read and Write, and several calls of each, may run concurrently; the bytes of one Write
+// stay together. Deadlines apply to nc. A Read that a deadline interrupted can be repeated. A
+// Write that failed may have sent part of a message, so every later Write fails. After a
+// message that is not genuine, every later Read fails. Errors of nc are returned unchanged;
+// all other errors are *status.Error or io.ErrUnexpectedEOF. Close closes nc, but not the
+// Server.
 //
-// Conn is called once, after Next was done. Otherwise what it returns fails.
+// Call Conn once, after Next has returned done. Otherwise Read and Write of the connection
+// return an error.
 func (s *Server) Conn(nc net.Conn) net.Conn {
 	o := s.end()
 	if o.layer == NoLayer {
@@ -37,51 +38,52 @@ func (s *Server) Conn(nc net.Conn) net.Conn {
 	var err error
 	switch {
 	case o.layer == 0:
-		err = misuse("there is no connection before the exchange is done")
+		err = misuse("Conn was called before Next returned done")
 	case s.attached.Swap(true):
-		err = misuse("Conn was called before")
+		err = misuse("Conn was called twice")
 	}
 	c.reader.err, c.writer.err = err, err
 	return c
 }
 
-// conn is a net.Conn behind a security layer: four bytes of length, and so much
-// of a wrap token, again and again.
+// conn is a net.Conn with a security layer. Each message has four bytes of length, followed
+// by a wrap token of that length.
 type conn struct {
 	net.Conn
 	context *sspi.Context
-	sealed  bool // messages must be
-	longest int  // wrapped message to receive
-	limit   int  // of a message to send, before it is wrapped
+	sealed  bool // messages must be encrypted
+	longest int  // maximum length of a wrapped message to receive
+	limit   int  // maximum length of an unwrapped message to send
 
 	reader reader
 	writer writer
 }
 
-// reader is the receiving direction. Its lock is held by the one Read that runs.
+// reader is the receiving direction. Read holds its lock.
 type reader struct {
 	sync.Mutex
-	err   error  // for good
-	buf   []byte // what came, from start on not yet used
+	err   error  // the error of every later Read
+	buf   []byte // received bytes; the bytes from start on are not processed yet
 	start int
-	plain []byte // what is left of the last message; a view of buf
+	plain []byte // the unread rest of the last message, part of buf
 }
 
-// writer is the sending direction. Its lock is held by the one Write that runs.
+// writer is the sending direction. Write holds its lock.
 type writer struct {
 	sync.Mutex
-	err error // for good
+	err error // the error of every later Write
 	buf []byte
 }
 
 const (
 	lengthLen   = 4
 	firstBuffer = 4 << 10
-	// emptyReads is how often a net.Conn may return nothing.
+	// emptyReads is the maximum number of consecutive reads that return no byte and no error.
 	emptyReads = 100
 )
 
-// Read reads what is left of a message, or of the next one that is not empty.
+// Read reads from the rest of the last message or, if it has no rest, from the next message
+// that is not empty.
 func (c *conn) Read(p []byte) (int, error) {
 	r := &c.reader
 	r.Lock()
@@ -105,7 +107,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// receive reads and opens the next message.
+// receive reads and unwraps the next message.
 func (c *conn) receive() error {
 	r := &c.reader
 	if err := c.fill(lengthLen); err != nil {
@@ -113,7 +115,7 @@ func (c *conn) receive() error {
 	}
 	length := binary.BigEndian.Uint32(r.buf[r.start:])
 	if length == 0 || uint64(length) > uint64(c.longest) {
-		return malformed("a message of the security layer is empty, or longer than MaxBuffer")
+		return malformed("a message of the security layer is empty or longer than Config.MaxBuffer")
 	}
 	whole := lengthLen + int(length)
 	if err := c.fill(whole); err != nil {
@@ -127,14 +129,14 @@ func (c *conn) receive() error {
 	}
 	if c.sealed && !sealed {
 		clear(message)
-		return &status.Error{Reason: status.ReasonMessageAltered, Detail: "a message is not sealed, which the security layer demands"}
+		return &status.Error{Reason: status.ReasonMessageAltered, Detail: "a message is not encrypted, but the security layer is confidentiality"}
 	}
 	r.plain = message
 	return nil
 }
 
-// fill reads until n bytes are there. Nothing of plain is left when it is
-// called, so buf may move.
+// fill reads until buf contains n unprocessed bytes. The caller ensures that plain is empty,
+// because fill may move the bytes of buf.
 func (c *conn) fill(n int) error {
 	r := &c.reader
 	if len(r.buf)-r.start >= n {
@@ -150,7 +152,7 @@ func (c *conn) fill(n int) error {
 		m, err := c.Conn.Read(r.buf[len(r.buf):cap(r.buf)])
 		r.buf = r.buf[:len(r.buf)+m]
 		switch {
-		case len(r.buf)-r.start >= n: // the error comes again
+		case len(r.buf)-r.start >= n: // the next Read of c.Conn returns the error again
 		case err == io.EOF && len(r.buf) > r.start:
 			return io.ErrUnexpectedEOF
 		case err != nil:
@@ -166,10 +168,10 @@ func (c *conn) fill(n int) error {
 	return nil
 }
 
-// makeRoom makes room in a full buffer for more of the n bytes that begin at start: it
-// moves them to the front or, if they are there, to a buffer of twice the length, but
-// of no more than n bytes. So a client that announces a long message makes the server
-// hold no more than twice the bytes that it has sent.
+// makeRoom makes room in a full buffer for a message of n bytes that begins at start. It moves
+// the message to the front or, if start is 0, to a buffer of twice the length, but of at most
+// n bytes. So a client that announces a long message occupies at most twice as many bytes as
+// it has sent.
 func (r *reader) makeRoom(n int) {
 	to := r.buf[:0]
 	if r.start == 0 {
@@ -178,7 +180,7 @@ func (r *reader) makeRoom(n int) {
 	r.buf, r.start = append(to, r.buf[r.start:]...), 0
 }
 
-// Write sends p in as many messages as the client's limit makes of it.
+// Write sends p in messages whose length the client permits.
 func (c *conn) Write(p []byte) (int, error) {
 	w := &c.writer
 	w.Lock()

@@ -1,14 +1,14 @@
-// Package sspisasl is the server's side of SASL with Kerberos: GSSAPI (RFC 4752),
-// GSS-SPNEGO and GS2-KRB5 (RFC 5801), as clients of LDAP, IMAP, SMTP, XMPP and
-// others speak them, with the security layer that may follow.
+// Package sspisasl implements the server's side of SASL with Kerberos: the mechanisms GSSAPI
+// (RFC 4752), GSS-SPNEGO and GS2-KRB5 (RFC 5801), which clients of LDAP, IMAP, SMTP, XMPP and
+// other protocols use, and their security layers.
 //
-// It carries nothing: the protocol's responses go into [Server.Next], and what
-// comes out goes to the client. A [Server] is a Server of emersion/go-sasl in
-// shape, so that whatever serves one of those serves this.
+// The package does no input or output: the program passes the client's responses to
+// [Server.Next] and sends the challenges that Next returns. [Server] implements the Server
+// interface of emersion/go-sasl, so that libraries which accept that interface can use it.
 //
 //	cfg := sspisasl.Config{Acceptor: acceptor, Authorize: mayActAs}
 //	<offer cfg.Mechanisms() to the client>
-//	server, err := cfg.NewServer(sspisasl.Mechanism(<the client's choice>))
+//	server, err := sspisasl.New(cfg, sspisasl.Mechanism(<the client's choice>))
 //	defer server.Close()
 //	for done := false; !done; {
 //		challenge, done, err = server.Next(<the client's response>)
@@ -17,34 +17,48 @@
 //	}
 //	conn = server.Conn(conn)
 //
-// # Who the client is, and what it may do
+// # Authentication and authorization
 //
-// [Server.Peer] is the client. [Server.AuthorizationID] is the identity that it acts
-// as: the one that it asked for, or its whole principal. Config.Authorize decides about
-// that before the client is told of success. Without Authorize a client acts as itself,
-// under its whole principal, or under its bare name where Config.Realms names its realm.
-// Compare principals whole: a name without its realm is not an identity.
+// [Server.Peer] returns the authenticated client. [Server.AuthorizationID] returns the identity
+// as which the client acts: the identity that it requested, or its whole principal.
+// Config.Authorize decides about that identity before the server reports success to the
+// client. Without Authorize, a client acts as itself: under its whole principal, or under its
+// bare name if Config.Realms contains its realm. Compare whole principals: a name without its
+// realm is not an identity.
 //
 // # Records
 //
-// Each exchange is one record of the acceptor's Logger and OnEvent. The Server makes it
-// when the security layer and the identity are decided and Authorize has returned, and for
-// an exchange that the client does not finish when [Server.Close] is called. Set Config.Context.Remote to the client's address for it.
+// Each exchange is one record of the acceptor's Logger and OnEvent. The Server reports it when
+// the security layer and the identity are decided and Authorize has returned. [Server.Close]
+// reports an exchange that the client does not finish. Set Config.Context.Remote to the
+// client's address for the record.
 //
 // # The security layer
 //
-// With GSSAPI the server offers layers, and the client chooses. With GSS-SPNEGO
-// what it asked of the context is what it does. GS2 has none. Config.Layers says
-// what is permitted; its zero value demands a layer, because a connection that is
-// neither in a layer nor in TLS belongs, after the login, to whoever sits between.
-// What follows the login must then go through [Server.Conn]. A library that takes a
-// Server of emersion/go-sasl does not call Conn: a client that chose a layer cannot talk
-// to it, and a host in between that ends the layer could speak for the client. With such
-// a library, run TLS and set Layers to NoLayer alone.
+// With GSSAPI, the server offers security layers and the client chooses. With GSS-SPNEGO, the
+// client's context flags determine the layer. GS2 has no layer. Config.Layers lists the
+// permitted layers. Its zero value requires a layer, because an attacker could take over a
+// connection that has neither a layer nor TLS after the login. With a layer, the program must
+// continue with [Server.Conn]. A library that uses the Server interface of emersion/go-sasl
+// does not call Conn: a client that chose a layer cannot talk to it, and an attacker who
+// terminates the layer could send messages as the client. With such a library, use TLS and set
+// Layers to NoLayer alone.
 //
-// A server on TLS sets NoLayer, and, against relays, the channel bindings that
-// package sspitls makes, in Config.Context, for each connection. With
-// GS2-KRB5-PLUS the client says that it uses them. With GS2-KRB5 it uses none, and is
-// refused where the policy demands them or somebody kept the other mechanism from it.
-// With GSSAPI and GSS-SPNEGO those of Kerberos itself count, as Active Directory has it.
+// # Channel bindings
+//
+// A server on TLS permits NoLayer and, against relayed tokens, sets the channel bindings of
+// package sspitls for each connection:
+//
+//	cfg.Context.ChannelBindings, cfg.Context.BindingsUnknown = sspitls.Recorded(ctx)
+//
+// With BindingsUnknown, the acceptor refuses a client that sends channel bindings on a
+// connection whose certificate was not recorded. GSSAPI and GSS-SPNEGO use the channel
+// bindings of Kerberos, as Active Directory does. A client of GS2-KRB5-PLUS declares that it
+// uses channel bindings. A client of GS2-KRB5 uses none; the server refuses it if the policy
+// requires bindings, or if the client did not see GS2-KRB5-PLUS in the server's list of
+// mechanisms.
+//
+// # Errors
+//
+// Errors are, or wrap, a *status.Error: use errors.As or status.ReasonOf.
 package sspisasl

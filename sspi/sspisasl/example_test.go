@@ -24,7 +24,7 @@ func serve(acceptor *sspi.Acceptor, conn net.Conn, mechanism string) error {
 			return nil
 		},
 	}
-	server, err := cfg.NewServer(sspisasl.Mechanism(mechanism))
+	server, err := sspisasl.New(cfg, sspisasl.Mechanism(mechanism))
 	if err != nil {
 		return err
 	}

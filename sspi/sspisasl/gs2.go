@@ -11,15 +11,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// gs2Header is what a client's first message begins with (RFC 5801, Section 4).
+// gs2Header is the header of a client's first message (RFC 5801, Section 4).
 type gs2Header struct {
-	raw     []byte // as it was sent; a view of the message
+	raw     []byte // the bytes of the header, part of the message
 	flag    byte   // 'n', 'y' or 'p'
-	binding string // of 'p': the type of the channel binding
+	binding string // the type of the channel binding if flag is 'p'
 	authzid string
 }
 
-// parseGS2Header reads the header of message, and returns what follows it.
+// parseGS2Header returns the header of message and the bytes after the header.
 func parseGS2Header(message []byte) (h gs2Header, rest []byte, err error) {
 	flag, rest, _ := bytes.Cut(message, comma)
 	switch name, bound := bytes.CutPrefix(flag, []byte("p=")); {
@@ -28,20 +28,20 @@ func parseGS2Header(message []byte) (h gs2Header, rest []byte, err error) {
 	case string(flag) == "n", string(flag) == "y":
 		h.flag = flag[0]
 	case string(flag) == "F":
-		// It is for mechanisms that have no GSS frame, which was taken away and
-		// must not be given back. Kerberos has one.
-		return h, nil, malformed("the GS2 header says that Kerberos is no standard mechanism")
+		// gs2-nonstd-flag marks mechanisms whose tokens have no GSS frame. Kerberos tokens
+		// have a frame.
+		return h, nil, malformed("the GS2 header has the flag for mechanisms without a GSS frame, but Kerberos tokens have a frame")
 	default:
-		return h, nil, malformed("there is no GS2 header, or its flag is unknown")
+		return h, nil, malformed("the message has no GS2 header, or the flag of its GS2 header is unknown")
 	}
 	identity, rest, ok := bytes.Cut(rest, comma)
 	if !ok {
-		return h, nil, malformed("the GS2 header has no end")
+		return h, nil, malformed("the GS2 header is incomplete")
 	}
 	if len(identity) > 0 {
 		name, named := bytes.CutPrefix(identity, []byte("a="))
 		if !named || len(name) == 0 {
-			return h, nil, malformed("the GS2 header has something else than an authorization identity")
+			return h, nil, malformed("the GS2 header contains neither an authorization identity nor an empty field after its flag")
 		}
 		if h.authzid, err = unescape(name); err != nil {
 			return h, nil, err
@@ -53,7 +53,7 @@ func parseGS2Header(message []byte) (h gs2Header, rest []byte, err error) {
 
 var comma = []byte(",")
 
-// validBindingName is cb-name: letters, digits, '.' and '-'.
+// validBindingName reports whether name is a cb-name: letters, digits, '.' and '-'.
 func validBindingName(name []byte) bool {
 	for _, c := range name {
 		switch {
@@ -65,7 +65,7 @@ func validBindingName(name []byte) bool {
 	return len(name) > 0
 }
 
-// unescape reads a saslname, in which "=2C" stands for ',' and "=3D" for '='.
+// unescape decodes a saslname, in which "=2C" represents ',' and "=3D" represents '='.
 func unescape(name []byte) (string, error) {
 	plain := make([]byte, 0, len(name))
 	for len(name) > 0 {
@@ -87,8 +87,8 @@ func unescape(name []byte) (string, error) {
 	return checkAuthzid(plain)
 }
 
-// beginGS2 makes the context that the client's first message belongs to, and
-// returns the token that it holds (RFC 5801, Sections 3.1 and 5).
+// beginGS2 creates the context for the client's first message, and returns the token in that
+// message (RFC 5801, Sections 3.1 and 5).
 func (s *Server) beginGS2(message []byte) ([]byte, error) {
 	h, rest, err := parseGS2Header(message)
 	if err != nil {
@@ -98,37 +98,37 @@ func (s *Server) beginGS2(message []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(rest) < 2 {
-		return nil, malformed("there is no token behind the GS2 header")
+		return nil, malformed("the message has no token after the GS2 header")
 	}
 	s.result.authzid = h.authzid
 	cc := s.cfg.Context
 	cc.ChannelBindings = h.bindings(cc.ChannelBindings)
 	cc.BindingPolicy = sspi.BindingRequired
-	cc.Require |= flags.ASC_RET_MUTUAL_AUTH // which clients must ask for
+	cc.Require |= flags.ASC_RET_MUTUAL_AUTH // RFC 5801 requires clients to request it
 	s.begin(sspi.Kerberos, cc)
 	return krb5.AppendFrame(nil, krb5.OIDKerberos, binary.BigEndian.Uint16(rest), rest[2:]), nil
 }
 
-// checkFlag holds what the client says about channel bindings against what it
-// was offered.
+// checkFlag compares the client's flag about channel bindings with the mechanisms that the
+// server offered.
 func (c *Config) checkFlag(m Mechanism, h *gs2Header) error {
 	switch plus := m == GS2KRB5Plus; {
 	case plus && h.flag != 'p':
-		return missing("the client chose GS2-KRB5-PLUS and uses no channel binding")
+		return missing("the client chose GS2-KRB5-PLUS but uses no channel binding")
 	case !plus && h.flag == 'p':
 		return malformed("the client uses a channel binding without GS2-KRB5-PLUS")
 	case h.flag == 'p' && len(h.bindings(c.Context.ChannelBindings)) == 0:
-		return &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the client uses a channel binding of another type than the server"}
+		return &status.Error{Reason: status.ReasonBindingMismatch, Detail: "the server does not have the type of channel binding that the client uses"}
 	case h.flag == 'y' && c.offersPlus():
-		return missing("the client was told that GS2-KRB5-PLUS is not served, and it is: somebody changed the list of mechanisms")
+		return missing("the client supports channel bindings and did not see GS2-KRB5-PLUS, which the server offers: an attacker may have changed the list of mechanisms")
 	case h.flag != 'p' && c.demandsBinding():
 		return missing("the client uses no channel binding")
 	}
 	return nil
 }
 
-// bindings are what the client may be bound to: the header, followed by the data
-// of a channel binding of its type (RFC 5801, Section 5.1).
+// bindings returns the channel bindings that the client's token may have: the header, followed
+// by the data of a channel binding of the header's type (RFC 5801, Section 5.1).
 func (h *gs2Header) bindings(channels []sspi.ChannelBindings) []sspi.ChannelBindings {
 	if h.flag != 'p' {
 		return []sspi.ChannelBindings{{ApplicationData: bytes.Clone(h.raw)}}
@@ -142,13 +142,13 @@ func (h *gs2Header) bindings(channels []sspi.ChannelBindings) []sspi.ChannelBind
 	return bindings
 }
 
-// typedBinding takes the application data of a channel binding apart.
+// typedBinding splits the application data of a channel binding into type and data.
 func typedBinding(b *sspi.ChannelBindings) (name string, data []byte, ok bool) {
 	before, data, ok := bytes.Cut(b.ApplicationData, []byte(":"))
 	return string(before), data, ok && validBindingName(before) && len(data) > 0
 }
 
-// offersPlus reports whether there is a binding that GS2-KRB5-PLUS can use.
+// offersPlus reports whether Context has a channel binding that GS2-KRB5-PLUS can use.
 func (c *Config) offersPlus() bool {
 	for i := range c.Context.ChannelBindings {
 		if _, _, ok := typedBinding(&c.Context.ChannelBindings[i]); ok {
@@ -169,8 +169,8 @@ func (c *Config) demandsBinding() bool {
 	return true
 }
 
-// channelOf is peer with a Binding that is about the channel: the context's is
-// about the header, which always matches.
+// channelOf returns a copy of peer whose Binding describes the channel. The context's Binding
+// describes the header, which always matches.
 func (s *Server) channelOf(peer *sspi.Peer) *sspi.Peer {
 	p := *peer
 	switch {

@@ -172,11 +172,11 @@ func TestGS2KRB5_FirstMessage(t *testing.T) {
 	}{
 		{"framed", append([]byte("n,,"), token...), "not an AP-REQ"},
 		{"no header", token, "no GS2 header"},
-		{"header without end", []byte("n,a=alice"), "no end"},
+		{"header without end", []byte("n,a=alice"), "header is incomplete"},
 		{"header only", []byte("n,,"), "no token"},
 		{"one byte behind", []byte("n,,\x01"), "no token"},
 		{"not Kerberos", []byte("n,,NTLMSSP\x00\x01\x00\x00\x00"), "not an AP-REQ"},
-		{"F", unframed(t, "F,n,,", token), "no standard mechanism"},
+		{"F", unframed(t, "F,n,,", token), "mechanisms without a GSS frame"},
 		{"AP-REP", append([]byte("n,,\x02\x00"), token[17:]...), "not an AP-REQ"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,5 +204,5 @@ func TestGS2KRB5_AckMustBeEmpty(t *testing.T) {
 	s := newServer(t, site.config(), sspisasl.GS2KRB5)
 	message := site.gs2("n,,", "n,,")
 	next(t, s, message)
-	refused(t, s, message, status.ReasonMalformedToken, "empty response")
+	refused(t, s, message, status.ReasonMalformedToken, "must be empty")
 }

@@ -235,5 +235,5 @@ func TestGSSAPI_AckMustBeEmpty(t *testing.T) {
 	s := newServer(t, site.config(), sspisasl.GSSAPI)
 	token := say(t, site.client(sspitest.Options{}), nil)
 	next(t, s, token)
-	refused(t, s, token, status.ReasonMalformedToken, "empty response")
+	refused(t, s, token, status.ReasonMalformedToken, "must be empty")
 }

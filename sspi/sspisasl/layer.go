@@ -8,13 +8,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// ordered is what a client must have asked for besides, to have a layer (RFC 4752,
-// Section 3.1). Otherwise whoever is in between could repeat its messages, drop them,
-// and let them come in another order.
+// ordered is the flag that a client must request in addition to get a layer (RFC 4752, Section
+// 3.1). Without it, an attacker could repeat, drop and reorder messages.
 const ordered = flags.ASC_RET_SEQUENCE_DETECT
 
-// possibleLayers are the layers that policy allows and the context can give:
-// what the client did not ask for it does not expect (RFC 4752, Section 3.2).
+// possibleLayers returns the layers that Config.Layers permits and for which the client
+// requested the flags (RFC 4752, Section 3.2).
 func (s *Server) possibleLayers() (Layer, error) {
 	possible := NoLayer
 	if s.granted(flags.ASC_RET_INTEGRITY | ordered) {
@@ -26,12 +25,12 @@ func (s *Server) possibleLayers() (Layer, error) {
 	if possible &= s.cfg.Layers; possible != 0 {
 		return possible, nil
 	}
-	// Unreachable: complete requires it of the client.
-	return 0, notMet("the client did not ask for what the permitted security layers need")
+	// Unreachable: complete puts the flags into Require.
+	return 0, notMet("the client did not request the flags that the permitted security layers need")
 }
 
-// offerLayers is the server's last message of RFC 4752, Section 3.2: the layers,
-// and the longest message that it can receive, or 0 if there are no layers.
+// offerLayers returns the server's last message of RFC 4752, Section 3.2: the set of layers and
+// the maximum length of a message to receive, or 0 if NoLayer is the only layer.
 func (s *Server) offerLayers() ([]byte, error) {
 	s.state = stateLayer
 	var size int
@@ -42,16 +41,17 @@ func (s *Server) offerLayers() ([]byte, error) {
 	return s.context.Load().Wrap(nil, offer, false)
 }
 
-// chooseLayer reads the client's answer: one of the layers, the longest message
-// that it can receive, and the identity that it wants. The RFC has it signed and
-// not sealed; sealed it proves as much, so that is not looked at.
+// chooseLayer processes the client's answer, which contains one layer, the maximum length of a
+// message that the client can receive, and the requested identity. RFC 4752 prescribes
+// integrity protection without encryption; chooseLayer accepts an encrypted answer too, which
+// has the same protection.
 func (s *Server) chooseLayer(response []byte) error {
 	answer, _, err := s.context.Load().Unwrap(nil, response)
 	if err != nil {
 		return err
 	}
 	if len(answer) < 4 {
-		return malformed("the choice of a security layer is shorter than four bytes")
+		return malformed("the message with the choice of a security layer is shorter than four bytes")
 	}
 	head := binary.BigEndian.Uint32(answer)
 	chosen, size := Layer(head>>24), int(head&mostMaxBuffer)
@@ -76,8 +76,8 @@ func (s *Server) chooseLayer(response []byte) error {
 	return nil
 }
 
-// impliedLayer is GSS-SPNEGO's: what the client asked of the context is what it
-// does then. Policy can refuse it and not change it.
+// impliedLayer sets the layer of GSS-SPNEGO, which follows from the context flags of the
+// client. Config.Layers may forbid the layer but cannot change it.
 func (s *Server) impliedLayer() error {
 	layer := NoLayer
 	switch {
@@ -88,15 +88,15 @@ func (s *Server) impliedLayer() error {
 	}
 	switch {
 	case s.cfg.Layers&layer == 0:
-		return notMet("the client asked for the security layer " + layer.String() + ", which Config.Layers does not permit")
+		return notMet("the client requested the security layer " + layer.String() + ", which Config.Layers does not permit")
 	case layer != NoLayer && !s.granted(ordered):
-		return notMet("the client asked for a security layer and not for SEQUENCE_DETECT, without which it protects little")
+		return notMet("the client requested a security layer without SEQUENCE_DETECT, so repeated, missing and reordered messages would not be detected")
 	}
 	return s.setLayer(layer, s.cfg.MaxBuffer)
 }
 
-// setLayer commits to a layer with a client that can receive wrapped messages of
-// size bytes. Without a layer there are no wrapped messages, and size is ignored.
+// setLayer sets the layer for a client that can receive wrapped messages of size bytes. It
+// ignores size for NoLayer, which has no wrapped messages.
 func (s *Server) setLayer(l Layer, size int) error {
 	s.result.layer = l
 	if l == NoLayer {
@@ -107,7 +107,7 @@ func (s *Server) setLayer(l Layer, size int) error {
 	}
 	s.result.limit = s.context.Load().WrapSizeLimit(min(size, s.cfg.MaxBuffer), l == Confidentiality)
 	if s.result.limit == 0 {
-		return &status.Error{Reason: status.ReasonInternal, Detail: "the security layer has no room for a message"} // unreachable
+		return &status.Error{Reason: status.ReasonInternal, Detail: "the client's buffer is too small for a message of the security layer"} // unreachable
 	}
 	return nil
 }

@@ -170,7 +170,7 @@ func asError(e *status.Error) error {
 func TestLOG_7_SASLUnserved(t *testing.T) {
 	for _, m := range []sspisasl.Mechanism{"SCRAM-\u202eSHA", sspisasl.GS2KRB5Plus} {
 		r := newRecords(t)
-		if s, err := r.config().NewServer(m); s != nil || err == nil {
+		if s, err := sspisasl.New(*r.config(), m); s != nil || err == nil {
 			t.Fatalf("%v", err)
 		}
 		e, attrs := r.one(t)
@@ -181,7 +181,7 @@ func TestLOG_7_SASLUnserved(t *testing.T) {
 	r := newRecords(t)
 	cfg := r.config()
 	cfg.MaxBuffer = 1
-	if _, err := cfg.NewServer(sspisasl.GSSAPI); err == nil || len(r.told) != 0 {
+	if _, err := sspisasl.New(*cfg, sspisasl.GSSAPI); err == nil || len(r.told) != 0 {
 		t.Errorf("a Config that is wrong: %v, %+v", err, r.told)
 	}
 }
@@ -217,7 +217,7 @@ func TestLOG_8_SASLAborted(t *testing.T) {
 		detail string // "": no record
 	}{
 		{"no response", func(*testing.T, *records, *sspisasl.Server) {}, false, ""},
-		{"no token", func(t *testing.T, _ *records, s *sspisasl.Server) { next(t, s, nil) }, false, "no ticket for the name"},
+		{"no token", func(t *testing.T, _ *records, s *sspisasl.Server) { next(t, s, nil) }, false, "a ticket for the name"},
 		{"after the last token", func(t *testing.T, r *records, s *sspisasl.Server) {
 			next(t, s, say(t, r.client(sspitest.Options{}), nil))
 		}, true, "does not trust this server"},

@@ -10,9 +10,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// takeEvent takes the record of the token that the context has just judged. A refusal
-// after which the client may try once more is reported at once; any other record waits
-// for the end of the exchange.
+// takeEvent takes the acceptor's record of the token that the context has just processed. It
+// reports a refusal after which the client may retry at once, and stores every other record
+// until the end of the exchange.
 func (s *Server) takeEvent(ctx context.Context) {
 	e, ok := s.context.Load().TakeEvent()
 	switch {
@@ -24,7 +24,7 @@ func (s *Server) takeEvent(ctx context.Context) {
 	}
 }
 
-// reportAccepted reports the client, which is proven and authorized.
+// reportAccepted reports that the client is authenticated and authorized.
 func (s *Server) reportAccepted(ctx context.Context) {
 	s.report(ctx, s.event, slog.String("kerberos.sasl.layer", s.result.layer.String()))
 }
@@ -32,7 +32,7 @@ func (s *Server) reportAccepted(ctx context.Context) {
 // reportRefused reports that err ended the exchange.
 func (s *Server) reportRefused(ctx context.Context, err error) {
 	e := s.event
-	if e.Err == nil { // otherwise err is the context's verdict, which e has
+	if e.Err == nil { // otherwise e has the context's error already
 		e.Refuse(err)
 	}
 	s.report(ctx, e)
@@ -47,8 +47,8 @@ func (s *Server) report(ctx context.Context, e sspi.Event, more ...slog.Attr) {
 	s.cfg.Acceptor.Report(ctx, e)
 }
 
-// attrs returns the attributes of SASL. user.name is the identity that the client asked
-// for, also where it may not act as that.
+// attrs returns the attributes of SASL. user.name is the identity that the client requested,
+// even if the client may not act as that identity.
 func (s *Server) attrs() []slog.Attr {
 	list := []slog.Attr{slog.String("kerberos.sasl.mechanism", string(s.mechanism))}
 	if s.result.authzid != "" {
@@ -57,7 +57,7 @@ func (s *Server) attrs() []slog.Attr {
 	return list
 }
 
-// remote returns the client's address for records that no context made.
+// remote returns the client's address for records that the context did not create.
 func (c *Config) remote() netip.AddrPort {
 	if c.Context.Remote.Addr().IsValid() {
 		return c.Context.Remote
@@ -65,7 +65,7 @@ func (c *Config) remote() netip.AddrPort {
 	return netip.AddrPortFrom(c.Context.PeerAddr, 0)
 }
 
-// reportUnserved reports a client that chose a mechanism which the server does not have.
+// reportUnserved reports that a client chose a mechanism that the server does not offer.
 func (c *Config) reportUnserved(m Mechanism, err error) {
 	const longest = 32 // IANA's names have at most 20 characters, and a client can send any string
 	name := quote.Value(m[:min(longest, len(m))])
@@ -74,8 +74,8 @@ func (c *Config) reportUnserved(m Mechanism, err error) {
 	c.Acceptor.Report(context.Background(), e)
 }
 
-// suspend makes the record that Close reports if the client sends no further response. It
-// is complete here, because Close may run beside Next.
+// suspend stores the record that Close reports if the client sends no further response. It
+// completes the record, because Close may run concurrently with Next.
 func (s *Server) suspend() {
 	e := s.event
 	e.Refuse(aborted(s.state, s.offered))
@@ -84,7 +84,7 @@ func (s *Server) suspend() {
 		e.Remote = s.cfg.remote()
 	}
 	s.unfinished.Store(&e)
-	if s.closed.Load() { // meanwhile: Close found no record
+	if s.closed.Load() { // Close ran before the record was stored
 		s.abandon()
 	}
 }
@@ -96,15 +96,16 @@ func (s *Server) abandon() {
 	}
 }
 
-// aborted returns the error of an exchange that ended in a state other than the last.
+// aborted returns the error of an exchange that the client did not finish. at is the state in
+// which the client left, offered the set of layers that the server offered.
 func aborted(at state, offered Layer) *status.Error {
-	detail := "while the server waited for a token: most often the client gets no ticket for the name that it uses for this server; its own error names the cause"
+	detail := "while the server waited for a token: most often the client cannot get a ticket for the name that it uses for this server; the client's own error names the cause"
 	switch at {
 	case stateTokens:
 	case stateAck:
-		detail = "after the server's last token: the client does not trust this server, most often because it reached a host of another name than its ticket is for, or because the reply was changed on the way; its own error names the cause"
+		detail = "after the server's last token: the client does not trust this server, most often because its ticket is for a different host name or because the reply was changed on the way; the client's own error names the cause"
 	case stateLayer:
-		detail = "when it was to choose one of the security layers " + offered.list() + ": if it permits none of them, change Config.Layers, or the client's minssf and maxssf"
+		detail = "when it had to choose one of the security layers " + offered.list() + ": if it permits none of them, change Config.Layers, or the client's minssf and maxssf"
 	}
 	return &status.Error{Reason: status.ReasonAborted, Detail: "the client aborted the exchange or left " + detail}
 }

@@ -6,111 +6,107 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
 
-// backendTimeout bounds the wait for keys and for the replay cache in Next,
-// which has no context.Context.
+// backendTimeout limits the time that Next, which has no context.Context, waits for keys and
+// for the replay cache.
 const backendTimeout = 5 * time.Second
 
-// state is which response is due.
+// state names the response that the Server expects.
 type state uint8
 
 const (
-	stateFirst  state = iota // the first one, if there is one
+	stateFirst  state = iota // the initial response, which may be absent
 	stateTokens              // a token of the context
-	stateAck                 // an empty one, for our last token
+	stateAck                 // the empty response to the server's last token
 	stateLayer               // GSSAPI: the choice of a security layer
-	stateDone                // none: the client is logged in
-	stateFailed              // none: it is not
+	stateDone                // no response: the exchange succeeded
+	stateFailed              // no response: the exchange failed
 )
 
-// Server is the server's side of one SASL exchange. It is emersion/go-sasl's
-// Server in shape. It is from [Config.NewServer], and for one connection.
+// Server is the server's side of one SASL exchange on one connection. [New] creates it. It
+// implements the Server interface of emersion/go-sasl.
 //
-// It is safe for concurrent use: of two calls of Next at once the second is
-// refused, and Close may come at any time.
+// It is safe for concurrent use. If Next is called while a call of Next runs, the second call
+// returns an error. Close may be called at any time.
 type Server struct {
 	cfg       Config // complete
 	mechanism Mechanism
 
-	next    sync.Mutex // held by the one Next that runs; guards what follows
+	next    sync.Mutex // held by Next; guards the fields up to event
 	state   state
 	offered Layer      // in stateLayer
 	result  outcome    // grows until the exchange is done
-	event   sspi.Event // the record of the token that the context judged last
+	event   sspi.Event // the acceptor's record of the last token
 
-	unfinished atomic.Pointer[sspi.Event] // the record of an exchange that ends between two responses; nil while Next runs
+	unfinished atomic.Pointer[sspi.Event] // the record for Close between two responses; nil while Next runs
 
-	context  atomic.Pointer[sspi.Context] // nil until begin
+	context  atomic.Pointer[sspi.Context] // nil before begin
 	closed   atomic.Bool
 	attached atomic.Bool             // Conn was called
 	outcome  atomic.Pointer[outcome] // set with stateDone
 }
 
-// outcome is what a finished exchange comes to.
+// outcome is the result of an exchange.
 type outcome struct {
 	peer    *sspi.Peer
 	authzid string
 	layer   Layer
-	limit   int // of a message to send, before it is wrapped
+	limit   int // maximum length of an unwrapped message to send
 }
 
-// begin makes the context.
+// begin creates the security context.
 func (s *Server) begin(p sspi.Package, cc sspi.ContextConfig) {
 	cc.Package = p
-	cc.WholeTokens = true // a challenge or a response is one
-	cc.DeferReport = true // authorize and the choice of a layer decide too
+	cc.WholeTokens = true // each challenge and each response is one token
+	cc.DeferReport = true // authorize and the choice of a layer also decide
 	s.context.Store(s.cfg.Acceptor.NewContext(cc))
-	if s.closed.Load() { // meanwhile
+	if s.closed.Load() { // Close ran before the context was stored
 		s.context.Load().Close()
 	}
 }
 
-// Next takes the client's next response and returns what to answer. A nil
-// response to begin with says that the client sent none with the name of the
-// mechanism. done: the client is logged in and authorized; a challenge that comes
-// with it, which is so only under Config.SuccessData, goes along with the word
-// of success.
+// Next processes the client's response and returns the next challenge. The first response is
+// nil if the client sent no initial response with the name of the mechanism. If done, the
+// client is authenticated and authorized; a challenge returned with done, which happens only
+// with Config.SuccessData, is the additional data of the protocol's success message.
 //
-// An error ends the exchange. It is or wraps a *status.Error, and is for the
-// operator: what the client is told is the protocol's "authentication failed",
-// with the challenge, where there is one and the protocol has a place for it, as
-// LDAP has. A call after the end is an error (status.ReasonContextState), and
-// changes nothing.
+// An error ends the exchange. It is, or wraps, a *status.Error, and is for the operator. Send
+// the protocol's "authentication failed" to the client, with the challenge if it is not empty
+// and the protocol can send it, as LDAP can. A call after the end returns an error with
+// status.ReasonContextState and changes nothing.
 //
-// Keys and the replay cache may take five seconds; [Server.NextContext] leaves
-// that to the caller.
+// Next waits at most five seconds for keys and for the replay cache. With
+// [Server.NextContext], the caller decides.
 func (s *Server) Next(response []byte) (challenge []byte, done bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), backendTimeout)
 	defer cancel()
 	return s.NextContext(ctx, response)
 }
 
-// NextContext is Next, where ctx bounds the wait for keys and for the replay
-// cache.
+// NextContext does the same as Next. ctx limits the wait for keys and for the replay cache.
 func (s *Server) NextContext(ctx context.Context, response []byte) (challenge []byte, done bool, err error) {
 	if !s.next.TryLock() {
-		return nil, false, misuse("another Next runs on this Server")
+		return nil, false, misuse("Next was called while a call of Next was running")
 	}
 	defer s.next.Unlock()
 	switch {
 	case s.cfg.Acceptor == nil:
-		return nil, false, misuse("the Server is not from NewServer")
+		return nil, false, misuse("New did not create this Server")
 	case s.state == stateDone || s.state == stateFailed:
 		return nil, false, misuse("the exchange is over")
 	case s.closed.Load():
 		return nil, false, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the Server is closed"}
 	}
-	if s.unfinished.Swap(nil) == nil && s.state != stateFirst { // Close came in between and has reported
+	if s.unfinished.Swap(nil) == nil && s.state != stateFirst { // Close ran after the last Next and has reported the exchange
 		return nil, false, &status.Error{Reason: status.ReasonInvalidHandle, Detail: "the Server is closed"}
 	}
 	decided := false
 	defer func() {
-		if !decided { // Config.Authorize or a backend panicked
+		if !decided { // Config.Authorize, the key source or the replay cache panicked
 			s.fail(ctx, &status.Error{Reason: status.ReasonInternal, Detail: "a function of Config did not return"})
 		}
 	}()
@@ -128,22 +124,22 @@ func (s *Server) NextContext(ctx context.Context, response []byte) (challenge []
 	return challenge, false, nil
 }
 
-// fail ends the exchange with err, once.
+// fail ends the exchange with err and reports it.
 func (s *Server) fail(ctx context.Context, err error) {
 	s.state = stateFailed
 	s.reportRefused(ctx, err)
 	s.result, s.event = outcome{}, sspi.Event{}
-	s.context.Load().Close() // a nil one too
+	s.context.Load().Close() // a nil Context may be closed
 }
 
-// step takes the response that is due.
+// step processes the response that the state expects.
 func (s *Server) step(ctx context.Context, response []byte) ([]byte, error) {
 	switch s.state {
 	case stateFirst:
 		s.state = stateTokens
-		// An empty SPNEGO token is one: it asks for our list of mechanisms. With
-		// the others, protocols that cannot tell none from an empty one get the
-		// benefit of the doubt.
+		// An empty SPNEGO token requests the server's list of mechanisms. For the other
+		// mechanisms, an empty response counts as no response, because some protocols cannot
+		// distinguish them.
 		if len(response) == 0 && (response == nil || s.mechanism != GSSSPNEGO) {
 			return []byte{}, nil
 		}
@@ -152,7 +148,7 @@ func (s *Server) step(ctx context.Context, response []byte) ([]byte, error) {
 		return s.token(ctx, response)
 	case stateAck:
 		if len(response) != 0 {
-			return nil, malformed("an empty response is due")
+			return nil, malformed("the response to the server's last token must be empty")
 		}
 		return s.acknowledged()
 	case stateLayer:
@@ -161,7 +157,7 @@ func (s *Server) step(ctx context.Context, response []byte) ([]byte, error) {
 	return nil, misuse("the exchange is over") // unreachable
 }
 
-// token gives the context its next token.
+// token passes the next token to the context.
 func (s *Server) token(ctx context.Context, token []byte) ([]byte, error) {
 	if s.context.Load() == nil {
 		var err error
@@ -180,13 +176,14 @@ func (s *Server) token(ctx context.Context, token []byte) ([]byte, error) {
 	return s.accepted(reply, peer)
 }
 
-// accepted goes on when the client is proven; reply is still to be sent.
+// accepted continues after the acceptor has authenticated the client. It returns reply, if the
+// server still has to send it.
 func (s *Server) accepted(reply []byte, peer *sspi.Peer) ([]byte, error) {
 	s.result.peer = peer
 	var err error
 	switch s.mechanism {
 	case GSSAPI:
-		// The layer is chosen, and the identity asked for, later.
+		// A later response contains the layer and the identity.
 		if s.offered, err = s.possibleLayers(); err != nil {
 			return nil, err
 		}
@@ -216,7 +213,7 @@ func (s *Server) accepted(reply []byte, peer *sspi.Peer) ([]byte, error) {
 	return reply, nil
 }
 
-// acknowledged goes on when the client has our last token.
+// acknowledged continues after the client has acknowledged the server's last token.
 func (s *Server) acknowledged() ([]byte, error) {
 	if s.mechanism == GSSAPI {
 		return s.offerLayers()
@@ -225,7 +222,7 @@ func (s *Server) acknowledged() ([]byte, error) {
 	return nil, nil
 }
 
-// finish is the only place where an exchange succeeds.
+// finish ends the exchange successfully. No other function does.
 func (s *Server) finish() {
 	s.state = stateDone
 	result := s.result
@@ -235,23 +232,23 @@ func (s *Server) finish() {
 	s.outcome.Store(&result)
 }
 
-// Peer is the proven client; nil until the exchange is done. It stays readable
-// after Close. With the GS2 mechanisms its Binding is about the channel, not
-// about the first message, which is always bound.
+// Peer returns the authenticated client, or nil before the exchange is done. It also returns
+// the client after Close. With the GS2 mechanisms, Peer.Binding describes the channel; the
+// token is always bound to the first message.
 func (s *Server) Peer() *sspi.Peer { return s.end().peer }
 
-// AuthorizationID returns the identity that the client may act as, in UTF-8: the
-// identity that it asked for, or its whole principal, with the realm, if it asked for
-// none. It is empty until the exchange is done.
+// AuthorizationID returns the identity as which the client may act, in UTF-8: the identity
+// that it requested or, if it requested no identity, its whole principal with the realm. It
+// returns an empty string before the exchange is done.
 func (s *Server) AuthorizationID() string { return s.end().authzid }
 
-// Layer is the security layer; 0 until the exchange is done. Unless it is
-// NoLayer, what comes behind the exchange goes through [Server.Conn].
+// Layer returns the security layer, or 0 before the exchange is done. Unless it is NoLayer,
+// the program must continue with [Server.Conn].
 func (s *Server) Layer() Layer { return s.end().layer }
 
-// Context is the security context; nil until the exchange is done. A message
-// wrapped with it, if there is a layer, takes a number of the layer's sequence:
-// leave that to [Server.Conn].
+// Context returns the security context, for example to call Delegated, or nil before the
+// exchange is done. If the exchange has a security layer, do not wrap messages with the
+// context: they would take sequence numbers of the layer.
 func (s *Server) Context() *sspi.Context {
 	if s.outcome.Load() == nil {
 		return nil
@@ -259,25 +256,20 @@ func (s *Server) Context() *sspi.Context {
 	return s.context.Load()
 }
 
-// Delegated are the client's forwarded credentials, which are secret: nil unless
-// Config.Context.AcceptDelegation was set, the client sent some, the exchange is
-// done and the Server not closed.
-func (s *Server) Delegated() *authenticator.Delegated { return s.Context().Delegated() }
-
-// Close wipes the context's keys. Then a connection from Conn fails, and so does
-// Next. If the exchange has begun and is not over, Close reports it to the acceptor's
-// Logger and OnEvent, with status.ReasonAborted. Close is idempotent. A Server that is
-// forgotten without it leaks nothing, but an unfinished exchange has no record then.
+// Close wipes the context's keys. After Close, Next and the connection of Conn return errors.
+// If the exchange has begun and is not done, Close reports it to the acceptor's Logger and
+// OnEvent with status.ReasonAborted. Close is idempotent. A Server that the program never
+// closes leaks nothing, but its unfinished exchange has no record.
 //
-// Call it, and not Next, where the client aborts the exchange with the protocol's own
-// response, such as "*" in IMAP, SMTP and POP3, or an LDAP bind with another mechanism.
+// If the client aborts the exchange with the protocol's own response, call Close and not Next:
+// for "*" in IMAP, SMTP and POP3, and for an LDAP bind with a different mechanism.
 func (s *Server) Close() {
 	s.closed.Store(true)
 	s.abandon()
-	s.context.Load().Close() // a nil one too
+	s.context.Load().Close() // a nil Context may be closed
 }
 
-// end is the outcome, empty until there is one.
+// end returns the outcome, or the zero outcome before the exchange is done.
 func (s *Server) end() outcome {
 	if o := s.outcome.Load(); o != nil {
 		return *o

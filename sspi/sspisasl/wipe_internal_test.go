@@ -25,7 +25,7 @@ func TestNext_FailureWipes(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := Config{Acceptor: acceptor, Context: sspi.ContextConfig{AcceptDelegation: true}}
-	s, err := cfg.NewServer(GSSAPI)
+	s, err := New(cfg, GSSAPI)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,61 +1,86 @@
 package sspissh
 
 import (
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
 )
 
-// defaultBackendTimeout is the default of sspi.Config too.
+// defaultBackendTimeout equals the default of sspi.Config.
 const defaultBackendTimeout = 5 * time.Second
 
-// Config is how an SSH server logs in users by Kerberos. It is for any number of
-// connections, at once too, and must not be modified while it is in use.
+// Config configures the logins of an SSH server with Kerberos. Its functions must be safe for
+// concurrent use, and the program must not modify the values that it points to after [New].
 type Config struct {
-	// Acceptor has the server's keys, most often those of host/NAME. Required.
+	// Acceptor holds the server's keys, normally the keys of host/NAME. Required.
 	Acceptor *sspi.Acceptor
 
-	// Context is what is wanted of each login; its PeerAddr is for a Config that
-	// serves one connection. Package is Kerberos; integrity is always required, and
-	// NoErrorTokens always set, since SSH here has no place for them. WholeTokens and
-	// DeferReport are set. Remote, for records, is the connection's address if it is zero.
+	// Context configures the security context of each login. Package is Kerberos. Integrity
+	// is always required, and NoErrorTokens is always set, because x/crypto cannot send
+	// error tokens. WholeTokens and DeferReport are set. If Remote is zero, records contain
+	// the connection's address. Set PeerAddr only if the Config serves one connection.
 	// AcceptDelegation lets clients forward their credentials: see [Delegated].
 	Context sspi.ContextConfig
 
-	// Authorize decides whether the proven peer may log in as conn.User(), which
-	// is the client's mere claim, and with which permissions; nil ones will do. It
-	// is called once for each login whose MIC was right, and its error refuses.
-	// Required; [SameUser] makes one.
+	// Authorize decides whether the authenticated peer may log in as conn.User(), and with
+	// which permissions, which may be nil. The client chooses conn.User() freely. Authorize
+	// is called once for each login with a valid MIC; if it returns an error, the login is
+	// refused. Required; [SameUser] returns the usual rule.
 	Authorize func(conn ssh.ConnMetadata, peer *sspi.Peer) (*ssh.Permissions, error)
 
-	// BackendTimeout bounds the wait for the acceptor's keys and replay cache,
-	// since x/crypto hands no context.Context on. If 0, 5 seconds; what sspi.Config
-	// says is for the Windows face.
+	// BackendTimeout limits the time that the acceptor waits for its keys and its replay
+	// cache for one token; x/crypto provides no context.Context. 0 means 5 seconds. The
+	// timeout in sspi.Config applies to the Windows API only.
 	BackendTimeout time.Duration
 }
 
-// ServerConfig returns a copy of base for one connection, on which clients may
-// log in with gssapi-with-mic. Other methods stay as they are in base.
+// Method is the authentication method gssapi-with-mic (RFC 4462) of an SSH server. It serves
+// any number of connections and is safe for concurrent use.
+type Method struct{ cfg Config }
+
+// New checks cfg and returns a Method. Its errors are a *status.Error with ReasonArgument.
+func New(cfg Config) (*Method, error) {
+	argument := func(detail string) (*Method, error) {
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspissh: " + detail}
+	}
+	switch p := cfg.Context.Package; {
+	case cfg.Acceptor == nil:
+		return argument("Config.Acceptor is nil")
+	case cfg.Authorize == nil:
+		return argument("Config.Authorize is nil: it must decide who may log in as which user; use SameUser, for example")
+	case p != "" && !strings.EqualFold(string(p), string(sspi.Kerberos)):
+		return argument("Config.Context.Package is not Kerberos, which is the only mechanism of SSH")
+	case cfg.BackendTimeout < 0:
+		return argument("Config.BackendTimeout is negative")
+	case cfg.BackendTimeout == 0:
+		cfg.BackendTimeout = defaultBackendTimeout
+	}
+	return &Method{cfg}, nil
+}
+
+// ServerConfig returns a copy of base for one connection, on which clients may log in with
+// gssapi-with-mic. All other methods remain as in base.
 //
 // Each login is one record of the acceptor's Logger and OnEvent, made when the MIC is
-// verified and Authorize has returned. The copy's PreAuthConnCallback, which calls that of
-// base, gives the records of earlier refusals the client's address and the user's name.
+// verified and Authorize has returned. The copy's PreAuthConnCallback, which calls the
+// callback of base, adds the client's address and the user's name to the records of earlier
+// refusals.
 //
-// Libraries that take the copy and change it, as gliderlabs/ssh does after its
-// ServerConfigCallback, set NoClientAuth on a server that they see no other method of,
-// and so let everybody in. Therefore, unless base.NoClientAuth is set, the copy's
+// Some libraries change the copy: gliderlabs/ssh sets NoClientAuth if it knows of no method,
+// which would admit every client. Therefore, unless base.NoClientAuth is set, the copy's
 // NoClientAuthCallback refuses every client that sends no credential.
 //
-// All copies share what base holds, its host keys among them: call AddHostKey on
-// base, before the first copy is made, and never on a copy. Where a library calls it on
-// the copy, as gliderlabs/ssh does, give base no host key. What c lacks, each login is
-// refused for.
-func (c *Config) ServerConfig(base *ssh.ServerConfig) *ssh.ServerConfig {
+// All copies share the contents of base, including its host keys. Call AddHostKey on base
+// before making the first copy, and never on a copy. If a library calls AddHostKey on the
+// copy, as gliderlabs/ssh does, do not add host keys to base.
+func (m *Method) ServerConfig(base *ssh.ServerConfig) *ssh.ServerConfig {
 	config := *base
-	server := c.NewServer()
-	config.GSSAPIWithMICConfig = &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.AllowLogin}
+	server := &gssapiServer{cfg: m.cfg}
+	config.GSSAPIWithMICConfig = &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.allowLogin}
 	if !base.NoClientAuth {
 		config.NoClientAuthCallback = refuseNone
 	}
@@ -68,20 +93,5 @@ func (c *Config) ServerConfig(base *ssh.ServerConfig) *ssh.ServerConfig {
 	return &config
 }
 
-// refuseNone answers the method "none" as x/crypto does where NoClientAuth is not set.
+// refuseNone answers the method "none" as x/crypto does if NoClientAuth is not set.
 func refuseNone(ssh.ConnMetadata) (*ssh.Permissions, error) { return nil, ssh.ErrNoAuth }
-
-// NewServer makes the server's side of gssapi-with-mic for one connection, for
-// those who make a ssh.GSSAPIWithMICConfig themselves; it does not keep a library from
-// setting NoClientAuth, see [Config.ServerConfig]. Both fields must come from the same
-// Server:
-//
-//	server := config.NewServer()
-//	gss := &ssh.GSSAPIWithMICConfig{Server: server, AllowLogin: server.AllowLogin}
-func (c *Config) NewServer() *Server {
-	s := &Server{cfg: *c}
-	if s.cfg.BackendTimeout == 0 {
-		s.cfg.BackendTimeout = defaultBackendTimeout
-	}
-	return s
-}

@@ -19,7 +19,10 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	kerberos := &sspissh.Config{Acceptor: acceptor, Authorize: sspissh.SameUser("EXAMPLE.COM")}
+	kerberos, err := sspissh.New(sspissh.Config{Acceptor: acceptor, Authorize: sspissh.SameUser("EXAMPLE.COM")})
+	if err != nil {
+		log.Fatal(err)
+	}
 	base := new(ssh.ServerConfig)
 	base.AddHostKey(signer())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -3,7 +3,6 @@ package sspissh_test
 import (
 	"testing"
 
-	"github.com/gosspi/kerberos/sspi/sspissh"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
@@ -31,7 +30,7 @@ func FuzzServer(f *testing.F) {
 		if s.cfg.Acceptor, err = s.realm.Acceptor(service); err != nil { // with its own replay cache
 			t.Fatal(err)
 		}
-		server := s.cfg.NewServer()
+		server := s.server()
 		alice := &half{site: s, server: server, conn: one}
 		bob := &half{site: s, server: server, conn: two}
 		for _, op := range ops {
@@ -50,7 +49,7 @@ func FuzzServer(f *testing.F) {
 // half is one connection of the two, and what came of it.
 type half struct {
 	*site
-	server *sspissh.Server
+	server *gssServer
 	conn   metadata
 
 	client          *sspitest.Initiator // whose token was accepted last; nil: none

@@ -78,7 +78,7 @@ func TestHalfOpen_Memory(t *testing.T) {
 	}
 	goroutines, before := runtime.NumGoroutine(), heap()
 	for i := range configs {
-		configs[i] = s.cfg.ServerConfig(s.base)
+		configs[i] = s.serverConfig()
 		if _, _, more, err := configs[i].GSSAPIWithMICConfig.Server.AcceptSecContext(tokens[i]); err != nil || !more {
 			t.Fatal(more, err)
 		}
@@ -122,7 +122,7 @@ func TestGone(t *testing.T) {
 			s := newSite(t)
 			servers := make(chan ssh.GSSAPIServer, 2)
 			s.config = func() *ssh.ServerConfig {
-				config := s.cfg.ServerConfig(s.base)
+				config := s.serverConfig()
 				servers <- config.GSSAPIWithMICConfig.Server
 				return config
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// field is what a client's MIC is made over (RFC 4462, Section 3.5).
+// field contains the fields that a client's MIC protects (RFC 4462, Section 3.5).
 type field struct {
 	SessionID string
 	Kind      byte
@@ -22,35 +22,36 @@ type field struct {
 	Method    string
 }
 
-// parseField reads what the SSH library made of its own session and of the user's
-// name. Anything else in it is that library's fault, and not the peer's.
+// parseField parses the bytes that the MIC protects. x/crypto composes them from its session
+// identifier and the user's name, so an error is an error of the SSH library and not of the
+// client.
 func parseField(b []byte) (f field, err error) {
 	const userAuthRequest = 50 // RFC 4252, Section 6
 	err = ssh.Unmarshal(b, &f)
 	if err != nil || f.SessionID == "" || f.Kind != userAuthRequest || f.Service != "ssh-connection" || f.Method != "gssapi-with-mic" {
-		return field{}, &status.Error{Reason: status.ReasonArgument, Detail: "sspissh: the MIC is not over what RFC 4462 says", Err: err}
+		return field{}, &status.Error{Reason: status.ReasonArgument, Detail: "sspissh: the SSH library passed a MIC field that violates RFC 4462, Section 3.5", Err: err}
 	}
 	return f, nil
 }
 
-// login is a client whose MIC was verified: on which connection, as whom it asks
-// to log in, and who it is.
+// login is a client whose MIC was verified: its connection, the user as which it requests to
+// log in, and its peer.
 type login struct {
 	session, user string
 	peer          *sspi.Peer
 	delegated     *authenticator.Delegated
 }
 
-// key is login's in Permissions.ExtraData.
+// key is the key of a login in Permissions.ExtraData.
 type key struct{}
 
-// of reports whether conn is the connection that l is bound to.
+// of reports whether the MIC binds l to conn and to the user of conn.
 func (l *login) of(conn ssh.ConnMetadata) bool {
 	return string(conn.SessionID()) == l.session && conn.User() == l.user
 }
 
-// attach returns a copy of perms with l in it. Not perms itself, which may be the
-// same for everybody.
+// attach returns a copy of perms with l in it. It does not change perms, which may be the same
+// for all logins.
 func (l *login) attach(perms *ssh.Permissions) *ssh.Permissions {
 	var own ssh.Permissions
 	if perms != nil {
@@ -64,26 +65,28 @@ func (l *login) attach(perms *ssh.Permissions) *ssh.Permissions {
 	return &own
 }
 
-// Format keeps printed permissions from showing forwarded credentials.
+// Format prints the client's name for every verb, so that printed permissions do not contain
+// forwarded credentials.
 func (l *login) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "sspissh.login{"+quote.Value(l.peer.Client.String())+"}")
 }
 
-// loginOf is the login by which conn got in; nil if that was by another method.
+// loginOf returns the login of conn, or nil if a different method authenticated conn.
 func loginOf(conn *ssh.ServerConn) *login {
 	if conn == nil || conn.Permissions == nil {
 		return nil
 	}
 	l, _ := conn.Permissions.ExtraData[key{}].(*login)
-	if l == nil || !l.of(conn) { // permissions that were kept from another login
+	if l == nil || !l.of(conn) { // the program reused the permissions of a different login
 		return nil
 	}
 	return l
 }
 
-// Peer is the client that logged in on conn by gssapi-with-mic; nil if the method
-// that decided was another, also where Kerberos was one of several that were
-// wanted (ssh.PartialSuccessError): then Authorize was told, and nobody else.
+// Peer returns the client that authenticated on conn with gssapi-with-mic. It returns nil if a
+// different method completed the authentication, even if Kerberos succeeded earlier as one of
+// several required methods (ssh.PartialSuccessError). In that case only Authorize receives the
+// Kerberos peer.
 func Peer(conn *ssh.ServerConn) *sspi.Peer {
 	if l := loginOf(conn); l != nil {
 		return l.peer
@@ -91,9 +94,9 @@ func Peer(conn *ssh.ServerConn) *sspi.Peer {
 	return nil
 }
 
-// Delegated are the credentials that the client forwarded with the login that
-// Peer is about. They are secret. Nil if there are none, or
-// Config.Context.AcceptDelegation was not set.
+// Delegated returns the credentials that the client of [Peer] forwarded. They are secret. It
+// returns nil if the client forwarded no credentials, or if Config.Context.AcceptDelegation was
+// not set.
 func Delegated(conn *ssh.ServerConn) *authenticator.Delegated {
 	if l := loginOf(conn); l != nil {
 		return l.delegated

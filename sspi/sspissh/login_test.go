@@ -97,7 +97,7 @@ func TestLogin_Refused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.name == "nothing" { // x/crypto's client sends no empty token
-				server := s.cfg.NewServer()
+				server := s.server()
 				if _, _, _, err := server.AcceptSecContext(nil); status.ReasonOf(err) != c.want {
 					t.Errorf("%v, want %v", err, c.want)
 				}
@@ -115,7 +115,7 @@ func TestLogin_Refused(t *testing.T) {
 // TestLogin_OneMiB: what no SSH packet can carry is refused by length alone.
 func TestLogin_OneMiB(t *testing.T) {
 	s := newSite(t)
-	if _, _, _, err := s.cfg.NewServer().AcceptSecContext(make([]byte, 1<<20)); status.ReasonOf(err) != status.ReasonTokenTooLong {
+	if _, _, _, err := s.server().AcceptSecContext(make([]byte, 1<<20)); status.ReasonOf(err) != status.ReasonTokenTooLong {
 		t.Error(err)
 	}
 }

@@ -33,7 +33,7 @@ func TestSSH_1_NoneIsRefused(t *testing.T) {
 			s := newSite(t)
 			s.base.NoClientAuth, s.base.NoClientAuthCallback = row.asked, row.callback
 			s.config = func() *ssh.ServerConfig {
-				config := s.cfg.ServerConfig(s.base)
+				config := s.serverConfig()
 				config.NoClientAuth = config.NoClientAuth || row.later
 				return config
 			}

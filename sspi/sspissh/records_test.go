@@ -117,7 +117,7 @@ func TestLOG_7_SSH(t *testing.T) {
 
 // TestLOG_7_SSHCallers: callers other than x/crypto's connection get one record, too.
 func TestLOG_7_SSHCallers(t *testing.T) {
-	signed := func(r *recorded, server *sspissh.Server) {
+	signed := func(r *recorded, server *gssServer) {
 		c := r.accepted(server, "alice")
 		if err := server.VerifyMIC(one.field(), r.sign(c, one)); err != nil {
 			t.Error(err)
@@ -126,26 +126,25 @@ func TestLOG_7_SSHCallers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*sspissh.Config)
-		run    func(*recorded, *sspissh.Server)
+		run    func(*recorded, *gssServer)
 		reason status.Reason
 	}{
-		{"no Authorize", func(c *sspissh.Config) { c.Authorize = nil }, func(_ *recorded, s *sspissh.Server) { _, _, _, _ = s.AcceptSecContext([]byte("token")) }, status.ReasonArgument},
-		{"the login of another user", nil, func(r *recorded, s *sspissh.Server) {
+		{"the login of another user", nil, func(r *recorded, s *gssServer) {
 			signed(r, s)
 			_, _ = s.AllowLogin(two, "alice@"+realmName)
 		}, status.ReasonContextState},
-		{"another principal", nil, func(r *recorded, s *sspissh.Server) {
+		{"another principal", nil, func(r *recorded, s *gssServer) {
 			signed(r, s)
 			_, _ = s.AllowLogin(one, "root@"+realmName)
 		}, status.ReasonContextState},
 		{"Authorize panics", func(c *sspissh.Config) {
 			c.Authorize = func(ssh.ConnMetadata, *sspi.Peer) (*ssh.Permissions, error) { panic("rule") }
-		}, func(r *recorded, s *sspissh.Server) {
+		}, func(r *recorded, s *gssServer) {
 			signed(r, s)
 			defer func() { _ = recover() }()
 			_, _ = s.AllowLogin(one, "alice@"+realmName)
 		}, status.ReasonInternal},
-		{"the MIC is of another session", nil, func(r *recorded, s *sspissh.Server) {
+		{"the MIC is of another session", nil, func(r *recorded, s *gssServer) {
 			c := r.accepted(s, "alice")
 			_ = s.VerifyMIC(one.field(), r.sign(c, two))
 		}, status.ReasonMessageAltered},
@@ -156,7 +155,7 @@ func TestLOG_7_SSHCallers(t *testing.T) {
 			if c.change != nil {
 				c.change(r.cfg)
 			}
-			server := r.cfg.NewServer()
+			server := r.server()
 			c.run(r, server)
 			for range 2 {
 				if err := server.DeleteSecContext(); err != nil {
@@ -173,7 +172,7 @@ func TestLOG_7_SSHCallers(t *testing.T) {
 // TestLOG_7_SSHAttempts: each of several attempts of a connection has its own record.
 func TestLOG_7_SSHAttempts(t *testing.T) {
 	r := newRecorded(t)
-	server := r.cfg.NewServer()
+	server := r.server()
 	_, _, _, _ = server.AcceptSecContext([]byte("rubbish"))
 	_ = server.DeleteSecContext()
 	c := r.accepted(server, "alice")

@@ -15,23 +15,25 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// record is the record of one attempt, from its first token to the decision about it.
+// record is the record of one attempt. It exists from the first token to the decision about
+// the attempt.
 type record struct {
 	event sspi.Event
-	user  string // that the client wants to log in as; "" until it is known
+	user  string // the user as which the client requests to log in; "" if still unknown
 }
 
 // begin starts the record of an attempt. The caller holds mu.
-func (s *Server) begin() {
+func (s *gssapiServer) begin() {
 	if s.record == nil {
 		s.record = &record{user: s.user()}
 		s.locate(s.record)
 	}
 }
 
-// takeEvent takes the record of the token that the attempt's context has just judged. A
-// refusal after which the client may try again is reported at once. The caller holds mu.
-func (s *Server) takeEvent() {
+// takeEvent takes the acceptor's record of the token that the attempt's context has just
+// processed. It reports a refusal after which the client may retry at once. The caller holds
+// mu.
+func (s *gssapiServer) takeEvent() {
 	e, ok := s.attempt.TakeEvent()
 	switch {
 	case !ok:
@@ -45,8 +47,9 @@ func (s *Server) takeEvent() {
 	}
 }
 
-// refuse reports that err ended the attempt, and forgets the attempt. The caller holds mu.
-func (s *Server) refuse(err error) error {
+// refuse reports that err ended the attempt, ends the attempt, and returns err. The caller
+// holds mu.
+func (s *gssapiServer) refuse(err error) error {
 	r := s.record
 	s.record = nil
 	s.end()
@@ -57,15 +60,15 @@ func (s *Server) refuse(err error) error {
 }
 
 // reportRefused reports r as refused with err.
-func (s *Server) reportRefused(r *record, err error) {
-	if r.event.Err == nil { // otherwise err is the context's verdict, which r has
+func (s *gssapiServer) reportRefused(r *record, err error) {
+	if r.event.Err == nil { // otherwise r has the context's error already
 		r.event.Refuse(err)
 	}
 	s.report(r)
 }
 
-// report sends r to the acceptor. It does nothing without an acceptor.
-func (s *Server) report(r *record) {
+// report sends r to the acceptor.
+func (s *gssapiServer) report(r *record) {
 	e := r.event
 	e.Attrs = []slog.Attr{slog.String("network.protocol.name", "ssh")}
 	if r.user != "" {
@@ -74,24 +77,25 @@ func (s *Server) report(r *record) {
 	s.cfg.Acceptor.Report(context.Background(), e)
 }
 
-// connected notes the connection before the first attempt, for the records.
-func (s *Server) connected(conn ssh.ConnMetadata) {
+// connected stores the connection for the records. x/crypto calls it before the first attempt.
+func (s *gssapiServer) connected(conn ssh.ConnMetadata) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn = conn
 }
 
-// user returns the user that the client asks for, "" if it is unknown. The caller holds mu.
-func (s *Server) user() string {
+// user returns the user as which the client requests to log in, or "" if the connection is
+// unknown. The caller holds mu.
+func (s *gssapiServer) user() string {
 	if s.conn == nil {
 		return ""
 	}
 	return s.conn.User()
 }
 
-// locate completes the client's address in r: as the program gave it, or as x/crypto
-// reported it. The caller holds mu.
-func (s *Server) locate(r *record) {
+// locate sets the client's address in r, if r has no address: to the address in Config.Context
+// or, if Config.Context has no address, to the address of the connection. The caller holds mu.
+func (s *gssapiServer) locate(r *record) {
 	cc, e := &s.cfg.Context, &r.event
 	switch {
 	case e.Remote.Addr().IsValid():
@@ -100,38 +104,40 @@ func (s *Server) locate(r *record) {
 	case cc.PeerAddr.IsValid():
 		e.Remote = netip.AddrPortFrom(cc.PeerAddr, 0)
 	case s.conn != nil && s.conn.RemoteAddr() != nil:
-		// The zero AddrPort for a connection that is not of TCP.
+		// Remote is the zero AddrPort if the connection is not a TCP connection.
 		e.Remote, _ = netip.ParseAddrPort(s.conn.RemoteAddr().String())
 	}
 }
 
-// aborted returns the error of a login that the client broke off.
+// aborted returns the error of a login that the client did not finish. accepted reports whether
+// the acceptor had accepted the last token.
 func aborted(accepted bool) error {
-	detail := "the client left while the server waited for its next token; its own error names the cause"
+	detail := "the client left while the server waited for the next token; the client's own error names the cause"
 	if accepted {
-		detail = "the client left after the server's last token and sent no MIC, which would have bound its ticket to this connection and to a user: it does not trust the server's reply, or its connection was lost; its own error names the cause"
+		detail = "the client left after the server's last token and sent no MIC, which would have bound its ticket to this connection and to a user: the client does not trust the server's reply, or the connection was lost; the client's own error names the cause"
 	}
 	return &status.Error{Reason: status.ReasonAborted, Detail: "sspissh: " + detail}
 }
 
-// decided reports the decision about the login: nil, or the error of Config.Authorize.
-func (s *Server) decided(r *record, err error) {
+// decided reports the decision about the login. err is nil or the error of Config.Authorize.
+func (s *gssapiServer) decided(r *record, err error) {
 	if partial, ok := errors.AsType[*ssh.PartialSuccessError](err); ok && partial != nil {
-		err = notAuthorized("Config.Authorize returned ssh.PartialSuccessError: another method decides about the login, and no record tells how")
+		err = notAuthorized("Config.Authorize returned ssh.PartialSuccessError: a further method decides about the login, and its decision has no record")
 	}
 	if err == nil {
 		s.report(r)
 		return
 	}
 	if e, ok := errors.AsType[*status.Error](err); !ok || e == nil {
-		err = &status.Error{Reason: status.ReasonNotAuthorized, Detail: "sspissh: Config.Authorize does not let the client log in as the user that it asks for", Err: err}
+		err = &status.Error{Reason: status.ReasonNotAuthorized, Detail: "sspissh: Config.Authorize does not let the client log in as the requested user", Err: err}
 	}
 	s.reportRefused(r, err)
 }
 
-// sourceAddress applies the critical option source-address of perms, as x/crypto does
-// after AllowLogin: otherwise the record would say that a client was accepted which
-// x/crypto then refuses. A list that does not parse admits nobody.
+// sourceAddress returns an error if the critical option source-address of perms does not admit
+// the client's address. x/crypto checks the same option after AllowLogin; without this check,
+// the record would report a client as accepted that x/crypto then refuses. A list that does not
+// parse admits no client.
 func sourceAddress(conn ssh.ConnMetadata, perms *ssh.Permissions) error {
 	if perms == nil {
 		return nil

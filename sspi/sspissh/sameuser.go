@@ -10,15 +10,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// SameUser makes a Config.Authorize that lets alice@REALM log in as alice, if
-// REALM is one of realms, and nobody as anybody else. It refuses every principal that
-// keytab.Principal.User refuses: of other realms, of several components
-// ("host/server"), and with a name that is not a POSIX user name, such as "WS1$" or
-// "jürgen". It refuses anonymous clients. Case counts. A program whose users have other
-// names calls keytab.Principal.UserNamed in its own Authorize.
+// SameUser returns a function for Config.Authorize that lets alice@REALM log in as alice if
+// realms contains REALM, and refuses every other combination of principal and user. It refuses
+// every principal that keytab.Principal.User refuses: principals of other realms, with several
+// components ("host/server"), and with a name that is not a POSIX user name, such as "WS1$" or
+// "jürgen". It refuses anonymous clients. It compares names case-sensitively. For users with
+// other names, call keytab.Principal.UserNamed in an Authorize function of the program.
 //
-// It refuses root too: in many a directory more people may name an account than
-// may be root everywhere. Without realms it refuses everybody. Its errors have
+// SameUser also refuses the user root: in many directories, more people can name an account
+// than may be root on every host. Without realms it refuses every client. Its errors have
 // status.ReasonNotAuthorized.
 func SameUser(realms ...string) func(conn ssh.ConnMetadata, peer *sspi.Peer) (*ssh.Permissions, error) {
 	realms = slices.Clone(realms)
@@ -31,7 +31,7 @@ func SameUser(realms ...string) func(conn ssh.ConnMetadata, peer *sspi.Peer) (*s
 		case err != nil:
 			return nil, err
 		case name == "root":
-			return nil, notAuthorized("SameUser does not let " + quote.Text(peer.Client.String()) + " log in as root: Config.Authorize can name the principals that may be root")
+			return nil, notAuthorized("SameUser does not let " + quote.Text(peer.Client.String()) + " log in as root; write a Config.Authorize that lists the principals that may be root")
 		case name != conn.User():
 			return nil, notAuthorized("the principal " + quote.Text(peer.Client.String()) + " may not log in as the user " + quote.Text(conn.User()))
 		}

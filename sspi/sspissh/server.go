@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -14,34 +13,31 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Server is the server's side of gssapi-with-mic on one connection: a
-// ssh.GSSAPIServer and its AllowLogin. It is from [Config.NewServer]; the zero
-// Server refuses everybody. A client may try to log in several times, one after
-// the other.
+// gssapiServer is the server's side of gssapi-with-mic on one connection: a ssh.GSSAPIServer and
+// its allowLogin. A client may make several attempts to log in, one after the other.
 //
-// x/crypto calls, for each attempt, AcceptSecContext until no more tokens are
-// due, VerifyMIC, AllowLogin, and DeleteSecContext however the attempt ended. What
-// does not fit this order, or is of another connection than what came before, is
-// refused. A Server is safe for concurrent use, in that it then refuses.
-type Server struct {
+// For each attempt, x/crypto calls AcceptSecContext until the acceptor expects no further token,
+// then VerifyMIC, then allowLogin, and in every case DeleteSecContext. gssapiServer refuses
+// calls in a different order and calls of a second connection. It is safe for concurrent use:
+// it refuses concurrent attempts.
+type gssapiServer struct {
 	cfg Config
 
 	mu      sync.Mutex
-	attempt *sspi.Context    // nil: none under way
-	login   *login           // of the attempt, once its MIC is verified
-	session string           // identifies the connection; "" until a MIC came
-	shared  bool             // by two connections
-	record  *record          // of the attempt; nil: none under way, or it was reported
-	conn    ssh.ConnMetadata // for records; nil: not known yet
+	attempt *sspi.Context    // nil if no attempt is in progress
+	login   *login           // the login of the attempt, nil before its MIC is verified
+	session string           // the connection's session identifier; "" before the first MIC
+	shared  bool             // two connections use this value
+	record  *record          // nil if no attempt is in progress, or if it was reported
+	conn    ssh.ConnMetadata // for records; nil if still unknown
 }
 
-var _ ssh.GSSAPIServer = (*Server)(nil)
+var _ ssh.GSSAPIServer = (*gssapiServer)(nil)
 
-// AcceptSecContext takes the client's next token (RFC 4462, Section 3.4).
-// outputToken is for the client. needContinue: another token is due. srcName is the
-// client's principal once there is one, which is not yet bound to this connection:
-// VerifyMIC does that.
-func (s *Server) AcceptSecContext(token []byte) (outputToken []byte, srcName string, needContinue bool, err error) {
+// AcceptSecContext processes the client's next token (RFC 4462, Section 3.4). outputToken is the
+// reply to the client. If needContinue, the acceptor expects a further token. Otherwise srcName
+// is the client's principal; VerifyMIC binds it to this connection.
+func (s *gssapiServer) AcceptSecContext(token []byte) (outputToken []byte, srcName string, needContinue bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begin()
@@ -52,7 +48,7 @@ func (s *Server) AcceptSecContext(token []byte) (outputToken []byte, srcName str
 		s.attempt = s.cfg.Acceptor.NewContext(s.contextConfig())
 	}
 	if s.attempt.Peer() != nil {
-		// This connection's attempt has had its last token.
+		// The attempt of this connection needs no further token.
 		return nil, "", false, s.refuseShared()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.BackendTimeout)
@@ -68,9 +64,9 @@ func (s *Server) AcceptSecContext(token []byte) (outputToken []byte, srcName str
 	return outputToken, peer.Client.String(), false, nil
 }
 
-// VerifyMIC checks the client's MIC over micField (RFC 4462, Section 3.5), which
-// binds what AcceptSecContext accepted to the connection and to a user's name.
-func (s *Server) VerifyMIC(micField, micToken []byte) error {
+// VerifyMIC verifies the client's MIC of micField (RFC 4462, Section 3.5), which binds the client
+// that AcceptSecContext accepted to the connection and to a user's name.
+func (s *gssapiServer) VerifyMIC(micField, micToken []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
@@ -90,7 +86,7 @@ func (s *Server) VerifyMIC(micField, micToken []byte) error {
 		return s.refuseShared()
 	}
 	if s.attempt == nil || s.attempt.Peer() == nil {
-		return s.refuse(&status.Error{Reason: status.ReasonContextState, Detail: "sspissh: a MIC before the last token was accepted"})
+		return s.refuse(&status.Error{Reason: status.ReasonContextState, Detail: "sspissh: VerifyMIC was called before the acceptor accepted the client"})
 	}
 	if err := s.attempt.VerifyMIC(micField, micToken); err != nil {
 		return s.refuse(err)
@@ -99,13 +95,13 @@ func (s *Server) VerifyMIC(micField, micToken []byte) error {
 	return nil
 }
 
-// AllowLogin is for ssh.GSSAPIWithMICConfig. It asks Config.Authorize about the
-// peer whose MIC VerifyMIC has just verified for conn. It does not decide by
-// srcName: that is text.
+// allowLogin implements AllowLogin of ssh.GSSAPIWithMICConfig. It calls Config.Authorize with the
+// peer whose MIC VerifyMIC has just verified for conn. It only compares srcName, and does not
+// decide by it.
 //
-// The permissions are a copy of those that Authorize returned, and have in
-// ExtraData what [Peer] and [Delegated] read.
-func (s *Server) AllowLogin(conn ssh.ConnMetadata, srcName string) (*ssh.Permissions, error) {
+// The permissions are a copy of the permissions that Authorize returned, with the login for
+// [Peer] and [Delegated] in ExtraData.
+func (s *gssapiServer) allowLogin(conn ssh.ConnMetadata, srcName string) (*ssh.Permissions, error) {
 	l, r, err := s.take(conn, srcName)
 	if err != nil {
 		return nil, err
@@ -118,13 +114,13 @@ func (s *Server) AllowLogin(conn ssh.ConnMetadata, srcName string) (*ssh.Permiss
 	}
 	decision = err
 	if err != nil {
-		return nil, err // as it is: x/crypto looks at its type
+		return nil, err // unchanged, because x/crypto checks its type
 	}
 	return l.attach(perms), nil
 }
 
-// take returns the login that was verified for conn, and its record, once.
-func (s *Server) take(conn ssh.ConnMetadata, srcName string) (*login, *record, error) {
+// take returns and removes the login that was verified for conn, and its record.
+func (s *gssapiServer) take(conn ssh.ConnMetadata, srcName string) (*login, *record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
@@ -133,7 +129,7 @@ func (s *Server) take(conn ssh.ConnMetadata, srcName string) (*login, *record, e
 	l, r := s.login, s.record
 	switch {
 	case l == nil || r == nil:
-		return nil, nil, s.refuse(&status.Error{Reason: status.ReasonContextState, Detail: "sspissh: AllowLogin before a MIC was verified"})
+		return nil, nil, s.refuse(&status.Error{Reason: status.ReasonContextState, Detail: "sspissh: AllowLogin was called before a MIC was verified"})
 	case !l.of(conn), srcName != l.peer.Client.String():
 		return nil, nil, s.refuseShared()
 	}
@@ -144,64 +140,56 @@ func (s *Server) take(conn ssh.ConnMetadata, srcName string) (*login, *record, e
 	return l, r, nil
 }
 
-// DeleteSecContext ends an attempt and wipes its keys. The next may begin. An attempt
-// about which nothing was decided is recorded with status.ReasonAborted.
-func (s *Server) DeleteSecContext() error {
+// DeleteSecContext ends an attempt and wipes its keys; the next attempt may begin. It reports an
+// attempt without a decision with status.ReasonAborted.
+func (s *gssapiServer) DeleteSecContext() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.record != nil {
-		_ = s.refuse(aborted(s.attempt.Peer() != nil)) // it is in the record
+		_ = s.refuse(aborted(s.attempt.Peer() != nil)) // the record contains the error
 	}
 	s.end()
 	return nil
 }
 
-// Format keeps a printed Server from showing its keys, whatever the verb.
-func (s *Server) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sspissh.Server{...}") }
+// Format prints a fixed text for every verb, so that the keys are not printed.
+func (s *gssapiServer) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "sspissh.gssapiServer{...}")
+}
 
-// contextConfig is what is wanted of a login, with what SSH needs.
-func (s *Server) contextConfig() sspi.ContextConfig {
+// contextConfig returns Config.Context with the settings that SSH needs.
+func (s *gssapiServer) contextConfig() sspi.ContextConfig {
 	cc := s.cfg.Context
 	cc.Package = sspi.Kerberos
-	cc.WholeTokens = true                 // an SSH string is one
-	cc.DeferReport = true                 // the MIC and Authorize decide too
-	cc.Require |= flags.ASC_RET_INTEGRITY // RFC 4462, Section 3.4: else there is no MIC
-	// x/crypto carries no token of a refusal. The one that offers a client whose
-	// clock is wrong another try it would: OpenSSH goes on to its next method then,
-	// and x/crypto, which waits for a token, ends the connection.
+	cc.WholeTokens = true                 // each SSH string is one token
+	cc.DeferReport = true                 // the MIC and Authorize also decide
+	cc.Require |= flags.ASC_RET_INTEGRITY // RFC 4462, Section 3.4: the MIC needs it
+	// x/crypto does not send the error token of a refusal. It would send the token that
+	// offers a client with a wrong clock a retry, but OpenSSH then continues with its next
+	// method, and x/crypto, which waits for a token, ends the connection.
 	cc.NoErrorTokens = true
 	return cc
 }
 
-// ready is the error of a Server that lets nobody in. The caller holds mu.
-func (s *Server) ready() error {
-	bad := func(detail string) error { return &status.Error{Reason: status.ReasonArgument, Detail: detail} }
-	switch p := s.cfg.Context.Package; {
-	case s.shared:
+// ready returns the error of a gssapiServer that two connections share. The caller holds mu.
+func (s *gssapiServer) ready() error {
+	if s.shared {
 		return errShared()
-	case s.cfg.Acceptor == nil:
-		return bad("sspissh: Config.Acceptor is nil")
-	case s.cfg.Authorize == nil:
-		return bad("sspissh: Config.Authorize is nil: say who may log in as whom, for instance with SameUser")
-	case p != "" && !strings.EqualFold(string(p), string(sspi.Kerberos)):
-		return bad("sspissh: Config.Context.Package is not Kerberos, and SSH knows nothing else")
-	case s.cfg.BackendTimeout < 0:
-		return bad("sspissh: Config.BackendTimeout is negative")
 	}
 	return nil
 }
 
-// end forgets the attempt. The caller holds mu.
-func (s *Server) end() {
+// end closes the attempt's context and removes the attempt. The caller holds mu.
+func (s *gssapiServer) end() {
 	if s.attempt != nil {
 		s.attempt.Close()
 	}
 	s.attempt, s.login = nil, nil
 }
 
-// refuseShared ends this Server: two connections use it. Which of them a call is
-// of cannot be told, so none of them is served. The caller holds mu.
-func (s *Server) refuseShared() error {
+// refuseShared ends s, because two connections use it. s cannot distinguish their calls, so it
+// serves neither of them. The caller holds mu.
+func (s *gssapiServer) refuseShared() error {
 	s.shared = true
 	return s.refuse(errShared())
 }
@@ -209,6 +197,6 @@ func (s *Server) refuseShared() error {
 func errShared() error {
 	return &status.Error{
 		Reason: status.ReasonContextState,
-		Detail: "sspissh: one Server was used by two connections, and refuses everybody from now on: call Config.ServerConfig for each connection",
+		Detail: "sspissh: two connections used one result of Method.ServerConfig, which refuses all clients from now on: call ServerConfig for each connection",
 	}
 }

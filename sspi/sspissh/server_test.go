@@ -38,7 +38,7 @@ func (m metadata) field() []byte {
 var one, two = metadata{"session one", "alice"}, metadata{"session two", "bob"}
 
 // accepted is a client whose tokens the server has accepted.
-func (s *site) accepted(server *sspissh.Server, user string) *client {
+func (s *site) accepted(server *gssServer, user string) *client {
 	s.t.Helper()
 	c := s.initiate(user, sspitest.Options{Flags: openSSH})
 	token, _, err := c.Next(nil)
@@ -74,7 +74,7 @@ func wantReason(t *testing.T, what string, err error, want status.Reason, text s
 
 // wantEnded: the server has noticed that it is shared, and is of no use to
 // anybody.
-func wantEnded(t *testing.T, s *site, server *sspissh.Server) {
+func wantEnded(t *testing.T, s *site, server *gssServer) {
 	t.Helper()
 	const text = "two connections"
 	if err := server.DeleteSecContext(); err != nil {
@@ -95,14 +95,14 @@ func wantEnded(t *testing.T, s *site, server *sspissh.Server) {
 // was under way, and so is everything after it.
 func TestServer_Shared(t *testing.T) {
 	const text = "two connections"
-	for name, misuse := range map[string]func(s *site, server *sspissh.Server) error{
-		"a token after the last": func(s *site, server *sspissh.Server) error {
+	for name, misuse := range map[string]func(s *site, server *gssServer) error{
+		"a token after the last": func(s *site, server *gssServer) error {
 			s.accepted(server, "alice")
 			token, _, _ := s.initiate("bob", sspitest.Options{}).Next(nil)
 			_, _, _, err := server.AcceptSecContext(token)
 			return err
 		},
-		"the MIC of another session": func(s *site, server *sspissh.Server) error {
+		"the MIC of another session": func(s *site, server *gssServer) error {
 			alice := s.accepted(server, "alice")
 			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
 				return err
@@ -114,14 +114,14 @@ func TestServer_Shared(t *testing.T) {
 			bob := s.accepted(server, "bob")
 			return server.VerifyMIC(two.field(), s.sign(bob, two))
 		},
-		"a second MIC": func(s *site, server *sspissh.Server) error {
+		"a second MIC": func(s *site, server *gssServer) error {
 			alice := s.accepted(server, "alice")
 			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
 				return err
 			}
 			return server.VerifyMIC(one.field(), s.sign(alice, one))
 		},
-		"the login of another session": func(s *site, server *sspissh.Server) error {
+		"the login of another session": func(s *site, server *gssServer) error {
 			alice := s.accepted(server, "alice")
 			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
 				return err
@@ -129,7 +129,7 @@ func TestServer_Shared(t *testing.T) {
 			_, err := server.AllowLogin(metadata{two.session, one.user}, "alice@"+realmName)
 			return err
 		},
-		"the login of another user's name": func(s *site, server *sspissh.Server) error {
+		"the login of another user's name": func(s *site, server *gssServer) error {
 			alice := s.accepted(server, "alice")
 			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
 				return err
@@ -137,7 +137,7 @@ func TestServer_Shared(t *testing.T) {
 			_, err := server.AllowLogin(metadata{one.session, two.user}, "alice@"+realmName)
 			return err
 		},
-		"the login of another principal": func(s *site, server *sspissh.Server) error {
+		"the login of another principal": func(s *site, server *gssServer) error {
 			alice := s.accepted(server, "alice")
 			if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
 				return err
@@ -148,7 +148,7 @@ func TestServer_Shared(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
-			server := s.cfg.NewServer()
+			server := s.server()
 			wantReason(t, name, misuse(s, server), status.ReasonContextState, text)
 			wantEnded(t, s, server)
 		})
@@ -159,8 +159,8 @@ func TestServer_Shared(t *testing.T) {
 // after them stands.
 func TestServer_Order(t *testing.T) {
 	s := newSite(t)
-	server := s.cfg.NewServer()
-	wantReason(t, "a MIC before a token", server.VerifyMIC(one.field(), nil), status.ReasonContextState, "before the last token")
+	server := s.server()
+	wantReason(t, "a MIC before a token", server.VerifyMIC(one.field(), nil), status.ReasonContextState, "before the acceptor accepted the client")
 	_, err := server.AllowLogin(one, "alice@"+realmName)
 	wantReason(t, "AllowLogin before a MIC", err, status.ReasonContextState, "before a MIC")
 	if err := server.DeleteSecContext(); err != nil {
@@ -170,13 +170,13 @@ func TestServer_Order(t *testing.T) {
 	alice := s.accepted(server, "alice")
 	_, err = server.AllowLogin(one, "alice@"+realmName)
 	wantReason(t, "AllowLogin before the MIC", err, status.ReasonContextState, "before a MIC")
-	wantReason(t, "the MIC after that", server.VerifyMIC(one.field(), s.sign(alice, one)), status.ReasonContextState, "before the last token")
+	wantReason(t, "the MIC after that", server.VerifyMIC(one.field(), s.sign(alice, one)), status.ReasonContextState, "before the acceptor accepted the client")
 
 	alice = s.accepted(server, "alice")
 	if err := server.VerifyMIC(one.field(), []byte("rubbish")); err == nil {
 		t.Error("rubbish is a MIC")
 	}
-	wantReason(t, "a good MIC after a bad one", server.VerifyMIC(one.field(), s.sign(alice, one)), status.ReasonContextState, "before the last token")
+	wantReason(t, "a good MIC after a bad one", server.VerifyMIC(one.field(), s.sign(alice, one)), status.ReasonContextState, "before the acceptor accepted the client")
 
 	alice = s.accepted(server, "alice")
 	if err := server.VerifyMIC(one.field(), s.sign(alice, one)); err != nil {
@@ -214,7 +214,7 @@ func TestServer_Field(t *testing.T) {
 		"of the other GSS method": replaceOnce(good, "\x0fgssapi-with-mic", "\x0cgssapi-keyex"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := s.cfg.NewServer()
+			server := s.server()
 			alice := s.accepted(server, "alice")
 			mic, err := alice.Initiator.GetMIC(field)
 			if err != nil {
@@ -235,7 +235,7 @@ func replaceOnce(b []byte, old, with string) []byte {
 // MIC.
 func TestServer_SharedOverTheWire(t *testing.T) {
 	s := newSite(t)
-	config := s.cfg.ServerConfig(s.base)
+	config := s.serverConfig()
 	s.config = func() *ssh.ServerConfig { return config }
 	s.start()
 	alice, bob := s.initiate("alice", sspitest.Options{}), s.initiate("bob", sspitest.Options{})
@@ -261,7 +261,7 @@ func TestServer_SharedOverTheWire(t *testing.T) {
 // noticed by its session.
 func TestServer_SharedOneAfterTheOther(t *testing.T) {
 	s := newSite(t)
-	config := s.cfg.ServerConfig(s.base)
+	config := s.serverConfig()
 	s.config = func() *ssh.ServerConfig { return config }
 	s.start()
 	s.good()
@@ -269,30 +269,22 @@ func TestServer_SharedOneAfterTheOther(t *testing.T) {
 	wantReason(t, "the second", o.attempt(), status.ReasonContextState, "two connections")
 }
 
-// TestConfig_Misuse: what is missing or wrong in a Config lets nobody in.
-func TestConfig_Misuse(t *testing.T) {
+// TestNew_Argument checks that New refuses an incomplete or wrong Config.
+func TestNew_Argument(t *testing.T) {
 	for name, change := range map[string]func(*sspissh.Config){
 		"Acceptor":       func(c *sspissh.Config) { c.Acceptor = nil },
 		"Authorize":      func(c *sspissh.Config) { c.Authorize = nil },
 		"Package":        func(c *sspissh.Config) { c.Context.Package = "Negotiate" },
 		"BackendTimeout": func(c *sspissh.Config) { c.BackendTimeout = -1 },
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
-			change(s.cfg)
-			s.start()
-			o := s.login("alice", s.initiate("alice", sspitest.Options{}))
-			wantReason(t, name, o.attempt(), status.ReasonArgument, "Config."+strings.Replace(name, "Package", "Context.Package", 1))
-			server := s.cfg.NewServer()
-			wantReason(t, name, server.VerifyMIC(nil, nil), status.ReasonArgument, "Config.")
-			_, err := server.AllowLogin(one, "alice@"+realmName)
-			wantReason(t, name, err, status.ReasonArgument, "Config.")
-		})
+		s := newSite(t)
+		change(s.cfg)
+		m, err := sspissh.New(*s.cfg)
+		wantReason(t, name, err, status.ReasonArgument, "Config."+strings.Replace(name, "Package", "Context.Package", 1))
+		if m != nil {
+			t.Errorf("%s: New returned a Method", name)
+		}
 	}
-	t.Run("the zero Server", func(t *testing.T) {
-		_, _, _, err := new(sspissh.Server).AcceptSecContext(nil)
-		wantReason(t, "the zero Server", err, status.ReasonArgument, "Acceptor")
-	})
 }
 
 // TestConfig_Kerberos: the package may be named, in any case of its letters.
@@ -307,7 +299,7 @@ func TestConfig_Kerberos(t *testing.T) {
 func TestConfig_ServerConfig(t *testing.T) {
 	s := newSite(t)
 	s.base.MaxAuthTries = 3
-	a, b := s.cfg.ServerConfig(s.base), s.cfg.ServerConfig(s.base)
+	a, b := s.serverConfig(), s.serverConfig()
 	if s.base.GSSAPIWithMICConfig != nil || a.MaxAuthTries != 3 {
 		t.Errorf("%+v", s.base)
 	}
@@ -367,7 +359,7 @@ func TestNAME_7_SameUserErrors(t *testing.T) {
 	}{
 		{"WS1$@EXAMPLE.COM", "ws1", []string{`"WS1$@EXAMPLE.COM"`, "contains '$'"}},
 		{"bob@CHILD.EXAMPLE.COM", "bob", []string{`"bob@CHILD.EXAMPLE.COM"`, `"CHILD.EXAMPLE.COM"`, `given are "EXAMPLE.COM"`}},
-		{"root@EXAMPLE.COM", "root", []string{`"root@EXAMPLE.COM"`, "Config.Authorize can name"}},
+		{"root@EXAMPLE.COM", "root", []string{`"root@EXAMPLE.COM"`, "write a Config.Authorize"}},
 		{"alice@EXAMPLE.COM", "bob", []string{`"alice@EXAMPLE.COM" may not log in as the user "bob"`}},
 	} {
 		peer := &sspi.Peer{Client: keytab.MustParsePrincipal(c.principal)}
@@ -410,7 +402,7 @@ func TestSameUser_Copies(t *testing.T) {
 func TestServer_Redacted(t *testing.T) {
 	s := newSite(t)
 	s.cfg.Context.AcceptDelegation = true
-	server := s.cfg.NewServer()
+	server := s.server()
 	c := s.initiate("alice", sspitest.Options{Delegate: true})
 	token, _, _ := c.Next(nil)
 	reply, _, _, err := server.AcceptSecContext(token)
@@ -424,7 +416,7 @@ func TestServer_Redacted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		if got := fmt.Sprintf(verb, server); got != "sspissh.Server{...}" {
+		if got := fmt.Sprintf(verb, server.GSSAPIServer); got != "sspissh.gssapiServer{...}" {
 			t.Errorf("%s: %s", verb, got)
 		}
 	}

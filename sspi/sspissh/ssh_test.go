@@ -74,6 +74,26 @@ func newSite(t testing.TB) *site {
 	return s
 }
 
+// serverConfig returns the configuration of a connection.
+func (s *site) serverConfig() *ssh.ServerConfig {
+	m, err := sspissh.New(*s.cfg)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return m.ServerConfig(s.base)
+}
+
+// gssServer is the server's side of gssapi-with-mic on one connection, as x/crypto gets it.
+type gssServer struct {
+	ssh.GSSAPIServer
+	AllowLogin func(conn ssh.ConnMetadata, srcName string) (*ssh.Permissions, error)
+}
+
+func (s *site) server() *gssServer {
+	gss := s.serverConfig().GSSAPIWithMICConfig
+	return &gssServer{gss.Server, gss.AllowLogin}
+}
+
 // start serves until the test ends.
 func (s *site) start() {
 	s.t.Helper()
@@ -101,7 +121,7 @@ func (s *site) serve(tcp net.Conn) {
 	defer tcp.Close()
 	config := s.config
 	if config == nil {
-		config = func() *ssh.ServerConfig { return s.cfg.ServerConfig(s.base) }
+		config = func() *ssh.ServerConfig { return s.serverConfig() }
 	}
 	own := *config()
 	var o outcome

@@ -59,7 +59,10 @@ func newServer(acceptor *sspi.Acceptor, realm string) (*ssh.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	kerberos := &sspissh.Config{Acceptor: acceptor, Authorize: sspissh.SameUser(realm)}
+	kerberos, err := sspissh.New(sspissh.Config{Acceptor: acceptor, Authorize: sspissh.SameUser(realm)})
+	if err != nil {
+		return nil, err
+	}
 	srv := &ssh.Server{
 		Handler: whoami,
 		// The library adds the host key to this configuration, and so base has none.
