@@ -22,7 +22,7 @@ func TestAcquire_Arguments(t *testing.T) {
 	type args struct {
 		principal             string
 		pkg                   sspi.Package
-		use                   sspi.SECPKG_CRED
+		use                   uint32
 		logon, getKey, getArg any
 		auth                  *sspi.Config
 	}
@@ -35,7 +35,7 @@ func TestAcquire_Arguments(t *testing.T) {
 		{"right", func(a *args) {}, status.SEC_E_OK},
 		{"both ways", func(a *args) { a.use = sspi.SECPKG_CRED_BOTH }, status.SEC_E_OK},
 		{"default use", func(a *args) { a.use = sspi.SECPKG_CRED_DEFAULT }, status.SEC_E_OK},
-		{"with AUTOLOGON_RESTRICTED", func(a *args) { a.use |= sspi.SECPKG_CRED_AUTOLOGON_RESTRICTED }, status.SEC_E_OK},
+		{"with AUTOLOGON_RESTRICTED", func(a *args) { a.use |= 0x10 }, status.SEC_E_OK},
 		{"another case", func(a *args) { a.pkg = "kErBeRoS" }, status.SEC_E_OK},
 		{"one service", func(a *args) { a.principal = service }, status.SEC_E_OK},
 		{"one service with realm", func(a *args) { a.principal = service + "@EXAMPLE.COM" }, status.SEC_E_OK},
@@ -43,8 +43,8 @@ func TestAcquire_Arguments(t *testing.T) {
 
 		{"outbound", func(a *args) { a.use = sspi.SECPKG_CRED_OUTBOUND }, status.SEC_E_NO_CREDENTIALS},
 		{"no use", func(a *args) { a.use = 0 }, status.SEC_E_NO_CREDENTIALS},
-		{"AUTOLOGON_RESTRICTED alone", func(a *args) { a.use = sspi.SECPKG_CRED_AUTOLOGON_RESTRICTED }, status.SEC_E_NO_CREDENTIALS},
-		{"PROCESS_POLICY_ONLY", func(a *args) { a.use |= sspi.SECPKG_CRED_PROCESS_POLICY_ONLY }, status.SEC_E_NO_CREDENTIALS},
+		{"AUTOLOGON_RESTRICTED alone", func(a *args) { a.use = 0x10 }, status.SEC_E_NO_CREDENTIALS},
+		{"PROCESS_POLICY_ONLY", func(a *args) { a.use |= 0x20 }, status.SEC_E_NO_CREDENTIALS},
 		{"a reserved use", func(a *args) { a.use |= 0x80000000 }, status.SEC_E_NO_CREDENTIALS},
 		{"no package", func(a *args) { a.pkg = "" }, status.SEC_E_SECPKG_NOT_FOUND},
 		{"NTLM", func(a *args) { a.pkg = "NTLM" }, status.SEC_E_SECPKG_NOT_FOUND},
@@ -185,7 +185,7 @@ func TestAcquire_QueryCredentials(t *testing.T) {
 			}
 		})
 	}
-	for n := range sspi.SECPKG_CRED_ATTR(40) {
+	for n := range uint32(40) {
 		want := status.SEC_E_UNSUPPORTED_FUNCTION
 		if n == sspi.SECPKG_CRED_ATTR_NAMES {
 			want = status.SEC_E_INVALID_PARAMETER // for want of a buffer

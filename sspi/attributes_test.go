@@ -27,12 +27,9 @@ func TestQuery_EqualHeaders(t *testing.T) {
 		}
 	}
 	ours := map[string]uint64{
-		"SECPKG_NEGOTIATION_COMPLETE":      sspi.SECPKG_NEGOTIATION_COMPLETE,
-		"SECPKG_NEGOTIATION_OPTIMISTIC":    sspi.SECPKG_NEGOTIATION_OPTIMISTIC,
-		"SECPKG_NEGOTIATION_IN_PROGRESS":   sspi.SECPKG_NEGOTIATION_IN_PROGRESS,
-		"SECPKG_NEGOTIATION_DIRECT":        sspi.SECPKG_NEGOTIATION_DIRECT,
-		"SECPKG_NEGOTIATION_TRY_MULTICRED": sspi.SECPKG_NEGOTIATION_TRY_MULTICRED,
-		"SecPkgAttrLastClientTokenYes":     uint64(sspi.SecPkgAttrLastClientTokenYes),
+		"SECPKG_NEGOTIATION_COMPLETE":    sspi.SECPKG_NEGOTIATION_COMPLETE,
+		"SECPKG_NEGOTIATION_IN_PROGRESS": sspi.SECPKG_NEGOTIATION_IN_PROGRESS,
+		"SecPkgAttrLastClientTokenYes":   uint64(sspi.SecPkgAttrLastClientTokenYes),
 	}
 	for _, a := range everyAttribute {
 		ours["SECPKG_ATTR_"+a.name] = uint64(a.attr)
@@ -43,7 +40,7 @@ func TestQuery_EqualHeaders(t *testing.T) {
 		}
 	}
 	// What follows a first value of an enum counts on from it.
-	if sspi.SecPkgAttrLastClientTokenNo != 1 || sspi.SecPkgAttrLastClientTokenMaybe != 2 {
+	if sspi.SecPkgAttrLastClientTokenNo != 1 {
 		t.Error("the states of a client's token")
 	}
 }

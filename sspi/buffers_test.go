@@ -27,13 +27,13 @@ func TestBuffers_Input(t *testing.T) {
 			return buffers(append(filled(15), sspi.SecBuffer{BufferType: tok, Buffer: b})...)
 		}, status.SEC_E_OK},
 		{"behind others", func(b []byte) *sspi.SecBufferDesc {
-			return buffers(sspi.SecBuffer{BufferType: sspi.SECBUFFER_EXTRA, Buffer: []byte("extra")}, sspi.SecBuffer{BufferType: 16, Buffer: []byte("target host")}, sspi.SecBuffer{BufferType: tok, Buffer: b}, sspi.SecBuffer{BufferType: sspi.SECBUFFER_EMPTY})
+			return buffers(sspi.SecBuffer{BufferType: 5, Buffer: []byte("extra")}, sspi.SecBuffer{BufferType: 16, Buffer: []byte("target host")}, sspi.SecBuffer{BufferType: tok, Buffer: b}, sspi.SecBuffer{BufferType: sspi.SECBUFFER_EMPTY})
 		}, status.SEC_E_OK},
 		{"READONLY", func(b []byte) *sspi.SecBufferDesc {
 			return buffers(sspi.SecBuffer{BufferType: tok | sspi.SECBUFFER_READONLY, Buffer: b})
 		}, status.SEC_E_OK},
 		{"all attributes", func(b []byte) *sspi.SecBufferDesc {
-			return buffers(sspi.SecBuffer{BufferType: tok | sspi.SECBUFFER_ATTRMASK, Buffer: b})
+			return buffers(sspi.SecBuffer{BufferType: tok | 0xF0000000, Buffer: b})
 		}, status.SEC_E_OK},
 		{"the first of two", func(b []byte) *sspi.SecBufferDesc {
 			return buffers(sspi.SecBuffer{BufferType: tok, Buffer: b}, sspi.SecBuffer{BufferType: tok, Buffer: []byte("junk")})

@@ -245,14 +245,14 @@ func TestCaptured_ChannelBindings(t *testing.T) {
 		name string
 		cc   sspi.ContextConfig
 		want status.Reason
-		got  sspi.Binding
+		got  authenticator.Binding
 	}{
-		{"right", sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: data}}}, status.ReasonNone, sspi.BindingMatched},
-		{"one of two", sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: []byte("other")}, {ApplicationData: data}}}, status.ReasonNone, sspi.BindingMatched},
+		{"right", sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: data}}}, status.ReasonNone, authenticator.BindingMatched},
+		{"one of two", sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: []byte("other")}, {ApplicationData: data}}}, status.ReasonNone, authenticator.BindingMatched},
 		{"wrong", sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: []byte("other")}}}, status.ReasonBindingMismatch, 0},
 		{"wrong, missing allowed", sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: []byte("other")}}, BindingPolicy: sspi.BindingAllowMissing}, status.ReasonBindingMismatch, 0},
-		{"proxied", sspi.ContextConfig{BindingPolicy: sspi.BindingProxied}, status.ReasonNone, sspi.BindingOfProxy},
-		{"unchecked", sspi.ContextConfig{}, status.ReasonNone, sspi.BindingUnchecked},
+		{"proxied", sspi.ContextConfig{BindingPolicy: sspi.BindingProxied}, status.ReasonNone, authenticator.BindingOfProxy},
+		{"unchecked", sspi.ContextConfig{}, status.ReasonNone, authenticator.BindingUnchecked},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, peer, err := newCaptured(t, c).acceptor.NewContext(row.cc).Accept(context.Background(), c.Token)

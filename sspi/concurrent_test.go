@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/keytab"
@@ -67,7 +68,7 @@ func TestCTX_7_SecondAccept(t *testing.T) {
 	}
 	close(g.open)
 	wantCode(t, "the first", <-code, status.SEC_E_OK)
-	if first.attr&flags.ASC_RET_CONNECTION != 0 || h.Context().Peer().Binding != sspi.BindingUnchecked {
+	if first.attr&flags.ASC_RET_CONNECTION != 0 || h.Context().Peer().Binding != authenticator.BindingUnchecked {
 		t.Errorf("attributes %v, binding %v", first.attr, h.Context().Peer().Binding)
 	}
 }

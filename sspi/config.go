@@ -243,7 +243,6 @@ const (
 type (
 	ChannelBindings = authenticator.ChannelBindings
 	BindingPolicy   = authenticator.BindingPolicy
-	Binding         = authenticator.Binding
 	Secret          = authenticator.Secret
 )
 
@@ -257,12 +256,4 @@ const (
 	BindingAllowMissing        = authenticator.BindingAllowMissing
 	BindingProxied             = authenticator.BindingProxied
 	BindingProxiedAllowMissing = authenticator.BindingProxiedAllowMissing
-
-	BindingUnchecked      = authenticator.BindingUnchecked
-	BindingMatched        = authenticator.BindingMatched
-	BindingMissing        = authenticator.BindingMissing
-	BindingOfProxy        = authenticator.BindingOfProxy
-	BindingMismatched     = authenticator.BindingMismatched
-	BindingMissingRefused = authenticator.BindingMissingRefused
-	BindingMissingAware   = authenticator.BindingMissingAware
 )

@@ -207,6 +207,15 @@ func (c *Context) SessionKey() ([]byte, error) {
 	return append([]byte(nil), c.key.bytes[:c.key.n]...), nil
 }
 
+// MaxToken is the longest token that Accept takes, in bytes: Config.MaxToken. A
+// transport that decodes tokens can refuse longer ones before it does.
+func (c *Context) MaxToken() int {
+	if c.isZero() || !c.acceptor.made() {
+		return defaultMaxToken
+	}
+	return c.acceptor.cfg.MaxToken
+}
+
 // Close wipes the context's keys, as well as Go lets it. Every later call but
 // Peer, Err and Close fails. It is idempotent, and a context that is forgotten
 // without it leaks nothing. With ContextConfig.DeferReport it reports a record that the

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
@@ -60,7 +61,7 @@ type Event struct {
 	// that the ticket asks for. 0: unknown.
 	Kvno uint32
 	// Binding is the result of the channel bindings.
-	Binding Binding
+	Binding authenticator.Binding
 
 	// DelegationError is the reason why credentials that the client forwarded, and that
 	// ContextConfig.AcceptDelegation asked for, were withheld from Context.Delegated,

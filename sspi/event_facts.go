@@ -20,7 +20,7 @@ type facts struct {
 
 	clientTime time.Time
 	difference time.Duration
-	binding    Binding
+	binding    authenticator.Binding
 
 	delegation *status.Error // the reason why forwarded credentials were withheld; nil: they were not
 

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/keytab"
@@ -105,7 +106,7 @@ func (e *Event) logFacts(l *attrs) {
 	}
 	l.etype(attrSessionEType, e.SessionEType)
 	l.etype(attrContextEType, e.ContextEType)
-	if e.Binding != BindingUnchecked {
+	if e.Binding != authenticator.BindingUnchecked {
 		l.text(attrBinding, e.Binding.String())
 	}
 	if e.DelegationError != nil {

@@ -179,10 +179,10 @@ func summary(e sspi.Event) string {
 		s += " retry"
 	}
 	if e.Peer != nil {
-		s += e.Peer.Name()
+		s += e.Peer.Client.String()
 	}
 	if e.Denied != nil {
-		s += " denied " + e.Denied.Name()
+		s += " denied " + e.Denied.Client.String()
 	}
 	for _, a := range e.Attrs {
 		s += " " + a.String()

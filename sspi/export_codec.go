@@ -199,11 +199,11 @@ func (r *exportReader) peer(p *Peer) {
 	*p = Peer{
 		Client: r.principal(), Service: r.principal(), ClientNameType: int32(r.number32()),
 		Anonymous: r.flag(), Target: r.text(), TargetUntrusted: r.flag(),
-		Flags: flags.ASC_RET(r.number32()), GSSFlags: flags.GSS(r.number32()), Binding: Binding(r.number8()), TicketFlags: flags.Ticket(r.number32()),
+		Flags: flags.ASC_RET(r.number32()), GSSFlags: flags.GSS(r.number32()), Binding: authenticator.Binding(r.number8()), TicketFlags: flags.Ticket(r.number32()),
 		AuthTime: r.time(), StartTime: r.time(), EndTime: r.time(),
 		TicketEType: r.etype(), SessionEType: r.etype(),
 	}
-	r.must(!p.Client.IsZero() && p.Binding <= BindingOfProxy)
+	r.must(!p.Client.IsZero() && p.Binding <= authenticator.BindingOfProxy)
 }
 
 func (r *exportReader) state(s *message.State) {

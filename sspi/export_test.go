@@ -286,8 +286,8 @@ func TestCTX_12_Windows(t *testing.T) {
 	var packed sspi.SecBuffer
 	token := new(sspi.AccessToken)
 	for name, f := range map[string]uint32{
-		"keeping the old": 0, "reset": sspi.SECPKG_CONTEXT_EXPORT_RESET_NEW, "to the kernel": sspi.SECPKG_CONTEXT_EXPORT_TO_KERNEL | sspi.SECPKG_CONTEXT_EXPORT_DELETE_OLD,
-		"reset, deleting": sspi.SECPKG_CONTEXT_EXPORT_RESET_NEW | sspi.SECPKG_CONTEXT_EXPORT_DELETE_OLD, "an unknown flag": 0x80000002,
+		"keeping the old": 0, "reset": 0x1, "to the kernel": 0x4 | sspi.SECPKG_CONTEXT_EXPORT_DELETE_OLD,
+		"reset, deleting": 0x1 | sspi.SECPKG_CONTEXT_EXPORT_DELETE_OLD, "an unknown flag": 0x80000002,
 	} {
 		wantCode(t, name, sspi.ExportSecurityContext(&h, f, &packed, &token), status.SEC_E_UNSUPPORTED_FUNCTION)
 	}

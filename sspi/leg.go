@@ -51,15 +51,15 @@ type leg struct {
 
 // accept runs one leg for both APIs. wishes are the arguments that only
 // AcceptSecurityContext has; Context.Accept passes nil. binding is the result of the
-// channel bindings if this leg ends the exchange, else BindingUnchecked.
-func (c *Context) accept(ctx context.Context, token []byte, room replyRoom, wishes *wishes) (reply []byte, binding Binding, err error) {
+// channel bindings if this leg ends the exchange, else authenticator.BindingUnchecked.
+func (c *Context) accept(ctx context.Context, token []byte, room replyRoom, wishes *wishes) (reply []byte, binding authenticator.Binding, err error) {
 	if !c.accepting.TryLock() {
-		return nil, BindingUnchecked, c.busy()
+		return nil, authenticator.BindingUnchecked, c.busy()
 	}
 	defer c.accepting.Unlock()
 	l := leg{c: c, room: room, from: c.at(), facts: c.facts, retried: c.retried, hintsSent: c.hintsSent}
 	if err := l.begin(wishes); err != nil {
-		return nil, BindingUnchecked, err
+		return nil, authenticator.BindingUnchecked, err
 	}
 	defer c.dropIfClosed()
 	defer l.answer.apRep.Wipe()
@@ -72,7 +72,7 @@ func (c *Context) accept(ctx context.Context, token []byte, room replyRoom, wish
 		c.finishEvent(ctx, Event{Peer: &c.peer}, &l)
 		return reply, l.facts.binding, nil
 	case err == ErrContinue || asShortage(err) != nil:
-		return reply, BindingUnchecked, err
+		return reply, authenticator.BindingUnchecked, err
 	}
 	return l.refuse(ctx, err)
 }

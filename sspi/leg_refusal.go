@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/internal/reply"
 	"github.com/gosspi/kerberos/internal/spnego"
@@ -12,7 +13,7 @@ import (
 
 // refuse ends a leg that err refused. It decides whether the client gets an error token and
 // may try once more, commits, and makes the record.
-func (l *leg) refuse(ctx context.Context, err error) (token []byte, binding Binding, _ error) {
+func (l *leg) refuse(ctx context.Context, err error) (token []byte, binding authenticator.Binding, _ error) {
 	c := l.c
 	l.noteRefusal(err)
 	token, retry := l.errorToken(err)

@@ -2,12 +2,9 @@ package sspi
 
 import (
 	"context"
-	"fmt"
-	"io"
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krb5"
-	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/internal/reply"
 	"github.com/gosspi/kerberos/internal/spnego"
 	"github.com/gosspi/kerberos/keytab"
@@ -27,11 +24,6 @@ type TGT struct {
 	Ticket Secret
 	// SessionKey is the ticket's session key, which is secret. Required.
 	SessionKey keytab.Key
-}
-
-// Format keeps a printed TGT from showing the ticket, whatever the verb.
-func (t TGT) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "sspi.TGT{"+quote.Value(t.Client.String())+"}")
 }
 
 // tgt asks for the acceptor's own ticket.

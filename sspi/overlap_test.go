@@ -17,8 +17,8 @@ func TestMessages_SchannelBuffers(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	header, text, trailer := make([]byte, 100), []byte("text"), make([]byte, 100)
 	d := buffers(
-		buffer(sspi.SECBUFFER_STREAM_HEADER, header), buffer(sspi.SECBUFFER_DATA, text),
-		buffer(sspi.SECBUFFER_STREAM_TRAILER, trailer), buffer(sspi.SECBUFFER_EMPTY, nil),
+		buffer(7, header), buffer(sspi.SECBUFFER_DATA, text),
+		buffer(6, trailer), buffer(sspi.SECBUFFER_EMPTY, nil),
 	)
 	wantCode(t, "encrypt", sspi.EncryptMessage(&h, 0, d, 0), status.SEC_E_INVALID_TOKEN)
 	wantCode(t, "sign", sspi.MakeSignature(&h, 0, d, 0), status.SEC_E_INVALID_TOKEN)

@@ -3,6 +3,7 @@ package sspi
 import (
 	"time"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/keytab"
 )
@@ -41,7 +42,7 @@ type Peer struct {
 	// credentials were read. Flags has the attributes that follow from them.
 	GSSFlags flags.GSS
 	// Binding says what came of the channel bindings.
-	Binding Binding
+	Binding authenticator.Binding
 
 	// TicketFlags and the times are the ticket's. StartTime is AuthTime if the
 	// ticket has none. EndTime has no clock skew added.
@@ -52,7 +53,3 @@ type Peer struct {
 	// service's key, of the ticket's session key and of the context's key.
 	TicketEType, SessionEType, ContextEType keytab.EType
 }
-
-// Name is how to show the client to a person: its principal. It is the same as
-// Client.String.
-func (p *Peer) Name() string { return p.Client.String() }

@@ -101,7 +101,7 @@ func TestEncrypt_Places(t *testing.T) {
 			"DATA first":    {data, tok},
 			"three DATA":    {tok, data, data, data},
 			"DATA around":   {data, tok, data},
-			"others":        {sspi.SECBUFFER_EMPTY, tok, sspi.SECBUFFER_EXTRA, data, padding},
+			"others":        {sspi.SECBUFFER_EMPTY, tok, 5, data, padding},
 			"READONLY":      {tok, data | sspi.SECBUFFER_READONLY, data, data | sspi.SECBUFFER_READONLY},
 			"16 buffers":    {tok, data, data, data, data, data, data, data, data, data, data, data, data, data, data, padding},
 			"PADDING first": {padding, data, tok},

@@ -3,6 +3,8 @@ package sspi
 import (
 	"reflect"
 
+	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/etype"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -92,4 +94,207 @@ func (*SecPkgContext_ClientSpecifiedTarget) attribute() SECPKG_ATTR {
 
 func (*SecPkgContext_LastClientTokenStatus) attribute() SECPKG_ATTR {
 	return SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS
+}
+
+// SecPkgContext_Names is who the client is, for showing: its principal.
+type SecPkgContext_Names struct{ UserName string }
+
+// SecPkgContext_NativeNames are the principals of client and service.
+type SecPkgContext_NativeNames struct{ ClientName, ServerName string }
+
+// SecPkgContext_Authority is who vouches for the client: its realm.
+type SecPkgContext_Authority struct{ AuthorityName string }
+
+// SecPkgContext_DceInfo is by what a server of DCE RPC authorizes the client: by its
+// name.
+type SecPkgContext_DceInfo struct {
+	AuthzSvc uint32 // RPC_C_AUTHZ_NAME
+	Pac      string // with RPC_C_AUTHZ_NAME the client's principal, and no PAC
+}
+
+// RPC_C_AUTHZ_NAME of rpcdce.h: authorization is by the client's principal. DCE's
+// own privilege certificates (RPC_C_AUTHZ_DCE) are not Kerberos's.
+const RPC_C_AUTHZ_NAME = 1
+
+// SecPkgContext_ClientSpecifiedTarget is the service that the client says it asked
+// for, with its realm ([Peer.Target]; MS-KILE, Section 3.2.5.8). It is the client's
+// word: it may be held against the names of this server, and proves nothing else.
+// QueryContextAttributes is SEC_E_TARGET_UNKNOWN, as on Windows, if the client does
+// not say. A server that insists must refuse it then.
+type SecPkgContext_ClientSpecifiedTarget struct{ TargetName string }
+
+// SecPkgContext_Lifespan is the ticket's, in UTC and without clock skew.
+type SecPkgContext_Lifespan struct{ Start, Expiry TimeStamp }
+
+func (b *SecPkgContext_Names) query(c *Context) status.Code {
+	b.UserName = c.peer.Client.String()
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_NativeNames) query(c *Context) status.Code {
+	b.ClientName, b.ServerName = c.peer.Client.String(), c.peer.Service.String()
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_Authority) query(c *Context) status.Code {
+	b.AuthorityName = c.peer.Client.Realm()
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_DceInfo) query(c *Context) status.Code {
+	b.AuthzSvc, b.Pac = RPC_C_AUTHZ_NAME, c.peer.Client.String()
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_ClientSpecifiedTarget) query(c *Context) status.Code {
+	if c.peer.Target == "" {
+		return status.SEC_E_TARGET_UNKNOWN
+	}
+	b.TargetName = c.peer.Target
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_Lifespan) query(c *Context) status.Code {
+	b.Start, b.Expiry = timeStamp(c.peer.StartTime), timeStamp(c.peer.EndTime)
+	return status.SEC_E_OK
+}
+
+// SecPkgContext_Flags are the context's attributes as AcceptSecurityContext
+// returned them.
+type SecPkgContext_Flags struct{ Flags flags.ASC_RET }
+
+// SecPkgContext_PackageInfo describes the context's package.
+type SecPkgContext_PackageInfo struct{ PackageInfo *SecPkgInfo }
+
+// SecPkgContext_NegotiationInfo tells how far the choice of a package is.
+type SecPkgContext_NegotiationInfo struct {
+	PackageInfo      *SecPkgInfo
+	NegotiationState uint32
+}
+
+// States of a negotiation, as in sspi.h. An acceptor reports no other state.
+const (
+	SECPKG_NEGOTIATION_COMPLETE    = 0
+	SECPKG_NEGOTIATION_IN_PROGRESS = 2
+)
+
+// SecPkgContext_LastClientTokenStatus tells whether the client has sent its last
+// token.
+type SecPkgContext_LastClientTokenStatus struct {
+	LastClientTokenStatus SECPKG_ATTR_LCT_STATUS
+}
+
+// SECPKG_ATTR_LCT_STATUS says whether a token was the client's last one.
+type SECPKG_ATTR_LCT_STATUS uint32
+
+// Values of a SECPKG_ATTR_LCT_STATUS, as in sspi.h. SecPkgAttrLastClientTokenMaybe (2) does
+// not exist here, because an acceptor of Kerberos always knows.
+const (
+	SecPkgAttrLastClientTokenYes SECPKG_ATTR_LCT_STATUS = 0 // the context is established
+	SecPkgAttrLastClientTokenNo  SECPKG_ATTR_LCT_STATUS = 1 // the acceptor expects another token
+)
+
+func (b *SecPkgContext_Flags) query(c *Context) status.Code {
+	b.Flags = c.peer.Flags | flags.ASC_RET(c.attributes.Load())
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_PackageInfo) query(c *Context) status.Code {
+	info, _ := lookupPackage(c.chosen())
+	b.PackageInfo = &info
+	return status.SEC_E_OK
+}
+
+// chosen is the package that the exchange came to: Kerberos, once it is over.
+func (c *Context) chosen() Package {
+	if c.at() == stateEstablished {
+		return Kerberos
+	}
+	return c.pkg
+}
+
+func (b *SecPkgContext_NegotiationInfo) query(c *Context) status.Code {
+	info, _ := lookupPackage(c.chosen())
+	b.PackageInfo, b.NegotiationState = &info, SECPKG_NEGOTIATION_COMPLETE
+	if c.at() != stateEstablished {
+		b.NegotiationState = SECPKG_NEGOTIATION_IN_PROGRESS
+	}
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_LastClientTokenStatus) query(c *Context) status.Code {
+	b.LastClientTokenStatus = SecPkgAttrLastClientTokenYes
+	if c.at() != stateEstablished {
+		b.LastClientTokenStatus = SecPkgAttrLastClientTokenNo
+	}
+	return status.SEC_E_OK
+}
+
+// SecPkgContext_Sizes are the sizes of a context's buffers, in bytes.
+type SecPkgContext_Sizes struct {
+	MaxToken        uint32 // of a token of the exchange
+	MaxSignature    uint32 // of MakeSignature's TOKEN; 0 if messages cannot be protected
+	BlockSize       uint32 // of PADDING; 1: there is none
+	SecurityTrailer uint32 // of EncryptMessage's TOKEN, at most
+}
+
+// SecPkgContext_KeyInfo describes the context's key. The algorithms are the
+// checksum and encryption types of RFC 3961, KeySize is in bits.
+type SecPkgContext_KeyInfo struct {
+	SignatureAlgorithmName, EncryptAlgorithmName string
+	KeySize                                      uint32
+	SignatureAlgorithm, EncryptAlgorithm         uint32
+}
+
+// SecPkgContext_SessionKey is the context's key, whole. In place of Windows' length and
+// pointer there is a Secret, which prints redacted and whose method Bytes returns a copy.
+type SecPkgContext_SessionKey struct{ SessionKey Secret }
+
+func (b *SecPkgContext_SessionKey) query(c *Context) status.Code {
+	key, err := c.SessionKey()
+	if err != nil {
+		return status.CodeOf(err)
+	}
+	b.SessionKey = NewSecret(key)
+	clear(key)
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_Sizes) query(c *Context) status.Code {
+	*b = SecPkgContext_Sizes{MaxToken: cbMaxToken, BlockSize: 1}
+	if c.peer.Flags&protected != 0 {
+		b.MaxSignature = uint32(c.protector.MICLen())
+		b.SecurityTrailer = uint32(c.protector.MaxTrailerLen())
+	}
+	return status.SEC_E_OK
+}
+
+func (b *SecPkgContext_KeyInfo) query(c *Context) status.Code {
+	profile, ok := etype.Lookup(etype.ID(c.peer.ContextEType))
+	if !ok {
+		return status.SEC_E_INTERNAL_ERROR // unreachable: a context has a key
+	}
+	*b = SecPkgContext_KeyInfo{
+		SignatureAlgorithmName: checksumName(profile.ChecksumType), EncryptAlgorithmName: c.peer.ContextEType.String(),
+		KeySize:            uint32(profile.KeyLen) * 8,
+		SignatureAlgorithm: uint32(profile.ChecksumType), EncryptAlgorithm: uint32(profile.ID),
+	}
+	return status.SEC_E_OK
+}
+
+// checksumName is the name in the registry of RFC 3961, Section 8.
+func checksumName(t int32) string {
+	switch t {
+	case 15:
+		return "hmac-sha1-96-aes128"
+	case 16:
+		return "hmac-sha1-96-aes256"
+	case 19:
+		return "hmac-sha256-128-aes128"
+	case 20:
+		return "hmac-sha384-192-aes256"
+	case -138:
+		return "hmac-md5"
+	}
+	return ""
 }

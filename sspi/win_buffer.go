@@ -11,22 +11,18 @@ const (
 	SECBUFFER_EMPTY            SECBUFFER = 0  // a placeholder, passed over
 	SECBUFFER_DATA             SECBUFFER = 1  // message
 	SECBUFFER_TOKEN            SECBUFFER = 2  // token, signature or security trailer
-	SECBUFFER_PKG_PARAMS       SECBUFFER = 3  //
-	SECBUFFER_MISSING          SECBUFFER = 4  //
-	SECBUFFER_EXTRA            SECBUFFER = 5  //
-	SECBUFFER_STREAM_TRAILER   SECBUFFER = 6  // Schannel
-	SECBUFFER_STREAM_HEADER    SECBUFFER = 7  // Schannel
 	SECBUFFER_PADDING          SECBUFFER = 9  // padding between message and trailer
 	SECBUFFER_STREAM           SECBUFFER = 10 // a whole wrapped message
-	SECBUFFER_MECHLIST         SECBUFFER = 11 //
 	SECBUFFER_CHANNEL_BINDINGS SECBUFFER = 14 // a SEC_CHANNEL_BINDINGS, or SEC_CHANNEL_BINDINGS_EX
 
 	SECBUFFER_CHANNEL_BINDINGS_RESULT SECBUFFER = 30 // receives a SEC_CHANNEL_BINDINGS_RESULT
 
-	SECBUFFER_ATTRMASK               SECBUFFER = 0xF0000000
 	SECBUFFER_READONLY               SECBUFFER = 0x80000000 // neither sealed nor signed
 	SECBUFFER_READONLY_WITH_CHECKSUM SECBUFFER = 0x10000000 // signed, not sealed
 )
+
+// attributeMask is SECBUFFER_ATTRMASK of sspi.h.
+const attributeMask SECBUFFER = 0xF0000000
 
 // SECBUFFER_VERSION is the only version of a SecBufferDesc.
 const SECBUFFER_VERSION = 0
@@ -52,7 +48,7 @@ type SecBufferDesc struct {
 	Buffers []SecBuffer
 }
 
-func (b *SecBuffer) is(t SECBUFFER) bool { return b.BufferType&^SECBUFFER_ATTRMASK == t }
+func (b *SecBuffer) is(t SECBUFFER) bool { return b.BufferType&^attributeMask == t }
 
 // check refuses a descriptor that no call can use.
 func (d *SecBufferDesc) check() status.Code {

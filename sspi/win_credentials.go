@@ -7,18 +7,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// SECPKG_CRED says what a credential is for.
-type SECPKG_CRED uint32
-
-// As in sspi.h.
+// Values of fCredentialUse, as in sspi.h.
 const (
-	SECPKG_CRED_INBOUND              SECPKG_CRED = 0x00000001 // to accept
-	SECPKG_CRED_OUTBOUND             SECPKG_CRED = 0x00000002 // to initiate: not here
-	SECPKG_CRED_BOTH                 SECPKG_CRED = 0x00000003 // the inbound half of it is given
-	SECPKG_CRED_DEFAULT              SECPKG_CRED = 0x00000004 // taken for INBOUND
-	SECPKG_CRED_AUTOLOGON_RESTRICTED SECPKG_CRED = 0x00000010 // without meaning here
-	SECPKG_CRED_PROCESS_POLICY_ONLY  SECPKG_CRED = 0x00000020 // SEC_E_NO_CREDENTIALS
-	SECPKG_CRED_RESERVED             SECPKG_CRED = 0xF0000000
+	SECPKG_CRED_INBOUND  = 0x00000001 // to accept
+	SECPKG_CRED_OUTBOUND = 0x00000002 // to initiate: this library has no such credentials
+	SECPKG_CRED_BOTH     = 0x00000003 // the inbound part of it is given
+	SECPKG_CRED_DEFAULT  = 0x00000004 // taken for INBOUND
+)
+
+// Bits of fCredentialUse with which no credentials are given.
+const (
+	credProcessPolicyOnly = 0x00000020
+	credReserved          = 0xF0000000
 )
 
 // AcquireCredentialsHandle makes a handle to a service's credentials.
@@ -36,7 +36,7 @@ const (
 // use is not accepting. SEC_E_INVALID_PARAMETER: the Config is wrong; NewAcceptor says
 // how, and [Acceptor.CredHandle] leads from there to here. A service that the keytab
 // does not hold yet is no error: rotation may bring it.
-func AcquireCredentialsHandle(pszPrincipal string, pszPackage Package, fCredentialUse SECPKG_CRED, pvLogonID any, pAuthData *Config, pGetKeyFn, pvGetKeyArgument any, phCredential *CredHandle, ptsExpiry *TimeStamp) status.Code {
+func AcquireCredentialsHandle(pszPrincipal string, pszPackage Package, fCredentialUse uint32, pvLogonID any, pAuthData *Config, pGetKeyFn, pvGetKeyArgument any, phCredential *CredHandle, ptsExpiry *TimeStamp) status.Code {
 	if phCredential == nil {
 		return status.SEC_E_INVALID_HANDLE
 	}
@@ -61,8 +61,8 @@ func AcquireCredentialsHandle(pszPrincipal string, pszPackage Package, fCredenti
 	return status.SEC_E_OK
 }
 
-func canAccept(use SECPKG_CRED) bool {
-	return use&SECPKG_CRED_PROCESS_POLICY_ONLY == 0 && use&SECPKG_CRED_RESERVED == 0 &&
+func canAccept(use uint32) bool {
+	return use&credProcessPolicyOnly == 0 && use&credReserved == 0 &&
 		use&(SECPKG_CRED_INBOUND|SECPKG_CRED_DEFAULT) != 0
 }
 
@@ -104,11 +104,8 @@ func (a *Acceptor) backendContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), a.cfg.BackendTimeout)
 }
 
-// SECPKG_CRED_ATTR names an attribute of a credential.
-type SECPKG_CRED_ATTR uint32
-
-// SECPKG_CRED_ATTR_NAMES goes with *SecPkgCredentials_Names.
-const SECPKG_CRED_ATTR_NAMES SECPKG_CRED_ATTR = 1
+// SECPKG_CRED_ATTR_NAMES is the attribute of *SecPkgCredentials_Names.
+const SECPKG_CRED_ATTR_NAMES = 1
 
 // SecPkgCredentials_Names is whose credentials they are.
 type SecPkgCredentials_Names struct{ UserName string }
@@ -117,7 +114,7 @@ type SecPkgCredentials_Names struct{ UserName string }
 // it is restricted to as it was given, else the keytab's first principal;
 // SEC_E_NO_CREDENTIALS if the keytab is empty. Other attributes are
 // SEC_E_UNSUPPORTED_FUNCTION.
-func QueryCredentialsAttributes(phCredential *CredHandle, ulAttribute SECPKG_CRED_ATTR, pBuffer *SecPkgCredentials_Names) status.Code {
+func QueryCredentialsAttributes(phCredential *CredHandle, ulAttribute uint32, pBuffer *SecPkgCredentials_Names) status.Code {
 	switch {
 	case phCredential == nil || !phCredential.valid():
 		return status.SEC_E_INVALID_HANDLE

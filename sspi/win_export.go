@@ -2,12 +2,9 @@ package sspi
 
 import "github.com/gosspi/kerberos/status"
 
-// Flags of ExportSecurityContext, as in sspi.h.
-const (
-	SECPKG_CONTEXT_EXPORT_RESET_NEW  = 0x00000001 // begin as after the exchange: refused
-	SECPKG_CONTEXT_EXPORT_DELETE_OLD = 0x00000002 // the context ends here: required
-	SECPKG_CONTEXT_EXPORT_TO_KERNEL  = 0x00000004 // refused
-)
+// SECPKG_CONTEXT_EXPORT_DELETE_OLD is the only value of ExportSecurityContext's fFlags: the
+// context ends in this process.
+const SECPKG_CONTEXT_EXPORT_DELETE_OLD = 0x00000002
 
 // ExportSecurityContext is [Context.Export]: it takes an established context out of
 // this process and makes phContext and its copies invalid. fFlags must be

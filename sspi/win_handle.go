@@ -1,6 +1,8 @@
 package sspi
 
 import (
+	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/gosspi/kerberos/status"
@@ -39,11 +41,10 @@ func (h CredHandle) valid() bool {
 	return h.c != nil && h.c.acceptor.made() && !h.c.freed.Load()
 }
 
-// String keeps a printed handle from showing what it leads to.
-func (h CredHandle) String() string { return handleText("CredHandle", h.c == nil) }
-
-// GoString is String.
-func (h CredHandle) GoString() string { return h.String() }
+// Format prints a handle without its contents, whatever the verb.
+func (h CredHandle) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, handleText("CredHandle", h.c == nil))
+}
 
 // CtxtHandle is a handle to a security context. It is comparable, the zero
 // handle is invalid, and copies share one fate. It is safe for concurrent use
@@ -106,11 +107,10 @@ func (h CtxtHandle) live() bool {
 	return s != stateFailed && s != stateClosed
 }
 
-// String keeps a printed handle from showing what it leads to.
-func (h CtxtHandle) String() string { return handleText("CtxtHandle", h.c == nil) }
-
-// GoString is String.
-func (h CtxtHandle) GoString() string { return h.String() }
+// Format prints a handle without its contents, whatever the verb.
+func (h CtxtHandle) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, handleText("CtxtHandle", h.c == nil))
+}
 
 func handleText(name string, zero bool) string {
 	if zero {

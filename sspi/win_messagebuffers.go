@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gosspi/kerberos/internal/etype"
+	"github.com/gosspi/kerberos/internal/message"
 	"github.com/gosspi/kerberos/status"
 )
 
@@ -30,7 +31,7 @@ func (d *SecBufferDesc) checkMessage(f function) error {
 	holder := SECBUFFER_EMPTY // the TOKEN or STREAM that holds bytes
 	for i := range d.Buffers {
 		b := &d.Buffers[i]
-		t, mark := b.BufferType&^SECBUFFER_ATTRMASK, b.BufferType&readonly
+		t, mark := b.BufferType&^attributeMask, b.BufferType&readonly
 		empty := len(b.Buffer) == 0
 		switch {
 		case mark == readonly:
@@ -146,3 +147,20 @@ func (p *sealedParts) pad(padding []byte, b *SecBuffer) {
 }
 
 func (p *sealedParts) list() []etype.Segment { return p.segs[:p.n] }
+
+// DecryptMessageAfterGap is [DecryptMessage] with the rules of [Context.UnwrapAfterGap]:
+// with SEC_E_OK it returns the count of messages that are missing before this one, as a
+// result that the caller cannot leave out. sspi.h has no such function; on Windows a
+// message after a gap is lost.
+func DecryptMessageAfterGap(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo uint32, pfQOP *uint32) (code status.Code, missing uint64) {
+	missing, err := decryptMessage(phContext, message.AfterGap, pMessage, pfQOP)
+	return phContext.messageEnd(err), missing
+}
+
+// VerifySignatureAfterGap is [VerifySignature] with the rules of
+// [Context.UnwrapAfterGap]. With SEC_E_OK missing is the count of messages that are
+// missing before this one.
+func VerifySignatureAfterGap(phContext *CtxtHandle, pMessage *SecBufferDesc, MessageSeqNo uint32, pfQOP *uint32) (code status.Code, missing uint64) {
+	missing, err := verifySignature(phContext, message.AfterGap, pMessage, pfQOP)
+	return phContext.messageEnd(err), missing
+}

@@ -53,13 +53,13 @@ func flagsOf(f flags.ASC_RET) []attribute {
 }
 
 // bindingWords describes b for the client.
-func bindingWords(b sspi.Binding) string {
+func bindingWords(b authenticator.Binding) string {
 	switch b {
-	case sspi.BindingMatched:
+	case authenticator.BindingMatched:
 		return "Your login is bound to this TLS connection: it cannot be relayed over another connection."
-	case sspi.BindingMissing:
+	case authenticator.BindingMissing:
 		return "Your client did not bind its login to this TLS connection. Many clients do not support it."
-	case sspi.BindingOfProxy:
+	case authenticator.BindingOfProxy:
 		return "Your login is bound to the TLS connection of a proxy."
 	}
 	return "Your login is not bound to a TLS connection: this connection does not use TLS."

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
@@ -19,13 +20,13 @@ import (
 
 // acceptorPeer is what an acceptor says about a client that it accepted.
 type acceptorPeer struct {
-	Client    string       `json:"client"`
-	ASC       uint32       `json:"asc"`                 // flags, of ours
-	Service   int          `json:"service"`             // encryption types
-	Session   int          `json:"session"`             //
-	Context   int          `json:"context"`             //
-	Binding   sspi.Binding `json:"binding"`             //
-	Delegated string       `json:"delegated,omitempty"` // the first forwarded ticket: client and service
+	Client    string                `json:"client"`
+	ASC       uint32                `json:"asc"`                 // flags, of ours
+	Service   int                   `json:"service"`             // encryption types
+	Session   int                   `json:"session"`             //
+	Context   int                   `json:"context"`             //
+	Binding   authenticator.Binding `json:"binding"`             //
+	Delegated string                `json:"delegated,omitempty"` // the first forwarded ticket: client and service
 }
 
 // sspiAcceptor serves the protocol of testdata/wire.py in this process with an acceptor of

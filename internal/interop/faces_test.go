@@ -43,7 +43,7 @@ func (f *goFace) peer() acceptorPeer { return describe(f.c) }
 func describe(c *sspi.Context) acceptorPeer {
 	p := c.Peer()
 	out := acceptorPeer{
-		Client: p.Name(), ASC: uint32(p.Flags), Binding: p.Binding,
+		Client: p.Client.String(), ASC: uint32(p.Flags), Binding: p.Binding,
 		Service: int(p.TicketEType), Session: int(p.SessionEType), Context: int(p.ContextEType),
 	}
 	if d := c.Delegated(); d != nil {

@@ -169,8 +169,8 @@ func (p *gokrb5Peer) exchange(t *testing.T, acceptor *sspi.Acceptor, tok *spnego
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := user + "@" + realmName; who.Name() != want || who.Flags != flags.ASC_RET(ascFlags(gss)) {
-		t.Errorf("%s, flags %v; want %s, %#x", who.Name(), who.Flags, want, ascFlags(gss))
+	if want := user + "@" + realmName; who.Client.String() != want || who.Flags != flags.ASC_RET(ascFlags(gss)) {
+		t.Errorf("%s, flags %v; want %s, %#x", who.Client.String(), who.Flags, want, ascFlags(gss))
 	}
 	m := p.established(t, tok, reply, gss)
 	m.exchange(t, c)
@@ -219,7 +219,7 @@ func TestInteropGokrb5_ClockIsToldOnce(t *testing.T) {
 		}
 		peer.remake(t, &tok, func(a *types.Authenticator) { a.CTime, a.Cusec = e.STime, e.Susec })
 		reply, who, err = c.Accept(context.Background(), gokrb5Token(t, &tok))
-		if err != nil || who.Name() != user+"@"+realmName {
+		if err != nil || who.Client.String() != user+"@"+realmName {
 			t.Fatalf("with the time that was told: %v, %v", who, err)
 		}
 		m := peer.established(t, &tok, reply, gssMutual|gssProtect)

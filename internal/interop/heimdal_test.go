@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -176,7 +177,7 @@ func TestInteropHeimdal_Bindings(t *testing.T) {
 		o := sspiAcceptor{windows: windows}
 		o.config.ChannelBindings = []sspi.ChannelBindings{{ApplicationData: []byte("tls-exporter:x")}}
 		port := startOurAcceptor(t, o, file)
-		if out := login.heimdal(t, port, svc, gssMutual, "tls-exporter:x"); out.code != 0 || out.server.Binding != sspi.BindingMatched {
+		if out := login.heimdal(t, port, svc, gssMutual, "tls-exporter:x"); out.code != 0 || out.server.Binding != authenticator.BindingMatched {
 			t.Errorf("the same: %+v\n%s", out.server, out.out)
 		}
 		for data, want := range map[string]status.Reason{"tls-exporter:y": status.ReasonBindingMismatch, "": status.ReasonBindingMissing} {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -208,7 +209,7 @@ func TestInteropJava_Bindings(t *testing.T) {
 			if out.Established || out.Error == nil || out.Server.Reason != want[i].String() {
 				t.Errorf("%s, %q: %+v, want %v", mechanisms[p.oid], p.bindings, out, want[i])
 			}
-		case !out.Established || out.Server.Binding != sspi.BindingMatched:
+		case !out.Established || out.Server.Binding != authenticator.BindingMatched:
 			t.Errorf("%s, %q: %+v, want a match", mechanisms[p.oid], p.bindings, out)
 		}
 	}

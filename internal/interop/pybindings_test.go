@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -15,7 +16,7 @@ type bindingCase struct {
 	policy              sspi.BindingPolicy
 	mit                 string // MIT's verdict
 	bound               bool   // both had them
-	binding             sspi.Binding
+	binding             authenticator.Binding
 	reason              status.Reason // of our refusal
 }
 
@@ -23,13 +24,13 @@ type bindingCase struct {
 // differs in one thing: by default a client that sends none is refused where the
 // server has some, since otherwise a relay gets in by leaving them out.
 var bindingCases = []bindingCase{
-	{name: "nobody has any", mit: "OK", binding: sspi.BindingUnchecked},
-	{name: "the same", initiator: "tls-exporter:x", acceptor: "tls-exporter:x", mit: "OK", bound: true, binding: sspi.BindingMatched},
+	{name: "nobody has any", mit: "OK", binding: authenticator.BindingUnchecked},
+	{name: "the same", initiator: "tls-exporter:x", acceptor: "tls-exporter:x", mit: "OK", bound: true, binding: authenticator.BindingMatched},
 	{name: "others", initiator: "tls-exporter:x", acceptor: "tls-exporter:y", mit: "BAD_BINDINGS", reason: status.ReasonBindingMismatch},
 	{name: "others, though none would do", initiator: "tls-exporter:x", acceptor: "tls-exporter:y", policy: sspi.BindingAllowMissing, mit: "BAD_BINDINGS", reason: status.ReasonBindingMismatch},
-	{name: "only the initiator's", initiator: "tls-exporter:x", mit: "OK", binding: sspi.BindingUnchecked},
+	{name: "only the initiator's", initiator: "tls-exporter:x", mit: "OK", binding: authenticator.BindingUnchecked},
 	{name: "only the acceptor's", acceptor: "tls-exporter:x", mit: "OK", reason: status.ReasonBindingMissing},
-	{name: "only the acceptor's, none will do", acceptor: "tls-exporter:x", policy: sspi.BindingAllowMissing, mit: "OK", binding: sspi.BindingMissing},
+	{name: "only the acceptor's, none will do", acceptor: "tls-exporter:x", policy: sspi.BindingAllowMissing, mit: "OK", binding: authenticator.BindingMissing},
 }
 
 func TestInteropPython_Bindings(t *testing.T) {

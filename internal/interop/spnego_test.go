@@ -9,6 +9,7 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/spnego"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -189,7 +190,7 @@ func TestInteropSPNEGO_Bindings(t *testing.T) {
 			for i, out := range login.initiate(t, plans...) {
 				c := cases[i]
 				if c.reason == status.ReasonNone {
-					if !out.Established || out.Server.Binding != sspi.BindingMatched {
+					if !out.Established || out.Server.Binding != authenticator.BindingMatched {
 						t.Errorf("flags %#x, %q: %+v, want a match", gss, c.data, out.Server)
 					}
 					continue

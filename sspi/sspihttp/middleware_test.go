@@ -229,7 +229,7 @@ func testWrap_Concurrent(t *testing.T, by way) {
 	for _, res := range s.told {
 		if res.Outcome == sspihttp.Accepted {
 			accepted++
-			if res.Peer.Binding != sspi.BindingMatched {
+			if res.Peer.Binding != authenticator.BindingMatched {
 				t.Errorf("%v: binding %d", res.Peer.Client, res.Peer.Binding)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspihttp"
 	"github.com/gosspi/kerberos/sspi/sspitest"
@@ -82,20 +83,20 @@ func TestBindings(t *testing.T) {
 		wrong = "wrong"
 		aware = "none, and knows of them"
 	)
-	type want map[string]any // sspi.Binding or status.Reason
+	type want map[string]any // authenticator.Binding or status.Reason
 	for name, c := range map[string]struct {
 		wrap   func(*tls.Config) *tls.Config
 		policy sspi.BindingPolicy
 		want   want
 	}{
-		"default":        {sspitls.Record, 0, want{none: sspi.BindingMissing, right: sspi.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
-		"GetCertificate": {byCallback, 0, want{none: sspi.BindingMissing, right: sspi.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
-		"required":       {sspitls.Record, sspi.BindingRequired, want{none: status.ReasonBindingMissing, right: sspi.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
-		"not recorded":   {plain, 0, want{none: sspi.BindingUnchecked, right: status.ReasonBindingUnknown, wrong: status.ReasonBindingUnknown, aware: status.ReasonBindingMissing}},
+		"default":        {sspitls.Record, 0, want{none: authenticator.BindingMissing, right: authenticator.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
+		"GetCertificate": {byCallback, 0, want{none: authenticator.BindingMissing, right: authenticator.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
+		"required":       {sspitls.Record, sspi.BindingRequired, want{none: status.ReasonBindingMissing, right: authenticator.BindingMatched, wrong: status.ReasonBindingMismatch, aware: status.ReasonBindingMissing}},
+		"not recorded":   {plain, 0, want{none: authenticator.BindingUnchecked, right: status.ReasonBindingUnknown, wrong: status.ReasonBindingUnknown, aware: status.ReasonBindingMissing}},
 		"required, and not recorded": {plain, sspi.BindingRequired, want{
 			none: status.ReasonBindingUnknown, right: status.ReasonBindingUnknown, wrong: status.ReasonBindingUnknown, aware: status.ReasonBindingUnknown,
 		}},
-		"proxied": {plain, sspi.BindingProxied, want{none: status.ReasonBindingMissing, right: sspi.BindingOfProxy, wrong: sspi.BindingOfProxy, aware: status.ReasonBindingMissing}},
+		"proxied": {plain, sspi.BindingProxied, want{none: status.ReasonBindingMissing, right: authenticator.BindingOfProxy, wrong: authenticator.BindingOfProxy, aware: status.ReasonBindingMissing}},
 	} {
 		s := openTLS(t, c.wrap, func(cfg *sspihttp.Config) { cfg.Context.BindingPolicy = c.policy })
 		for kind, expected := range c.want {
@@ -111,7 +112,7 @@ func TestBindings(t *testing.T) {
 			a := s.get(t, o)
 			res := s.last(t)
 			switch expected := expected.(type) {
-			case sspi.Binding:
+			case authenticator.Binding:
 				a.check(t, name+", "+kind, 200, "alice@EXAMPLE.COM, 0 bytes")
 				if res.Peer == nil || res.Peer.Binding != expected {
 					t.Errorf("%s, %s: told %+v, want binding %d", name, kind, res, expected)
@@ -133,7 +134,7 @@ func TestBindings_NoTLS(t *testing.T) {
 	bound := sspitest.Options{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("x")}}
 	s := open(t, nil)
 	s.get(t, s.login(t, "alice", bound)).check(t, "bound", 200, "")
-	if got := s.last(t).Peer.Binding; got != sspi.BindingUnchecked {
+	if got := s.last(t).Peer.Binding; got != authenticator.BindingUnchecked {
 		t.Errorf("binding %d", got)
 	}
 	s = open(t, func(cfg *sspihttp.Config) { cfg.Context.BindingPolicy = sspi.BindingRequired })

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/sspi"
@@ -175,11 +176,11 @@ func (s *Server) channelOf(peer *sspi.Peer) *sspi.Peer {
 	p := *peer
 	switch {
 	case s.mechanism == GS2KRB5Plus:
-		p.Binding = sspi.BindingMatched
+		p.Binding = authenticator.BindingMatched
 	case len(s.cfg.Context.ChannelBindings) > 0:
-		p.Binding = sspi.BindingMissing
+		p.Binding = authenticator.BindingMissing
 	default:
-		p.Binding = sspi.BindingUnchecked
+		p.Binding = authenticator.BindingUnchecked
 	}
 	return &p
 }

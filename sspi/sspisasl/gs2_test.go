@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/sspi"
@@ -69,7 +70,7 @@ func TestGS2KRB5_AsCyrus(t *testing.T) {
 				t.Fatalf("%x, %v", challenge, done)
 			}
 		}
-		if s.Peer().Client.String() != "alice@EXAMPLE.COM" || s.Layer() != sspisasl.NoLayer || s.Peer().Binding != sspi.BindingUnchecked {
+		if s.Peer().Client.String() != "alice@EXAMPLE.COM" || s.Layer() != sspisasl.NoLayer || s.Peer().Binding != authenticator.BindingUnchecked {
 			t.Errorf("%v, %v, %v", s.Peer().Client, s.Layer(), s.Peer().Binding)
 		}
 		over(t, s)
@@ -92,10 +93,10 @@ func TestGS2KRB5_Bindings(t *testing.T) {
 		header    string
 		bound     string // what the token is bound to
 		reason    status.Reason
-		binding   sspi.Binding
+		binding   authenticator.Binding
 	}{
-		{"n", base, nil, 0, "n,,", "n,,", 0, sspi.BindingUnchecked},
-		{"y", base, nil, 0, "y,,", "y,,", 0, sspi.BindingUnchecked},
+		{"n", base, nil, 0, "n,,", "n,,", 0, authenticator.BindingUnchecked},
+		{"y", base, nil, 0, "y,,", "y,,", 0, authenticator.BindingUnchecked},
 		{"the token is not bound", base, nil, 0, "n,,", "", status.ReasonBindingMissing, 0},
 		{"the flag was changed", base, nil, 0, "n,,", "y,,", status.ReasonBindingMismatch, 0},
 		{"the identity was added", base, nil, 0, "n,a=alice,", "n,,", status.ReasonBindingMismatch, 0},
@@ -104,15 +105,15 @@ func TestGS2KRB5_Bindings(t *testing.T) {
 		{"required, none here", base, nil, sspi.BindingRequired, "n,,", "n,,", status.ReasonBindingMissing, 0},
 
 		{"n where bindings are", base, channels{current}, 0, "n,,", "n,,", status.ReasonBindingMissing, 0},
-		{"n where bindings may miss", base, channels{current}, sspi.BindingAllowMissing, "n,,", "n,,", 0, sspi.BindingMissing},
+		{"n where bindings may miss", base, channels{current}, sspi.BindingAllowMissing, "n,,", "n,,", 0, authenticator.BindingMissing},
 		{"y where PLUS is served", base, channels{current}, sspi.BindingAllowMissing, "y,,", "y,,", status.ReasonBindingMissing, 0},
-		{"y where PLUS cannot be", base, channels{untyped}, sspi.BindingAllowMissing, "y,,", "y,,", 0, sspi.BindingMissing},
+		{"y where PLUS cannot be", base, channels{untyped}, sspi.BindingAllowMissing, "y,,", "y,,", 0, authenticator.BindingMissing},
 		{"p without PLUS", base, channels{current}, 0, header, header + "new", status.ReasonMalformedToken, 0},
 		{"p without bindings", base, nil, 0, header, header, status.ReasonMalformedToken, 0},
 
-		{"p", plus, channels{current}, 0, header, header + "new", 0, sspi.BindingMatched},
-		{"p, the second", plus, channels{exporter, old, current}, 0, header, header + "new", 0, sspi.BindingMatched},
-		{"p, another type", plus, channels{old, exporter}, 0, "p=tls-exporter,,", "p=tls-exporter,,secret", 0, sspi.BindingMatched},
+		{"p", plus, channels{current}, 0, header, header + "new", 0, authenticator.BindingMatched},
+		{"p, the second", plus, channels{exporter, old, current}, 0, header, header + "new", 0, authenticator.BindingMatched},
+		{"p, another type", plus, channels{old, exporter}, 0, "p=tls-exporter,,", "p=tls-exporter,,secret", 0, authenticator.BindingMatched},
 		{"p, data of another type", plus, channels{old, exporter}, 0, "p=tls-exporter,,", "p=tls-exporter,,old", status.ReasonBindingMismatch, 0},
 		{"p, an unknown type", plus, channels{current}, 0, "p=tls-unique,,", "p=tls-unique,,new", status.ReasonBindingMismatch, 0},
 		{"p, another channel", plus, channels{current}, 0, header, header + "other", status.ReasonBindingMismatch, 0},

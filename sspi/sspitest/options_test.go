@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
@@ -73,11 +74,11 @@ func TestOptions_Seen(t *testing.T) {
 		{"RC4 ticket", sspitest.Options{TicketEType: keytab.RC4_HMAC}, sspi.ContextConfig{}, status.ReasonETypeRefused, nil},
 		{"RC4 session key", sspitest.Options{SessionEType: keytab.RC4_HMAC}, sspi.ContextConfig{}, status.ReasonETypeRefused, nil},
 		{"RC4 subkey", sspitest.Options{SubkeyEType: keytab.RC4_HMAC}, sspi.ContextConfig{}, status.ReasonETypeRefused, nil},
-		{"channel bindings", sspitest.Options{ChannelBindings: &channel}, bound(channel), status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Binding, sspi.BindingMatched }},
-		{"channel bindings with addresses", sspitest.Options{ChannelBindings: &addressed}, bound(addressed), status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Binding, sspi.BindingMatched }},
+		{"channel bindings", sspitest.Options{ChannelBindings: &channel}, bound(channel), status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Binding, authenticator.BindingMatched }},
+		{"channel bindings with addresses", sspitest.Options{ChannelBindings: &addressed}, bound(addressed), status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Binding, authenticator.BindingMatched }},
 		{"another channel", sspitest.Options{ChannelBindings: &addressed}, bound(channel), status.ReasonBindingMismatch, nil},
 		{"no channel", sspitest.Options{}, bound(channel), status.ReasonBindingMissing, nil},
-		{"no channel, allowed", sspitest.Options{}, allowMissing, status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Binding, sspi.BindingMissing }},
+		{"no channel, allowed", sspitest.Options{}, allowMissing, status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Binding, authenticator.BindingMissing }},
 		{"no channel by a client that knows of them", sspitest.Options{BindingAware: true}, allowMissing, status.ReasonBindingMissing, nil},
 		{"target", sspitest.Options{Target: "HTTP/www@X"}, sspi.ContextConfig{Targets: []string{"HTTP/www@X"}}, status.ReasonNone, func(p *sspi.Peer) (any, any) { return p.Target, "HTTP/www@X" }},
 		{"another target", sspitest.Options{Target: "cifs/www@X"}, sspi.ContextConfig{Targets: []string{"HTTP/www@X"}}, status.ReasonTargetNotAllowed, nil},
