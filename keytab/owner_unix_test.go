@@ -44,6 +44,71 @@ func TestKEY_13_ReadableByOthers(t *testing.T) {
 	}
 }
 
+// TestKEY_13_KubernetesVolume: a volume of a Kubernetes secret has a link to a file in a
+// directory that is itself a link, and swaps that link atomically for new content. The
+// mode is 0440. The keys are used, each generation is read, and the only notice, once for
+// each generation, is that the group may read the file.
+func TestKEY_13_KubernetesVolume(t *testing.T) {
+	dir := t.TempDir()
+	publish := func(version string, content []byte) {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, version), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, version, "http.keytab")
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, 0o440); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(version, filepath.Join(dir, "..data_tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish("..2026_11_30_1", generation(t, 1))
+	path := filepath.Join(dir, "http.keytab")
+	if err := os.Symlink(filepath.Join("..data", "http.keytab"), path); err != nil {
+		t.Fatal(err)
+	}
+	var warned []Notice
+	f, err := FileConfig{Path: path, Warn: func(n Notice) { warned = append(warned, n) }}.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kvno := func() (n uint32) {
+		table, err := f.Table(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e := range table.All() {
+			n = max(n, e.Kvno)
+		}
+		return n
+	}
+	if got := kvno(); got != 1 {
+		t.Errorf("keys of version %d, want 1", got)
+	}
+	publish("..2026_11_30_2", generation(t, 1, 2))
+	if err := f.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if got := kvno(); got != 2 {
+		t.Errorf("after the swap, keys of version %d, want 2", got)
+	}
+	for _, n := range warned {
+		if n.Text != "the keytab file "+path+" may be read by its group: a process that can read it can forge any user's ticket for this service" {
+			t.Errorf("warned of %+v", n)
+		}
+	}
+	if len(warned) != 2 || f.Err() != nil {
+		t.Errorf("%d notices, error %v", len(warned), f.Err())
+	}
+}
+
 // TestKEY_13_RequireOwner: another user's file, or another user's link to ours, is
 // refused when that is asked for.
 func TestKEY_13_RequireOwner(t *testing.T) {

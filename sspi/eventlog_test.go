@@ -199,6 +199,10 @@ func TestLOG_3_Details(t *testing.T) {
 	}{
 		"RC4 ticket": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 23 }),
 			want: []string{"etype-refused", "rc4-hmac (23)", "TicketETypes", "msDS-SupportedEncryptionTypes"}},
+		"type 3":  {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 3 }), want: []string{"etype-refused", "des-cbc-md5 (3)", "does not implement"}},
+		"type 16": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 16 }), want: []string{"etype-refused", "des3-cbc-sha1-kd (16)", "does not implement"}},
+		"type 25": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 25 }), want: []string{"etype-refused", "camellia128-cts-cmac (25)", "does not implement"}},
+		"type 26": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 26 }), want: []string{"etype-refused", "camellia256-cts-cmac (26)", "does not implement"}},
 		"type 99": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 99 }), want: []string{"etype-refused", "etype(99)", "does not implement"}},
 		"RC4 session key": {token: asked(func(q *krbtest.APReq) { q.Ticket.Part.Key = key(23) }),
 			want: []string{"etype-refused", "session key", "rc4-hmac (23)", "ETypes", "msDS-SupportedEncryptionTypes"}},
