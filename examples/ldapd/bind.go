@@ -97,8 +97,8 @@ func (s *session) becomeNobody() {
 		return
 	}
 	s.who = nil
-	s.until = time.Now().Add(toLogIn)
-	s.srv.door.back(s.raw)
+	s.until = time.Now().Add(loginTime)
+	s.raw.Demote()
 }
 
 // abort ends a SASL exchange. Close reports it if it is not over.
@@ -166,7 +166,7 @@ func (s *session) loggedIn(m message, challenge []byte) error {
 	} else {
 		s.layer = exchange
 	}
-	if !s.srv.door.admit(s.raw) {
+	if !s.raw.Admit() {
 		return errors.Join(errors.New("the server is full"), s.answer(m, result{busy, "too many are logged in"}))
 	}
 	s.who = &identity{peer: exchange.Peer(), mechanism: mechanism, layer: layer.String()}

@@ -50,7 +50,8 @@ func (l *logs) String() string {
 	return l.b.String()
 }
 
-func newServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, *logs) {
+// testServer returns a server of a new realm that does not run yet.
+func testServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, *logs) {
 	t.Helper()
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	cfg, err := realm.Config(service)
@@ -63,14 +64,16 @@ func newServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, *
 	if err != nil {
 		t.Fatal(err)
 	}
-	return realm, &server{acceptor: acceptor, layers: layers, realms: []string{"EXAMPLE.COM"}, log: cfg.Logger}, out
+	srv := newServer(cfg.Logger)
+	srv.acceptor, srv.layers, srv.realms = acceptor, layers, []string{"EXAMPLE.COM"}
+	return realm, srv, out
 }
 
 // start runs a server on a loopback address. At the end of the test it must end,
 // and with it whatever it has begun.
 func start(t *testing.T, layers sspisasl.Layer, configure ...func(*server)) *world {
 	t.Helper()
-	realm, srv, out := newServer(t, layers)
+	realm, srv, out := testServer(t, layers)
 	for _, c := range configure {
 		c(srv)
 	}
@@ -80,7 +83,7 @@ func start(t *testing.T, layers sspisasl.Layer, configure ...func(*server)) *wor
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- srv.serve(ctx, l) }()
+	go func() { done <- srv.Serve(ctx, l) }()
 	w := &world{realm: realm, srv: srv, addr: l.Addr().String(), log: out}
 	w.end = sync.OnceFunc(func() {
 		cancel()

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
-	"io"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,15 +11,15 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestGone: clients that leave in the middle of something leave nothing behind:
-// start's cleanup waits for every goroutine.
+// TestGone checks that clients that close their connection during a bind leave no goroutine
+// behind: the cleanup of start waits for all of them.
 func TestGone(t *testing.T) {
 	w := start(t, allLayers)
 	for n := range 8 {
 		c := w.dial(t)
 		_, token := w.initiate(t, sspitest.Options{})
 		bind := c.next(saslOp("GSSAPI", token))
-		if n < 7 { // in the middle of the first leg
+		if n < 7 { // during the first message
 			c.write(bind[:len(bind)*n/7])
 		} else { // after it
 			c.write(bind)
@@ -34,7 +30,8 @@ func TestGone(t *testing.T) {
 	w.getsIn(t)
 }
 
-// TestHalfOpen: a thousand clients that begin and do not go on, and a good one.
+// TestHalfOpen checks that a client can log in while a thousand others have begun a bind
+// and do not continue it.
 func TestHalfOpen(t *testing.T) {
 	w := start(t, allLayers)
 	for range 1000 {
@@ -46,15 +43,12 @@ func TestHalfOpen(t *testing.T) {
 		}
 	}
 	w.getsIn(t)
-	w.srv.door.mu.Lock()
-	waiting := len(w.srv.door.waiting)
-	w.srv.door.mu.Unlock()
-	if waiting > maxWaiting {
-		t.Errorf("%d connections wait to log in", waiting)
+	if pending, _ := w.srv.Count(); pending > maxPending {
+		t.Errorf("%d pending connections, want at most %d", pending, maxPending)
 	}
 }
 
-// TestHalfOpen_AtOnce: the same, all at a time.
+// TestHalfOpen_AtOnce checks the same for clients that connect at the same time.
 func TestHalfOpen_AtOnce(t *testing.T) {
 	w := start(t, allLayers)
 	in := w.dial(t)
@@ -76,61 +70,13 @@ func TestHalfOpen_AtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	w.getsIn(t)
-	in.isAlice("GSSAPI", sspisasl.Confidentiality) // who is in stays
+	in.isAlice("GSSAPI", sspisasl.Confidentiality) // its session stays open
 }
 
-// full is a listener in a process that at first can open no more files.
-type full struct {
-	net.Listener
-	left int
-}
-
-func (f *full) Accept() (net.Conn, error) {
-	if f.left--; f.left >= 0 {
-		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	}
-	return f.Listener.Accept()
-}
-
-// TestServe_NoMoreFiles: strangers who open connections do not end the server, and
-// those who wait make room.
-func TestServe_NoMoreFiles(t *testing.T) {
-	_, srv, _ := newServer(t, allLayers)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ours, theirs := net.Pipe()
-	srv.door.enter(ours)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.serve(ctx, &full{Listener: l, left: 3}) }()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &client{t: t, conn: conn}
-	c.whoAmI()
-	conn.Close()
-	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("who waited longest: %v", err)
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestDoor_Full(t *testing.T) {
-	w := start(t, allLayers)
-	w.srv.door.mu.Lock()
-	w.srv.door.inside = map[net.Conn]bool{}
-	for range maxInside - 1 {
-		one, _ := net.Pipe()
-		w.srv.door.inside[one] = true
-	}
-	w.srv.door.mu.Unlock()
+// TestTooManySessions checks that the server refuses an excess login, and accepts one after
+// a session has ended.
+func TestTooManySessions(t *testing.T) {
+	w := start(t, allLayers, func(s *server) { s.MaxSessions = 1 })
 	last := w.dial(t)
 	if r := last.gssapi(w, sspisasl.NoLayer, ""); r.code != success {
 		t.Fatalf("%+v", r)
@@ -138,13 +84,13 @@ func TestDoor_Full(t *testing.T) {
 	if r := w.dial(t).gssapi(w, sspisasl.NoLayer, ""); r.code != busy {
 		t.Fatalf("%+v", r)
 	}
-	last.simple("", "") // makes room
+	last.simple("", "") // ends the login
 	if r := w.dial(t).gssapi(w, sspisasl.NoLayer, ""); r.code != success {
 		t.Fatalf("%+v", r)
 	}
 }
 
-// TestShutdown: clients are told, whether they have logged in or not.
+// TestShutdown checks that the server sends a notice to all clients before it ends.
 func TestShutdown(t *testing.T) {
 	w := start(t, allLayers)
 	waiting, in := w.dial(t), w.dial(t)
@@ -157,28 +103,28 @@ func TestShutdown(t *testing.T) {
 	in.disconnected(unavailable)
 }
 
-// TestDeadlines: with a clock of its own. Nobody has to wait for a client that
-// does not go on, nor does one that drips its bytes get more time.
+// TestDeadlines checks that a client that stops, after it has sent single bytes slowly, has
+// loginTime in all.
 func TestDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, srv, _ := newServer(t, allLayers)
-		ours, theirs := net.Pipe()
+		_, srv, _ := testServer(t, allLayers)
+		conn, accepted := net.Pipe()
 		begin := time.Now()
 		var took time.Duration
 		go func() {
-			srv.handle(t.Context(), theirs)
+			srv.ServeConn(t.Context(), accepted)
 			took = time.Since(begin)
 		}()
 		for _, b := range []byte("\x30\x84\x00\x00\x00\x40") {
 			time.Sleep(time.Second)
-			if _, err := ours.Write([]byte{b}); err != nil {
+			if _, err := conn.Write([]byte{b}); err != nil {
 				t.Error(err)
 			}
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if took != toLogIn {
-			t.Errorf("the session ended after %v, want %v", took, toLogIn)
+		if took != loginTime {
+			t.Errorf("the session ended after %v, want %v", took, loginTime)
 		}
 	})
 }

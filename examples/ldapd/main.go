@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string) error {
 	if fs.NArg() > 0 {
 		return fmt.Errorf("no arguments but flags, not %q", fs.Args())
 	}
-	srv := &server{log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	srv := newServer(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if *realms != "" {
 		srv.realms = strings.Split(*realms, ",")
 	}
@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Println("listening on", l.Addr())
-	return srv.serve(ctx, l)
+	return srv.Serve(ctx, l)
 }
 
 func newAcceptor(file string, log *slog.Logger) (*sspi.Acceptor, error) {

@@ -10,28 +10,29 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 )
 
-// session is one connection. Its requests are answered one after the other, so
-// there is never anything to abandon.
+// session is one connection. The server answers requests one after the other, so an
+// AbandonRequest never finds an unfinished request.
 type session struct {
 	srv  *server
-	ctx  context.Context // ends when the server does
-	raw  net.Conn        // what was accepted
-	conn net.Conn        // what messages go through: raw, TLS over it, or a SASL layer over either
+	ctx  context.Context // ends when the server is told to end
+	raw  *serve.Conn     // the accepted connection
+	conn net.Conn        // for LDAP messages: raw, or TLS or a SASL layer over it
 
-	until time.Time // when a client that is nobody has to go
-	who   *identity // nil: nobody, which is where every session starts
+	until time.Time // the deadline of an anonymous client
+	who   *identity // nil: the client is anonymous, as at the start of every session
 
-	exchange  *sspisasl.Server // a SASL bind that is not over; nil: none
-	mechanism string           // its mechanism
-	layer     *sspisasl.Server // whose security layer protects conn; nil: none
-	secure    bool             // TLS has begun
+	exchange  *sspisasl.Server // an unfinished SASL bind, or nil
+	mechanism string           // the mechanism of exchange
+	layer     *sspisasl.Server // the finished bind whose security layer protects conn, or nil
+	secure    bool             // conn uses TLS
 }
 
-// identity is who has logged in, and how.
+// identity names a client that has logged in, and how it logged in.
 type identity struct {
 	peer      *sspi.Peer
 	mechanism string
@@ -40,17 +41,14 @@ type identity struct {
 
 // Reasons to end a session without an error.
 var (
-	errUnbind   = errors.New("the client is done")
-	errShutdown = errors.New("the server ends")
+	errUnbind   = errors.New("the client sent an UnbindRequest")
+	errShutdown = errors.New("the server is shutting down")
 )
 
-// handle is a whole connection.
-func (srv *server) handle(ctx context.Context, conn net.Conn) {
-	defer conn.Close()
-	s := &session{srv: srv, ctx: ctx, raw: conn, conn: conn, until: time.Now().Add(toLogIn)}
+// handle serves one connection.
+func (srv *server) handle(ctx context.Context, conn *serve.Conn) {
+	s := &session{srv: srv, ctx: ctx, raw: conn, conn: conn, until: time.Now().Add(loginTime)}
 	defer s.close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) }) // a closed one needs none
-	defer stop()
 	err := s.run()
 	switch {
 	case errors.Is(err, errPDU):
@@ -66,7 +64,7 @@ func (srv *server) handle(ctx context.Context, conn net.Conn) {
 	srv.log.Warn("session ended", "peer", conn.RemoteAddr().String(), "err", err)
 }
 
-// close ends what the session holds. The connection itself is its caller's.
+// close ends an unfinished bind and the security layer. The caller closes the connection.
 func (s *session) close() {
 	s.abort()
 	if s.layer != nil {
@@ -74,14 +72,14 @@ func (s *session) close() {
 	}
 }
 
-// run reads requests until the client leaves or must.
+// run reads and answers requests until the session ends.
 func (s *session) run() error {
 	for {
 		limit := maxPDU
 		if s.who == nil {
 			limit = maxPDUBefore
 		}
-		if err := s.patience(); err != nil {
+		if err := s.setReadDeadline(); err != nil {
 			return err
 		}
 		pdu, err := readPDU(s.conn, limit)
@@ -101,8 +99,9 @@ func (s *session) run() error {
 	}
 }
 
-// patience sets how long the next PDU may take, however slowly its bytes drip in.
-func (s *session) patience() error {
+// setReadDeadline sets the deadline for the whole next PDU. It returns errShutdown when the
+// server is told to end, because conn may have more requests in its buffer.
+func (s *session) setReadDeadline() error {
 	deadline := s.until
 	if s.who != nil {
 		deadline = time.Now().Add(idle)
@@ -110,13 +109,13 @@ func (s *session) patience() error {
 	if err := s.raw.SetReadDeadline(deadline); err != nil {
 		return err
 	}
-	if s.ctx.Err() != nil { // whose own deadline may have come before this one
+	if s.ctx.Err() != nil {
 		return errShutdown
 	}
 	return nil
 }
 
-// serve does what a request asks for. Its error ends the session.
+// serve answers a request. An error ends the session.
 func (s *session) serve(m message) error {
 	switch op := m.op.Tag; {
 	case op == opUnbindRequest:
@@ -124,41 +123,42 @@ func (s *session) serve(m message) error {
 	case op == opAbandonRequest:
 		return nil
 	case m.critical:
-		return s.answer(m, result{unavailableCriticalExtension, "no control is known here"})
+		return s.answer(m, result{unavailableCriticalExtension, "this server supports no controls"})
 	case op == opBindRequest:
 		return s.bind(m)
-	case s.exchange != nil: // RFC 4511, Section 4.2.1: nothing else until it is over
+	case s.exchange != nil: // RFC 4511, Section 4.2.1: no other request before the end of the bind
 		return s.answer(m, result{operationsError, "a SASL bind is in progress"})
 	case op == opSearchRequest:
 		return s.search(m)
 	case op == opExtendedRequest:
 		return s.extended(m)
 	}
-	return s.answer(m, result{unwillingToPerform, "this directory can be searched, and no more"})
+	return s.answer(m, result{unwillingToPerform, "this server supports only binds, searches and some extended operations"})
 }
 
-// answer sends the response that a request is due.
+// answer sends the response to m.
 func (s *session) answer(m message, r result, more ...*ber.Packet) error {
 	return s.send(m.id, r.packet(responses[m.op.Tag], more...))
 }
 
+// send sends an LDAP message.
 func (s *session) send(id int64, op *ber.Packet) error {
-	if err := s.raw.SetWriteDeadline(time.Now().Add(toWrite)); err != nil {
+	if err := s.raw.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 		return err
 	}
 	_, err := s.conn.Write(envelope(id, op))
 	return err
 }
 
-// linger lets the client read why the session ends: closed with bytes unread, TCP
-// would throw away what is on its way to it.
+// linger reads and discards requests before the connection is closed. If a connection is
+// closed with unread bytes, TCP resets it, and the client may lose the last message.
 func (s *session) linger() {
 	const (
-		long = time.Second
-		much = 4 << 20 // bytes
+		lingerTime  = time.Second
+		lingerBytes = 4 << 20
 	)
-	if c, ok := s.raw.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil && s.raw.SetReadDeadline(time.Now().Add(long)) == nil {
-		_, _ = io.CopyN(io.Discard, s.raw, much) // however it ends
+	if c, ok := s.raw.Conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil && s.raw.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.CopyN(io.Discard, s.raw, lingerBytes) // an error ends the lingering too
 	}
 }
 
@@ -180,7 +180,7 @@ func (s *session) extended(m message) error {
 	c := m.op.Children
 	if len(c) < 1 || len(c) > 2 || !is(c[0], ber.ClassContext, ber.TypePrimitive, 0) ||
 		len(c) == 2 && !is(c[1], ber.ClassContext, ber.TypePrimitive, 1) {
-		return malformed("a bad extended operation")
+		return malformed("malformed ExtendedRequest")
 	}
 	switch oid := text(c[0]); {
 	case oid == oidWhoAmI && len(c) == 1:
@@ -190,11 +190,11 @@ func (s *session) extended(m message) error {
 	case oid == oidWhoAmI, oid == oidStartTLS:
 		return s.answer(m, result{protocolError, "the operation takes no value"})
 	}
-	return s.answer(m, result{protocolError, "no such extended operation"})
+	return s.answer(m, result{protocolError, "this server does not support the extended operation"})
 }
 
-// authzID is the client as RFC 4513, Section 5.2.1.8 writes it; empty for nobody
-// (RFC 4532).
+// authzID returns the client's identity in the form of RFC 4513, Section 5.2.1.8, or "" for
+// an anonymous client (RFC 4532).
 func (s *session) authzID() string {
 	if s.who == nil {
 		return ""
