@@ -99,8 +99,8 @@ func newWorld(t *testing.T, encrypt encryption) *world {
 	return w
 }
 
-// serve starts a server, which change may change first.
-func serve(t *testing.T, encrypt encryption, change ...func(*server)) *world {
+// start starts a server after change has changed it.
+func start(t *testing.T, encrypt encryption, change ...func(*server)) *world {
 	t.Helper()
 	w := newWorld(t, encrypt)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -113,7 +113,7 @@ func serve(t *testing.T, encrypt encryption, change ...func(*server)) *world {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- w.server.serve(ctx, l) }()
+	go func() { ended <- w.server.Serve(ctx, l) }()
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		select {

@@ -13,23 +13,22 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// A packet of GSSENC is a length of four bytes and a token. With its length it has at
-// most 16384 bytes, but for the tokens of the exchange, which may be longer since
-// tickets may.
+// maxPacket is the greatest size of a GSSENC packet: a length of four bytes and a token.
+// Packets of the authentication exchange may be longer, because tickets may be longer.
 const maxPacket = 16384
 
-// protection is what libpq asks for, and what the encryption rests on: without it
-// packets could be read, or left out, or sent again.
+// protection lists the context flags that the encryption requires, and that libpq
+// requests. Without them an attacker could read, drop or replay packets.
 const protection = flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT |
 	flags.ASC_RET_CONFIDENTIALITY | flags.ASC_RET_INTEGRITY
 
-// encryptConn answers a GSSENCRequest: it makes the security context and lays it under
-// the rest of the protocol.
+// encryptConn answers a GSSENCRequest: it establishes the security context, and replaces
+// c.conn with a connection that uses it.
 func (c *client) encryptConn(ctx context.Context) error {
 	if _, err := c.conn.Write([]byte("G")); err != nil {
 		return err
 	}
-	var answered bool // the client's last token
+	var answered bool // the server has replied to the client's last token
 	receive := func() ([]byte, error) {
 		answered = false
 		return readPacket(c.conn, make([]byte, maxToken), "the exchange")
@@ -46,8 +45,8 @@ func (c *client) encryptConn(ctx context.Context) error {
 		c.encrypted = err == nil
 		return err
 	}
-	// A KRB-ERROR has told the client why. Otherwise it is told in the words of
-	// version 2 of the protocol, which are all that libpq knows at this point.
+	// A reply has the KRB-ERROR with the reason. If there was no reply, send an error
+	// message of version 2 of the protocol, which is the only one that libpq reads here.
 	if f, ok := errors.AsType[*fatal](err); ok {
 		if !answered {
 			_, _ = io.WriteString(c.conn, "E"+f.text+"\x00")
@@ -57,17 +56,17 @@ func (c *client) encryptConn(ctx context.Context) error {
 	return err
 }
 
-// gssConn is a connection on which everything travels in sealed wrap tokens (RFC
-// 4121, Section 4.2.6.2). Errors are final: the next packet means nothing without the
-// one that failed. It is safe for concurrent use as any net.Conn.
+// gssConn is a connection that sends all bytes in sealed wrap tokens (RFC 4121, Section
+// 4.2.6.2). An error of Read is final, and so is an error of Write, because no packet can
+// be verified without the packets before it. Its methods are safe for concurrent use.
 type gssConn struct {
 	net.Conn
 	context *sspi.Context
 	limit   int // the longest message whose token fits into a packet
 
 	reading  sync.Mutex
-	in       []byte // a packet's token
-	opened   []byte // what of it is not read yet
+	in       []byte // the buffer of a packet's token
+	opened   []byte // the part of the message in it that Read has not returned yet
 	readErr  error
 	writing  sync.Mutex
 	out      []byte
@@ -77,12 +76,12 @@ type gssConn struct {
 func newGSSConn(conn net.Conn, c *sspi.Context) (*gssConn, error) {
 	limit := c.WrapSizeLimit(maxPacket-4, true)
 	if limit <= 0 {
-		return nil, errors.New("no message fits into a packet")
+		return nil, errors.New("the context's wrap tokens are too long for a packet")
 	}
 	return &gssConn{Conn: conn, context: c, limit: limit, in: make([]byte, maxPacket-4), out: make([]byte, 0, maxPacket)}, nil
 }
 
-// Read returns io.EOF only between two packets.
+// Read implements net.Conn. It returns io.EOF only if the stream ends between two packets.
 func (g *gssConn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
@@ -90,7 +89,7 @@ func (g *gssConn) Read(b []byte) (int, error) {
 	g.reading.Lock()
 	defer g.reading.Unlock()
 	for len(g.opened) == 0 && g.readErr == nil { // a packet may hold an empty message
-		g.opened, g.readErr = g.open()
+		g.opened, g.readErr = g.unwrap()
 	}
 	if g.readErr != nil {
 		return 0, g.readErr
@@ -100,14 +99,15 @@ func (g *gssConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (g *gssConn) open() ([]byte, error) {
+// unwrap reads a packet and returns its message.
+func (g *gssConn) unwrap() ([]byte, error) {
 	token, err := readPacket(g.Conn, g.in, "the encryption")
 	if err != nil {
 		return nil, err
 	}
 	message, sealed, err := g.context.Unwrap(token[:0], token)
 	if err == nil && !sealed {
-		err = errors.New("a packet is signed but not sealed")
+		err = errors.New("a packet is signed and not sealed")
 	}
 	if err != nil {
 		return nil, err
@@ -115,7 +115,8 @@ func (g *gssConn) open() ([]byte, error) {
 	return message, nil
 }
 
-// Write sends b in as many packets as it takes. n counts those that were sent whole.
+// Write implements net.Conn. It sends b in as many packets as necessary. n is the number of
+// bytes in the packets that were sent whole.
 func (g *gssConn) Write(b []byte) (n int, err error) {
 	g.writing.Lock()
 	defer g.writing.Unlock()
@@ -128,6 +129,7 @@ func (g *gssConn) Write(b []byte) (n int, err error) {
 	return n, g.writeErr
 }
 
+// seal sends a packet.
 func (g *gssConn) seal(part []byte) error {
 	packet, err := g.context.Wrap(g.out[:4], part, true)
 	if err != nil {
@@ -138,7 +140,7 @@ func (g *gssConn) seal(part []byte) error {
 	return err
 }
 
-// readPacket reads a token into b, whose length bounds it.
+// readPacket reads a token into b. It returns an error if the token is longer than b.
 func readPacket(r io.Reader, b []byte, of string) ([]byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -146,7 +148,7 @@ func readPacket(r io.Reader, b []byte, of string) ([]byte, error) {
 	}
 	n := binary.BigEndian.Uint32(head[:])
 	if uint64(n) > uint64(len(b)) {
-		return nil, fmt.Errorf("a packet of %d bytes, where %s takes %d", n, of, len(b))
+		return nil, fmt.Errorf("a packet has %d bytes; the limit of %s is %d", n, of, len(b))
 	}
 	if _, err := io.ReadFull(r, b[:n]); err == io.EOF {
 		return nil, io.ErrUnexpectedEOF

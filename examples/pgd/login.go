@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -18,8 +19,8 @@ const maxToken = 1 << 16 // of the exchange: as much as the package takes
 // client is one connection until somebody is logged in on it.
 type client struct {
 	server *server
-	base   *timed   // the connection itself, for its deadlines
-	conn   net.Conn // base, or the encryption over it
+	base   *serve.Conn // the connection itself, for its deadlines
+	conn   net.Conn    // base, or the encryption over it
 
 	askedGSS, encrypted bool
 	user, database      string // what the client wants to be, and where
@@ -146,9 +147,7 @@ func (c *client) failed(err error) error {
 
 // admit takes a place among the sessions.
 func (c *client) admit() error {
-	select {
-	case c.server.sessions <- struct{}{}:
-	default:
+	if !c.base.Admit() {
 		return &fatal{"53300", "sorry, too many clients already", nil}
 	}
 	return nil

@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 	if *realms != "" {
 		srv.realms = strings.Split(*realms, ",")
 	}
-	return srv.serve(ctx, l)
+	return srv.Serve(ctx, l)
 }
 
 func openKeys(file string) (*keytab.File, error) {

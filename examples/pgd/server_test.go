@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"io"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,10 +13,10 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestServer_HalfOpen: a thousand clients that stop on their way in, at every place
-// where one can, keep nobody out and do not pile up.
+// TestServer_HalfOpen checks that a client can log in while a thousand others have stopped at
+// the different steps of a login, and that the number of these connections is limited.
 func TestServer_HalfOpen(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	token := w.token("alice", sspitest.Options{})
 	for n := range 1000 {
 		p := w.dial()
@@ -38,16 +35,14 @@ func TestServer_HalfOpen(t *testing.T) {
 		}
 	}
 	w.login("alice")
-	w.server.lobby.mu.Lock()
-	defer w.server.lobby.mu.Unlock()
-	if n := len(w.server.lobby.guests); n > maxHandshakes {
-		t.Errorf("%d connections wait to be logged in, at most %d should", n, maxHandshakes)
+	if pending, _ := w.server.Count(); pending > maxPending {
+		t.Errorf("%d pending connections, want at most %d", pending, maxPending)
 	}
 }
 
-// TestServer_Gone: clients that leave on their way in.
+// TestServer_Gone closes connections at the different steps of a login.
 func TestServer_Gone(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	token := w.token("alice", sspitest.Options{})
 	for n := range 10 {
 		p := w.dial()
@@ -67,12 +62,12 @@ func TestServer_Gone(t *testing.T) {
 	}
 	w.login("alice")
 	w.stop()
-	if n := len(w.server.lobby.guests); n != 0 {
-		t.Errorf("%d places are taken by clients that left", n)
+	if pending, _ := w.server.Count(); pending != 0 {
+		t.Errorf("%d connections are pending after the end", pending)
 	}
 }
 
-// TestServer_LoginTime: who does not log in is hung up on. With a clock of its own.
+// TestServer_LoginTime checks that the server closes connections without a login.
 func TestServer_LoginTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, allowEncryption)
@@ -88,8 +83,8 @@ func TestServer_LoginTime(t *testing.T) {
 	})
 }
 
-// TestServer_LoginTimeEnds: a session outlives the time for the login, but not that
-// for its next message.
+// TestServer_LoginTimeEnds checks that loginTime does not end a session, and that idleTime
+// does.
 func TestServer_LoginTimeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, allowEncryption)
@@ -109,13 +104,13 @@ func TestServer_LoginTimeEnds(t *testing.T) {
 
 // pipe is a client whose connection the server handles.
 func (w *world) pipe() *peer {
-	ours, theirs := net.Pipe()
-	go w.server.handle(w.t.Context(), &timed{Conn: theirs, grace: grace})
-	return w.over(ours)
+	conn, accepted := net.Pipe()
+	go w.server.ServeConn(w.t.Context(), accepted)
+	return w.over(conn)
 }
 
 func TestServer_TooManySessions(t *testing.T) {
-	w := serve(t, allowEncryption, func(s *server) { s.sessions = make(chan struct{}, 1) })
+	w := start(t, allowEncryption, func(s *server) { s.MaxSessions = 1 })
 	first := w.login("alice")
 	p := w.dial()
 	p.startup("alice")
@@ -127,20 +122,23 @@ func TestServer_TooManySessions(t *testing.T) {
 	w.login("alice")
 }
 
-// sessionsLeft waits until no place is taken: a client may see the end of its session
-// before the server has counted it.
+// sessionsLeft waits until the server has no session: a client may see the end of its
+// session before the server has counted it.
 func (w *world) sessionsLeft() {
-	for end := time.Now().Add(patience); len(w.server.sessions) > 0; {
-		if time.Now().After(end) {
-			w.t.Fatal("a session that ended keeps its place")
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if _, sessions := w.server.Count(); sessions == 0 {
+			return
 		}
-		time.Sleep(time.Millisecond)
+		if time.Now().After(end) {
+			w.t.Fatal("the server still counts a session that ended")
+		}
 	}
 }
 
-// TestServer_Stop: at the end sessions are told, and nothing is left.
+// TestServer_Stop checks that the server sends all sessions an error before it ends, and that
+// no goroutine is left.
 func TestServer_Stop(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	clear, halfway := w.login("alice"), w.dial()
 	sealed := w.dial()
 	sealed.encrypt(w.initiate("alice", sspitest.Options{}))
@@ -158,7 +156,8 @@ func TestServer_Stop(t *testing.T) {
 	}
 }
 
-// pipes is a listener whose connections have no buffer: what nobody reads blocks.
+// pipes is a listener whose connections have no buffer: a Write blocks until the other side
+// has read all of it.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -172,15 +171,15 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error   { close(p); return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// TestServer_StopUnread: a client that does not take its answer does not keep the
+// TestServer_StopUnread checks that a client that does not read its answer does not keep the
 // server from ending.
 func TestServer_StopUnread(t *testing.T) {
 	_, stop := stuck(t, 50*time.Millisecond, &pgproto3.Query{String: "select repeat('x', 1000000)"})
 	stop()
 }
 
-// TestServer_StopPipelined: the answer that is under way is finished, and what waits
-// behind it is not begun.
+// TestServer_StopPipelined checks that the server finishes the answer that it has begun, and
+// does not answer the next message in its buffer.
 func TestServer_StopPipelined(t *testing.T) {
 	query := &pgproto3.Query{String: "select repeat('x', 100000)"}
 	p, stop := stuck(t, patience, query, query)
@@ -191,18 +190,18 @@ func TestServer_StopPipelined(t *testing.T) {
 	stop()
 }
 
-// stuck is a session in which the first answer is half written when the server is
-// told to end. stop waits for that end.
+// stuck returns a client to which the first answer is half written when the server is told
+// to end. stop waits for the end of the server.
 func stuck(t *testing.T, grace time.Duration, messages ...pgproto3.FrontendMessage) (p *peer, stop func()) {
 	t.Helper()
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	s := newServer(w.server.acceptor, allowEncryption, w.server.log)
 	s.realms = w.server.realms
-	s.grace = grace
+	s.Grace = grace
 	l := make(pipes, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.serve(ctx, &closeOnce{Listener: l}) }()
+	go func() { ended <- s.Serve(ctx, &closeOnce{Listener: l}) }()
 	stop = sync.OnceFunc(func() {
 		select {
 		case err := <-ended:
@@ -237,9 +236,10 @@ func (c *closeOnce) Close() (err error) {
 	return err
 }
 
-// TestServer_LobbyIsForLogins: who is logged in is not sent away to make room.
-func TestServer_LobbyIsForLogins(t *testing.T) {
-	w := serve(t, allowEncryption, func(s *server) { s.lobby.places = 1 })
+// TestServer_SessionsStay checks that a new connection closes a pending connection and no
+// session.
+func TestServer_SessionsStay(t *testing.T) {
+	w := start(t, allowEncryption, func(s *server) { s.MaxPending = 1 })
 	alice := w.login("alice")
 	first := w.dial()
 	first.ask(&pgproto3.SSLRequest{}, 'N')
@@ -247,52 +247,12 @@ func TestServer_LobbyIsForLogins(t *testing.T) {
 	second.ask(&pgproto3.SSLRequest{}, 'N')
 	first.closed()
 	if row, _ := alice.query("select current_user"); len(row) != 1 {
-		t.Error("a session had to go")
-	}
-}
-
-// full is a listener in a process that at first can open no more files.
-type full struct {
-	net.Listener
-	left int
-}
-
-func (f *full) Accept() (net.Conn, error) {
-	if f.left--; f.left >= 0 {
-		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	}
-	return f.Listener.Accept()
-}
-
-// TestServer_NoMoreFiles: strangers who open connections do not end the server, and who
-// is in the lobby makes room.
-func TestServer_NoMoreFiles(t *testing.T) {
-	w := serve(t, allowEncryption)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newServer(w.server.acceptor, allowEncryption, w.server.log)
-	s.realms = w.server.realms
-	ours, its := net.Pipe()
-	s.lobby.enter(&timed{Conn: ours})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.serve(ctx, &full{Listener: l, left: 3}) }()
-	_ = its.SetReadDeadline(time.Now().Add(patience))
-	if _, err := its.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("who was there first: %v", err)
-	}
-	w.addr = l.Addr().String()
-	w.login("alice")
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
+		t.Error("the session was closed")
 	}
 }
 
 func TestServer_ManyAtOnce(t *testing.T) {
-	w := serve(t, requireEncryption)
+	w := start(t, requireEncryption)
 	var wg sync.WaitGroup
 	for range 20 {
 		p, i := w.dial(), w.initiate("alice", sspitest.Options{})
@@ -305,7 +265,7 @@ func TestServer_ManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// hurry is a login and a query that fails with an error, for goroutines.
+// hurry logs in and returns an error instead of failing the test, for goroutines.
 func hurry(p *peer, i *sspitest.Initiator) error {
 	if _, err := p.conn.Write([]byte{0, 0, 0, 8, 4, 0xd2, 0x16, 0x30}); err != nil {
 		return err

@@ -8,26 +8,29 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/gosspi/kerberos/examples/internal/serve"
 )
 
-const maxMessage = 1 << 18 // of a client that is logged in
+const maxMessage = 1 << 18 // bytes, after the login
 
-// session is a client that is logged in.
+// session serves a client that has logged in.
 type session struct {
 	log       *slog.Logger
-	base      *timed
+	base      *serve.Conn
 	backend   *pgproto3.Backend
 	user      string
 	database  string
 	principal string
 	encrypted bool
 
-	statements, portals map[string]string // prepared: their text by name
-	part                part              // of a result, that query sends
-	failed              bool              // the message is answered with an error
-	skipping            bool              // a message of the extended protocol failed: until Sync
+	statements, portals map[string]string // the query text of each prepared statement and portal, by name
+	part                part              // the messages of a result that query sends
+	failed              bool              // the current message is answered with an error
+	skipping            bool              // ignore messages until Sync, because a message of the extended protocol failed
 }
 
+// session returns the session of a client that has logged in.
 func (c *client) session() *session {
 	return &session{
 		log: c.server.log, base: c.base, backend: c.backend, user: c.user, database: c.database,
@@ -36,7 +39,7 @@ func (c *client) session() *session {
 	}
 }
 
-// run talks to the client until either side ends.
+// run serves the client until the client or the server ends the session.
 func (s *session) run(ctx context.Context) {
 	s.backend.SetMaxBodyLen(maxMessage)
 	s.greet()
@@ -45,21 +48,21 @@ func (s *session) run(ctx context.Context) {
 	}
 }
 
-// talk answers messages until the client says that it is done.
+// talk answers messages until the client sends Terminate.
 func (s *session) talk(ctx context.Context) error {
 	for more := true; more; {
 		if err := s.backend.Flush(); err != nil {
 			return err
 		}
-		if ctx.Err() != nil { // although more messages may be here already
+		if ctx.Err() != nil { // conn may have more messages in its buffer
 			return ctx.Err()
 		}
-		s.base.within(idleTime)
+		allow(s.base, idleTime)
 		msg, err := s.backend.Receive()
 		if err != nil {
 			return err
 		}
-		s.base.within(replyTime)
+		allow(s.base, replyTime)
 		if more, err = s.answer(msg); err != nil {
 			return err
 		}
@@ -67,8 +70,8 @@ func (s *session) talk(ctx context.Context) error {
 	return nil
 }
 
-// greet says that the client is in. There is no BackendKeyData: nothing can be
-// cancelled.
+// greet queues the messages after a login. BackendKeyData is not among them, because this
+// server has no query that can be canceled.
 func (s *session) greet() {
 	s.backend.Send(&pgproto3.AuthenticationOk{})
 	for _, p := range s.parameters() {
@@ -77,7 +80,7 @@ func (s *session) greet() {
 	s.ready()
 }
 
-// parameters are what drivers want to know of a server.
+// parameters returns the parameters that drivers expect.
 func (s *session) parameters() [][2]string {
 	return [][2]string{
 		{"client_encoding", "UTF8"},
@@ -85,14 +88,14 @@ func (s *session) parameters() [][2]string {
 		{"integer_datetimes", "on"},
 		{"is_superuser", "off"},
 		{"server_encoding", "UTF8"},
-		{"server_version", "15.0"}, // whose protocol this is
+		{"server_version", "15.0"}, // the version of PostgreSQL whose protocol this server speaks
 		{"session_authorization", s.user},
 		{"standard_conforming_strings", "on"},
 		{"TimeZone", "UTC"},
 	}
 }
 
-// answer answers one message; more is false after the last.
+// answer answers one message. more is false if the client sent Terminate.
 func (s *session) answer(msg pgproto3.FrontendMessage) (more bool, err error) {
 	switch msg.(type) {
 	case *pgproto3.Terminate:
@@ -117,24 +120,27 @@ func (s *session) answer(msg pgproto3.FrontendMessage) (more bool, err error) {
 		s.unsupported("function calls are not supported here")
 		s.failed = false
 		s.ready()
-	case *pgproto3.Flush: // all answers are sent at once
-	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail: // of a copy that failed, says the protocol
-	default: // of the login, which is over
-		return false, protocolError("a message that is not due")
+	case *pgproto3.Flush: // the server sends all answers at once
+	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail: // messages of a failed copy, which the protocol ignores
+	default: // a message of the login
+		return false, protocolError("unexpected message type")
 	}
 	return true, nil
 }
 
+// ready queues ReadyForQuery.
 func (s *session) ready() { s.backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'}) }
 
 func (s *session) unsupported(text string) { s.fail("0A000", text) }
 
+// fail queues an error that does not end the session.
 func (s *session) fail(code, text string) {
 	s.failed = true
 	s.backend.Send(&pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: code, Message: text})
 }
 
-// bye tells the client why the session ends, if it is there to hear it.
+// bye sends the client the reason of the end of the session, unless the client has closed
+// the connection.
 func (s *session) bye(ctx context.Context, err error) {
 	why, ok := errors.AsType[*fatal](unreadable(err))
 	switch {
@@ -143,16 +149,16 @@ func (s *session) bye(ctx context.Context, err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		why = &fatal{"57P05", "terminating connection due to idle-session timeout", nil}
 	case !ok:
-		return // it is gone
+		return // the client has closed the connection
 	default:
 		s.log.Warn("session", "peer", s.base.RemoteAddr().String(), "principal", s.principal, "err", err)
 	}
-	s.base.within(s.base.grace)
+	allow(s.base, grace)
 	s.backend.Send(why.response())
 	_ = s.backend.Flush()
 }
 
-// rows sends a result.
+// rows queues the result of a query.
 func (s *session) rows(columns []column, rows ...[]string) {
 	var fields pgproto3.RowDescription
 	for _, c := range columns {

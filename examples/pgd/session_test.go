@@ -12,7 +12,7 @@ import (
 )
 
 func TestQuery_All(t *testing.T) {
-	p := serve(t, allowEncryption).login("alice")
+	p := start(t, allowEncryption).login("alice")
 	for _, row := range []struct{ sql, want, code string }{
 		{sql: "select current_user", want: "alice"},
 		{sql: " SELECT\n session_user ;; ", want: "alice"},
@@ -43,7 +43,7 @@ func TestQuery_All(t *testing.T) {
 // on.
 // TestQuery_Set: what drivers send first is served, and nothing else is set.
 func TestQuery_Set(t *testing.T) {
-	p := serve(t, allowEncryption).login("alice")
+	p := start(t, allowEncryption).login("alice")
 	for text, want := range map[string]string{
 		"SET extra_float_digits = 3":                      "",
 		"SET application_name = 'PostgreSQL JDBC Driver'": "",
@@ -60,7 +60,7 @@ func TestQuery_Set(t *testing.T) {
 }
 
 func TestSession_Extended(t *testing.T) {
-	p := serve(t, allowEncryption).login("alice")
+	p := start(t, allowEncryption).login("alice")
 	p.send(&pgproto3.Parse{Query: "select $1"}, &pgproto3.Flush{})
 	if e := expect[*pgproto3.ErrorResponse](p); e.Code != "0A000" || e.Severity != "ERROR" {
 		t.Errorf("%+v", e)
@@ -115,7 +115,7 @@ func TestSession_Extended(t *testing.T) {
 
 // TestSession_Prepared: what drivers send by default is served, in its order.
 func TestSession_Prepared(t *testing.T) {
-	p := serve(t, allowEncryption).login("alice")
+	p := start(t, allowEncryption).login("alice")
 	for query, want := range map[string]string{
 		"SET extra_float_digits = 3": "*pgproto3.ParseComplete *pgproto3.BindComplete *pgproto3.NoData *pgproto3.CommandComplete",
 		"select current_user":        "*pgproto3.ParseComplete *pgproto3.BindComplete *pgproto3.RowDescription *pgproto3.DataRow *pgproto3.CommandComplete",
@@ -136,7 +136,7 @@ func TestSession_Prepared(t *testing.T) {
 }
 
 func TestSession_ProtocolErrors(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	for name, b := range map[string]string{
 		"a password":   "p\x00\x00\x00\x05\x00",
 		"too long":     "Q\x00\x10\x00\x00",
@@ -163,7 +163,7 @@ func TestSession_ProtocolErrors(t *testing.T) {
 
 // TestGSSConn_Long: more than a packet holds, both ways, in any piece.
 func TestGSSConn_Long(t *testing.T) {
-	w := serve(t, requireEncryption)
+	w := start(t, requireEncryption)
 	p := w.dial()
 	p.encrypt(w.initiate("alice", sspitest.Options{}))
 	p.startup("alice")
@@ -189,7 +189,7 @@ func TestGSSConn_Long(t *testing.T) {
 
 // TestGSSConn_Refused: packets that are not what was agreed on end the connection.
 func TestGSSConn_Refused(t *testing.T) {
-	w := serve(t, requireEncryption)
+	w := start(t, requireEncryption)
 	wrap := func(i *sspitest.Initiator, sealed bool) []byte {
 		token, err := i.Wrap([]byte("Q\x00\x00\x00\x18select current_user\x00"), sealed)
 		if err != nil {
@@ -202,11 +202,11 @@ func TestGSSConn_Refused(t *testing.T) {
 		log  string // "": it is taken
 	}{
 		"sealed":     {func(i *sspitest.Initiator) []byte { return packet(wrap(i, true)) }, ""},
-		"clear":      {func(i *sspitest.Initiator) []byte { return packet(wrap(i, false)) }, "signed but not sealed"},
+		"clear":      {func(i *sspitest.Initiator) []byte { return packet(wrap(i, false)) }, "signed and not sealed"},
 		"empty":      {func(*sspitest.Initiator) []byte { return packet(nil) }, "malformed-token"},
-		"1 MiB":      {func(*sspitest.Initiator) []byte { return []byte{0, 0x10, 0, 0} }, "a packet of 1048576 bytes"},
-		"16381":      {func(*sspitest.Initiator) []byte { return []byte{0, 0, 0x3f, 0xfd} }, "a packet of 16381 bytes"},
-		"not sealed": {func(*sspitest.Initiator) []byte { return []byte("Q\x00\x00\x00\x18select current_user\x00") }, "a packet of 1358954496 bytes"},
+		"1 MiB":      {func(*sspitest.Initiator) []byte { return []byte{0, 0x10, 0, 0} }, "a packet has 1048576 bytes"},
+		"16381":      {func(*sspitest.Initiator) []byte { return []byte{0, 0, 0x3f, 0xfd} }, "a packet has 16381 bytes"},
+		"not sealed": {func(*sspitest.Initiator) []byte { return []byte("Q\x00\x00\x00\x18select current_user\x00") }, "a packet has 1358954496 bytes"},
 		"changed": {func(i *sspitest.Initiator) []byte {
 			b := wrap(i, true)
 			b[len(b)-1] ^= 1

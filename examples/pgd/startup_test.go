@@ -15,7 +15,7 @@ import (
 
 // TestStartup_Malformed: what is no startup packet is hung up on.
 func TestStartup_Malformed(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	// A length of 0 is the right one.
 	code := func(n, code uint32, body string) []byte {
 		if n == 0 {
@@ -63,7 +63,7 @@ func TestStartup_Malformed(t *testing.T) {
 }
 
 func TestStartup_Order(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	p := w.dial()
 	p.ask(&pgproto3.SSLRequest{}, 'N')
 	p.send(&pgproto3.SSLRequest{})
@@ -94,7 +94,7 @@ func TestStartup_Order(t *testing.T) {
 // TestStartup_InjectedBeforeEncryption: what somebody puts behind a GSSENCRequest, in
 // the clear, is not taken for the client's.
 func TestStartup_InjectedBeforeEncryption(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	p := w.dial()
 	p.Send(&pgproto3.GSSEncRequest{})
 	p.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "alice"}})
@@ -104,7 +104,7 @@ func TestStartup_InjectedBeforeEncryption(t *testing.T) {
 
 // TestStartup_Negotiate: a client of a newer version is told which one is spoken.
 func TestStartup_Negotiate(t *testing.T) {
-	w := serve(t, allowEncryption)
+	w := start(t, allowEncryption)
 	p := w.dial()
 	p.send(&pgproto3.StartupMessage{
 		ProtocolVersion: pgproto3.ProtocolVersion32,
