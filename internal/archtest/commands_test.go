@@ -17,7 +17,7 @@ import (
 // documentsOfUsers are the documents whose commands a new user types.
 var documentsOfUsers = []string{"README.md", "OPERATING.md", "examples/README.md"}
 
-// cannotRun are commands and blocks that no machine of ours can run, with the reason. A
+// cannotRun are commands and blocks that CI cannot run, with the reason. A
 // block is named by its language.
 var cannotRun = map[string]string{
 	"Set-ADUser svc-http -KerberosEncryptionType AES128,AES256":                                                                                       "needs a domain controller of Windows",
