@@ -3,26 +3,27 @@ package keytab
 import "iter"
 
 const (
-	// maxWork bounds what the trials of one token cost together, in bytes.
+	// maxWork bounds the cost of all trials for one token, in bytes.
 	maxWork = 64 << 10
-	// trialWork is charged for each trial besides the length of its ciphertext. It
-	// stands for the work that does not depend on the length.
+	// trialWork is the cost of a trial that does not depend on the length of its
+	// ciphertext.
 	trialWork = 512
-	// rc4Work is how many times as much a trial of RC4 is charged: MD5 and RC4 have no
-	// instructions of the processor's own, and the checksum comes after the decryption.
+	// rc4Work multiplies the cost of a trial with RC4: processors have no instructions for
+	// MD5 and RC4, and the checksum is computed after the decryption.
 	rc4Work = 3
-	// maxBeyond is how many keys of the ticket's own service, in whatever case its name
-	// is written, are tried where maxWork is spent.
+	// maxBeyond is the number of keys of the ticket's own service, in whatever case its
+	// name is written, that are tried after maxWork is spent.
 	maxBeyond = 4
-	// maxTrials is how many keys are tried for the shortest ciphertext.
+	// maxTrials is the number of keys that are tried for the shortest ciphertext.
 	maxTrials = maxWork/trialWork + maxBeyond
-	// maxLooks bounds the look-ups of a stage of a search that could take many: there may
-	// be any number of principals of one host, and of keys of one principal.
+	// maxLooks bounds the look-ups of one stage of a search, because a host may have any
+	// number of principals and a principal any number of keys.
 	maxLooks = 3 * maxTrials
 )
 
-// Sealed is what a ticket says of its encrypted part in clear. Nothing protects it, so
-// it decides nothing; it puts the keys in order.
+// Sealed contains the unencrypted fields of a ticket that describe its encrypted part.
+// These fields are not authenticated, so they decide nothing and only determine the order
+// in which the keys are tried.
 type Sealed struct {
 	Service []byte // name and realm, in the form of Principal.String; read, not kept
 	EType   EType  // of the key: only keys of this type are tried
@@ -30,7 +31,7 @@ type Sealed struct {
 	Len     int    // of the ciphertext, in bytes
 }
 
-// work returns what one trial is charged.
+// work returns the cost of one trial.
 func (t *Sealed) work() int {
 	n := min(max(t.Len, 0), maxWork) + trialWork
 	if t.EType == RC4_HMAC {
@@ -64,7 +65,7 @@ func (s *Services) Keys(e EType) int {
 	return len(s.keys[version{etype: e, all: true}])
 }
 
-// candidates is Candidates; it returns the number of look-ups, for the tests.
+// candidates implements Candidates. It returns the number of look-ups, for the tests.
 func (s *Services) candidates(t *Sealed, yield func(Entry) bool) (looks int) {
 	if s == nil || s.table == nil {
 		return 0
@@ -74,7 +75,7 @@ func (s *Services) candidates(t *Sealed, yield func(Entry) bool) (looks int) {
 	return r.looks
 }
 
-// search is one run of Candidates. Its methods report whether to go on.
+// search is the state of one call of Candidates. Its methods report whether to continue.
 type search struct {
 	*Services
 	sealed *Sealed
@@ -86,28 +87,28 @@ type search struct {
 	tried  [512]int32 // open hash set of keys, each plus one; at most maxTrials are in it
 }
 
-// exact goes through the keys of the principal that the ticket names.
+// exact tries the keys of the principal that the ticket names.
 func (r *search) exact(yield func(Entry) bool) bool {
 	r.left = maxLooks
 	g := r.table.group(r.sealed.Service)
 	return g < 0 || !r.admits[g] || r.group(g, true, true, yield) && r.group(g, false, true, yield)
 }
 
-// fold goes through the keys of principals whose names differ in case alone.
+// fold tries the keys of principals whose names differ from that name in case only.
 func (r *search) fold(yield func(Entry) bool) bool {
 	return r.groups(r.foldedTo(r.sealed.Service), true, yield)
 }
 
-// sameHost goes through the keys of principals with the host of the ticket's service,
-// and then with the same first label: Active Directory issues tickets for HTTP/www under
-// the key of host/www.example.com.
+// sameHost tries the keys of principals with the host of the ticket's service, and then
+// with the same first label: Active Directory encrypts tickets for HTTP/www with the key
+// of host/www.example.com.
 func (r *search) sameHost(yield func(Entry) bool) bool {
 	var room [256]byte
 	host, label := hostOf(appendLower(room[:0], r.sealed.Service))
 	return r.groups(r.hosts[string(host)], false, yield) && (len(label) == len(host) || r.groups(r.hosts[string(label)], false, yield))
 }
 
-// others goes through all keys that s admits.
+// others tries all keys that s admits.
 func (r *search) others(yield func(Entry) bool) bool {
 	e := r.sealed.EType
 	versions, n := storedVersions(r.sealed.Kvno)
@@ -119,8 +120,8 @@ func (r *search) others(yield func(Entry) bool) bool {
 	return r.list(version{etype: e, all: true}, yield)
 }
 
-// list goes through a list that has each key once, so that no more of its records are
-// looked at than keys are tried altogether.
+// list tries the keys of a list. The list has each key once, so the number of look-ups
+// never exceeds the number of trials.
 func (r *search) list(v version, yield func(Entry) bool) bool {
 	for _, i := range r.keys[v] {
 		r.looks++
@@ -131,7 +132,8 @@ func (r *search) list(v version, yield func(Entry) bool) bool {
 	return true
 }
 
-// groups goes through the keys of some principals: those of the wanted version first.
+// groups tries the keys of some principals, beginning with the keys of the ticket's
+// version.
 func (r *search) groups(list []int32, named bool, yield func(Entry) bool) bool {
 	return r.groupsOf(list, true, named, yield) && r.groupsOf(list, false, named, yield)
 }
@@ -149,17 +151,16 @@ func (r *search) groupsOf(list []int32, wanted, named bool, yield func(Entry) bo
 	return true
 }
 
-// mayLook counts a look-up. Where a stage has had its share, the keys that remain are
-// among those of the last stage.
+// mayLook counts a look-up and reports whether the stage may continue. The last stage
+// tries the keys that a stage leaves out.
 func (r *search) mayLook() bool {
 	r.looks++
 	r.left--
 	return r.left >= 0
 }
 
-// group goes through the keys of one principal: newest first, or, if wanted, only those
-// of the ticket's version. Where the table has no more than the low eight bits of a
-// version, they are compared.
+// group tries the keys of one principal: newest first or, if wanted is set, only those
+// that may have the ticket's version.
 func (r *search) group(g int32, wanted, named bool, yield func(Entry) bool) bool {
 	records := r.table.groups[g].records
 	if !wanted {
@@ -174,8 +175,8 @@ func (r *search) group(g int32, wanted, named bool, yield func(Entry) bool) bool
 	return true
 }
 
-// run goes through records of the ticket's encryption type from version kvno downwards,
-// or those of that version only.
+// run tries the records of the ticket's encryption type from version kvno downwards or,
+// if only is set, those of version kvno.
 func (r *search) run(records []record, kvno uint32, only, named bool, yield func(Entry) bool) bool {
 	e := r.sealed.EType
 	for i := firstRecord(records, e, kvno); i < len(records) && records[i].etype == e && (!only || records[i].kvno == kvno); i++ {
@@ -189,8 +190,9 @@ func (r *search) run(records []record, kvno uint32, only, named bool, yield func
 	return true
 }
 
-// firstRecord returns the index of the first of records, which are in the order of
-// Table.order, that has type e and a version of at most kvno, or is behind those.
+// firstRecord returns the index of the first record that has type e and a version of at
+// most kvno, or the index behind all such records. The records are in the order of
+// Table.order.
 func firstRecord(records []record, e EType, kvno uint32) int {
 	from, to := 0, len(records)
 	for from < to {
@@ -204,7 +206,7 @@ func firstRecord(records []record, e EType, kvno uint32) int {
 	return from
 }
 
-// try yields an entry whose key was not tried yet, unless the work is spent.
+// try yields an entry unless its key was tried before or the work is spent.
 func (r *search) try(rec *record, named bool, yield func(Entry) bool) bool {
 	slot := uint32(rec.key) * 0x9e3779b1 >> 23 // nine bits
 	for ; r.tried[slot] != 0; slot = (slot + 1) % uint32(len(r.tried)) {

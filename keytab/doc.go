@@ -1,23 +1,23 @@
-// Package keytab has the two things that everything else here is about: whose
-// name, and which key.
+// Package keytab defines Kerberos principal names and encryption keys, and reads them
+// from keytab files.
 //
-// [Principal] is a Kerberos name and [Key] a key; there is no other type for
-// either in this module. A [Table] is an immutable set of service keys, indexed
-// and ready to decrypt with. A [Source] says which Table is current: a Table is
-// a Source of itself, [OpenFile] follows a keytab file while keys are rotated,
-// and [SourceFunc] is for keys that live elsewhere.
+// A [Principal] is a Kerberos name and a [Key] is a Kerberos key; this module has no other
+// type for either. A [Table] is an immutable, indexed set of service keys. A [Source]
+// returns the current Table: a Table is a Source that returns itself, [OpenFile] follows a
+// keytab file while keys are rotated, and a [SourceFunc] returns keys that are stored
+// elsewhere.
 //
 //	file, err := keytab.OpenFile("/etc/http.keytab")
 //
 // # Secrets
 //
-// Keys print as redacted under every verb of fmt, in JSON and in slog, and no
-// error of this package holds key bytes. [Key.Bytes] and [Table.MarshalBinary]
-// are the only ways out.
+// Keys print as redacted under every verb of fmt, in JSON and in slog, and no error of
+// this package contains key bytes. Only [Key.Bytes] and [Table.MarshalBinary] return
+// secrets.
 //
 // # Concurrency
 //
-// Everything here is safe for concurrent use. Principal and Key are values that
-// are copied freely; a Table never changes; a [File] replaces its Table whole,
-// so that one exchange sees one generation of keys.
+// All types of this package are safe for concurrent use. Principals and Keys are values
+// and may be copied. A Table never changes. A [File] replaces its Table as a whole, so
+// one exchange uses one generation of keys.
 package keytab

@@ -10,10 +10,11 @@ const (
 	whyLong  = "is longer than 1024 bytes"
 	whyUTF8  = "it is not valid UTF-8"
 	whyLone  = "it ends in a lone backslash"
-	whyRealm = "'@' or '/' stands unescaped in the realm"
+	whyRealm = "its realm contains an unescaped '@' or '/'"
 )
 
-// checkPart says what is wrong with a component or realm, "" if nothing is.
+// checkPart returns the reason why s is not a valid component or realm, or "" if it is
+// valid.
 func checkPart(s string) string {
 	switch {
 	case s == "":
@@ -26,8 +27,8 @@ func checkPart(s string) string {
 	return ""
 }
 
-// mustEscape reports whether a canonical name has an escape in place of the
-// control character c.
+// mustEscape reports whether the canonical form of a name escapes the control character
+// c.
 func mustEscape(c byte) bool {
 	switch c {
 	case '\n', '\t', '\b', 0:
@@ -36,7 +37,8 @@ func mustEscape(c byte) bool {
 	return false
 }
 
-// afterBackslash reports whether a canonical name can have c after a backslash.
+// afterBackslash reports whether c may follow a backslash in the canonical form of a
+// name.
 func afterBackslash(c byte) bool {
 	switch c {
 	case '/', '@', '\\', 'n', 't', 'b', '0':
@@ -45,7 +47,7 @@ func afterBackslash(c byte) bool {
 	return false
 }
 
-// unescape returns what c stands for after a backslash.
+// unescape returns the character that a backslash and c represent.
 func unescape(c byte) byte {
 	switch c {
 	case 'n':
@@ -83,8 +85,8 @@ func appendChar(dst []byte, c byte) []byte {
 	return append(dst, c)
 }
 
-// unescaped returns one escaped part as it is; without a backslash, that is
-// part itself.
+// unescaped returns one part of a name without its escapes. It returns part itself if
+// part contains no backslash.
 func unescaped(part string) string {
 	if strings.IndexByte(part, '\\') < 0 {
 		return part
@@ -101,7 +103,8 @@ func unescaped(part string) string {
 	return string(b)
 }
 
-// canonical rewrites a name that is right but escapes too much or too little.
+// canonical returns the canonical form of a valid name that has too many or too few
+// escapes.
 func canonical(s string) string {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
@@ -109,7 +112,7 @@ func canonical(s string) string {
 		case '/', '@':
 			b = append(b, c)
 		case '\\':
-			i++ // there is one: s was read before
+			i++ // within s: ParsePrincipal has checked the escapes
 			b = appendChar(b, unescape(s[i]))
 		default:
 			b = appendChar(b, c)

@@ -2,19 +2,17 @@ package keytab
 
 import "github.com/gosspi/kerberos/internal/etype"
 
-// EType is the number of an encryption type, from the registry that RFC 3961,
-// Section 8 begins.
+// EType is the number of an encryption type in the registry of RFC 3961, Section 8.
 type EType int32
 
-// The encryption types that this module has.
+// The encryption types that this module implements.
 //
-// RC4_HMAC is weak: the key of an account is the hash of its password without salt,
-// and MD5 protects the messages (RFC 8429), whose numbers and direction nothing
-// protects: whoever is in between can send our own messages back to us as the client's,
-// or an old one again. It is there for domains that still have
-// accounts without another key. Keytabs may hold such keys, but nothing is accepted
-// under RC4 unless a policy names it: sspi.Config has one for tickets, TicketETypes,
-// and one for everything else, ETypes.
+// RC4_HMAC is weak. Its key is an unsalted hash of the account's password (RFC 8429). MD5
+// protects the messages, and nothing protects their sequence numbers and direction: an
+// attacker on the network can send the acceptor's own messages back to it as messages of
+// the client, and can repeat old messages. RC4_HMAC exists for domains whose accounts have
+// no other key. Keytabs may contain RC4 keys, but the acceptor uses RC4 only if
+// sspi.Config names it: TicketETypes for tickets, ETypes for everything else.
 const (
 	AES128_CTS_HMAC_SHA1_96    EType = 17 // RFC 3962
 	AES256_CTS_HMAC_SHA1_96    EType = 18 // RFC 3962
@@ -23,9 +21,9 @@ const (
 	RC4_HMAC                   EType = 23 // RFC 4757
 )
 
-// String returns the registered name, such as "aes256-cts-hmac-sha1-96", also of types
-// that this module does not implement, such as "des-cbc-md5", or "etype(99)" for a
-// number without a name here.
+// String returns the registered name, such as "aes256-cts-hmac-sha1-96", also for types
+// that this module does not implement, such as "des-cbc-md5". It returns "etype(99)" for
+// a number whose name it does not know.
 func (e EType) String() string { return etype.ID(e).String() }
 
 // nameAndNumber returns the form of a type in the text of errors.

@@ -17,71 +17,71 @@ import (
 )
 
 const (
-	// checkEvery is how often a File looks at its file while it is in use.
+	// checkEvery is the interval at which a File in use checks its file for changes.
 	checkEvery = time.Second
 
-	// settled is how old a change must be before an equal time stamp means that
-	// nothing was written since. Some file systems count in steps of two seconds.
+	// settled is the minimum age of a modification for which an equal time stamp proves
+	// that the file has not been written since. Some file systems store times in steps of
+	// two seconds.
 	settled = 2 * time.Second
 
-	// maxFile bounds what is read. It is room for some 100,000 keys.
+	// maxFile is the maximum size of a keytab file, room for some 100,000 keys.
 	maxFile = 16 << 20
 )
 
-// FileConfig says how to use a keytab file. [OpenFile] is enough for most.
+// FileConfig configures a [File]. [OpenFile] is enough for most programs.
 type FileConfig struct {
 	// Path of the file. Required. It must be a regular file of at most 16 MiB.
 	Path string
 
-	// RequireOwner refuses the file if it, or a symbolic link in its place,
-	// belongs to somebody else than root and this process's effective user.
-	// Only the last element of Path is looked at. Where files have no such
-	// owner, as on Windows, Open fails with ReasonUnsupported.
+	// RequireOwner makes Open refuse the file if the file, or a symbolic link at Path, is
+	// owned by a user other than root and this process's effective user. Open checks only
+	// the last element of Path. On systems whose files have no such owner, such as Windows,
+	// Open fails with ReasonUnsupported.
 	RequireOwner bool
 
 	// Warn is called with each new [Notice], by the goroutine that asked for the keys,
-	// with one notice at a time, and must not use the File. An acceptor of package sspi
-	// writes the same notices to its Logger, so that only other programs need Warn. If
-	// nil, it is not called.
+	// with one notice at a time, and must not use the File. May be nil. An acceptor of
+	// package sspi writes the same notices to its Logger, so only other programs need Warn.
 	Warn func(n Notice)
 }
 
-// File is a [Source] that follows a keytab file. Each second, if it is asked
-// for keys, it looks whether the file was replaced or written to, and reads it
-// again. It has no goroutine, and nothing to close.
+// File is a [Source] that follows a keytab file. When it is asked for keys, it checks at
+// most once a second whether the file was replaced or modified, and rereads it if so. A
+// File has no goroutine and needs no Close.
 //
-// While the file cannot be read, is not a sound keytab or has no entry of use,
-// the keys that were read last stay in use, and [File.Err] says why. The same is so
-// if it has fewer entries than before and ends in zero bytes, as a file that was cut in
-// the middle. So a key is revoked by a keytab that has others, or by the end of the
-// process, but not by the removal of the file.
+// If the file cannot be read, is malformed or has no usable entry, the keys that were
+// read last stay in use, and [File.Err] returns the error. The same is true of a file
+// that has fewer entries than before and ends in zero bytes, like a file that was
+// truncated. To revoke a key, replace the keytab by a keytab with other keys or end the
+// process; removing the file does not revoke a key.
 //
-// A File tells the operator of such states once when they begin and once when they end:
+// A File reports such a state to the operator once when it begins and once when it ends:
 // see [Noticer].
 type File struct {
-	cfg   FileConfig
-	now   func() time.Time
-	table atomic.Pointer[Table]
-	due   atomic.Pointer[time.Time] // of the next look; the monotonic clock counts
-	err   atomic.Pointer[error]     // why the last reading failed
-	board atomic.Pointer[board]
+	cfg       FileConfig
+	now       func() time.Time
+	table     atomic.Pointer[Table]
+	nextCheck atomic.Pointer[time.Time] // compared by the monotonic clock
+	err       atomic.Pointer[error]     // why the last reading failed
+	board     atomic.Pointer[board]
 
-	mu        sync.Mutex // one looks at a time
+	mu        sync.Mutex // held while the file is checked or read
 	seen      fs.FileInfo
 	digest    [sha256.Size]byte
 	readAt    time.Time // when the keys in use were read
-	odd       odd       // of the file that they were read from
-	racy      bool      // the file changed so shortly before that it may have since
-	condition condition // as the last notices have it
+	odd       odd       // of the file from which they were read
+	racy      bool      // the file was modified so shortly before it was read that a later modification may have the same time
+	condition condition // as the last notices describe it
 }
 
-// OpenFile reads the keytab at path, a plain path without the FILE: of KRB5_KTNAME
-// ([Default] takes that), and follows it from then on. It fails if
-// the file cannot be read or is not a sound keytab. A keytab without an entry of use
-// is a [Notice] and no error, since entries can be added.
+// OpenFile reads the keytab at path and follows it from then on. path has no prefix
+// FILE:, which only [Default] accepts. OpenFile returns an error if the file cannot be
+// read or is not a valid keytab. A keytab without a usable entry causes a [Notice] and
+// not an error, because entries can be added later.
 func OpenFile(path string) (*File, error) { return FileConfig{Path: path}.Open() }
 
-// Open is [OpenFile] with options.
+// Open opens the file as [OpenFile] does, with the options of c.
 func (c FileConfig) Open() (*File, error) { return openFile(c, time.Now) }
 
 func openFile(cfg FileConfig, now func() time.Time) (*File, error) {
@@ -89,7 +89,7 @@ func openFile(cfg FileConfig, now func() time.Time) (*File, error) {
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "FileConfig.Path is empty"}
 	}
 	if cfg.RequireOwner && !ownersKnown {
-		return nil, &status.Error{Reason: status.ReasonUnsupported, Detail: "FileConfig.RequireOwner: files have no owner here"}
+		return nil, &status.Error{Reason: status.ReasonUnsupported, Detail: "FileConfig.RequireOwner is not supported on this system, whose files have no owner"}
 	}
 	f := &File{cfg: cfg, now: now}
 	if err := f.read(); err != nil {
@@ -99,18 +99,17 @@ func openFile(cfg FileConfig, now func() time.Time) (*File, error) {
 	return f, nil
 }
 
-// Table returns the current keys. It does not fail once the file was opened,
-// and waits for nobody: while one caller looks at the file, the others go on
-// with the keys there are. ctx is not used: there is no way to give up on a
-// file system.
+// Table returns the current keys. It never fails after a successful Open. It does not
+// wait for another call: while one call checks the file, concurrent calls return the
+// previous keys. Table ignores ctx, because a call of the file system cannot be canceled.
 func (f *File) Table(context.Context) (*Table, error) {
 	t := f.current()
 	if t == nil {
 		return nil, errNotOpened()
 	}
-	if f.isDue() && f.mu.TryLock() {
+	if f.mustCheck() && f.mu.TryLock() {
 		defer f.mu.Unlock()
-		if f.isDue() {
+		if f.mustCheck() {
 			f.look(false)
 			t = f.table.Load()
 		}
@@ -118,9 +117,9 @@ func (f *File) Table(context.Context) (*Table, error) {
 	return t, nil
 }
 
-// Refresh looks at the file at once, because no key of old would open a ticket,
-// and returns what is then current: old itself if the file did not change. A
-// call costs one stat, and a reading only after a change. See [Refresher].
+// Refresh checks the file immediately, because no key of old decrypts a ticket, and
+// returns the current Table: old itself if the file has not changed. A call costs one
+// stat, and one read after a change. See [Refresher].
 func (f *File) Refresh(_ context.Context, old *Table) (*Table, error) {
 	t := f.current()
 	switch {
@@ -131,14 +130,14 @@ func (f *File) Refresh(_ context.Context, old *Table) (*Table, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.table.Load() == old { // else somebody was faster
+	if f.table.Load() == old { // otherwise a concurrent call has replaced it
 		f.look(true)
 	}
 	return f.table.Load(), nil
 }
 
-// Reload reads the file now, changed or not. On an error, which Err then
-// returns too, the keys that were read last stay in use.
+// Reload reads the file immediately, even if it has not changed. If Reload returns an
+// error, which Err then returns too, the keys that were read last stay in use.
 func (f *File) Reload() error {
 	if f.current() == nil {
 		return errNotOpened()
@@ -150,8 +149,8 @@ func (f *File) Reload() error {
 	return err
 }
 
-// Err returns why the file could not be read when that was last tried, nil if it
-// could. A service's health check should ask.
+// Err returns the error of the last attempt to read the file, or nil if that succeeded. A
+// service's health check should call it.
 func (f *File) Err() error {
 	if f == nil {
 		return errNotOpened()
@@ -162,8 +161,8 @@ func (f *File) Err() error {
 	return nil
 }
 
-// current is the keys that were read last; nil for a nil File too, which is what a
-// program has that did not look at the error of OpenFile.
+// current returns the keys that were read last, and nil for a nil File, which a program
+// has if it ignores the error of OpenFile.
 func (f *File) current() *Table {
 	if f == nil {
 		return nil
@@ -172,29 +171,29 @@ func (f *File) current() *Table {
 }
 
 func errNotOpened() error {
-	return &status.Error{Reason: status.ReasonNoCredentials, Detail: "the keytab.File was not opened"}
+	return &status.Error{Reason: status.ReasonNoCredentials, Detail: "the keytab.File was not opened by OpenFile or FileConfig.Open"}
 }
 
-// isDue reports whether the file was not looked at for a while, or the clock
-// went back.
-func (f *File) isDue() bool {
-	d := f.due.Load().Sub(f.now())
+// mustCheck reports whether the last check of the file is more than checkEvery ago, or
+// the clock was set back.
+func (f *File) mustCheck() bool {
+	d := f.nextCheck.Load().Sub(f.now())
 	return d <= 0 || d > checkEvery
 }
 
 func (f *File) checked() {
-	due := f.now().Add(checkEvery)
-	f.due.Store(&due)
+	next := f.now().Add(checkEvery)
+	f.nextCheck.Store(&next)
 }
 
-// look reads the file if there is a sign that it changed. One that was changed
-// too shortly before it was read, or that could not be read, is read again; but
-// not if hurried, since strangers can cause that any number of times.
+// look rereads the file if its size, mode, modification time or identity changed. It also
+// rereads it if the last read failed or happened within settled of a modification, unless
+// hurried is set: unauthenticated clients can cause any number of hurried calls.
 func (f *File) look(hurried bool) {
 	info, err := os.Stat(f.cfg.Path)
 	again := f.racy || f.Err() != nil
 	if err != nil || f.seen == nil || changed(f.seen, info) || again && !hurried {
-		_ = f.read() // Err has it
+		_ = f.read() // Err returns the error
 	}
 	if !hurried {
 		f.checked()
@@ -205,8 +204,7 @@ func changed(a, b fs.FileInfo) bool {
 	return a.Size() != b.Size() || a.Mode() != b.Mode() || !a.ModTime().Equal(b.ModTime()) || !os.SameFile(a, b)
 }
 
-// read reads the file and, if it is sound, puts its keys in place of the old
-// ones.
+// read reads the file and, if the file is a valid keytab, replaces the keys in use.
 func (f *File) read() error {
 	begun := f.now()
 	b, info, err := f.load()
@@ -232,8 +230,8 @@ func (f *File) read() error {
 	return nil
 }
 
-// replace puts the keys of a keytab in place of the old ones, unless it seems to be
-// damaged.
+// replace replaces the keys in use by those of the keytab b, unless the keytab seems to
+// be damaged.
 func (f *File) replace(b []byte, at time.Time) error {
 	old := f.table.Load()
 	t, odd, offset, why := parse(b)
@@ -243,7 +241,7 @@ func (f *File) replace(b []byte, at time.Time) error {
 	case old.Len() > 0 && t.Len() == 0:
 		return f.unusable("it has no entry that can be used", nil)
 	case odd.zeros > 0 && t.count() < old.count():
-		return f.unusable(fmt.Sprintf("it ends in zero bytes and has only %d of the %d entries that it had, as a file that was cut in the middle", t.count(), old.count()), nil)
+		return f.unusable(fmt.Sprintf("it ends in zero bytes and has only %d of the %d entries that it had, like a file that was truncated", t.count(), old.count()), nil)
 	}
 	t.name = f.cfg.Path
 	f.digest, f.readAt, f.odd = sha256.Sum256(b), at, odd
@@ -251,13 +249,13 @@ func (f *File) replace(b []byte, at time.Time) error {
 	return nil
 }
 
-// failed notes why the file cannot be used, and that older keys are.
+// failed stores the error and reports that older keys stay in use.
 func (f *File) failed(err error) {
 	f.err.Store(&err)
 	if f.table.Load() == nil {
-		return // Open returns it
+		return // Open returns err
 	}
-	// Not the whole text: its Reason is that of a refusal, and no client was refused.
+	// Without label and help of the Reason, which describe a refused client.
 	text := err.Error()
 	if e := new(status.Error); errors.As(err, &e) {
 		text = e.Detail
@@ -273,7 +271,7 @@ func (f *File) unusable(why string, err error) error {
 	return &status.Error{Reason: status.ReasonNoCredentials, Detail: "the keytab file " + quote.Value(f.cfg.Path) + " cannot be used: " + why, Err: err}
 }
 
-// noAccess returns the error for a failed call of the operating system.
+// noAccess returns the error for a failed system call.
 func (f *File) noAccess(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -281,10 +279,10 @@ func (f *File) noAccess(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return f.unusable(fmt.Sprintf("this process, of user ID %d, may not read it", os.Geteuid()), err)
 	}
-	return f.unusable("no access", err)
+	return f.unusable("it cannot be accessed", err)
 }
 
-// notRegular returns the error for what is no regular file.
+// notRegular returns the error for a path that is not a regular file.
 func (f *File) notRegular(info fs.FileInfo) error {
 	if info.IsDir() {
 		return f.unusable("it is a directory", nil)
@@ -292,10 +290,10 @@ func (f *File) notRegular(info fs.FileInfo) error {
 	return f.unusable("it is not a regular file", nil)
 }
 
-// load returns the file's bytes, and what it was like before they were read: a
-// change in between is then seen as one the next time.
+// load returns the content of the file, and its FileInfo from before the read, so that
+// the next check detects a modification during the read.
 func (f *File) load() ([]byte, fs.FileInfo, error) {
-	// Before it is opened: the opening of a pipe would wait for a writer.
+	// The check precedes the opening, because opening a pipe would wait for a writer.
 	if info, err := os.Stat(f.cfg.Path); err != nil {
 		return nil, nil, f.noAccess(err)
 	} else if !info.Mode().IsRegular() {
@@ -315,7 +313,7 @@ func (f *File) load() ([]byte, fs.FileInfo, error) {
 	case info.Size() > maxFile:
 		return nil, info, f.unusable(fmt.Sprintf("it is longer than %d bytes", maxFile), nil)
 	case f.cfg.RequireOwner && !trusted(info):
-		return nil, info, f.unusable("it belongs to another user than root and this process's", nil)
+		return nil, info, f.unusable("its owner is neither root nor the user of this process", nil)
 	}
 	b := make([]byte, info.Size()+1)
 	n, err := io.ReadFull(file, b)

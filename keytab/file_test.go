@@ -248,7 +248,7 @@ func TestKEY_12_StrangersLooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	due := *f.due.Load()
+	due := *f.nextCheck.Load()
 	strangers := func(what string, most int) {
 		t.Helper()
 		before := readings
@@ -260,7 +260,7 @@ func TestKEY_12_StrangersLooks(t *testing.T) {
 		if n := readings - before; n > most {
 			t.Errorf("%s: %d readings, want %d at most", what, n, most)
 		}
-		if !f.due.Load().Equal(due) {
+		if !f.nextCheck.Load().Equal(due) {
 			t.Errorf("%s: the regular look was put off", what)
 		}
 	}

@@ -9,14 +9,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// nameType is written with every principal. It is NT-PRINCIPAL (RFC 4120,
-// Section 6.2); nobody compares it.
+// nameType is the name-type of every principal that MarshalBinary writes: NT-PRINCIPAL
+// (RFC 4120, Section 6.2). Implementations do not compare name-types.
 const nameType = 1
 
-// MarshalBinary returns the table as a keytab file of version 2, which Parse and
-// every other implementation reads. The result holds the secrets. Entries that
-// are [Table.Unusable] are not in it: their keys were not kept. It fails if an
-// entry's Time is one that the format does not have, before 1970 or after 2106.
+// MarshalBinary returns the table as a keytab file of version 2, which Parse and every
+// other implementation can read. The result contains the secrets of the keys. It does not
+// contain the entries of [Table.Unusable], whose keys the Table does not store.
+// MarshalBinary returns an error if the Time of an entry is before 1970 or after 2106,
+// which the format cannot represent.
 func (t *Table) MarshalBinary() ([]byte, error) {
 	b := []byte{magic, version2}
 	for e := range t.All() {
@@ -52,8 +53,8 @@ func appendEntry(b []byte, e Entry, stamp uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, e.Kvno)
 }
 
-// appendCounted is given parts of a Principal and keys, none of which reaches
-// 64 KiB.
+// appendCounted appends the length of part in two bytes, and part. Parts of a Principal
+// and keys are shorter than 64 KiB.
 func appendCounted[T string | []byte](b []byte, part T) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(part)))
 	return append(b, part...)

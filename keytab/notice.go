@@ -8,45 +8,47 @@ import (
 	"github.com/gosspi/kerberos/internal/quote"
 )
 
-// Notice is what a source of keys has to tell the operator: that its keytab cannot be
-// read and older keys stay in use, that it can be read again, or that something about
-// it is wrong although its keys are used.
+// Notice is a message from a source of keys to the operator: its keytab cannot be read
+// and older keys stay in use, or it can be read again, or something about it is wrong
+// although its keys are used.
 type Notice struct {
-	Level slog.Level // slog.LevelWarn, or slog.LevelInfo if all is well again
+	Level slog.Level // slog.LevelWarn, or slog.LevelInfo if an earlier Notice no longer applies
 	File  string     // path of the keytab, "" if there is no file
-	Text  string     // names the file; holds no key
+	Text  string     // names the file; contains no key
 }
 
-// Noticer is a [Source] with notices for the operator. sspi.NewAcceptor, and each use
-// of the keys after it, write the new ones to sspi.Config.Logger. [*File] and [*Table]
-// are Noticers; a Source that wraps such a source should pass its notices on.
+// Noticer is a [Source] with Notices for the operator. sspi.NewAcceptor, and every later
+// use of the keys by the acceptor, write the new Notices to sspi.Config.Logger. [*File]
+// and [*Table] implement Noticer. A Source that wraps a Noticer should return the Notices
+// of the wrapped Source.
 //
-// Notices are numbered from 1. Notices returns those with greater numbers than after,
-// oldest first, and the number of the newest; it may leave out all but the last few.
-// after 0 is a reader that knows nothing yet: it is told what holds now, and not what
-// has passed. If there is no news, the result is nil and after, and nothing was
-// allocated. It must be safe for concurrent use.
+// Notices are numbered from 1. The method Notices returns those with numbers greater than
+// after, oldest first, and the number of the newest; it may return only the last few of
+// them. For after = 0 it returns the Notices that still apply, because the reader knows
+// no earlier Notice. If there are no new Notices, it returns nil and after, and does not
+// allocate. It must be safe for concurrent use.
 type Noticer interface {
 	Source
 	Notices(after uint64) (news []Notice, newest uint64)
 }
 
-// maxNotices is how many notices a File keeps.
+// maxNotices is the number of Notices that a File stores.
 const maxNotices = 16
 
-// board is the notices of a File. It is immutable.
+// board contains the Notices of a File. It is immutable.
 type board struct {
 	newest uint64
 	recent []Notice // the last of them has the number newest
-	holds  []Notice // what holds now
+	holds  []Notice // those that still apply
 }
 
-// condition is what is wrong with a keytab file: texts of notices, "" where nothing is.
+// condition describes the defects of a keytab file by the texts of Notices. A text is
+// empty if the file does not have the defect.
 type condition struct {
-	failed   string // it cannot be used, and older keys stay
-	exposed  string // others may read it
-	odd      string // it has bytes that are no entry
-	unusable string // it has no key
+	failed   string // the file cannot be used, and older keys stay in use
+	exposed  string // other users may read the file
+	odd      string // the file has bytes that do not belong to an entry
+	unusable string // the file has no usable key
 }
 
 // Notices implements [Noticer].
@@ -77,13 +79,13 @@ func (t *Table) Notices(after uint64) (news []Notice, newest uint64) {
 	return []Notice{n}, 1
 }
 
-// whyEmpty is the text for a table without a key.
+// whyEmpty returns the text of the Notice for a table without a key.
 func (t *Table) whyEmpty() string {
 	return t.whyNoneAdmitted() + "; no client can be accepted before it has one"
 }
 
-// update makes notices of what is new in c. Where the keys are new (fresh), what is
-// still wrong is said again.
+// update makes Notices of the defects that are new in c. If the keys are new (fresh),
+// update reports the defects that persist again.
 func (f *File) update(c condition, fresh bool) {
 	var news []Notice
 	add := func(level slog.Level, text string) {
@@ -106,7 +108,7 @@ func (f *File) update(c condition, fresh bool) {
 		}
 	}
 	f.condition = c
-	b := &board{newest: 1} // so that a reader that has been told of nothing knows the number of it
+	b := &board{newest: 1} // a reader that got no Notice then passes 1 and not 0
 	if old := f.board.Load(); old != nil {
 		b.newest = old.newest + uint64(len(news))
 		b.recent = append(b.recent, old.recent...)
@@ -128,22 +130,23 @@ func (f *File) update(c condition, fresh bool) {
 	}
 }
 
-// stays says which keys are used in place of those of a file that cannot be read.
+// stays returns a text that describes the keys that stay in use while the file cannot be
+// read.
 func (f *File) stays() string {
 	t := f.table.Load()
 	return "; the " + plural(t.Len(), "key that was", "keys that were") + " read from it at " + f.readAt.UTC().Format(time.RFC3339) + " stay in use"
 }
 
-// oddity says what of a file was read over.
+// oddity returns the text of the Notice for bytes that Parse has ignored.
 func (f *File) oddity(o odd, keys int) string {
 	title := "the keytab file " + quote.Value(f.cfg.Path)
 	switch {
 	case o.zeros > 0:
-		return title + " has " + plural(o.zeros, "zero byte", "zero bytes") + " behind its last entry, and may have been cut in the middle: check that the " + plural(keys, "key", "keys") + " that it has are all"
+		return title + " has " + plural(o.zeros, "zero byte", "zero bytes") + " behind its last entry and may have been truncated: check that the " + plural(keys, "key", "keys") + " in it are complete"
 	case o.lineEnd:
-		return title + " has a line end behind its last entry, which is read over: a program took it for text; copy it as it is"
+		return title + " has a line end behind its last entry, which is ignored: a program treated the file as text; copy it as a binary file"
 	case o.hole > 0:
-		return title + " has a hole at byte " + strconv.Itoa(o.hole) + " that still holds bytes of a deleted entry, perhaps its key: write the keytab anew"
+		return title + " has a hole at byte " + strconv.Itoa(o.hole) + " that still contains bytes of a deleted entry, perhaps its key: create the keytab again"
 	}
 	return ""
 }

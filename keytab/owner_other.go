@@ -10,13 +10,12 @@ import (
 
 const ownersKnown = false
 
-// trusted and openTrusted are not reached: FileConfig.Open refuses what needs
-// them.
+// trusted and openTrusted are never called: FileConfig.Open refuses RequireOwner here.
 func trusted(fs.FileInfo) bool { return false }
 
 func openTrusted(string) (*os.File, error) {
-	return nil, errors.New("files have no owner here")
+	return nil, errors.New("files have no owner on this system")
 }
 
-// exposure returns "": the permission bits do not say who may read a file here.
+// exposure returns "", because permission bits do not control access on this system.
 func exposure(string, fs.FileInfo) string { return "" }

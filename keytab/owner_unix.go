@@ -13,15 +13,15 @@ import (
 
 const ownersKnown = true
 
-// trusted reports whether info is of a file of root's or of the effective user's.
+// trusted reports whether the owner of the file is root or the effective user.
 func trusted(info fs.FileInfo) bool {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	return ok && (s.Uid == 0 || int(s.Uid) == os.Geteuid())
 }
 
-// openTrusted opens path, but follows a symbolic link there only if it is
-// trusted. It is first opened without following: there is no moment in which
-// what was a file when it was looked at could have become a link.
+// openTrusted opens path, and follows a symbolic link at path only if the owner of the
+// link is trusted. It first tries to open path without following a link, so that a file
+// cannot be replaced by a link between check and use.
 func openTrusted(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err == nil {
@@ -32,13 +32,14 @@ func openTrusted(path string) (*os.File, error) {
 		return nil, err
 	}
 	if !trusted(link) {
-		return nil, errors.New("it is a symbolic link that belongs to somebody else")
+		return nil, errors.New("it is a symbolic link whose owner is neither root nor the user of this process")
 	}
 	return os.Open(path)
 }
 
-// exposure returns the text of a notice if other users may read the file at path: with
-// its keys they can be the service, and can forge any user's ticket for it.
+// exposure returns the text of a Notice if other users may read the file at path. A user
+// who can read its keys can impersonate the service, and can forge any client's ticket
+// for it.
 func exposure(path string, info fs.FileInfo) string {
 	readers := ""
 	switch mode := info.Mode().Perm(); {

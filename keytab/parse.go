@@ -9,29 +9,29 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// The file format is MIT's, described in the "Keytab file format" page of its
-// documentation; what that leaves open is as MIT 1.20 and Heimdal 7.8 write it.
+// The file format is defined by the page "Keytab file format" of MIT's documentation.
+// Details that the page leaves open follow the files that MIT 1.20 and Heimdal 7.8 write.
 const (
 	magic    = 5 // first byte; the second is the version
 	version1 = 1 // in the byte order of the machine that wrote it, and without name-types
 	version2 = 2 // big-endian
 
-	// MIT counts the name-type in an entry's size in version 1 too, where it
-	// does not write it, so the last entry of such a file is this much shorter
-	// than it says.
+	// MIT counts the name-type in an entry's size also in version 1, which does not
+	// contain it. The last entry of such a file is therefore shorter than its size by
+	// this number of bytes.
 	overcount1 = 4
 )
 
-// Parse reads a keytab file, of version 2 or 1, the latter in either byte order.
-// It keeps nothing of file.
+// Parse reads a keytab file of version 2, or of version 1 in either byte order. It does
+// not keep file.
 //
-// A keytab has neither a length nor a checksum, so a file that was cut exactly
-// between two entries is a valid one. A line end (LF or CR LF) or zero bytes behind the
-// last entry are read over, and so is whatever a hole holds. Everything else that is
-// not as it should be is an error with ReasonNoCredentials, which says what the file is
-// if that can be told: no entry is lost in silence. Entries that are sound but of no use
-// here, such as those of encryption types that are not implemented, are not an error;
-// [Table.Unusable] has them.
+// A keytab has neither a length nor a checksum, so a file that was truncated exactly
+// between two entries is valid. Parse ignores a line end (LF or CR LF) or zero bytes
+// behind the last entry, and the content of holes. For any other defect it returns an
+// error with ReasonNoCredentials, which names the format of a file that is not a keytab
+// if Parse recognizes it: Parse never loses an entry without an error. Entries that are
+// well-formed but cannot be used, such as those of encryption types that this module does
+// not implement, do not cause an error; [Table.Unusable] returns them.
 func Parse(file []byte) (*Table, error) {
 	t, _, offset, why := parse(file)
 	if why != "" {
@@ -44,14 +44,14 @@ func notSound(offset int, why string) string {
 	return fmt.Sprintf("not a sound keytab: at byte %d: %s", offset, why)
 }
 
-// odd is what a keytab has that is no entry and was read over.
+// odd describes the bytes of a keytab that belong to no entry and that Parse has ignored.
 type odd struct {
 	lineEnd bool // behind the last entry
 	zeros   int  // how many are behind the last entry
 	hole    int  // where a hole with other bytes than zero begins; 0: there is none
 }
 
-// parse is Parse; why and offset say what is wrong and where.
+// parse implements Parse. why and offset describe the error and its position.
 func parse(file []byte) (t *Table, o odd, offset int, why string) {
 	if !isKeytab(file) {
 		return nil, odd{}, 0, whatItIs(file)
@@ -76,8 +76,8 @@ func parseEntries(file []byte) (t *Table, o odd, offset int, why string) {
 	return index(p.entries, p.unusable), p.odd, 0, ""
 }
 
-// orderOf tells the byte order of a version 1 file by its first size: whichever
-// way it is the smaller number.
+// orderOf determines the byte order of a version 1 file from its first size: the order
+// that gives the smaller number.
 func orderOf(rest []byte) binary.ByteOrder {
 	if len(rest) < 4 {
 		return binary.LittleEndian
@@ -96,8 +96,8 @@ func magnitude(size uint32) int64 {
 	return n
 }
 
-// parser goes through a file once. Its methods return what is wrong, "" if
-// nothing is; none of that text has bytes of the file in it.
+// parser reads a file once. Its methods return a description of the error, or "" if there
+// is no error. The description contains no bytes of the file.
 type parser struct {
 	version  byte
 	order    binary.ByteOrder
@@ -109,7 +109,7 @@ type parser struct {
 	odd      odd
 }
 
-// record reads one entry, one hole, or the end.
+// record reads one entry, one hole, or the end of the file.
 func (p *parser) record() string {
 	p.offset = p.size - len(p.rest)
 	switch {
@@ -182,13 +182,13 @@ func (p *parser) entry(r *reader) string {
 	return ""
 }
 
-// take adds an entry that is well-formed to those in use, if it is of use.
+// take adds a well-formed entry to the usable or to the unusable entries.
 func (p *parser) take(realm string, components []string, kvno uint32, e EType, key []byte, at time.Time) {
 	principal, err := NewPrincipal(realm, components...)
 	if err == nil {
 		var k Key
 		if k, err = newServiceKey(e, slices.Clone(key)); err == nil && zeros(key) {
-			// Such as in a file that was cut in the middle: anybody can use this key.
+			// For instance in a truncated file: every attacker knows this key.
 			err = &status.Error{Reason: status.ReasonETypeRefused, Detail: "the key consists of zero bytes"}
 		}
 		if err == nil {
@@ -199,8 +199,8 @@ func (p *parser) take(realm string, components []string, kvno uint32, e EType, k
 	p.unusable = append(p.unusable, Unusable{Principal: principal, Kvno: kvno, EType: e, Time: at, Err: err})
 }
 
-// timeOf reads a time stamp, which is unsigned: it lasts until 2106. Some tools
-// write 0 for none.
+// timeOf converts a time stamp, which is unsigned and lasts until 2106. Some tools write
+// 0 for an unknown time.
 func timeOf(stamp uint32) time.Time {
 	if stamp == 0 {
 		return time.Time{}
@@ -217,8 +217,8 @@ func zeros(b []byte) bool {
 	return true
 }
 
-// reader reads the parts of an entry. Beyond its end it reads nothing and says
-// so in short.
+// reader reads the parts of an entry. Beyond the end of the entry it reads zero bytes and
+// sets short.
 type reader struct {
 	b     []byte
 	order binary.ByteOrder
@@ -244,16 +244,16 @@ func (r *reader) uint8() uint8   { return r.take(1)[0] }
 func (r *reader) uint16() uint16 { return r.order.Uint16(r.take(2)) }
 func (r *reader) uint32() uint32 { return r.order.Uint32(r.take(4)) }
 
-// counted reads a length and as many bytes. MIT's lengths are signed, and no
-// sound one needs the sign.
+// counted reads a length and that number of bytes. MIT declares lengths as signed, but no
+// valid length is negative.
 func (r *reader) counted() []byte {
 	n := int(r.uint16())
 	return r.take(n)
 }
 
-// trailer reads what may follow the key: a version of 32 bits, zero if there is
-// none; 32 bits of flags, which Heimdal writes; and zeros, where an entry was
-// written into the hole of a longer one.
+// trailer reads the optional bytes behind the key: a version of 32 bits, which is zero if
+// unknown; 32 bits of flags, which Heimdal writes; and zero bytes, which remain if an
+// entry is written into the hole of a longer entry.
 func (r *reader) trailer() (kvno uint32, ok bool) {
 	if len(r.b) >= 4 {
 		kvno = r.uint32()

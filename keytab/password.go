@@ -8,14 +8,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// FromPassword makes the keys that p has under a password, all with version
-// kvno. etypes nil stands for 17 to 20.
+// FromPassword returns a Table with the keys of p for a password, all of version kvno. If
+// no etypes are given, it makes keys of the types 17 to 20.
 //
-// salt "" stands for the default salt, realm and components joined (RFC 4120,
-// Section 4). Active Directory uses another for computers and for accounts that
-// were renamed; a KDC tells it in ETYPE-INFO2, which KRB5_TRACE makes kinit print.
-// RC4_HMAC has no salt. The work is that of the default iteration counts of RFC 3962 and RFC 8009: up
-// to tens of milliseconds for each key.
+// If salt is empty, FromPassword uses the default salt, which consists of the realm and
+// the components (RFC 4120, Section 4). Active Directory uses another salt for computers
+// and for renamed accounts. A KDC sends the salt in ETYPE-INFO2, which kinit prints if
+// KRB5_TRACE is set. RC4_HMAC has no salt. FromPassword uses the default iteration counts
+// of RFC 3962 and RFC 8009, which take up to tens of milliseconds for each key.
 func FromPassword(p Principal, kvno uint32, password, salt string, etypes ...EType) (*Table, error) {
 	switch {
 	case p.IsZero():

@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// pattern is an acceptor's name: which principals of a keytab may accept. Its
-// meaning is that of MIT's krb5_sname_match.
+// pattern is an acceptor name: it selects the principals of a keytab that may accept. Its
+// semantics are those of MIT's krb5_sname_match.
 type pattern struct {
 	components []string
 	realm      string
@@ -19,8 +19,8 @@ type pattern struct {
 	fold       bool // ASCII case is ignored
 }
 
-// newPattern makes the pattern of a name. As a host's service (name-type
-// NT-SRV-HST), two components leave open what they leave empty.
+// newPattern returns the pattern of a name. In a host-based service name (name-type
+// NT-SRV-HST), which has two components, an empty host or realm matches any.
 func newPattern(components []string, realm string, service bool) pattern {
 	service = service && len(components) == 2
 	return pattern{
@@ -30,7 +30,7 @@ func newPattern(components []string, realm string, service bool) pattern {
 	}
 }
 
-// admits reports whether the principal of these parts may accept.
+// admits reports whether the principal with these parts may accept.
 func (p *pattern) admits(components []string, realm string) bool {
 	if len(components) != len(p.components) || !p.anyRealm && !p.same(p.realm, realm) {
 		return false
@@ -54,15 +54,15 @@ func foldASCII(s string) string {
 	}, s)
 }
 
-// CheckPatterns returns an error, with ReasonArgument, if one of patterns is not
-// of a form that [Table.Match] knows. What a keytab holds plays no part.
+// CheckPatterns returns an error with ReasonArgument if a pattern does not have a form
+// that [Table.Match] accepts. It does not look at any keytab.
 func CheckPatterns(patterns ...string) error {
 	_, err := parsePatterns(patterns)
 	return err
 }
 
-// Match returns the principals of the table that patterns admit, each once, in
-// the order of the patterns and then of the table. A pattern is one of
+// Match returns the principals of the table that match patterns, each once, in the order
+// of the patterns and then of the table. The forms of a pattern are
 //
 //	HTTP/www.example.com         that service, in any realm
 //	HTTP/www.example.com@REALM   exactly that principal
@@ -70,12 +70,12 @@ func CheckPatterns(patterns ...string) error {
 //	HTTP@www.example.com         the same as HTTP/www.example.com, GSS-API's host-based form
 //	name@REALM, a/b/c@REALM      exactly that principal
 //
-// escaped as for [ParsePrincipal], and compared byte for byte. Where a text can
-// be read as both name@REALM and service@host, it admits either. krbtgt/* and
-// kadmin/* are admitted like any other if they are named here.
+// escaped as for [ParsePrincipal]. Match compares names byte for byte. A text that can be
+// read both as name@REALM and as service@host matches either. Match also returns krbtgt/*
+// and kadmin/* if a pattern names them.
 //
-// An error means that a pattern is malformed, as [CheckPatterns] finds it; that
-// nothing matches is not an error. [Table.Admit] has the principals that may accept.
+// Match returns an error if a pattern is malformed, see [CheckPatterns], and no error if no
+// principal matches. [Table.Admit] returns the principals that may accept.
 func (t *Table) Match(patterns ...string) ([]Principal, error) {
 	groups, err := t.match(patterns, false)
 	var found []Principal
@@ -106,8 +106,8 @@ func (t *Table) match(patterns []string, fold bool) ([]int32, error) {
 	return found, nil
 }
 
-// possible returns the groups that p may admit: all of them only where p leaves the host
-// or the case open.
+// possible returns the groups that p may admit. These are all groups only if p matches
+// any host or ignores case.
 func (t *Table) possible(p *pattern) []int32 {
 	if p.fold || p.anyHost {
 		return t.all()
@@ -140,7 +140,7 @@ func parsePatterns(texts []string) ([]pattern, error) {
 	return list, nil
 }
 
-// checkPattern says what is wrong with a pattern, "" if nothing is.
+// checkPattern returns the reason why a pattern is not valid, or "" if it is valid.
 func checkPattern(components []string, realm string, hasRealm bool) string {
 	for i, c := range components {
 		if c == "" && len(components) == 2 && i == 1 {
@@ -154,7 +154,7 @@ func checkPattern(components []string, realm string, hasRealm bool) string {
 	case len(components) > maxComponents:
 		return whyCount
 	case !hasRealm && len(components) != 2:
-		return "only names of the form service/host go without a realm"
+		return "only names of the form service/host may omit the realm"
 	case hasRealm:
 		if why := checkPart(realm); why != "" {
 			return "the realm " + why
@@ -163,8 +163,8 @@ func checkPattern(components []string, realm string, hasRealm bool) string {
 	return ""
 }
 
-// split takes a name apart as ParsePrincipal does, but lets parts be empty and
-// the realm be missing. why says why that is impossible, "" if it is not.
+// split splits a name as ParsePrincipal does, but accepts empty parts and a missing
+// realm. It returns the reason in why if it cannot split the name.
 func split(s string) (components []string, realm string, hasRealm bool, why string) {
 	switch backslashes := len(s) - len(strings.TrimRight(s, `\`)); {
 	case backslashes%2 == 1:

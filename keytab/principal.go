@@ -9,26 +9,25 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Limits on names. RFC 4120 has none; these are far above what any directory
-// issues, and bound the work that a name can cause.
+// Limits on names. RFC 4120 defines no limits. These limits are far above the names of any
+// directory, and bound the work that a name can cause.
 const (
 	maxComponents = 32
 	maxPart       = 1024 // bytes, unescaped, of a component or a realm
 )
 
-// Principal is a Kerberos name: one or more components and a realm. It is
-// comparable, and == is equality of all components and of the realm, byte for
-// byte; the name-type is not part of it (RFC 4120, Section 6.2), so it cannot
-// split one user into two.
+// Principal is a Kerberos name: one or more components and a realm. Principals are
+// comparable: == compares all components and the realm byte for byte. The name-type is
+// not part of a Principal (RFC 4120, Section 6.2), so it cannot make two identities of
+// one user.
 //
-// The zero Principal is no name. It equals no name that a peer can have.
+// The zero Principal is not a name. It differs from every name that a peer can have.
 type Principal struct {
 	s string // canonical: escaped as MIT's krb5_unparse_name does, and no other way
 }
 
-// NewPrincipal makes a Principal of its parts, which are not escaped. There
-// must be 1 to 32 components; they and the realm must be valid UTF-8 of 1 to
-// 1024 bytes.
+// NewPrincipal makes a Principal of its unescaped parts. There must be 1 to 32
+// components; each component and the realm must be valid UTF-8 of 1 to 1024 bytes.
 func NewPrincipal(realm string, components ...string) (Principal, error) {
 	if len(components) == 0 || len(components) > maxComponents {
 		return Principal{}, badName(whyCount)
@@ -54,13 +53,12 @@ func NewPrincipal(realm string, components ...string) (Principal, error) {
 	return Principal{string(appendEscaped(b, realm))}, nil
 }
 
-// ParsePrincipal reads a name as [Principal.String] writes it, and as MIT's
-// krb5_parse_name does: "HTTP/www.example.com@EXAMPLE.COM", where a backslash
-// makes the next character part of the name, except that \n, \t, \b and \0
-// stand for newline, tab, backspace and NUL. The realm is required. The parts
-// are held to the rules of [NewPrincipal].
+// ParsePrincipal parses a name in the form of [Principal.String], such as
+// "HTTP/www.example.com@EXAMPLE.COM", as MIT's krb5_parse_name does. A backslash makes the
+// next character part of the name; \n, \t, \b and \0 represent newline, tab, backspace
+// and NUL. The realm is required. The rules of [NewPrincipal] apply to the parts.
 //
-// Text that is already in the form of String is kept as it is, without copying.
+// ParsePrincipal does not copy text that is already in the form of String.
 func ParsePrincipal(s string) (Principal, error) {
 	var (
 		part, components int
@@ -109,8 +107,8 @@ func ParsePrincipal(s string) (Principal, error) {
 	return Principal{s}, nil
 }
 
-// MustParsePrincipal is [ParsePrincipal] for names that are constants of a
-// program. It panics where that fails.
+// MustParsePrincipal calls [ParsePrincipal] for a name that is a constant of a program.
+// It panics if the name is not valid.
 func MustParsePrincipal(s string) Principal {
 	p, err := ParsePrincipal(s)
 	if err != nil {
@@ -127,10 +125,10 @@ func MustParsePrincipal(s string) Principal {
 // sent them: print it with %q. [Principal.LogValue] does so for log/slog.
 func (p Principal) String() string { return p.s }
 
-// IsZero reports whether p is no name at all.
+// IsZero reports whether p is the zero Principal.
 func (p Principal) IsZero() bool { return p.s == "" }
 
-// Realm returns the realm, not escaped. It is "" for the zero Principal alone.
+// Realm returns the unescaped realm, which is empty only for the zero Principal.
 func (p Principal) Realm() string {
 	if p.IsZero() {
 		return ""
@@ -138,8 +136,8 @@ func (p Principal) Realm() string {
 	return unescaped(p.s[p.at()+1:])
 }
 
-// Name returns [Principal.String] without '@' and realm. It is not an identity:
-// the same name in another realm is somebody else.
+// Name returns [Principal.String] without '@' and the realm. A Name does not identify a
+// user: another realm may have a different user of the same name.
 func (p Principal) Name() string {
 	if p.IsZero() {
 		return ""
@@ -147,7 +145,7 @@ func (p Principal) Name() string {
 	return p.s[:p.at()]
 }
 
-// Components yields the components in order, not escaped.
+// Components yields the unescaped components in order.
 func (p Principal) Components() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		rest := p.s
@@ -168,8 +166,8 @@ func (p Principal) LogValue() slog.Value { return slog.StringValue(quote.Value(p
 // MarshalText returns [Principal.String]; the zero Principal is empty text.
 func (p Principal) MarshalText() ([]byte, error) { return []byte(p.s), nil }
 
-// UnmarshalText is [ParsePrincipal], but for empty text, which is the zero
-// Principal. On an error p is unchanged.
+// UnmarshalText parses b with [ParsePrincipal]. Empty text gives the zero Principal. On
+// an error p is unchanged.
 func (p *Principal) UnmarshalText(b []byte) error {
 	if len(b) == 0 {
 		*p = Principal{}
@@ -182,7 +180,7 @@ func (p *Principal) UnmarshalText(b []byte) error {
 	return err
 }
 
-// at returns the index of the '@' that stands before the realm.
+// at returns the index of the '@' before the realm.
 func (p Principal) at() int {
 	i := 0
 	for {
@@ -202,8 +200,8 @@ func (p Principal) first() string {
 	return p.s[:separator(p.s)]
 }
 
-// separator returns the index of the first unescaped '/' or '@' in s, len(s) if
-// there is none.
+// separator returns the index of the first unescaped '/' or '@' in s, or len(s) if s
+// contains no separator.
 func separator[T string | []byte](s T) int {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {

@@ -7,10 +7,10 @@ import (
 	"github.com/gosspi/kerberos/internal/quote"
 )
 
-// Services are the principals of one [Table] whose keys may open tickets, with an index
-// of those keys. They are immutable and safe for concurrent use. What it costs to find
+// Services is a set of principals of one [Table] whose keys may decrypt tickets, with an
+// index of those keys. It is immutable and safe for concurrent use. The cost of finding
 // the keys for a ticket does not grow with the number of principals and keys. A nil
-// *Services admits no principal.
+// *Services contains no principal.
 type Services struct {
 	table    *Table
 	admitted []int32             // groups, in the order in which they were admitted
@@ -20,20 +20,20 @@ type Services struct {
 	hosts    map[string][]int32  // groups by host and by the host's first label, in lower case
 }
 
-// version selects keys of one encryption type: those of one version, or all.
+// version selects keys of one encryption type: those of one key version, or all.
 type version struct {
 	etype EType
 	kvno  uint32
 	all   bool
 }
 
-// Admit returns the principals of t that patterns admit, in the forms of [Table.Match].
-// Without patterns it returns all principals but krbtgt/* and kadmin/*, which must be
+// Admit returns the principals of t that match patterns, in the forms of [Table.Match].
+// Without patterns it returns all principals except krbtgt/* and kadmin/*, which must be
 // named.
 //
 // The error is a *status.Error: ReasonArgument if a pattern is malformed, ReasonNoKey if
-// there are patterns and t has no principal for them; its text says which principals t
-// has. A nil Table has no principals.
+// no principal of t matches; its text lists principals of t. A nil Table has no
+// principals.
 func (t *Table) Admit(patterns ...string) (*Services, error) {
 	if len(patterns) == 0 {
 		if t == nil {
@@ -51,8 +51,8 @@ func (t *Table) Admit(patterns ...string) (*Services, error) {
 	return t.services(found), nil
 }
 
-// Only returns the principals of t that are among principals, in their order. If there
-// are none, the result admits no principal.
+// Only returns those of principals that are in t, in their order. If t contains none of
+// them, the result admits no principal.
 func (t *Table) Only(principals ...Principal) *Services {
 	if t == nil {
 		return nil
@@ -66,7 +66,7 @@ func (t *Table) Only(principals ...Principal) *Services {
 	return t.services(groups)
 }
 
-// Table returns the Table whose principals s admits, nil for a nil s.
+// Table returns the Table to which the principals belong, or nil for a nil s.
 func (s *Services) Table() *Table {
 	if s == nil {
 		return nil
@@ -74,7 +74,7 @@ func (s *Services) Table() *Table {
 	return s.table
 }
 
-// unguarded returns the groups that accept without being named.
+// unguarded returns the groups whose principals accept without being named by a pattern.
 func (t *Table) unguarded() []int32 {
 	groups := make([]int32, 0, len(t.groups))
 	for g := range t.groups {
@@ -85,7 +85,8 @@ func (t *Table) unguarded() []int32 {
 	return groups
 }
 
-// services indexes groups, in their order, each once.
+// services returns a Services with an index of groups, in their order. It skips
+// duplicates.
 func (t *Table) services(groups []int32) *Services {
 	s := &Services{
 		table: t, admits: make([]bool, len(t.groups)),
@@ -130,7 +131,8 @@ func (s *Services) addName(g int32) {
 }
 
 // hostOf returns the second of two or more components of a name in the form of
-// [Principal.String], and its part before the first dot; "" if there is none.
+// [Principal.String], and the part of that component before the first dot. It returns ""
+// if the name has one component.
 func hostOf[T string | []byte](name T) (host, label T) {
 	i := separator(name)
 	if i == len(name) || name[i] != '/' {
@@ -146,12 +148,12 @@ func hostOf[T string | []byte](name T) (host, label T) {
 	return host, host
 }
 
-// some lists at most four principals of groups, for a message.
+// some lists at most four principals of groups for a message.
 func (t *Table) some(groups []int32) string {
 	return few(len(groups), func(i int) string { return quote.Text(t.groups[groups[i]].principal.s) })
 }
 
-// few lists the first four of n texts, and says how many more there are.
+// few lists the first four of n texts and the number of the remaining texts.
 func few(n int, text func(i int) string) string {
 	const shown = 4
 	var texts []string
@@ -174,7 +176,7 @@ func (t *Table) all() []int32 {
 	return groups
 }
 
-// group returns the group of the principal with that name, -1 if there is none.
+// group returns the group of the principal called name, or -1 if t does not contain it.
 func (t *Table) group(name []byte) int32 {
 	if g, ok := t.byName[string(name)]; ok {
 		return g
@@ -182,7 +184,8 @@ func (t *Table) group(name []byte) int32 {
 	return -1
 }
 
-// foldedTo returns the admitted groups whose names differ from name at most in case.
+// foldedTo returns the admitted groups whose names are equal to name or differ from it in
+// case only.
 func (s *Services) foldedTo(name []byte) []int32 {
 	var room [256]byte
 	return s.folded[string(appendLower(room[:0], name))]

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// sniffed bounds what is looked at to tell what a file is.
+// sniffed is the number of bytes from which whatItIs recognizes the format of a file.
 const sniffed = 4096
 
-// whatItIs says what a file is that does not begin as a keytab.
+// whatItIs describes a file that does not begin like a keytab.
 func whatItIs(file []byte) string {
 	head := file[:min(len(file), sniffed)]
 	text := bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
@@ -41,8 +41,8 @@ func whatItIs(file []byte) string {
 	return "it does not begin as a keytab"
 }
 
-// damage says what happened to a file that begins as a keytab and does not parse, ""
-// if that cannot be told.
+// damage describes the damage of a file that begins like a keytab and cannot be parsed.
+// It returns "" if it does not recognize the damage.
 func damage(file []byte) string {
 	switch {
 	case bytes.Contains(file, []byte("\xef\xbf\xbd")):
@@ -59,8 +59,8 @@ func isKeytab(b []byte) bool {
 	return len(b) >= 2 && b[0] == magic && (b[1] == version1 || b[1] == version2)
 }
 
-// isUTF16 reports whether b begins with a byte order mark, or with a keytab's first two
-// bytes in UTF-16.
+// isUTF16 reports whether b begins with a byte order mark or with the first two bytes of
+// a keytab in UTF-16.
 func isUTF16(b []byte) bool {
 	for _, begin := range []string{"\xff\xfe", "\xfe\xff", "\x05\x00\x02\x00", "\x00\x05\x00\x02", "\x05\x00\x01\x00", "\x00\x05\x00\x01"} {
 		if bytes.HasPrefix(b, []byte(begin)) {
@@ -70,7 +70,7 @@ func isUTF16(b []byte) bool {
 	return false
 }
 
-// unbase64 decodes the beginning of text, nil if it is not base64.
+// unbase64 decodes the beginning of text, or returns nil if text is not base64.
 func unbase64(text []byte) []byte {
 	const some = 16 // characters
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -81,7 +81,7 @@ func unbase64(text []byte) []byte {
 	return nil
 }
 
-// unhex decodes the beginning of text, nil if it is not hexadecimal.
+// unhex decodes the beginning of text, or returns nil if text is not hexadecimal.
 func unhex(text []byte) []byte {
 	const some = 16 // characters
 	b, err := hex.DecodeString(string(bytes.TrimRight(text[:min(len(text), some)], "=")))
@@ -91,8 +91,8 @@ func unhex(text []byte) []byte {
 	return b
 }
 
-// isText reports whether b is UTF-8 without control characters, but for those of lines.
-// Its last character may be cut.
+// isText reports whether b is UTF-8 without control characters except those of line ends
+// and tabs. The last character may be incomplete.
 func isText(b []byte) bool {
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)

@@ -15,34 +15,33 @@ import (
 // Entry is one key of one principal.
 type Entry struct {
 	Principal Principal
-	Kvno      uint32 // key version number; files before 2003 and some tools keep 8 bits of it
+	Kvno      uint32 // key version number; files before 2003 and some tools store only 8 bits
 	Key       Key
 	Time      time.Time // when the entry was written, in seconds; zero if unknown
 }
 
-// Unusable is an entry of a keytab file that is kept out of use. Its key is not
-// kept at all.
+// Unusable describes an entry of a keytab file that cannot be used. It does not contain
+// the key.
 type Unusable struct {
-	Principal Principal // zero if the entry's name is not one
+	Principal Principal // zero if the entry's name is not valid
 	Kvno      uint32
 	EType     EType
 	Time      time.Time
 	Err       error // a *status.Error: the type is not implemented, the key's length or the name is wrong
 }
 
-// malformed reports whether the entry is out of use although its encryption type is
-// implemented.
+// malformed reports whether the entry cannot be used although this module implements its
+// encryption type.
 func (u *Unusable) malformed() bool {
 	_, implemented := etype.Lookup(etype.ID(u.EType))
 	return implemented
 }
 
-// Table is a set of service keys. It is immutable, indexed by name, and its
-// keys are ready for tickets: what can be derived ahead is derived. A nil Table
-// is empty.
+// Table is a set of service keys. It is immutable and indexed by name, and the derived
+// keys for tickets are computed in advance. A nil Table is empty.
 //
-// Entries keep the order in which they were given. None is dropped, not even
-// one that is there twice.
+// Entries keep the order in which they were given. A Table drops no entry, not even a
+// duplicate.
 type Table struct {
 	name       string // of the file, "" if there is none
 	entries    []Entry
@@ -55,7 +54,7 @@ type Table struct {
 	everything *Services // all principals but the guarded
 }
 
-// group is the keys of one principal.
+// group contains the keys of one principal.
 type group struct {
 	principal Principal
 	guarded   bool  // krbtgt and kadmin: served only when named
@@ -69,14 +68,14 @@ type record struct {
 	kvno  uint32
 	entry int32 // in entries
 	group int32
-	key   int32 // equal for equal keys, whosever they are
+	key   int32 // equal for equal keys, even of different principals
 }
 
 // usages are the key usages of a service's key in every exchange.
 var usages = [...]uint32{etype.UsageTicket, etype.UsagePACServerChecksum}
 
-// NewTable makes a Table of entries. Each needs a Principal and a Key. The keys
-// are copied, since a Table's are prepared before they are shared.
+// NewTable makes a Table of entries. Each entry needs a Principal and a Key. NewTable
+// copies the keys, because it derives further keys from them before they are shared.
 func NewTable(entries ...Entry) (*Table, error) {
 	owned := slices.Clone(entries)
 	for i := range owned {
@@ -93,8 +92,8 @@ func NewTable(entries ...Entry) (*Table, error) {
 	return index(owned, nil), nil
 }
 
-// Merge makes a Table of the entries of all tables, in order. A nil one counts
-// as empty.
+// Merge makes a Table of the entries of all tables, in order. It treats a nil Table as
+// empty.
 func Merge(tables ...*Table) (*Table, error) {
 	var entries []Entry
 	var unusable []Unusable
@@ -109,7 +108,8 @@ func Merge(tables ...*Table) (*Table, error) {
 	return merged, nil
 }
 
-// commonName returns the file's name if all tables that have entries are of one file.
+// commonName returns the name of the file if all tables that have entries were read from
+// one file.
 func commonName(tables []*Table) string {
 	name, known := "", false
 	for _, t := range tables {
@@ -124,8 +124,8 @@ func commonName(tables []*Table) string {
 	return name
 }
 
-// newServiceKey is NewKey with the usages of a service prepared, which has to be
-// done before the key is shared. It wipes b.
+// newServiceKey returns a Key for which the keys of a service's key usages are already
+// derived, which must happen before the Key is shared. It wipes b.
 func newServiceKey(e EType, b []byte) (Key, error) {
 	k, err := etype.New(etype.ID(e), b)
 	clear(b)
@@ -136,7 +136,7 @@ func newServiceKey(e EType, b []byte) (Key, error) {
 	return Key{k}, nil
 }
 
-// index takes entries and unusable over.
+// index makes a Table of entries and unusable, which belong to the Table afterwards.
 func index(entries []Entry, unusable []Unusable) *Table {
 	t := &Table{
 		entries: entries, unusable: unusable, outOfUse: countUnusable(unusable),
@@ -186,12 +186,11 @@ func (t *Table) order(a, b record) int {
 	if c := t.entries[b.entry].Time.Compare(t.entries[a.entry].Time); c != 0 {
 		return c
 	}
-	return int(b.entry) - int(a.entry) // what was added last
+	return int(b.entry) - int(a.entry) // the later entry first
 }
 
-// numberKeys gives equal keys equal numbers. Active Directory has one key for
-// all service names of an account, and there is no use in trying it again under
-// each of them.
+// numberKeys assigns equal numbers to equal keys. Active Directory uses one key for all
+// service names of an account, and a search tries that key only once.
 func numberKeys(entries []Entry) []int32 {
 	type secret struct {
 		etype EType
@@ -245,9 +244,9 @@ func (t *Table) All() iter.Seq[Entry] {
 	}
 }
 
-// Unusable yields the entries of keytab files that are not in use, such as those
-// of encryption types that are not implemented. A message that says why there
-// is no key for a ticket should count them in.
+// Unusable yields the entries of keytab files that cannot be used, such as those of
+// encryption types that this module does not implement. A message that explains a missing
+// key should mention them.
 func (t *Table) Unusable() iter.Seq[Unusable] {
 	return func(yield func(Unusable) bool) {
 		if t == nil {
@@ -261,9 +260,8 @@ func (t *Table) Unusable() iter.Seq[Unusable] {
 	}
 }
 
-// Principal returns the table's principal that is spelled name, in the form of
-// [Principal.String], and the zero Principal if it has none. It does not
-// allocate.
+// Principal returns the principal of the table whose [Principal.String] is name, or the
+// zero Principal if the table does not contain it. It does not allocate.
 func (t *Table) Principal(name []byte) Principal {
 	if t == nil {
 		return Principal{}
@@ -275,10 +273,10 @@ func (t *Table) Principal(name []byte) Principal {
 	return t.groups[g].principal
 }
 
-// Table returns t. It makes a Table a [Source] of itself.
+// Table returns t. It implements [Source].
 func (t *Table) Table(context.Context) (*Table, error) { return t, nil }
 
-// String returns how many entries there are, and nothing of them.
+// String returns the number of entries, and nothing of their content.
 func (t *Table) String() string {
 	if t == nil {
 		return "keytab.Table(none)"
@@ -286,5 +284,5 @@ func (t *Table) String() string {
 	return fmt.Sprintf("keytab.Table(%d entries, %d unusable)", len(t.entries), len(t.unusable))
 }
 
-// Format writes [Table.String], whatever the verb.
+// Format writes [Table.String] for every verb.
 func (t *Table) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }

@@ -29,7 +29,7 @@ func (p Principal) User(realms ...string) (string, error) {
 // POSIX's rule, for instance where users have names like "jürgen" or "1000". Whatever
 // admits reports, UserNamed refuses principals of other realms and of several
 // components, the names "." and "..", and names with '/', '@', '\\' or a character
-// that is not printable. A nil admits refuses everybody. UserNamed calls admits at most
+// that is not printable. If admits is nil, UserNamed refuses every principal. UserNamed calls admits at most
 // once, with the name that it would return.
 func (p Principal) UserNamed(admits func(name string) bool, realms ...string) (string, error) {
 	return p.user(realms, func(name string) string {
@@ -68,7 +68,7 @@ func (p Principal) user(realms []string, check func(name string) string) (string
 	return name, nil
 }
 
-// neverInUser reports whether r separates parts of a name, or is not seen in it.
+// neverInUser reports whether r separates parts of a name or is not printable.
 func neverInUser(r rune) bool {
 	return r == '/' || r == '@' || r == '\\' || !unicode.IsPrint(r)
 }
@@ -91,7 +91,7 @@ func checkPOSIXName(name string) string {
 	return ""
 }
 
-// listRealms names the realms that a program gave.
+// listRealms lists the realms that the program gave.
 func listRealms(realms []string) string {
 	const few = 4
 	if len(realms) == 0 {

@@ -8,11 +8,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// WhyNot returns why none of the keys that s admits opened a ticket, after tried of them
-// were tried: a *status.Error with ReasonNoKey, ReasonWrongService,
-// ReasonUnknownKeyVersion or ReasonWrongKey. It tells these apart as MIT's acceptor does.
-// The text says what the keytab has and what to do, and, if not all keys were tried
-// because the work was spent, how many of how many. Its cost does not grow with the
+// WhyNot explains why no key that s admits decrypted a ticket, after tried keys were
+// tried. It returns a *status.Error with ReasonNoKey, ReasonWrongService,
+// ReasonUnknownKeyVersion or ReasonWrongKey. It distinguishes them as MIT's acceptor does.
+// The text lists keys of the keytab and names a remedy, and, if the bound on the work
+// ended the trials, the number of keys that were tried. Its cost does not grow with the
 // number of principals and keys.
 func (s *Services) WhyNot(t Sealed, tried int) error {
 	if s == nil || s.table == nil {
@@ -29,7 +29,7 @@ func (s *Services) WhyNot(t Sealed, tried int) error {
 	return &status.Error{Reason: reason, Detail: detail}
 }
 
-// explain draws the lines between the reasons.
+// explain distinguishes the Reasons.
 func (s *Services) explain(t *Sealed) (status.Reason, string) {
 	g := s.table.group(t.Service)
 	if g < 0 || !s.admits[g] {
@@ -49,8 +49,10 @@ func (s *Services) explain(t *Sealed) (status.Reason, string) {
 	return status.ReasonUnknownKeyVersion, s.table.title() + " has for it " + held(records, t.EType) + whichVersion(records, t, ofType > 0)
 }
 
-// whyWrongKey: a keytab that was made from a password has the version that its maker
-// typed, and not the KDC's; a wrong salt gives another key and no error.
+// whyWrongKey returns the explanation for a key that has the right version and does not
+// decrypt the ticket. A keytab that was made from a password has the version that its
+// author typed and not the version in the KDC; a wrong salt gives another key and no
+// error.
 func whyWrongKey(keytab string, kvno uint32) string {
 	if kvno == 0 {
 		return keytab + " has keys of that type, and none opens it: the password or the salt was wrong when the keytab was made, or the key was changed since; make the keytab anew"
@@ -59,7 +61,8 @@ func whyWrongKey(keytab string, kvno uint32) string {
 		" (in Active Directory the salt is that of the account, not of the SPN), or the keytab is of another KDC; make the keytab anew"
 }
 
-// whichVersion says what a difference of versions means.
+// whichVersion explains the difference between the ticket's key version and those in the
+// keytab.
 func whichVersion(records []record, t *Sealed, hasType bool) string {
 	if !hasType {
 		return "; it has no key of the ticket's encryption type: export the keytab with keys of that type"
@@ -90,7 +93,7 @@ func (s *Services) whyNotServed(g int32, t *Sealed) string {
 	return why
 }
 
-// errNoneAdmitted says that the table has no principal for patterns.
+// errNoneAdmitted returns the error for patterns that match no principal of the table.
 func (t *Table) errNoneAdmitted(patterns []string) error {
 	detail := t.title() + " has no key for " + few(len(patterns), func(i int) string { return quote.Text(patterns[i]) })
 	if found, err := t.match(patterns, true); err == nil && len(found) > 0 {
@@ -99,7 +102,7 @@ func (t *Table) errNoneAdmitted(patterns []string) error {
 	return &status.Error{Reason: status.ReasonNoKey, Detail: detail + "; " + t.whatItHas()}
 }
 
-// whyNoneAdmitted says why no key of the table may open tickets.
+// whyNoneAdmitted explains why no key of the table may decrypt tickets.
 func (t *Table) whyNoneAdmitted() string {
 	if t.Len() == 0 {
 		return t.title() + " has no key: " + t.whatItHas()
@@ -107,7 +110,7 @@ func (t *Table) whyNoneAdmitted() string {
 	return t.title() + " has no key under the acceptor's name; " + t.whatItHas() + " (krbtgt/* and kadmin/* accept only if Config.Services names them)"
 }
 
-// whatItHas lists some principals of the table, and counts what cannot be used.
+// whatItHas lists some principals of the table and the number of unusable entries.
 func (t *Table) whatItHas() string {
 	if t == nil {
 		return "there is no keytab"
@@ -122,7 +125,7 @@ func (t *Table) whatItHas() string {
 	return text
 }
 
-// held lists keys of one principal, at most eight, those of type e first.
+// held lists at most eight keys of one principal, beginning with those of type e.
 func held(records []record, e EType) string {
 	const most = 8
 	var keys []string
@@ -146,7 +149,8 @@ func held(records []record, e EType) string {
 	return text
 }
 
-// title names the keytab in a message, by its file if it has one.
+// title returns the name of the keytab in a message, with its file if it was read from a
+// file.
 func (t *Table) title() string {
 	if t == nil || t.name == "" {
 		return "the keytab"
@@ -156,8 +160,8 @@ func (t *Table) title() string {
 
 func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// countUnusable says how many entries are out of use, and of which encryption types, at
-// most four of them.
+// countUnusable returns a text with the number of unusable entries and at most four of
+// their encryption types.
 func countUnusable(entries []Unusable) string {
 	if len(entries) == 0 {
 		return ""

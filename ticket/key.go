@@ -10,9 +10,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// unseal decrypts the ticket into s.plain and returns the entry whose key opened it.
-// The name in clear on the ticket only orders the trials: nothing protects it, so it
-// decides nothing.
+// unseal decrypts the ticket into s.plain and returns the entry whose key decrypted it.
+// The unencrypted service name in the ticket only determines the order of the trials:
+// it is not authenticated, so it decides nothing.
 func (s *scratch) unseal(req *krb5.APReq, p *Params) (keytab.Entry, error) {
 	sealed := &req.Ticket.EncPart
 	s.plain = slices.Grow(s.plain, len(sealed.Cipher)) // once, not for each key that fails
@@ -54,10 +54,10 @@ func (p *Params) services() (*keytab.Services, error) {
 
 func (s *scratch) unsealUserToUser(sealed *krb5.EncryptedData, key keytab.Key, service keytab.Principal) (keytab.Entry, error) {
 	if key.IsZero() {
-		return keytab.Entry{}, &status.Error{Reason: status.ReasonNoTGT, Detail: "the client asks for user-to-user authentication, which is not configured here"}
+		return keytab.Entry{}, &status.Error{Reason: status.ReasonNoTGT, Detail: "the client asks for user-to-user authentication, which this server does not configure"}
 	}
 	if keytab.EType(sealed.EType) != key.EType() || s.decrypt(key, sealed.Cipher) != nil {
-		return keytab.Entry{}, &status.Error{Reason: status.ReasonWrongKey, Detail: "the ticket is not sealed in the session key of our TGT"}
+		return keytab.Entry{}, &status.Error{Reason: status.ReasonWrongKey, Detail: "the session key of the acceptor's TGT does not decrypt the ticket"}
 	}
 	return keytab.Entry{Principal: service, Key: key}, nil
 }

@@ -15,14 +15,15 @@ import (
 )
 
 // Open parses all of apReq (an AP-REQ without GSS framing), decrypts its ticket
-// and checks that the ticket is valid at p.Now. It says nothing about the
-// sender. RFC 4120, Section 3.2.3, up to the decryption of the authenticator.
+// and checks that the ticket is valid at p.Now. It does not
+// authenticate the sender. Open implements RFC 4120, Section 3.2.3, up to the decryption of
+// the authenticator.
 //
 // The Ticket refers to apReq until authenticator.Check has returned: leave those
 // bytes alone until then. Errors are, or wrap, *status.Error. An error about a ticket that
 // a key opened is a [*Refused].
 func Open(apReq []byte, p *Params) (*Ticket, error) {
-	// Thin, so that it is inlined and the Ticket can live on the caller's stack.
+	// This function is short enough to be inlined, so the Ticket stays on the caller's stack.
 	t, err := open(apReq, p)
 	if err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func open(apReq []byte, p *Params) (Ticket, error) {
 	return t, nil
 }
 
-// read parses the ticket that entry opened, and checks that it is valid at p.Now.
+// read parses the ticket that entry decrypted, and checks that it is valid at p.Now.
 func (s *scratch) read(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab.Entry, p *Params) (Ticket, error) {
 	if err := part.Parse(s.plain); err != nil {
 		return Ticket{}, err
@@ -72,7 +73,7 @@ func (p *Params) ticketETypes() []keytab.EType {
 	return p.ETypes
 }
 
-// opened is the only place that makes a Ticket.
+// opened makes a Ticket. No other function does.
 func (s *scratch) opened(req *krb5.APReq, part *krb5.EncTicketPart, entry *keytab.Entry, p *Params) (Ticket, error) {
 	if !etype.Permitted(p.ETypes, part.Key.EType) {
 		return Ticket{}, etypeRefused("ticket's session key", "ETypes", part.Key.EType)
@@ -110,8 +111,8 @@ func (s *scratch) opened(req *krb5.APReq, part *krb5.EncTicketPart, entry *keyta
 	}, nil
 }
 
-// badName refuses a name that has no text form: two such names could not be told apart
-// in a program's rules or in a log. err is that of keytab.ParsePrincipal.
+// badName returns the refusal of a name that has no text form: a program's rules and logs
+// could not distinguish two such names. err is the error of keytab.ParsePrincipal.
 func badName(whose string, name []byte, err error) error {
 	detail := "the ticket's " + whose + " name " + quote.Text(name) + " cannot be written as a principal"
 	if e, ok := errors.AsType[*status.Error](err); ok {
@@ -120,8 +121,8 @@ func badName(whose string, name []byte, err error) error {
 	return &status.Error{Reason: status.ReasonNameEncoding, Detail: detail}
 }
 
-// checkValidity holds the ticket's own times against the clock (RFC 4120,
-// Section 3.2.3). A difference of exactly skew passes.
+// checkValidity compares the ticket's times with the clock (RFC 4120, Section 3.2.3). It
+// accepts a difference of exactly skew.
 func checkValidity(part *krb5.EncTicketPart, now time.Time, skew time.Duration) error {
 	start := part.StartTime
 	if !start.Set {
@@ -140,8 +141,8 @@ func checkValidity(part *krb5.EncTicketPart, now time.Time, skew time.Duration) 
 	return nil
 }
 
-// keep copies the fields that outlive the plaintext, with one allocation and
-// only if there is any.
+// keep copies the fields that outlive the plaintext. It allocates once, and only if the
+// ticket has such a field.
 func keep(part *krb5.EncTicketPart) (transited, addresses, authData []byte) {
 	n := len(part.Transited) + len(part.Addresses) + len(part.AuthorizationData)
 	if n == 0 {
@@ -167,21 +168,20 @@ func utc(t krb5.Time) time.Time {
 
 func text(t krb5.Time) string { return utc(t).Format(time.RFC3339) }
 
-// scratch holds what must not outlive one Open: the ticket's plaintext, and
-// names while they are compared.
+// scratch contains data that must not outlive one call of Open: the ticket's plaintext,
+// and names during their comparison.
 type scratch struct {
 	plain []byte
 	name  []byte
 }
 
-// maxKept keeps one oversized ticket from making every later wipe a long one, and
-// from holding memory for good.
+// maxKept bounds the buffers that the pool keeps, so that one long ticket does not make
+// every later wipe slower and does not occupy memory permanently.
 const maxKept = 16 << 10
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// release wipes the plaintext, which holds the session key, and gives the
-// memory to the next Open.
+// release wipes the plaintext, which contains the session key, and returns s to the pool.
 func (s *scratch) release() {
 	s.plain = s.plain[:cap(s.plain)]
 	clear(s.plain)

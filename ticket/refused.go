@@ -7,12 +7,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Refused is the refusal of a ticket that a key of the service opened. A KDC made the
-// ticket, and it names a client; nothing proves that the sender is this client. Refused
-// is for records only.
+// Refused is the refusal of a ticket that a key of the service decrypted. A KDC issued
+// the ticket, which names a client, but nothing proves that the sender is this client.
+// Use Refused for records only.
 type Refused struct {
 	Client  keytab.Principal // zero if the ticket names no client in a form of Principal
-	Service keytab.Principal // of the key that opened the ticket, as in Content
+	Service keytab.Principal // principal of the key that decrypted the ticket, as in Content
 	EType   keytab.EType     // of that key
 	Kvno    uint32           // of that key
 	// SessionEType is the encryption type of the session key, 0 if it was not read.
@@ -23,8 +23,8 @@ type Refused struct {
 func (r *Refused) Error() string { return r.Err.Error() }
 func (r *Refused) Unwrap() error { return r.Err }
 
-// refusal makes the Refused of a ticket that entry opened. part is zero if the ticket's
-// content did not parse.
+// refusal makes the Refused of a ticket that entry decrypted. part is zero if the
+// ticket's content could not be parsed.
 func (s *scratch) refusal(part *krb5.EncTicketPart, entry *keytab.Entry, err error) error {
 	s.name = krb5.AppendPrincipal(s.name[:0], part.Client, part.ClientRealm)
 	client, unnamed := keytab.ParsePrincipal(string(s.name))

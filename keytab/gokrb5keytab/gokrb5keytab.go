@@ -1,5 +1,5 @@
-// Package gokrb5keytab makes the keys of a gokrb5 keytab usable here. It is a
-// package of its own so that nothing else links gokrb5.
+// Package gokrb5keytab converts a keytab of gokrb5 to a [keytab.Table]. It is a separate
+// package so that no other package links gokrb5.
 package gokrb5keytab
 
 import (
@@ -13,16 +13,16 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Table returns the entries of kt, in order. Nothing is shared with kt, which
-// must not be changed meanwhile. As for [keytab.Parse], entries that cannot be
-// used are in [keytab.Table.Unusable].
+// Table returns the entries of kt in order. The result shares no memory with kt, which
+// must not be changed during the call. Entries that cannot be used are in
+// [keytab.Table.Unusable], as for [keytab.Parse].
 func Table(kt *gokrb5.Keytab) (*keytab.Table, error) {
 	if kt == nil {
 		return nil, refused("it is nil")
 	}
-	// gokrb5 does not export the type of an entry, and writes what it holds
-	// without looking, so it is first made to hold what a file can.
-	file := gokrb5.New() // of version 2, whatever kt was read from
+	// gokrb5 does not export the type of an entry, and writes entries without checking that
+	// the format can represent them. So the entries are checked and adjusted first.
+	file := gokrb5.New() // of version 2, even if kt was read from version 1
 	file.Entries = slices.Clone(kt.Entries)
 	for i := range file.Entries {
 		e := &file.Entries[i]
@@ -32,7 +32,7 @@ func Table(kt *gokrb5.Keytab) (*keytab.Table, error) {
 		if slices.ContainsFunc(append(slices.Clone(e.Principal.Components), e.Principal.Realm), tooLong) {
 			return nil, refused("a name does not fit in a keytab file")
 		}
-		e.Principal.NumComponents = int16(len(e.Principal.Components)) // gokrb5 counts one more in some
+		e.Principal.NumComponents = int16(len(e.Principal.Components)) // in some entries gokrb5 counts the realm too
 		if e.KVNO == 0 {
 			e.KVNO = uint32(e.KVNO8)
 		}
@@ -43,7 +43,7 @@ func Table(kt *gokrb5.Keytab) (*keytab.Table, error) {
 	b, err := file.Marshal()
 	defer clear(b)
 	if err != nil {
-		return nil, refused("gokrb5 cannot write it") // its errors may quote what it was given
+		return nil, refused("gokrb5 cannot write it") // errors of gokrb5 may contain parts of the keytab
 	}
 	return keytab.Parse(b)
 }
