@@ -17,26 +17,26 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// Acceptor accepts security contexts for one service. It is safe for concurrent
-// use, there is nothing to close, and one serves any number of listeners.
+// Acceptor accepts security contexts for one service. It is safe for concurrent use, has
+// nothing to close, and serves any number of listeners.
 type Acceptor struct {
 	cfg       Config
-	immediate bool // keys and replay cache answer without waiting, and nobody else is asked
+	immediate bool // keys and replay cache answer without waiting, and there is no other backend
 	admitted  atomic.Pointer[admission]
 	noticed   atomic.Uint64 // number of the newest notice of the key source that was logged
 }
 
-// admission says which principals of one generation of the keytab may accept, or why
-// none may. It is kept until the keytab changes: any client can cause a look-up.
+// admission holds the principals of one generation of the keytab that may accept, or the
+// error of the look-up. It is kept until the keytab changes, because any client can cause a
+// look-up.
 type admission struct {
 	table    *keytab.Table
 	services *keytab.Services
 	err      error
 }
 
-// NewAcceptor checks cfg and makes an Acceptor. It does not ask cfg.Keys: a
-// service that is not in the keytab yet may come with the next rotation. The
-// replay cache starts here.
+// NewAcceptor checks cfg and makes an Acceptor. It does not ask cfg.Keys: the next rotation
+// may add a service that the keytab lacks. The default replay cache starts here.
 func NewAcceptor(cfg Config) (*Acceptor, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -65,11 +65,11 @@ func NewAcceptor(cfg Config) (*Acceptor, error) {
 	return a, nil
 }
 
-// made reports whether a is from NewAcceptor. No other Acceptor accepts anybody.
+// made reports whether NewAcceptor made a. Every other Acceptor refuses all clients.
 func (a *Acceptor) made() bool { return a != nil && a.cfg.Time != nil }
 
-// answersAtOnce knows the sources and caches of this library that never wait on
-// anything but a local file.
+// answersAtOnce reports whether keys and replay belong to this library and wait for nothing
+// but a local file.
 func answersAtOnce(keys keytab.Source, replay authenticator.ReplayCache) bool {
 	_, inMemory := replay.(*authenticator.MemoryCache)
 	switch keys.(type) {
@@ -79,8 +79,8 @@ func answersAtOnce(keys keytab.Source, replay authenticator.ReplayCache) bool {
 	return false
 }
 
-// defaultReplayCache: an injected clock knows nothing of the process's cache,
-// whose times are real.
+// defaultReplayCache returns the cache of the process, or, for an injected clock, a cache of
+// its own: the records of the process's cache have real times.
 func defaultReplayCache(clock func() time.Time) authenticator.ReplayCache {
 	if clock == nil {
 		return authenticator.SharedCache()
@@ -115,8 +115,8 @@ func (cfg *Config) check() error {
 	return nil
 }
 
-// NewContext begins one exchange. Forgetting a Context leaks nothing; Close
-// wipes its keys at once.
+// NewContext begins one exchange. A Context that is not closed leaks nothing; Close wipes
+// its keys at once.
 func (a *Acceptor) NewContext(cc ContextConfig) *Context {
 	c := &struct { // one allocation
 		Context
@@ -146,7 +146,7 @@ func (a *Acceptor) keys(ctx context.Context) (*keytab.Table, *keytab.Services, e
 	return table, services, err
 }
 
-// logNotices writes what is new of the key source's notices to the Logger, each once for
+// logNotices writes the new notices of the key source to the Logger, each notice once for
 // each acceptor.
 func (a *Acceptor) logNotices(ctx context.Context) {
 	source, ok := a.cfg.Keys.(keytab.Noticer)

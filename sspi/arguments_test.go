@@ -31,7 +31,7 @@ func TestArguments_LaterCredential(t *testing.T) {
 			t.Run(name+"/"+state, func(t *testing.T) {
 				s := newSite(t)
 				x := inState[state](t, s)
-				l := s.second(x.handle, x.due)
+				l := s.second(x.handle, x.expected)
 				l.cred = credential(s)
 				wantCode(t, "the due token", l.call(), status.SEC_E_OK)
 				if peer := x.handle.Context().Peer(); peer == nil || peer.Service.Name() != service {

@@ -26,15 +26,15 @@ func TestQuery_EqualHeaders(t *testing.T) {
 			}
 		}
 	}
-	ours := map[string]uint64{
+	declared := map[string]uint64{
 		"SECPKG_NEGOTIATION_COMPLETE":    sspi.SECPKG_NEGOTIATION_COMPLETE,
 		"SECPKG_NEGOTIATION_IN_PROGRESS": sspi.SECPKG_NEGOTIATION_IN_PROGRESS,
 		"SecPkgAttrLastClientTokenYes":   uint64(sspi.SecPkgAttrLastClientTokenYes),
 	}
 	for _, a := range everyAttribute {
-		ours["SECPKG_ATTR_"+a.name] = uint64(a.attr)
+		declared["SECPKG_ATTR_"+a.name] = uint64(a.attr)
 	}
-	for name, n := range ours {
+	for name, n := range declared {
 		if want, ok := header[name]; !ok || n != want {
 			t.Errorf("%s is %d, in the header %d (%v)", name, n, want, ok)
 		}

@@ -19,10 +19,10 @@ type bargain struct {
 	late   bool     // its clock is wrong at first
 	over   bool     // it needs no more answers
 
-	begun   bool // the server has seen something of it
-	hinted  bool // the server has spoken first
-	missing int  // bytes, of the token that the server has a piece of
-	spoilt  bool // what the server has of it is not all the client's
+	begun     bool // the server has seen something of it
+	hintsSent bool // the server has spoken first
+	missing   int  // bytes, of the token that the server has a piece of
+	spoilt    bool // what the server has of it is not all the client's
 }
 
 // offer makes a client, and a context for it in one of the faces.
@@ -169,8 +169,8 @@ func (m *machine) disturb(t *testing.T, slot, variant int) {
 	}
 	code, reply := m.give(t, h, token, variant, false)
 	switch {
-	case len(token) == 0 && !x.begun && !x.hinted:
-		x.hinted = true
+	case len(token) == 0 && !x.begun && !x.hintsSent:
+		x.hintsSent = true
 		if code != status.SEC_I_CONTINUE_NEEDED || len(reply) == 0 {
 			t.Errorf("the server speaks first: %v, %x", code, reply)
 		}

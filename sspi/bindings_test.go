@@ -165,13 +165,13 @@ func TestBIND_2_GivenOnce(t *testing.T) {
 func TestBIND_2_GivenTooLate(t *testing.T) {
 	s := newSite(t)
 	x := inState["third leg"](t, s)
-	l := s.second(x.handle, x.due)
+	l := s.second(x.handle, x.expected)
 	l.in.Buffers = append(l.in.Buffers, channel(t, "a"))
 	wantCode(t, "bindings with the third leg", l.call(), status.SEC_E_INVALID_PARAMETER)
 	if l.handle != *x.handle || l.attr != 0 || l.handle.Context().Peer() != nil {
 		t.Errorf("outputs %v %v", l.handle, l.attr)
 	}
-	wantCode(t, "the third leg", s.second(x.handle, x.due).call(), status.SEC_E_OK)
+	wantCode(t, "the third leg", s.second(x.handle, x.expected).call(), status.SEC_E_OK)
 
 	client := s.request(dce, bound("a")).Start()
 	token, _, _ := client.Next(nil)

@@ -31,7 +31,7 @@ func FuzzCTX_1_BothFaces(f *testing.F) {
 		mechanisms := [][][]byte{onlyKerberos, ntlmFirst}[program[0]>>6&1]
 		x := &bothFaces{t: t, c: s.acceptor.NewContext(sspi.ContextConfig{}), n: s.client(mechanisms, style)}
 		x.n.Kerberos.RetrySkew = true
-		x.due, _, _ = x.n.Next(nil)
+		x.expected, _, _ = x.n.Next(nil)
 		for _, op := range program[1:] {
 			x.step(op)
 		}
@@ -43,7 +43,7 @@ type bothFaces struct {
 	t           *testing.T
 	c           *sspi.Context
 	n           *krbtest.Negotiation
-	due         []byte // the client's next token, or what is left of it
+	expected    []byte // the client's next token, or what is left of it
 	established bool
 	ended       bool // closed, deleted, failed or exported
 }
@@ -51,9 +51,9 @@ type bothFaces struct {
 func (x *bothFaces) step(op byte) {
 	switch op % 13 {
 	case 0:
-		x.goFace(x.due)
+		x.goFace(x.expected)
 	case 1:
-		x.windowsFace(x.due, 4096)
+		x.windowsFace(x.expected, 4096)
 	case 2:
 		x.goFace(x.piece())
 	case 3:
@@ -87,7 +87,7 @@ func (x *bothFaces) step(op byte) {
 		_ = sspi.DeleteSecurityContext(&h)
 		x.ended = true
 	case 10:
-		x.windowsFace(x.due, int(op)) // little room: nothing happens
+		x.windowsFace(x.expected, int(op)) // little room: nothing happens
 	case 11:
 		_, _, _ = x.c.Unwrap(nil, []byte{op})
 	case 12:
@@ -102,10 +102,10 @@ func (x *bothFaces) step(op byte) {
 
 // piece is the next half of what is due.
 func (x *bothFaces) piece() []byte {
-	if len(x.due) < 2 {
-		return x.due
+	if len(x.expected) < 2 {
+		return x.expected
 	}
-	return x.due[:len(x.due)/2]
+	return x.expected[:len(x.expected)/2]
 }
 
 func (x *bothFaces) goFace(token []byte) {
@@ -144,10 +144,10 @@ func (x *bothFaces) after(token, reply []byte, err error) {
 		x.ended = x.c.Err() != nil
 		return
 	case len(reply) == 0:
-		x.due = bytes.TrimPrefix(x.due, token) // a piece; rubbish may begin as one does
+		x.expected = bytes.TrimPrefix(x.expected, token) // a piece; rubbish may begin as one does
 		return
 	}
 	if next, _, err := x.n.Next(bytes.Clone(reply)); err == nil {
-		x.due = next
+		x.expected = next
 	}
 }

@@ -183,12 +183,12 @@ func TestBuffers_NothingToSend(t *testing.T) {
 func TestBuffers_ThirdLegWithoutOutput(t *testing.T) {
 	s := newSite(t)
 	x := inState["third leg"](t, s)
-	l := s.second(x.handle, x.due)
+	l := s.second(x.handle, x.expected)
 	l.out = nil
 	wantCode(t, "the third leg", l.call(), status.SEC_E_OK)
 
 	x = inState["third leg"](t, s)
-	l = s.second(x.handle, x.due)
+	l = s.second(x.handle, x.expected)
 	wantCode(t, "the third leg", l.call(), status.SEC_E_OK)
 	if len(l.reply()) != 0 {
 		t.Errorf("a reply of %d bytes", len(l.reply()))

@@ -134,8 +134,8 @@ func TestCTX_4_DeleteOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			ours, cred := h, s.cred
-			if sspi.DeleteSecurityContext(&ours) == status.SEC_E_OK {
+			handle, cred := h, s.cred
+			if sspi.DeleteSecurityContext(&handle) == status.SEC_E_OK {
 				contexts.Add(1)
 			}
 			if sspi.FreeCredentialsHandle(&cred) == status.SEC_E_OK {

@@ -19,22 +19,20 @@ const (
 	defaultBackendTimeout = 5 * time.Second
 )
 
-// Config is a service: its keys and its policy. A Config is not changed by this
-// package; [NewAcceptor] copies it, and what it points to must not be modified
-// afterwards.
+// Config describes a service: its keys and its policy. [NewAcceptor] copies it. The values
+// that it points to must not be modified afterwards; this package does not modify them.
 type Config struct {
 	// Keys are the service's keys. Required, unless there is UserToUser.
 	Keys keytab.Source
 
-	// UserToUser gives a ticket-granting ticket of the service's own for
-	// user-to-user authentication, where the service has no long-term key: clients
-	// are sent its Ticket, and come with a service ticket sealed in its SessionKey. The
-	// realm is the one that the client asks for, "" if it does not say: bytes of a
-	// stranger's, to be quoted in errors and logs. It is asked before anything of the
-	// client is believed, so it must not cost more than a look at a ticket that is held.
-	// Its error, or a TGT that is nil or lacks something, refuses the client with
-	// ReasonNoTGT. ctx is Accept's. It must be safe for concurrent use. If nil, such
-	// clients are refused.
+	// UserToUser returns the service's ticket-granting ticket for user-to-user
+	// authentication, where the service has no long-term key. Accept sends the Ticket to
+	// the client, whose own ticket is then encrypted in the SessionKey. realm is the realm
+	// that the client asks for, or "": bytes of an unknown client, to be quoted in errors
+	// and logs. Accept calls UserToUser before any check of the client, so that it must
+	// cost no more than a look at a ticket in memory. An error, and a TGT that is nil or
+	// incomplete, refuse the client with ReasonNoTGT. ctx is the argument of Accept.
+	// UserToUser must be safe for concurrent use. If nil, such clients are refused.
 	UserToUser func(ctx context.Context, realm string) (*TGT, error)
 
 	// Services are the principals of the keytab that may accept, as in
@@ -44,13 +42,13 @@ type Config struct {
 	Services []string
 
 	// ETypes are the permitted encryption types of session keys, subkeys and
-	// checksums and, unless there are TicketETypes, of tickets. If nil, those of
-	// [DefaultETypes]: the AES types. keytab.RC4_HMAC must be named. With it, contexts are of RC4
-	// where the client has nothing better; Peer.ContextEType tells.
+	// checksums and, unless TicketETypes is set, of tickets. If nil, [DefaultETypes]: the
+	// AES types. keytab.RC4_HMAC must be named. With it, a client without AES gets a context
+	// of RC4, which Peer.ContextEType shows.
 	ETypes []keytab.EType
 
-	// TicketETypes are the permitted encryption types of tickets, that is, of the
-	// service's keys. If nil, ETypes. A service in Active Directory whose account
+	// TicketETypes are the permitted encryption types of tickets, which the keys of the
+	// service encrypt. If nil, ETypes. A service in Active Directory whose account
 	// has no AES key gets tickets of RC4, but session keys of AES: it names RC4_HMAC
 	// here and leaves ETypes alone.
 	TicketETypes []keytab.EType
@@ -58,9 +56,9 @@ type Config struct {
 	// Skew is how far clocks may differ. If 0, 5 minutes.
 	Skew time.Duration
 
-	// Replay remembers what was presented. If nil, authenticator.SharedCache,
-	// or, when Time is set, a cache of this acceptor's own that starts now by
-	// that clock.
+	// Replay stores the authenticators that clients presented. If nil,
+	// authenticator.SharedCache; or, if Time is set, a new cache that starts now by that
+	// clock.
 	Replay authenticator.ReplayCache
 
 	// TransitedRealms are realms that may lie between a client's realm and the
@@ -87,9 +85,9 @@ type Config struct {
 	// they are wishes, as on Windows.
 	EnforceContextReq bool
 
-	// MaxToken is the longest token, in bytes, its fragments together. If 0, 65536. It
-	// bounds what a context holds that waits for the rest of a fragmented token; see
-	// [Context].
+	// MaxToken is the greatest length of a token with all its fragments, in bytes. If 0,
+	// 65536. It bounds the memory of a context that waits for the rest of a fragmented
+	// token; see [Context].
 	MaxToken int
 
 	// BackendTimeout bounds Keys, Replay and UserToUser in the Windows face, whose
@@ -97,10 +95,9 @@ type Config struct {
 	BackendTimeout time.Duration
 
 	// ExportKey, of 32 bytes, seals exported contexts by AES-256-GCM; see
-	// [Context.Export]. All processes that hand contexts to each other have the same,
-	// and nobody else has it: it is as secret as the contexts. It is to be random, and
-	// good for 2^32 exports. NewSecret makes it of bytes. If zero, contexts are neither exported
-	// nor imported.
+	// [Context.Export]. All processes that export contexts to each other share one random
+	// key and keep it as secret as the contexts. A key suffices for 2^32 exports. NewSecret
+	// makes it of bytes. If zero, contexts are neither exported nor imported.
 	ExportKey Secret
 
 	// OnEvent receives the record of each attempt, accepted or refused, whether this
@@ -131,8 +128,9 @@ type Config struct {
 	Rand io.Reader
 }
 
-// ContextConfig is one exchange. The zero value accepts Kerberos, in SPNEGO or as it
-// is, with nothing required. Slices are not copied: leave them alone while the context lives.
+// ContextConfig configures one exchange. The zero value accepts Kerberos, raw or in SPNEGO,
+// and requires nothing. Slices are not copied and must not be modified while the context is
+// in use.
 type ContextConfig struct {
 	// Package is the security package. If "", Negotiate.
 	Package Package
@@ -154,9 +152,9 @@ type ContextConfig struct {
 	// whose token is relayed. BindingProxied and BindingProxiedAllowMissing do without it.
 	BindingsUnknown error
 
-	// BindingPolicy is about clients that send no bindings. The default refuses
-	// them if there are ChannelBindings. BindingRequired without any
-	// ChannelBindings refuses everybody.
+	// BindingPolicy decides about clients that send no bindings. The default refuses them
+	// if ChannelBindings is set. BindingRequired without ChannelBindings refuses every
+	// client.
 	BindingPolicy BindingPolicy
 
 	// Require are attributes that the client must have asked for, all of them. To
@@ -235,11 +233,11 @@ const (
 	// Kerberos takes the tokens of RFC 4121, and no SPNEGO.
 	Kerberos Package = "Kerberos"
 	// Negotiate takes SPNEGO (RFC 4178), and in it Kerberos; it also takes Kerberos
-	// tokens as they are, and then answers with such.
+	// tokens without SPNEGO, and answers them without SPNEGO.
 	Negotiate Package = "Negotiate"
 )
 
-// So that a caller with channel bindings needs no import but this one.
+// Aliases of package authenticator, for the fields of Config and ContextConfig.
 type (
 	ChannelBindings = authenticator.ChannelBindings
 	BindingPolicy   = authenticator.BindingPolicy
@@ -249,7 +247,8 @@ type (
 // NewSecret returns a Secret with a copy of b; the zero Secret if b is nil.
 func NewSecret(b []byte) Secret { return authenticator.NewSecret(b) }
 
-// See package authenticator.
+// The values of ContextConfig.BindingPolicy; see package authenticator. The values of
+// Peer.Binding are constants of package authenticator.
 const (
 	BindingDefault             = authenticator.BindingDefault
 	BindingRequired            = authenticator.BindingRequired

@@ -15,8 +15,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// state is where a context stands. Each has one kind of token that is due;
-// everything else is refused.
+// state is the state of a context. In each state Accept expects one kind of token and
+// refuses every other token.
 type state uint32
 
 const (
@@ -29,10 +29,9 @@ const (
 )
 
 // Context is one security context: first an exchange of tokens, then messages.
-// It is safe for concurrent use: of two calls of Accept at once the second is
-// refused, Wrap and Unwrap may run side by side, and Close may come at any time.
-// A nil Context, as an invalid handle gives one, is a closed one, and so is the
-// zero Context.
+// It is safe for concurrent use: Accept refuses a second call that runs beside the first,
+// Wrap and Unwrap may run side by side, and Close may be called at any time. A nil Context,
+// which an invalid handle returns, and the zero Context behave like a closed Context.
 //
 // A Context that waits for the client's next token holds less than 4 KiB, whatever the
 // client sent. To this are added, while it waits for the rest of a fragmented SPNEGO
@@ -41,13 +40,13 @@ const (
 // client's names and forwarded tickets. A Context does not know its peer, so the number
 // of pending exchanges of a peer is for the program to bound.
 type Context struct {
-	// What prints a struct may follow a pointer, past any Format method, but not
-	// two of them. So neither a Context nor its body holds a key itself, and a
-	// copy of a Context shows none either.
+	// fmt and loggers may follow one pointer past a Format method, but not two pointers. The
+	// keys are therefore two pointers away from a Context, so that a printed Context, and a
+	// printed copy of it, cannot show them.
 	*body
 }
 
-// body is what a Context consists of.
+// body holds the fields of a Context.
 type body struct {
 	acceptor *Acceptor
 	cfg      ContextConfig
@@ -60,7 +59,7 @@ type body struct {
 	hintsSent   bool             // the client has the list of mechanisms
 	fragments   spnego.Fragments // of a token
 	facts       facts            // of the accepted AP-REQ, for the record that a later leg makes
-	negotiation *negotiation     // nil: the client's tokens are not in SPNEGO, or no token came yet
+	negotiation *negotiation     // nil: the client's tokens are not in SPNEGO, or no token has been answered yet
 	spare       *vault           // memory for the first vault
 
 	deleted    atomic.Bool           // by DeleteSecurityContext
@@ -92,8 +91,8 @@ type vault struct {
 	protector   message.Protector
 }
 
-// newVault returns memory for the secrets of a leg: at first the memory that came with the
-// context. The caller holds accepting, or is the only user of c.
+// newVault returns memory for the secrets of a leg: at first the memory that NewContext
+// allocated with the context. The caller holds accepting, or is the only user of c.
 func (c *Context) newVault() *vault {
 	v := c.spare
 	c.spare = nil
@@ -116,8 +115,8 @@ func (v *vault) wipe() {
 	v.protector.Wipe()
 }
 
-// contextKey is the context's key: of the acceptor's subkey, else of the
-// initiator's, else the ticket's session key (RFC 4121, Section 2).
+// contextKey holds the context's key: the acceptor's subkey, or else the initiator's subkey,
+// or else the ticket's session key (RFC 4121, Section 2).
 type contextKey struct {
 	etype keytab.EType
 	bytes [32]byte

@@ -55,7 +55,7 @@ type Event struct {
 
 	// TicketEType is the encryption type of the ticket: as the AP-REQ says, if the
 	// ticket did not open. SessionEType is the encryption type of the ticket's session
-	// key and ContextEType that of the context's key. 0: unknown.
+	// key and ContextEType the encryption type of the context's key. 0: unknown.
 	TicketEType, SessionEType, ContextEType keytab.EType
 	// Kvno is the version of the key that opened the ticket; if none did, the version
 	// that the ticket asks for. 0: unknown.

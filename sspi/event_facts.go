@@ -81,8 +81,8 @@ func (f *facts) complete(e *Event, l *leg) {
 	l.claims(e)
 }
 
-// claims reads what the client's message says in clear. It runs for refused messages
-// only, so that an accepted one is not parsed twice.
+// claims reads the names in clear of the client's message. It runs for refused messages
+// only, so that an accepted message is not parsed twice.
 func (l *leg) claims(e *Event) {
 	var req krb5.APReq
 	switch {
@@ -97,7 +97,8 @@ func (l *leg) claims(e *Event) {
 	}
 }
 
-// claimed returns the Principal that a message names, zero if it is none.
+// claimed returns the Principal that a message names, and the zero Principal for a name that
+// is invalid.
 func claimed(name krb5.Name, realm []byte) keytab.Principal {
 	p, err := keytab.ParsePrincipal(string(krb5.AppendPrincipal(nil, name, realm)))
 	if err != nil {

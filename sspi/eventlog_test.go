@@ -127,7 +127,7 @@ func TestLOG_6_LaterLegs(t *testing.T) {
 			if lines := log.take(t); len(lines) != 0 {
 				t.Fatalf("logged before the end: %v", lines)
 			}
-			wantCode(t, "the last leg", s.second(at.handle, at.due).call(), status.SEC_E_OK)
+			wantCode(t, "the last leg", s.second(at.handle, at.expected).call(), status.SEC_E_OK)
 			log.one(t).wants(t, line{
 				"kerberos.client.name": aliceAt, "kerberos.mechanism": mechanism, "kerberos.ticket.kvno": 1.,
 				"kerberos.ticket.etype": aes256, "kerberos.clock.difference": 0.,

@@ -19,13 +19,13 @@ func ExampleAcceptSecurityContext_channelBindings() {
 		log.Fatal(err)
 	}
 	cred := acceptor.CredHandle(sspi.Negotiate)
-	ours := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:...")} // sspitls makes them
-	theirs := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:???")}
-	packed, err := ours.MarshalBinary()
+	own := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:...")} // sspitls makes them
+	other := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:???")}
+	packed, err := own.MarshalBinary()
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, channel := range []*sspi.ChannelBindings{&ours, &theirs, nil} {
+	for _, channel := range []*sspi.ChannelBindings{&own, &other, nil} {
 		client, err := realm.User("alice").Initiate("ldap/dc.example.com", sspitest.Options{ChannelBindings: channel})
 		if err != nil {
 			log.Fatal(err)

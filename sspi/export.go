@@ -11,17 +11,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Export takes an established context out of this process: the result, given to
-// Import of an Acceptor with the same Config.ExportKey, is the context as it stands,
-// with its next sequence number, Peer and Delegated. It closes c, after the calls that
-// run: no sequence number is used twice. Config.ExportKey seals the result, which may
-// travel by any way; it is good for once, and for as long as Config.Skew. It is some
-// hundred bytes, and the delegated tickets, and belongs to the caller. RFC 2743, Section
-// 2.2.8, has the same for GSS-API; the form of the bytes is this library's own.
+// Export moves an established context out of this process: Import of an Acceptor with the
+// same Config.ExportKey makes of the result the same context, with its next sequence
+// numbers, Peer and Delegated. Export closes c after the calls that run, so that no sequence
+// number is used twice. The result is encrypted and authenticated with Config.ExportKey, so
+// that it may be sent over an untrusted channel. It can be imported once, within Config.Skew
+// of the export. Its size is a few hundred bytes plus the size of the delegated tickets. The
+// caller owns it. RFC 2743, Section 2.2.8, has the same function for GSS-API; the encoding
+// is specific to this library.
 //
-// ReasonUnsupported: there is no Config.ExportKey. ReasonInvalidHandle: c is not
-// established, or another Export or Close came first. c is as before then. After any
-// other error, as of more than 64 delegated tickets, c is closed.
+// Export returns ReasonUnsupported without Config.ExportKey, and ReasonInvalidHandle if c is
+// not established or another Export or Close was first; both leave c unchanged. After any
+// other error, such as more than 64 delegated tickets, c is closed.
 func (c *Context) Export() ([]byte, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
@@ -58,33 +59,33 @@ func (c *Context) Export() ([]byte, error) {
 }
 
 func errNoExport() error {
-	return &status.Error{Reason: status.ReasonUnsupported, Detail: "Config.ExportKey is not set: contexts stay where they are"}
+	return &status.Error{Reason: status.ReasonUnsupported, Detail: "Config.ExportKey is not set: contexts can neither be exported nor imported"}
 }
 
-// Import is the inverse of Export, once (RFC 2743, Section 2.2.9). That it is once is
-// what Config.Replay remembers: where several processes may get the same bytes, let them
-// share one. A context that was exported before the cache began is refused, as an
-// authenticator is, and an import counts toward its client's share of the cache. a has to have the exporter's ExportKey, and otherwise its own policy,
-// of which ETypes, Skew and EnforceExpiry count; Services does not, since the client is
-// accepted already.
+// Import restores a Context from the result of Export (RFC 2743, Section 2.2.9).
+// Config.Replay ensures that each export is imported only once: processes that may receive
+// the same export must share a replay cache. A context that was exported before the cache began is refused, as an
+// authenticator is, and an import counts toward its client's share of the cache. a must have
+// the exporter's ExportKey. Of the rest of its Config, ETypes, Skew and EnforceExpiry apply;
+// Services does not, because the exporter has accepted the client.
 //
-// sealed is neither kept nor modified. ctx bounds the wait for the replay cache. The
-// context is the caller's, to be closed. Errors are, or wrap, *status.Error, and there is
-// no context then: ReasonUnsupported without a Config.ExportKey; ReasonMalformedToken for
-// what is not of this key and version; ReasonReplay for what was imported before;
-// ReasonContextExpired for what was exported too long ago, or by another clock, or, under
-// EnforceExpiry, of a client whose ticket has ended;
-// ReasonETypeRefused for a key that ETypes does not permit; and those of the replay cache.
+// Import neither keeps nor modifies sealed. ctx bounds the wait for the replay cache. The
+// caller must close the Context. Errors are, or wrap, *status.Error, and the Context is nil
+// then: ReasonUnsupported without Config.ExportKey; ReasonMalformedToken for bytes of a
+// different key or version; ReasonReplay for an export that was imported before;
+// ReasonContextExpired for an export that is older than Skew, or that a different clock
+// stamped, or, under EnforceExpiry, whose ticket has ended; ReasonETypeRefused for a key
+// that ETypes does not permit; and the errors of the replay cache.
 //
-// Never give it bytes that a peer may have chosen: they would be refused, but an
-// exporter's key should not be worked on for strangers. A refusal is reported to
+// Never give Import bytes that a peer may have chosen: Import would refuse them, but each
+// attempt uses the secret key. A refusal is reported to
 // Config.OnEvent and Config.Logger, with the attribute kerberos.operation=import; a
 // successful import is not, because the exporter has reported its client.
 func (a *Acceptor) Import(ctx context.Context, sealed []byte) (*Context, error) {
 	return a.importAs(ctx, "", sealed)
 }
 
-// importAs is Import of a context of one package; "": of any.
+// importAs imports a context of package pkg, or of any package if pkg is "".
 func (a *Acceptor) importAs(ctx context.Context, pkg Package, sealed []byte) (*Context, error) {
 	switch {
 	case !a.made():
@@ -141,7 +142,7 @@ func (a *Acceptor) open(ctx context.Context, pkg Package, sealed []byte, x *expo
 	return c, nil
 }
 
-// claim makes the import the only one of its bytes.
+// claim records the import in the replay cache, and refuses a second import.
 func (a *Acceptor) claim(ctx context.Context, x *exported, id [contextseal.IDLen]byte) error {
 	now := a.cfg.Time()
 	if now.After(x.at.Add(a.cfg.Skew)) || x.at.After(now.Add(a.cfg.Skew)) {

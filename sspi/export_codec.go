@@ -14,9 +14,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// exported is what of a context goes to another process. Its encoding is fields in
-// this order: numbers of fixed size, big-endian; bytes behind their length, of three
-// bytes. Whoever changes it changes the version of package contextseal.
+// exported holds the fields of a context that Export encodes, in this order: numbers of
+// fixed size, big-endian, and bytes after their length of three bytes. A change of the
+// encoding requires a new version in package contextseal.
 type exported struct {
 	at         time.Time
 	pkg        Package
@@ -26,7 +26,7 @@ type exported struct {
 	state      message.State
 }
 
-// maxTickets bounds what a context has delegated.
+// maxTickets bounds the number of delegated tickets.
 const maxTickets = 64
 
 func (x *exported) marshal() ([]byte, error) {
@@ -71,7 +71,7 @@ func (w exportWriter) principal(p keytab.Principal)   { w.text(p.String()) }
 func (w exportWriter) etype(e keytab.EType)           { w.AddUint32(uint32(e)) }
 func (w exportWriter) key(e keytab.EType, key []byte) { w.etype(e); w.bytes(key) }
 
-// noTime stands for the zero Time.
+// noTime encodes the zero Time.
 const noTime = math.MinInt64
 
 func (w exportWriter) time(t time.Time) {
@@ -145,7 +145,7 @@ func (w exportWriter) delegated(d *authenticator.Delegated) {
 	}
 }
 
-// exportReader reads them. After a failure everything is zero.
+// exportReader reads the fields. After a failure every method returns zero.
 type exportReader struct {
 	b      cryptobyte.String
 	failed bool
@@ -176,7 +176,7 @@ func (r *exportReader) bytes() []byte {
 func (r *exportReader) text() string        { return string(r.bytes()) }
 func (r *exportReader) etype() keytab.EType { return keytab.EType(r.number32()) }
 
-// principal is zero for an empty name.
+// principal returns the zero Principal for an empty name.
 func (r *exportReader) principal() keytab.Principal {
 	text := r.text()
 	if text == "" {

@@ -183,7 +183,7 @@ func TestCTX_12_ExportRefused(t *testing.T) {
 		if b, err := x.handle.Context().Export(); status.ReasonOf(err) != status.ReasonInvalidHandle || b != nil {
 			t.Errorf("%s: %v", state, err)
 		}
-		wantCode(t, state+", and on", s.second(x.handle, x.due).call(), status.SEC_E_OK)
+		wantCode(t, state+", and on", s.second(x.handle, x.expected).call(), status.SEC_E_OK)
 	}
 	var none *sspi.Context
 	if _, err := none.Export(); status.ReasonOf(err) != status.ReasonInvalidHandle {

@@ -22,7 +22,7 @@ func TestCTX_4_AfterDelete(t *testing.T) {
 			}
 			for _, h := range []*sspi.CtxtHandle{x.handle, &copied} {
 				for _, row := range everyCall {
-					wantCode(t, row.name, row.call(s, standing{h, x.client, x.due}), status.SEC_E_INVALID_HANDLE)
+					wantCode(t, row.name, row.call(s, standing{h, x.client, x.expected}), status.SEC_E_INVALID_HANDLE)
 				}
 				if h.Context() != nil {
 					t.Error("a Context behind a deleted handle")
@@ -83,7 +83,7 @@ func TestCTX_4_Credentials(t *testing.T) {
 
 	// Contexts live on, half-open ones too.
 	wantCode(t, "a message", sspi.DecryptMessage(&h, stream(standing{client: client}.wrap("text")), 0, nil), status.SEC_E_OK)
-	l = s.second(half.handle, half.due)
+	l = s.second(half.handle, half.expected)
 	wantCode(t, "the third leg", l.call(), status.SEC_E_OK)
 
 	again := s.acceptor.CredHandle("KERBEROS")
@@ -141,12 +141,12 @@ func TestHandles_NewContext(t *testing.T) {
 		}
 		return code
 	}
-	wantCode(t, "no phNewContext", none(x.handle, x.due), status.SEC_E_INVALID_HANDLE)
+	wantCode(t, "no phNewContext", none(x.handle, x.expected), status.SEC_E_INVALID_HANDLE)
 	token := s.request().Token()
 	wantCode(t, "no phNewContext on a first call", none(nil, token), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "that token", s.first(token).call(), status.SEC_E_OK)
 
-	l := s.second(x.handle, x.due)
+	l := s.second(x.handle, x.expected)
 	l.handle = s.acceptor.NewContext(sspi.ContextConfig{}).Handle()
 	wantCode(t, "the third leg", l.call(), status.SEC_E_OK)
 	if l.handle != *x.handle {
@@ -188,13 +188,13 @@ func TestHandles_NoExchange(t *testing.T) {
 			}
 			for _, state := range []string{"retry", "third leg", "negotiating", "MIC"} {
 				x := inState[state](t, s)
-				l := s.second(x.handle, x.due)
+				l := s.second(x.handle, x.expected)
 				row.change(l)
 				wantCode(t, "later call", l.call(), row.want)
 				if l.handle != *x.handle {
 					t.Error("the handle was changed")
 				}
-				wantCode(t, "the right call then", s.second(x.handle, x.due).call(), status.SEC_E_OK)
+				wantCode(t, "the right call then", s.second(x.handle, x.expected).call(), status.SEC_E_OK)
 			}
 		})
 	}

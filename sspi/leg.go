@@ -130,7 +130,7 @@ func (l *leg) run(ctx context.Context, fragment []byte) (reply []byte, err error
 	return reply, err
 }
 
-// collect joins token with the fragments that came before it. Config.MaxToken bounds a
+// collect joins token with the fragments of earlier calls. Config.MaxToken bounds a
 // token of every form.
 func (l *leg) collect(token []byte) (joined []byte, whole bool, err error) {
 	c, max := l.c, l.c.acceptor.cfg.MaxToken

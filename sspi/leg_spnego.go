@@ -160,7 +160,7 @@ func (l *leg) askForKerberos() ([]byte, error) {
 }
 
 func errEarlyMIC() error {
-	return &status.Error{Reason: status.ReasonMechListMIC, Detail: "the client's MIC comes before its key"}
+	return &status.Error{Reason: status.ReasonMechListMIC, Detail: "the client sent a mechListMIC before the context has a key"}
 }
 
 // respond puts the answer into SPNEGO. With AcceptIncomplete the client sends another

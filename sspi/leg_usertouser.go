@@ -11,12 +11,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TGT is a ticket-granting ticket of an acceptor that has no long-term key
-// (RFC 4120, Section 3.7). It prints redacted. One that was given out must not be
-// modified: any number of exchanges may read it.
+// TGT is a ticket-granting ticket of an acceptor that has no long-term key (RFC 4120,
+// Section 3.7). Its ticket and its key print redacted. A TGT that Config.UserToUser returned
+// must not be modified, because other exchanges may read it.
 type TGT struct {
-	// Client is whose ticket it is: the name that clients ask their KDC for, and
-	// Peer.Service. Required.
+	// Client is the principal of the acceptor, to which the KDC issued the ticket. Clients
+	// ask their KDC for it, and it becomes Peer.Service. Required.
 	Client keytab.Principal
 	// Ticket is the ticket, in DER, as the KDC gave it (RFC 4120, Section 5.3).
 	// Clients that ask for it are sent it, and are refused with ReasonNoTGT if it is
@@ -26,7 +26,7 @@ type TGT struct {
 	SessionKey keytab.Key
 }
 
-// tgt asks for the acceptor's own ticket.
+// tgt returns the TGT of Config.UserToUser.
 func (a *Acceptor) tgt(ctx context.Context, realm string) (TGT, error) {
 	if a.cfg.UserToUser == nil {
 		return TGT{}, &status.Error{Reason: status.ReasonNoTGT, Detail: "Config.UserToUser is nil"}
@@ -43,7 +43,7 @@ func (a *Acceptor) tgt(ctx context.Context, realm string) (TGT, error) {
 	return *t, nil
 }
 
-// takesTGTRequest reports whether a KERB-TGT-REQUEST may come: once, before the client's
+// takesTGTRequest reports whether the client may send a KERB-TGT-REQUEST: once, before the client's
 // AP-REQ, under the mechanism of user-to-user authentication.
 func (l *leg) takesTGTRequest() bool {
 	sent := l.c.sentTGT()

@@ -9,7 +9,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// ready is the error of a message call that may not be made now.
+// ready returns an error if the context may not protect or open a message now.
 func (c *Context) ready() error {
 	if err := c.usable(); err != nil {
 		return err
@@ -31,8 +31,8 @@ func errExpired(p *Peer) error {
 }
 
 // Wrap appends to dst a token that holds message, signed and, if conf is set,
-// sealed (RFC 4121, Section 4.2.6.2). It works whatever the client asked for;
-// Peer.Flags say what it expects. dst may be nil and must not overlap message.
+// sealed (RFC 4121, Section 4.2.6.2). Wrap does not depend on the protection that the client
+// asked for, which Peer.Flags show. dst may be nil and must not overlap message.
 //
 // This and the other calls for messages fail with ReasonInvalidHandle on a context that
 // is not established, and with ReasonContextExpired after the ticket's end where
@@ -44,12 +44,11 @@ func (c *Context) Wrap(dst, message []byte, conf bool) ([]byte, error) {
 	return c.protector.Wrap(dst, message, conf)
 }
 
-// Unwrap checks a token of the client's Wrap and appends its message to dst;
-// conf says that it was sealed. dst may be nil or token[:0], which decrypts in
+// Unwrap checks a token that the client's Wrap made and appends its message to dst; conf
+// reports whether the message was sealed. dst may be nil or token[:0], which decrypts in
 // place; otherwise they must not overlap. On an error there is no plaintext
 // anywhere: a token that was to be opened in place is wiped. A message that
-// came twice, or out of order, is an error exactly if the client asked for that
-// to be detected: ReasonMessageDuplicate, ReasonMessageOld, ReasonMessageUnsequenced, or
+// arrives twice or out of order is an error exactly if the client asked to detect that: ReasonMessageDuplicate, ReasonMessageOld, ReasonMessageUnsequenced, or
 // ReasonMessageGap, for which there is [Context.UnwrapAfterGap]. All four have the code
 // SEC_E_OUT_OF_SEQUENCE.
 func (c *Context) Unwrap(dst, token []byte) (plaintext []byte, conf bool, err error) {

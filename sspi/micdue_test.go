@@ -205,13 +205,13 @@ func TestNegotiate_MICWithoutIntegrity(t *testing.T) {
 			if c.Peer().Flags&flags.ASC_RET_INTEGRITY != 0 {
 				t.Errorf("%s: flags %v", style, c.Peer().Flags)
 			}
-			ours := false
+			acceptorMIC := false
 			for _, leg := range legs {
 				if r, err := krbtest.ParseNegTokenResp(leg); err == nil && r.MIC != nil {
-					ours = true
+					acceptorMIC = true
 				}
 			}
-			if !ours {
+			if !acceptorMIC {
 				t.Errorf("%s: no MIC of ours", style)
 			}
 		}

@@ -308,8 +308,8 @@ func TestNegotiate_Refusals(t *testing.T) {
 	for name, changes := range map[string][]func(*krbtest.APReq){"mutual": {wrongKey}, "one-way": {wrongKey, oneWay}} {
 		s := newSite(t)
 		_, err := negotiate(s.client(onlyKerberos, changes...), s.acceptor.NewContext(sspi.ContextConfig{}))
-		var told *krbtest.Error
-		if status.ReasonOf(err) != status.ReasonWrongKey || !errors.As(err, &told) || told.ErrorCode != 31 {
+		var krbError *krbtest.Error
+		if status.ReasonOf(err) != status.ReasonWrongKey || !errors.As(err, &krbError) || krbError.ErrorCode != 31 {
 			t.Errorf("%s: %v", name, err)
 		}
 		c := s.acceptor.NewContext(sspi.ContextConfig{NoErrorTokens: true})
@@ -374,8 +374,8 @@ func TestNegotiate_SkewOneWay(t *testing.T) {
 	s := newSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{})
 	_, err := negotiate(s.client(onlyKerberos, late, oneWay), c)
-	var told *krbtest.Error
-	if status.ReasonOf(err) != status.ReasonClockSkew || !errors.As(err, &told) || told.ErrorCode != 37 || len(told.EData) > 0 {
+	var krbError *krbtest.Error
+	if status.ReasonOf(err) != status.ReasonClockSkew || !errors.As(err, &krbError) || krbError.ErrorCode != 37 || len(krbError.EData) > 0 {
 		t.Errorf("%v", err)
 	}
 }

@@ -44,7 +44,7 @@ func TestKEY_14_Logger(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	told := func(what string, want ...string) {
+	logged := func(what string, want ...string) {
 		t.Helper()
 		for i := range logs {
 			var got []string
@@ -83,20 +83,20 @@ func TestKEY_14_Logger(t *testing.T) {
 			}
 		}
 	}
-	told("at the start", "WARN a line end behind its last entry")
+	logged("at the start", "WARN a line end behind its last entry")
 	write(whole[:len(whole)-1])
 	_ = file.Reload()
 	accept()
-	told("truncated", "WARN an entry is cut short; the ")
+	logged("truncated", "WARN an entry is cut short; the ")
 	_ = file.Reload()
 	accept()
-	told("still truncated")
+	logged("still truncated")
 	write(whole)
 	if err := file.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	accept()
-	told("restored", "INFO can be used again")
+	logged("restored", "INFO can be used again")
 
 	empty, err := keytab.NewTable()
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 
 // modelled is what a context should be.
 type modelled struct {
-	state  string // "zero", "retry", "third leg", "negotiating", "established", "failed", "closed", "deleted"
-	client *krbtest.Initiator
-	due    []byte
+	state    string // "zero", "retry", "third leg", "negotiating", "established", "failed", "closed", "deleted"
+	client   *krbtest.Initiator
+	expected []byte
 
 	bargain // of package Negotiate
 }
@@ -159,7 +159,7 @@ func (m *machine) begin(t *testing.T, slot, variant int) {
 	x := &modelled{state: c.state, client: client}
 	if c.code == status.SEC_I_CONTINUE_NEEDED || c.state == "established" && len(l.reply()) > 0 {
 		var err error
-		if x.due, _, err = client.Next(l.reply()); err != nil {
+		if x.expected, _, err = client.Next(l.reply()); err != nil {
 			t.Errorf("the client: %v", err)
 		}
 	}
@@ -173,14 +173,14 @@ func (m *machine) later(t *testing.T, slot, variant int) {
 		m.disturb(t, slot, variant)
 		return
 	}
-	token, client, due := []byte("junk"), x.client, false
+	token, client, expected := []byte("junk"), x.client, false
 	switch variant % 3 {
 	case 0:
-		if x.due != nil {
-			token, due = x.due, true
+		if x.expected != nil {
+			token, expected = x.expected, true
 		}
 	case 1:
-		due = x.state == "retry"
+		expected = x.state == "retry"
 		client = m.request().Start() // another client does as well
 		token, _, _ = client.Next(nil)
 	}
@@ -191,17 +191,17 @@ func (m *machine) later(t *testing.T, slot, variant int) {
 		wantCode(t, "a token after the end", code, status.SEC_E_OUT_OF_SEQUENCE)
 	case "retry", "third leg":
 		want, state := status.SEC_E_INVALID_TOKEN, "failed"
-		if due {
+		if expected {
 			want, state = status.SEC_E_OK, "established"
 		}
 		wantCode(t, "a later token in "+x.state, code, want)
-		if x.state == "retry" && due {
+		if x.state == "retry" && expected {
 			if _, done, err := client.Next(l.reply()); !done || err != nil {
 				t.Errorf("the client: %v", err)
 			}
 			x.client = client
 		}
-		x.state, x.due = state, nil
+		x.state, x.expected = state, nil
 	default:
 		wantCode(t, "a token for a "+x.state+" handle", code, status.SEC_E_INVALID_HANDLE)
 	}

@@ -121,20 +121,20 @@ func TestCTX_11_RetryOfTheClient(t *testing.T) {
 	n := replyLen(t)
 	s := newSite(t)
 	x := inState["retry"](t, s)
-	l := s.second(x.handle, x.due)
+	l := s.second(x.handle, x.expected)
 	l.out = room(n - 1)
 	wantCode(t, "a byte short", l.call(), status.SEC_E_BUFFER_TOO_SMALL)
 	if l.handle != *x.handle || l.out.Buffers[0].Needed != n {
 		t.Errorf("handle %v, Needed %d, want %d", l.handle, l.out.Buffers[0].Needed, n)
 	}
-	l = s.second(x.handle, x.due)
+	l = s.second(x.handle, x.expected)
 	l.out = nil
 	l.handle = sspi.CtxtHandle{}
 	wantCode(t, "no output, and phNewContext another variable", l.call(), status.SEC_E_INVALID_TOKEN)
 	if l.handle != *x.handle {
 		t.Errorf("phNewContext is %v", l.handle)
 	}
-	wantCode(t, "enough", s.second(x.handle, x.due).call(), status.SEC_E_OK)
+	wantCode(t, "enough", s.second(x.handle, x.expected).call(), status.SEC_E_OK)
 }
 
 // TestCTX_11_RefusedFirst: room is the last question before the replay cache's.

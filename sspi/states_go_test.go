@@ -18,7 +18,7 @@ func TestCTX_1_GoFaceInEveryState(t *testing.T) {
 		want [6]status.Reason
 	}{
 		{"Accept", func(c *sspi.Context, x standing) error {
-			reply, peer, err := c.Accept(ctx, x.due)
+			reply, peer, err := c.Accept(ctx, x.expected)
 			if (peer != nil) != (err == nil) || err != nil && reply != nil {
 				t.Errorf("Accept: %x, %v, %v", reply, peer, err)
 			}
@@ -80,7 +80,7 @@ func contextIn(t *testing.T, state string) (*sspi.Context, standing) {
 		if _, _, err := c.Accept(context.Background(), []byte("junk")); err == nil {
 			t.Fatal("junk was accepted")
 		}
-		return c, standing{due: s.request().Token()}
+		return c, standing{expected: s.request().Token()}
 	case "closed":
 		x := inState["established"](t, s)
 		c := x.handle.Context()
@@ -111,7 +111,7 @@ func TestCTX_1_CloseBeforeSuccess(t *testing.T) {
 			c, x := contextIn(t, state)
 			failed := c.Err()
 			c.Close()
-			if _, peer, err := c.Accept(context.Background(), x.due); peer != nil || status.ReasonOf(err) != status.ReasonInvalidHandle {
+			if _, peer, err := c.Accept(context.Background(), x.expected); peer != nil || status.ReasonOf(err) != status.ReasonInvalidHandle {
 				t.Errorf("peer %v, %v", peer, err)
 			}
 			if c.Peer() != nil || c.Err() != failed {

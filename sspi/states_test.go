@@ -12,28 +12,28 @@ import (
 // standing is a state that a handle can be in, and the client on the other side
 // of it; due is the client's next token where one is due.
 type standing struct {
-	handle *sspi.CtxtHandle
-	client *krbtest.Initiator
-	due    []byte
+	handle   *sspi.CtxtHandle
+	client   *krbtest.Initiator
+	expected []byte
 }
 
 // inState makes a handle in one of the states.
 var inState = map[string]func(t *testing.T, s *site) standing{
 	"nil": func(t *testing.T, s *site) standing {
-		return standing{due: s.request().Token()}
+		return standing{expected: s.request().Token()}
 	},
 	"zero": func(t *testing.T, s *site) standing {
-		return standing{handle: new(sspi.CtxtHandle), due: s.request().Token()}
+		return standing{handle: new(sspi.CtxtHandle), expected: s.request().Token()}
 	},
 	"new": func(t *testing.T, s *site) standing {
 		h := s.acceptor.NewContext(sspi.ContextConfig{}).Handle()
-		return standing{handle: &h, due: s.request().Token()}
+		return standing{handle: &h, expected: s.request().Token()}
 	},
 	"retry": func(t *testing.T, s *site) standing { // the client was told the time
 		l := s.first(s.request(late).Token())
 		l.req = extendedError
 		wantCode(t, "a late client", l.call(), status.SEC_I_CONTINUE_NEEDED)
-		return standing{handle: &l.handle, due: s.request().Token()}
+		return standing{handle: &l.handle, expected: s.request().Token()}
 	},
 	"third leg": func(t *testing.T, s *site) standing {
 		client := s.request(dce).Start()
@@ -58,7 +58,7 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 		if err != nil {
 			t.Fatal(err)
 		}
-		return standing{handle: &l.handle, due: token}
+		return standing{handle: &l.handle, expected: token}
 	},
 	"MIC": func(t *testing.T, s *site) standing { // SPNEGO: only the client's MIC is missing
 		n := s.client(ntlmFirst)
@@ -84,25 +84,25 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 	"failed first": func(t *testing.T, s *site) standing {
 		l := s.first(s.request(wrongKey).Token())
 		wantCode(t, "a wrong key", l.call(), status.SEC_E_LOGON_DENIED)
-		return standing{handle: &l.handle, due: s.request().Token()}
+		return standing{handle: &l.handle, expected: s.request().Token()}
 	},
 	"failed later": func(t *testing.T, s *site) standing {
 		l := s.first(s.request(dce).Token())
 		wantCode(t, "the first of three legs", l.call(), status.SEC_I_CONTINUE_NEEDED)
 		l = s.second(&l.handle, []byte("no third leg"))
 		wantCode(t, "a broken third leg", l.call(), status.SEC_E_INVALID_TOKEN)
-		return standing{handle: &l.handle, due: s.request().Token()}
+		return standing{handle: &l.handle, expected: s.request().Token()}
 	},
 	"closed": func(t *testing.T, s *site) standing {
 		h, _ := s.establish(t)
 		h.Context().Close()
-		return standing{handle: &h, due: s.request().Token()}
+		return standing{handle: &h, expected: s.request().Token()}
 	},
 	"deleted": func(t *testing.T, s *site) standing { // a copy of a deleted handle
 		h, _ := s.establish(t)
 		c := h
 		wantCode(t, "delete", sspi.DeleteSecurityContext(&c), status.SEC_E_OK)
-		return standing{handle: &h, due: s.request().Token()}
+		return standing{handle: &h, expected: s.request().Token()}
 	},
 }
 
@@ -123,7 +123,7 @@ var everyCall = []struct {
 	want [12]status.Code
 }{
 	{"AcceptSecurityContext", func(s *site, x standing) status.Code {
-		l := s.first(x.due)
+		l := s.first(x.expected)
 		if l.context = x.handle; x.handle != nil {
 			l.handle = *x.handle
 		}
@@ -219,7 +219,7 @@ func TestCTX_1_ARefusedCallChangesNothing(t *testing.T) {
 				s := newSite(t)
 				x := inState[state](t, s)
 				row.call(s, x)
-				l := s.second(x.handle, x.due)
+				l := s.second(x.handle, x.expected)
 				wantCode(t, "the due token", l.call(), status.SEC_E_OK)
 			})
 		}

@@ -69,7 +69,7 @@ func TestThirdLeg_Checks(t *testing.T) {
 				t.Errorf("a reply of %d bytes", len(l.reply()))
 			}
 			if row.want != good {
-				wantCode(t, "the right one then", s.second(half.handle, half.due).call(), status.SEC_E_INVALID_HANDLE)
+				wantCode(t, "the right one then", s.second(half.handle, half.expected).call(), status.SEC_E_INVALID_HANDLE)
 			}
 		})
 	}
@@ -149,9 +149,9 @@ func TestREFL_1_TheServiceItself(t *testing.T) {
 func TestThirdLeg_EveryBit(t *testing.T) {
 	s := newSite(t)
 	half := inState["third leg"](t, s)
-	for bit := range 8 * len(half.due) {
+	for bit := range 8 * len(half.expected) {
 		x := inState["third leg"](t, s)
-		b := bytes.Clone(x.due)
+		b := bytes.Clone(x.expected)
 		b[bit/8] ^= 1 << (bit % 8)
 		l := s.second(x.handle, b)
 		if code := l.call(); !code.IsError() || l.handle.Context() != nil {

@@ -19,15 +19,15 @@ import (
 func userSite(t *testing.T, changes ...func(*sspi.Config)) *site {
 	return newSite(t, append([]func(*sspi.Config){func(cfg *sspi.Config) {
 		realm := cfg.Rand.(*countedReader).from.(*krbtest.Realm)
-		ours := realm.TGT("bob")
-		key, err := keytab.NewKey(keytab.EType(ours.Part.Key.KeyType), ours.Part.Key.KeyValue)
+		tgt := realm.TGT("bob")
+		key, err := keytab.NewKey(keytab.EType(tgt.Part.Key.KeyType), tgt.Part.Key.KeyValue)
 		if err != nil {
 			t.Fatal(err)
 		}
 		bob := keytab.MustParsePrincipal("bob@EXAMPLE.COM")
 		cfg.Keys = nil
 		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) {
-			return &sspi.TGT{Client: bob, Ticket: sspi.NewSecret(ours.Bytes()), SessionKey: key}, nil
+			return &sspi.TGT{Client: bob, Ticket: sspi.NewSecret(tgt.Bytes()), SessionKey: key}, nil
 		}
 	}}, changes...)...)
 }
@@ -124,9 +124,9 @@ func TestAPREQ_8_UserToUserTransited(t *testing.T) {
 		s := userSite(t, func(cfg *sspi.Config) {
 			given, bob := cfg.UserToUser, keytab.MustParsePrincipal("bob@B.EXAMPLE.COM")
 			cfg.UserToUser = func(ctx context.Context, realm string) (*sspi.TGT, error) {
-				ours, err := given(ctx, realm)
-				ours.Client = bob
-				return ours, err
+				tgt, err := given(ctx, realm)
+				tgt.Client = bob
+				return tgt, err
 			}
 		})
 		c := s.acceptor.NewContext(sspi.ContextConfig{})
@@ -153,26 +153,26 @@ func TestAPREQ_8_UserToUserTransited(t *testing.T) {
 // TestAPREQ_10_UserToUserDemanded: another client is told, once, and may come again on
 // the same context.
 func TestAPREQ_10_UserToUserDemanded(t *testing.T) {
-	ours := userSite(t)
+	user := userSite(t)
 	for name, cc := range map[string]sspi.ContextConfig{"no keytab": {}, "demanded": {UserToUser: true}} {
-		c := ours.acceptor.NewContext(cc)
-		client := ours.request().Start()
+		c := user.acceptor.NewContext(cc)
+		client := user.request().Start()
 		token, _, _ := client.Next(nil)
 		reply, _, err := c.Accept(context.Background(), token)
 		if err != sspi.ErrContinue {
 			t.Fatalf("%s: %v", name, err)
 		}
-		var told *krbtest.Error
-		if _, _, err := client.Next(reply); !errors.As(err, &told) || told.ErrorCode != 69 || len(told.EData) > 0 {
+		var krbError *krbtest.Error
+		if _, _, err := client.Next(reply); !errors.As(err, &krbError) || krbError.ErrorCode != 69 || len(krbError.EData) > 0 {
 			t.Fatalf("%s: the client: %v", name, err)
 		}
-		q := askTicket(t, ours, c)
+		q := askTicket(t, user, c)
 		if _, peer, err := c.Accept(context.Background(), q.Token()); err != nil || peer == nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		c = ours.acceptor.NewContext(cc)
+		c = user.acceptor.NewContext(cc)
 		_, _, _ = c.Accept(context.Background(), token)
-		if _, _, err := c.Accept(context.Background(), ours.request().Token()); status.ReasonOf(err) != status.ReasonUserToUserRequired {
+		if _, _, err := c.Accept(context.Background(), user.request().Token()); status.ReasonOf(err) != status.ReasonUserToUserRequired {
 			t.Errorf("%s, twice: %v", name, err)
 		}
 	}
