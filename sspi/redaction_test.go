@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -144,6 +146,19 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	}
 	tgt := sspi.TGT{Client: delegated.Client, Ticket: sspi.NewSecret(secret["ticket of a TGT"]), SessionKey: delegated.SessionKey}
 	known := secrettest.New(t, secret)
+	b, err := s.keys.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "keytab")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := keytab.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known.Absent(t, "*File", secrettest.Of(file))
 	for name, v := range map[string]secrettest.Value{
 		"*Context": secrettest.Of(c), "Context": secrettest.Of(*c), "Context half-way": secrettest.Of(half.handle.Context()),
 		"CtxtHandle": secrettest.Of(l.handle), "CredHandle": secrettest.Of(s.cred), "*Acceptor": secrettest.Of(exporter),
