@@ -10,7 +10,6 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 
-	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 )
@@ -23,8 +22,8 @@ const (
 	authSASL   ber.Tag = 3
 )
 
-// toDecide bounds the wait for keys and for the replay cache.
-const toDecide = 5 * time.Second
+// acceptTime limits the wait for keys and for the replay cache.
+const acceptTime = 5 * time.Second
 
 // bindRequest is a BindRequest.
 type bindRequest struct {
@@ -33,31 +32,31 @@ type bindRequest struct {
 	method      ber.Tag
 	password    string // of authSimple
 	mechanism   string // of authSASL
-	credentials []byte // of authSASL; nil: none, which is not the same as empty
+	credentials []byte // of authSASL; nil means absent, and not empty
 }
 
 func parseBind(p *ber.Packet) (bindRequest, error) {
 	var b bindRequest
 	c := p.Children
 	if len(c) != 3 || !isString(c[1]) || c[2].ClassType != ber.ClassContext {
-		return b, malformed("a bad bind")
+		return b, malformed("malformed BindRequest")
 	}
 	var ok bool
 	if b.version, ok = integer(c[0], ber.TagInteger); !ok {
-		return b, malformed("a bad bind")
+		return b, malformed("malformed BindRequest")
 	}
 	b.name, b.method = text(c[1]), c[2].Tag
 	switch b.method {
 	case authSimple:
 		if c[2].TagType != ber.TypePrimitive {
-			return b, malformed("a bad bind")
+			return b, malformed("malformed BindRequest")
 		}
 		b.password = text(c[2])
 	case authSASL:
 		sasl := c[2].Children
 		if c[2].TagType != ber.TypeConstructed || len(sasl) < 1 || len(sasl) > 2 || !isString(sasl[0]) ||
 			len(sasl) == 2 && !isString(sasl[1]) {
-			return b, malformed("a bad bind")
+			return b, malformed("malformed BindRequest")
 		}
 		b.mechanism = text(sasl[0])
 		if len(sasl) == 2 {
@@ -67,32 +66,33 @@ func parseBind(p *ber.Packet) (bindRequest, error) {
 	return b, nil
 }
 
-// bind answers a BindRequest. Whatever comes of it, who was logged in is nobody
-// from here on (RFC 4511, Section 4.2.1).
+// bind answers a BindRequest. A client that had logged in is anonymous from the start of
+// the new bind, also if it fails (RFC 4511, Section 4.2.1).
 func (s *session) bind(m message) error {
 	b, err := parseBind(m.op)
 	if err != nil {
 		return err
 	}
-	s.becomeNobody()
+	s.becomeAnonymous()
 	if b.method != authSASL || b.mechanism != s.mechanism {
 		s.abort()
 	}
 	switch {
 	case b.version != ldapVersion:
 		s.abort()
-		return s.answer(m, result{protocolError, "this is version 3"})
+		return s.answer(m, result{protocolError, "this server supports LDAP version 3 only"})
 	case b.method == authSASL:
 		return s.sasl(m, b)
 	case b.method == authSimple && b.name == "" && b.password == "":
 		return s.answer(m, result{})
 	case b.method == authSimple && b.password == "": // RFC 4513, Section 5.1.2
-		return s.answer(m, result{unwillingToPerform, "a name without a password proves nothing"})
+		return s.answer(m, result{unwillingToPerform, "a simple bind with a name needs a password"})
 	}
-	return s.answer(m, result{authMethodNotSupported, "use SASL: this server takes no passwords"})
+	return s.answer(m, result{authMethodNotSupported, "use SASL: this server accepts no passwords"})
 }
 
-func (s *session) becomeNobody() {
+// becomeAnonymous ends the login of the client, which gets loginTime for a new one.
+func (s *session) becomeAnonymous() {
 	if s.who == nil {
 		return
 	}
@@ -111,8 +111,8 @@ func (s *session) abort() {
 
 // sasl takes one step of a SASL bind (RFC 4513, Section 5.2.1).
 func (s *session) sasl(m message, b bindRequest) error {
-	if s.layer != nil { // one layer is all that this server has use for
-		return s.answer(m, result{unwillingToPerform, "a security layer is in effect: connect anew to bind again"})
+	if s.layer != nil { // this server supports one security layer for each connection
+		return s.answer(m, result{unwillingToPerform, "the connection has a security layer: open a new connection to bind again"})
 	}
 	if s.exchange == nil {
 		policy := s.policy()
@@ -121,10 +121,10 @@ func (s *session) sasl(m message, b bindRequest) error {
 			return s.refuse(m, b, nil)
 		}
 		s.exchange, s.mechanism = exchange, b.mechanism
-	} else if b.credentials == nil { // LDAP may leave an empty response out
+	} else if b.credentials == nil { // an LDAP client may omit an empty response
 		b.credentials = []byte{}
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, toDecide)
+	ctx, cancel := context.WithTimeout(s.ctx, acceptTime)
 	defer cancel()
 	challenge, done, err := s.exchange.NextContext(ctx, b.credentials)
 	switch {
@@ -136,8 +136,8 @@ func (s *session) sasl(m message, b bindRequest) error {
 	return s.loggedIn(m, challenge)
 }
 
-// credentials is the field serverSaslCreds. An empty challenge is one; no
-// challenge is none.
+// credentials returns the field serverSaslCreds, or nothing if challenge is nil. An empty
+// challenge has the field.
 func credentials(challenge []byte) []*ber.Packet {
 	if challenge == nil {
 		return nil
@@ -145,12 +145,12 @@ func credentials(challenge []byte) []*ber.Packet {
 	return []*ber.Packet{tagged(responseSASLCredentials, string(challenge))}
 }
 
-// refuse answers a bind that failed. The client learns that it did, and, from the
-// challenge, what Kerberos says about it. The acceptor's Logger has the reason.
+// refuse answers a bind that failed. The challenge has the KRB-ERROR for the client, and
+// the acceptor's Logger has the reason for the operator.
 func (s *session) refuse(m message, b bindRequest, challenge []byte) error {
 	s.abort()
 	if !slices.Contains(s.mechanisms(), b.mechanism) {
-		return s.answer(m, result{authMethodNotSupported, "the rootDSE has the mechanisms"})
+		return s.answer(m, result{authMethodNotSupported, "the rootDSE lists the mechanisms"})
 	}
 	return s.answer(m, result{invalidCredentials, ""}, credentials(challenge)...)
 }
@@ -167,7 +167,7 @@ func (s *session) loggedIn(m message, challenge []byte) error {
 		s.layer = exchange
 	}
 	if !s.raw.Admit() {
-		return errors.Join(errors.New("the server is full"), s.answer(m, result{busy, "too many are logged in"}))
+		return errors.Join(errors.New("too many sessions"), s.answer(m, result{busy, "too many clients are logged in"}))
 	}
 	s.who = &identity{peer: exchange.Peer(), mechanism: mechanism, layer: layer.String()}
 	if err := s.answer(m, result{}, credentials(challenge)...); err != nil {
@@ -179,30 +179,29 @@ func (s *session) loggedIn(m message, challenge []byte) error {
 	return nil
 }
 
-// policy is what a bind is accepted by.
+// policy returns the rules for binds, which depend on TLS.
 func (s *session) policy() sspisasl.Config {
 	c := sspisasl.Config{
 		Acceptor: s.srv.acceptor, Layers: s.srv.layers, SuccessData: true, Authorize: s.srv.authorize,
-		MaxBuffer: maxPDU + 1<<10, // OpenLDAP sends a PDU in one piece if it is not told otherwise, as with GSS-SPNEGO
+		MaxBuffer: maxPDU + 1<<10, // OpenLDAP sends a whole PDU in one buffer if it knows no limit, as with GSS-SPNEGO
 	}
 	c.Context.Remote, _ = netip.ParseAddrPort(s.raw.RemoteAddr().String()) // for the records
 	if s.secure {
 		c.Layers |= sspisasl.NoLayer // TLS protects what follows
 		c.Context.ChannelBindings = s.srv.bindings
-		c.Context.BindingPolicy = sspi.BindingAllowMissing // OpenLDAP's client sends none unless told to
+		c.Context.BindingPolicy = sspi.BindingAllowMissing // OpenLDAP's client sends none by default
 	}
 	return c
 }
 
-// authorize lets every client in that is not anonymous, as itself. The identity that
-// a client asks for has the form of RFC 4513, Section 5.2.1.8: "u:" and the whole
-// principal, or the bare name of a user of a realm that -realm names.
+// authorize admits every client, except an anonymous one, as itself. The identity that a
+// client requests has the form of RFC 4513, Section 5.2.1.8: "u:" and the whole
+// principal, or "u:" and the bare name of a user of a realm in -realm.
 //
-// A server with something to protect asks here, or for each operation, what this
-// client may do.
+// A real server checks here, or for each operation, the client's permissions.
 func (srv *server) authorize(peer *sspi.Peer, authzid string) error {
 	if peer.Anonymous {
-		return errors.New("anonymous clients need no login")
+		return errors.New("the client is anonymous; log in as a named principal")
 	}
 	if authzid == "" || authzid == "u:"+peer.Client.String() {
 		return nil

@@ -1,22 +1,23 @@
-// Command ldapd is a small LDAP server whose clients log in with Kerberos:
-// OpenLDAP's tools, or whatever speaks LDAP with SASL.
+// Command ldapd is a small LDAP server whose clients log in with Kerberos: OpenLDAP's
+// tools and other LDAP clients with SASL.
 //
 //	ldapd -addr 127.0.0.1:3389 -keytab /etc/ldap.keytab
 //	ldapwhoami -H ldap://server.example.com:3389 -Y GSSAPI
 //	ldapsearch -H ldap://server.example.com:3389 -Y GSSAPI -b cn=session
 //
-// The keytab has the key of ldap/server.example.com. The mechanisms are GSSAPI,
-// GSS-SPNEGO and, where messages may go unprotected, GS2-KRB5. That is after
-// StartTLS, for which there are -cert and -key, or if -layers has "none". The
-// directory has two entries: the root, which everybody may read, and cn=session,
-// which tells the client what the server knows about it.
+// The keytab must have the key of ldap/server.example.com. The mechanisms are GSSAPI and
+// GSS-SPNEGO, and GS2-KRB5 if the server accepts sessions without a security layer: after
+// StartTLS, which needs -cert and -key, or if -layers contains "none". The directory has
+// two entries: the root, which every client may read, and cn=session, whose attributes
+// describe the client and its login.
 //
 // The acceptor logs one line for each login, each refusal and each bind that the client
 // breaks off. SIGTERM or an interrupt ends
 // it: the clients are told, and it exits with 0.
 //
-// It is an example, but an honest one: sizes, times and the number of connections
-// are bounded, and a client that does not log in cannot keep another from it.
+// Sizes, times and numbers of connections are limited. A client has 30 seconds to log in,
+// and at most 256 connections are open without a login: one more closes the oldest of the
+// client address that has the most.
 package main
 
 import (
@@ -49,17 +50,17 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("ldapd", flag.ExitOnError)
-	addr := fs.String("addr", "127.0.0.1:3389", "address to listen on")
-	file := fs.String("keytab", "", "keytab file; if empty, KRB5_KTNAME or /etc/krb5.keytab")
-	layers := fs.String("layers", "integrity,confidentiality", "security layers that clients may choose; \"none\" is always one of them after StartTLS")
-	realms := fs.String("realm", "", "realms, separated by commas, whose users may ask to act as their bare name (u:alice); if empty, a client may only ask for its whole principal")
-	cert := fs.String("cert", "", "certificate file, for StartTLS")
-	key := fs.String("key", "", "the certificate's key")
+	addr := fs.String("addr", "127.0.0.1:3389", "`host:port` to listen on; port 0 chooses a free port")
+	file := fs.String("keytab", "", "keytab `file`; if empty, the value of KRB5_KTNAME, or /etc/krb5.keytab")
+	layers := fs.String("layers", "integrity,confidentiality", "security `layers` that clients may choose, separated by commas; after StartTLS clients may choose \"none\" too")
+	realms := fs.String("realm", "", "`realms`, separated by commas, whose users may act under their bare names (u:alice); if empty, a client may act under its whole principal only")
+	cert := fs.String("cert", "", "certificate `file` in PEM, for StartTLS")
+	key := fs.String("key", "", "private key `file` of the certificate, in PEM")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
-		return fmt.Errorf("no arguments but flags, not %q", fs.Args())
+		return fmt.Errorf("unexpected arguments %q", fs.Args())
 	}
 	srv := newServer(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if *realms != "" {
@@ -107,7 +108,7 @@ func parseLayers(s string) (sspisasl.Layer, error) {
 			}
 		}
 		if found == 0 {
-			return 0, fmt.Errorf("-layers is a list of none, integrity and confidentiality; %q is none of them", name)
+			return 0, fmt.Errorf("-layers has %q; the security layers are none, integrity and confidentiality", name)
 		}
 		set |= found
 	}
@@ -124,7 +125,7 @@ func (srv *server) loadTLS(cert, key string) error {
 		return err
 	}
 	if len(srv.bindings) == 0 {
-		return errors.New("the certificate has no channel binding")
+		return errors.New("the certificate's signature algorithm defines no channel binding")
 	}
 	return nil
 }

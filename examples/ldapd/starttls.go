@@ -24,7 +24,7 @@ func (s *session) startTLS(m message) error {
 	if err := conn.HandshakeContext(s.ctx); err != nil {
 		return err
 	}
-	s.becomeNobody()
+	s.becomeAnonymous()
 	s.conn, s.secure = conn, true
 	return nil
 }

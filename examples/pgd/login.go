@@ -14,30 +14,30 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-const maxToken = 1 << 16 // of the exchange: as much as the package takes
+const maxToken = 1 << 16 // bytes of a token; the security package accepts no longer ones
 
-// client is one connection until somebody is logged in on it.
+// client is a connection whose client has not logged in yet.
 type client struct {
 	server *server
 	base   *serve.Conn // the connection itself, for its deadlines
 	conn   net.Conn    // base, or the encryption over it
 
 	askedGSS, encrypted bool
-	user, database      string // what the client wants to be, and where
+	user, database      string // the database user and the database that the client requests
 	backend             *pgproto3.Backend
 	context             *sspi.Context
-	peer                *sspi.Peer // who it is
+	peer                *sspi.Peer // the authenticated client
 	event               sspi.Event // the record of the login, until it is reported
 	reported            bool
 }
 
-// login is the whole of it, in order.
+// login authenticates and authorizes the client.
 func (c *client) login(ctx context.Context) error {
 	if err := c.start(ctx); err != nil {
 		return err
 	}
 	c.backend = pgproto3.NewBackend(c.conn, c.conn)
-	if !c.encrypted { // otherwise it is known already who this is
+	if !c.encrypted { // otherwise the context of the encryption has authenticated the client
 		if err := c.authenticate(ctx); err != nil {
 			return err
 		}
@@ -50,8 +50,8 @@ func (c *client) login(ctx context.Context) error {
 	return c.admit()
 }
 
-// authenticate is the exchange of tokens inside the protocol. Whether the server has
-// to prove itself is for the client to say, so nothing is required.
+// authenticate exchanges tokens in messages of the protocol. It requires no context flag,
+// because the client decides whether the server must authenticate itself.
 func (c *client) authenticate(ctx context.Context) error {
 	c.backend.SetMaxBodyLen(maxToken)
 	if err := c.backend.SetAuthType(pgproto3.AuthTypeGSS); err != nil {
@@ -75,7 +75,8 @@ func (c *client) authenticate(ctx context.Context) error {
 	return c.exchange(ctx, sspi.ContextConfig{Package: sspi.Negotiate}, receive, reply) // libpq sends Kerberos's tokens as they are, pgjdbc with useSpnego in SPNEGO
 }
 
-// exchange is the loop around Accept, for both ways in which tokens travel.
+// exchange calls Accept for each token until the context is established. receive and send
+// transport the tokens, in messages of the protocol or in packets of GSSENC.
 func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive func() ([]byte, error), send func([]byte) error) error {
 	cfg.WholeTokens = true // each message of the protocol holds one
 	cfg.DeferReport = true // authorise decides too
@@ -111,10 +112,10 @@ func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive f
 	}
 }
 
-// authorise decides whether the client may be the database user that it names. Without
+// authorise decides whether the client may use the database user that it requests. Without
 // realms the database user is the whole principal, since "alice" of one realm is not
 // "alice" of another. With realms it is the bare name of an ordinary user of one of
-// them. A server with a table of users has it here.
+// them. A server with a table of users checks the table here.
 func (c *client) authorise() error {
 	name := c.peer.Client.String()
 	switch {
@@ -136,7 +137,7 @@ func notAuthorized(format string, args ...any) error {
 	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: fmt.Sprintf(format, args...)}
 }
 
-// failed is the refusal of a client. It is told no more than that.
+// failed returns the refusal of a client. The client does not receive err.
 func (c *client) failed(err error) error {
 	text := "GSSAPI authentication failed"
 	if c.user != "" {
@@ -145,7 +146,7 @@ func (c *client) failed(err error) error {
 	return &fatal{"28000", text, err}
 }
 
-// admit takes a place among the sessions.
+// admit makes the connection a session.
 func (c *client) admit() error {
 	if !c.base.Admit() {
 		return &fatal{"53300", "sorry, too many clients already", nil}
@@ -153,15 +154,15 @@ func (c *client) admit() error {
 	return nil
 }
 
-// refuse tells the client that it does not get in, as far as it is to know. The acceptor's
-// Logger gets the reason; a connection that ends before the first token, or after the
-// login, has a line of its own.
+// refuse sends the client an error without the reason. The acceptor's Logger gets the
+// reason. refuse itself logs a connection that ends before the first token or after the
+// login.
 func (c *client) refuse(err error) {
 	if f, ok := errors.AsType[*fatal](err); ok {
-		_ = send(c.conn, f.response()) // it may be gone
+		_ = send(c.conn, f.response()) // fails if the client has closed the connection
 	}
 	switch {
-	case err == errNobody, err == errCancel:
+	case err == errNothing, err == errCancel:
 	case c.context == nil, c.reported:
 		c.server.log.Warn("connection refused", "peer", c.base.RemoteAddr().String(), "user", c.user, "encrypted", c.encrypted, "err", err)
 	default:
@@ -169,8 +170,8 @@ func (c *client) refuse(err error) {
 	}
 }
 
-// fatal ends a connection with an ErrorResponse: code and text are for the client, err
-// is for the log.
+// fatal is an error that ends a connection with an ErrorResponse. The client receives code
+// and text, and the log receives err.
 type fatal struct {
 	code, text string
 	err        error
@@ -191,7 +192,8 @@ func (f *fatal) response() *pgproto3.ErrorResponse {
 
 func protocolError(text string) error { return &fatal{"08P01", text, nil} }
 
-// unreadable tells what is no message from what did not come.
+// unreadable turns an error of a malformed message into a fatal, and returns an error of the
+// connection unchanged.
 func unreadable(err error) error {
 	var network net.Error
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) {
@@ -200,7 +202,7 @@ func unreadable(err error) error {
 	return &fatal{"08P01", "invalid message", err}
 }
 
-// send writes messages in one piece.
+// send writes messages with one call of Write.
 func send(w io.Writer, messages ...pgproto3.BackendMessage) error {
 	var b []byte
 	for _, m := range messages {

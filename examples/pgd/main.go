@@ -1,6 +1,6 @@
-// Command pgd speaks the wire protocol of PostgreSQL, so that psql, pgx and whatever
-// else is built on libpq can log in by Kerberos, and encrypt by it (GSSENC), without
-// TLS:
+// Command pgd is a server with the wire protocol of PostgreSQL, to which psql, pgx and
+// other clients log in with Kerberos, and whose connections are encrypted with the
+// Kerberos context (GSSENC) instead of TLS:
 //
 //	pgd -addr localhost:5432 -keytab postgres.keytab -realm EXAMPLE.COM
 //	psql "host=localhost user=alice dbname=any gssencmode=require" -c "select current_user"
@@ -41,15 +41,15 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("pgd", flag.ExitOnError)
-	addr := fs.String("addr", "localhost:5432", "`host:port` to listen on; port 0 is any")
-	file := fs.String("keytab", "", "keytab `file`; if empty, KRB5_KTNAME or /etc/krb5.keytab")
-	service := fs.String("service", "postgres/", "principal that clients ask for; \"postgres/\" is one of any host. psql calls the first part krbsrvname")
-	realms := fs.String("realm", "", "realms, separated by commas, whose users are the database users of the same bare name; if empty, the database user is the whole principal (alice@EXAMPLE.COM)")
+	addr := fs.String("addr", "localhost:5432", "`host:port` to listen on; port 0 chooses a free port")
+	file := fs.String("keytab", "", "keytab `file`; if empty, the value of KRB5_KTNAME, or /etc/krb5.keytab")
+	service := fs.String("service", "postgres/", "`principal` that tickets must be issued for; postgres/ accepts that service on every host of the keytab. The first part is psql's krbsrvname")
+	realms := fs.String("realm", "", "`realms`, separated by commas, whose users are database users under their bare names; if empty, the database user is the whole principal (alice@EXAMPLE.COM)")
 	encrypt := requireEncryption
 	fs.Var(&encrypt, "encrypt", "GSSAPI encryption: require, allow (the client decides) or off")
 	_ = fs.Parse(args) // ends the program on an error
 	if fs.NArg() > 0 {
-		return fmt.Errorf("flags only, not %q", fs.Args())
+		return fmt.Errorf("unexpected arguments %q", fs.Args())
 	}
 	keys, err := openKeys(*file)
 	if err != nil {
@@ -79,7 +79,7 @@ func openKeys(file string) (*keytab.File, error) {
 	return keytab.OpenFile(file)
 }
 
-// encryption is what the server thinks of GSSENC.
+// encryption is the policy for GSSENC.
 type encryption string
 
 const (
@@ -95,7 +95,7 @@ func (e *encryption) Set(s string) error {
 		*e = v
 		return nil
 	}
-	return fmt.Errorf("it is require, allow or off")
+	return fmt.Errorf("the value must be require, allow or off")
 }
 
 func (e *encryption) String() string { return string(*e) }

@@ -10,22 +10,23 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// The first packets of a connection have no type: a code stands where a
-// StartupMessage has the version of the protocol.
+// Codes of the first packets of a connection, which have no type byte. A StartupMessage
+// has the version of the protocol in the same field.
 const (
 	codeCancel = 80877102
 	codeSSL    = 80877103
 	codeGSSEnc = 80877104
 
-	maxStartup = 10000 // as PostgreSQL has it
+	maxStartup = 10000 // bytes, as in PostgreSQL
 )
 
 var (
-	errCancel = errors.New("a request to cancel")
-	errNobody = errors.New("nothing was sent")
+	errCancel  = errors.New("the client sent a CancelRequest")
+	errNothing = errors.New("the client sent nothing")
 )
 
-// start settles whether the connection is encrypted and reads who wants in.
+// start reads the packets before the login: requests for encryption, and the
+// StartupMessage.
 func (c *client) start(ctx context.Context) error {
 	var askedSSL bool
 	for {
@@ -36,7 +37,7 @@ func (c *client) start(ctx context.Context) error {
 		switch msg := msg.(type) {
 		case *pgproto3.SSLRequest:
 			if askedSSL || c.encrypted {
-				return protocolError("SSLRequest where it is not due")
+				return protocolError("unexpected SSLRequest")
 			}
 			askedSSL = true
 			if _, err := c.conn.Write([]byte("N")); err != nil {
@@ -44,7 +45,7 @@ func (c *client) start(ctx context.Context) error {
 			}
 		case *pgproto3.GSSEncRequest:
 			if c.askedGSS {
-				return protocolError("GSSENCRequest where it is not due")
+				return protocolError("unexpected GSSENCRequest")
 			}
 			c.askedGSS = true
 			if err := c.encryptIf(ctx, c.server.encrypt != noEncryption); err != nil {
@@ -53,11 +54,12 @@ func (c *client) start(ctx context.Context) error {
 		case *pgproto3.StartupMessage:
 			return c.hello(msg)
 		default:
-			return errCancel // there is nothing that takes long enough to be cancelled
+			return errCancel // no query of this server can be canceled
 		}
 	}
 }
 
+// encryptIf accepts or declines a GSSENCRequest.
 func (c *client) encryptIf(ctx context.Context, yes bool) error {
 	if yes {
 		return c.encryptConn(ctx)
@@ -66,7 +68,7 @@ func (c *client) encryptIf(ctx context.Context, yes bool) error {
 	return err
 }
 
-// hello takes the StartupMessage.
+// hello checks the StartupMessage.
 func (c *client) hello(msg *pgproto3.StartupMessage) error {
 	c.user, c.database = msg.Parameters["user"], msg.Parameters["database"]
 	if c.database == "" {
@@ -76,14 +78,14 @@ func (c *client) hello(msg *pgproto3.StartupMessage) error {
 	case c.user == "":
 		return &fatal{"28000", "no PostgreSQL user name specified in startup packet", nil}
 	case msg.Parameters["replication"] != "":
-		return &fatal{"0A000", "there is nothing to replicate", nil}
+		return &fatal{"0A000", "this server does not support replication", nil}
 	case c.server.encrypt == requireEncryption && !c.encrypted:
-		return &fatal{"28000", "this server wants GSSAPI encryption (gssencmode=require, and a ticket)", nil}
+		return &fatal{"28000", "this server requires GSSAPI encryption; set gssencmode=require and get a ticket", nil}
 	}
 	return c.negotiate(msg)
 }
 
-// negotiate tells a client that wants more than version 3.0 that this is all.
+// negotiate answers a client that requests more than version 3.0 of the protocol.
 func (c *client) negotiate(msg *pgproto3.StartupMessage) error {
 	var unknown []string
 	for name := range msg.Parameters {
@@ -99,18 +101,18 @@ func (c *client) negotiate(msg *pgproto3.StartupMessage) error {
 	})
 }
 
-// readStartup reads one packet and not a byte more: what follows a GSSENCRequest in
-// the clear must not be taken for something that came encrypted.
+// readStartup reads one packet and no byte after it: unencrypted bytes after a
+// GSSENCRequest must not be taken for encrypted ones.
 func readStartup(r io.Reader) (pgproto3.FrontendMessage, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err == io.EOF {
-		return nil, errNobody
+		return nil, errNothing
 	} else if err != nil {
 		return nil, err
 	}
 	n := binary.BigEndian.Uint32(head[:])
 	if n < 8 || n > maxStartup {
-		return nil, fmt.Errorf("a startup packet of %d bytes", n)
+		return nil, fmt.Errorf("the startup packet has %d bytes; the limits are 8 and %d", n, maxStartup)
 	}
 	body := make([]byte, n-4)
 	if _, err := io.ReadFull(r, body); err != nil {

@@ -50,7 +50,7 @@ func TestStartup_Malformed(t *testing.T) {
 		"empty":           {code(0, v3, "\x00"), "08P01", "malformed"},
 		"no user":         {code(0, v3, "database\x00db\x00\x00"), "28000", "no PostgreSQL user name"},
 		"user is empty":   {code(0, v3, "user\x00\x00\x00"), "28000", "no PostgreSQL user name"},
-		"replication":     {code(0, v3, "user\x00alice\x00replication\x00true\x00\x00"), "0A000", "replicate"},
+		"replication":     {code(0, v3, "user\x00alice\x00replication\x00true\x00\x00"), "0A000", "replication"},
 	} {
 		p := w.dial()
 		p.write(row.packet)

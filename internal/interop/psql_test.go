@@ -134,7 +134,7 @@ func TestInteropPSQL_Modes(t *testing.T) {
 		encrypted      bool
 		text           string // of a client that is refused
 	}{
-		{server: "require", client: "disable", text: "FATAL:  this server wants GSSAPI encryption"},
+		{server: "require", client: "disable", text: "FATAL:  this server requires GSSAPI encryption"},
 		{server: "require", client: "prefer", encrypted: true},
 		{server: "require", client: "require", encrypted: true},
 		{server: "allow", client: "disable"},
@@ -242,7 +242,7 @@ func TestInteropPSQL_NoTicket(t *testing.T) {
 		{"allow", "disable", "No Kerberos credentials available"},
 		{"allow", "prefer", "No Kerberos credentials available"},
 		{"allow", "require", "GSSAPI encryption required but was impossible"},
-		{"require", "prefer", "FATAL:  this server wants GSSAPI encryption"},
+		{"require", "prefer", "FATAL:  this server requires GSSAPI encryption"},
 	} {
 		srv := servePGD(t, r, "-encrypt", c.server)
 		refusedPSQL(t, srv, nobody.psql(t, srv, c.mode, user, "select current_user;"), c.text)
