@@ -14,10 +14,9 @@ const (
 	addrIPv6    = 24
 )
 
-// checkAddresses holds the ticket's addresses against the peer's, if the caller
-// knows it (RFC 4120, Section 3.2.3). A list that holds one NetBIOS name and
-// nothing else is what old Windows clients put there, and says nothing about an
-// IP address.
+// checkAddresses compares the ticket's addresses with the peer's address, if the caller
+// knows it (RFC 4120, Section 3.2.3). It ignores a list that contains only one NetBIOS
+// name: old Windows clients send such a list, which says nothing about an IP address.
 func checkAddresses(addresses []byte, peer netip.Addr) error {
 	if addresses == nil || !peer.IsValid() {
 		return nil
@@ -44,7 +43,7 @@ func checkAddresses(addresses []byte, peer netip.Addr) error {
 	if count == 0 || count == 1 && netbios == 1 {
 		return nil
 	}
-	return &status.Error{Reason: status.ReasonAddressMismatch, Detail: "the ticket is bound to other addresses than " + peer.String()}
+	return &status.Error{Reason: status.ReasonAddressMismatch, Detail: "the ticket's addresses do not include the client's address " + peer.String()}
 }
 
 func hostAddress(a krb5.HostAddress) (netip.Addr, bool) {

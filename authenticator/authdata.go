@@ -23,8 +23,8 @@ const (
 	maxNegotiatedInAList = 64
 )
 
-// authData is what ticket and authenticator say beside their fields, as far as
-// an acceptor acts on it.
+// authData contains the authorization data of ticket and authenticator that an acceptor
+// acts on.
 type authData struct {
 	offer           [maxOffer]keytab.EType
 	offered         int
@@ -34,8 +34,8 @@ type authData struct {
 	seenAPOptions   bool
 }
 
-// read walks the authorization data of the ticket, for its critical elements,
-// and of the authenticator, for what the client says about itself.
+// read reads the authorization data of the ticket, to find critical elements, and of the
+// authenticator, in which the client describes itself.
 func (ad *authData) read(ofTicket, ofAuthenticator []byte, p *Params) error {
 	if err := ad.walk(ofTicket, p, false); err != nil {
 		return err
@@ -67,8 +67,8 @@ func (ad *authData) walk(seq []byte, p *Params, client bool) error {
 	}
 }
 
-// clientElement takes what the authenticator says. The client wrote it, so it
-// can only ever ask, never grant.
+// clientElement reads one element of the authenticator. The client wrote it, so it can
+// request properties but never grant rights.
 func (ad *authData) clientElement(e krb5.AuthDataEntry, p *Params, relevant bool) error {
 	switch e.Type {
 	case krb5.ADETypeNegotiation:
@@ -77,7 +77,7 @@ func (ad *authData) clientElement(e krb5.AuthDataEntry, p *Params, relevant bool
 		}
 	case krb5.ADAPOptions:
 		if len(e.Data) != 4 || ad.seenAPOptions {
-			return &status.Error{Reason: status.ReasonAuthorizationData, Detail: "AD-AP-OPTIONS is malformed or there twice"}
+			return &status.Error{Reason: status.ReasonAuthorizationData, Detail: "AD-AP-OPTIONS is malformed or present twice"}
 		}
 		options := binary.LittleEndian.Uint32(e.Data)
 		ad.seenAPOptions = true
@@ -96,9 +96,9 @@ func (ad *authData) clientElement(e krb5.AuthDataEntry, p *Params, relevant bool
 func critical(adType int32, p *Params, relevant bool) error {
 	switch adType {
 	case krb5.ADMandatoryForKDC, krb5.ADWin2kPAC, krb5.ADETypeNegotiation, krb5.ADTokenRestrictions, krb5.ADLocal, krb5.ADAPOptions, krb5.ADClientTarget:
-		return nil // understood, and nothing in it for an acceptor on its own
+		return nil // known; requires nothing of the acceptor here
 	case krb5.ADIfRelevant:
-		return nil // nested: not looked into
+		return nil // nested: its elements are not read
 	}
 	if relevant || p.IgnoreUnknownAuthorizationData {
 		return nil
@@ -128,8 +128,8 @@ func adName(adType int32) string {
 	return n
 }
 
-// readOffer keeps the permitted types of a client's list, in its order. A list
-// that does not parse is no list.
+// readOffer stores the permitted types of the client's list in the client's order. It
+// ignores a list that cannot be parsed.
 func (ad *authData) readOffer(b []byte, permitted []keytab.EType) {
 	input, list := cryptobyte.String(b), cryptobyte.String(nil)
 	if !input.ReadASN1(&list, asn1.SEQUENCE) || !input.Empty() {
@@ -148,8 +148,8 @@ func (ad *authData) readOffer(b []byte, permitted []keytab.EType) {
 	}
 }
 
-// decodeUTF16 reads the service name that the client says it asked for. What is
-// not text is no name.
+// decodeUTF16 decodes the service name that the client says it requested. It returns ""
+// if b is not valid UTF-16.
 func decodeUTF16(b []byte) string {
 	if len(b)%2 != 0 || len(b) > maxTargetBytes {
 		return ""

@@ -10,9 +10,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// ChannelBindings name the channel that an exchange runs over (RFC 2744,
-// Section 3.11; SEC_CHANNEL_BINDINGS). For TLS only ApplicationData is set, to
-// the binding's prefix and value, as in "tls-server-end-point:" and a hash.
+// ChannelBindings identify the channel of an exchange (RFC 2744, Section 3.11;
+// SEC_CHANNEL_BINDINGS). For TLS, set only ApplicationData, to the prefix and the value
+// of the binding, such as "tls-server-end-point:" and a hash.
 type ChannelBindings struct {
 	InitiatorAddrType uint32
 	InitiatorAddress  []byte
@@ -21,33 +21,33 @@ type ChannelBindings struct {
 	ApplicationData   []byte
 }
 
-// BindingPolicy says what becomes of clients that send no channel bindings,
-// where the acceptor gave some. A client that sends wrong ones is always
-// refused, and so is one that says it knows of bindings and sends none
-// (MS-KILE, Section 3.4.5).
+// BindingPolicy determines whether clients that send no channel bindings are accepted if
+// the acceptor has channel bindings. Every policy refuses a client that sends wrong
+// bindings, and a client that says it supports bindings and sends none (MS-KILE, Section
+// 3.4.5).
 type BindingPolicy uint8
 
 const (
-	BindingDefault             BindingPolicy = iota // BindingRequired where the acceptor gave some; else nothing is checked
-	BindingRequired                                 // refused; an acceptor without channel bindings refuses every client (ReasonBindingUnknown)
-	BindingAllowMissing                             // accepted (ASC_REQ_ALLOW_MISSING_BINDINGS)
-	BindingProxied                                  // the acceptor has none, its proxy has: the client must send some (ASC_REQ_PROXY_BINDINGS)
-	BindingProxiedAllowMissing                      // as BindingProxied, and clients that send none are accepted (both flags)
+	BindingDefault             BindingPolicy = iota // BindingRequired if the acceptor has channel bindings; otherwise no check
+	BindingRequired                                 // such clients are refused; an acceptor without channel bindings refuses every client (ReasonBindingUnknown)
+	BindingAllowMissing                             // such clients are accepted (ASC_REQ_ALLOW_MISSING_BINDINGS)
+	BindingProxied                                  // a proxy has the channel bindings and the acceptor does not: the client must send bindings (ASC_REQ_PROXY_BINDINGS)
+	BindingProxiedAllowMissing                      // like BindingProxied, but clients that send no bindings are accepted (both flags)
 )
 
-// Binding is what came of the channel bindings.
+// Binding is the result of the comparison of channel bindings.
 type Binding uint8
 
 const (
-	BindingUnchecked Binding = iota // nothing was given to compare, or it did not come to that
+	BindingUnchecked Binding = iota // the acceptor has no bindings, or the client was refused before the comparison
 	BindingMatched
-	BindingMissing // the client sent none, and may
+	BindingMissing // the client sent no bindings, which the policy permits
 	BindingOfProxy // the client is bound to a channel that ends at the acceptor's proxy
 
-	// These refuse the client; see [Refused].
-	BindingMismatched     // the client is bound to another channel
-	BindingMissingRefused // the client sent none, and must
-	BindingMissingAware   // the client sent none, and says that it supports them
+	// The following values belong to refused clients; see [Refused].
+	BindingMismatched     // the client is bound to a different channel
+	BindingMissingRefused // the client sent no bindings, which the policy requires
+	BindingMissingAware   // the client sent no bindings, but says that it supports them
 )
 
 var bindingNames = [...]string{
@@ -55,7 +55,7 @@ var bindingNames = [...]string{
 	BindingMismatched: "mismatched", BindingMissingRefused: "missing, refused", BindingMissingAware: "missing, refused, client supports them",
 }
 
-// String says it in a few words, for a log.
+// String returns a short description for a log.
 func (b Binding) String() string {
 	if int(b) < len(bindingNames) {
 		return bindingNames[b]
@@ -80,8 +80,9 @@ const (
 // whose offsets count from the start of b, and the data they point to. The
 // result shares nothing with b.
 //
-// It also reads the structure's newer form, SEC_CHANNEL_BINDINGS_EX. Its flag for
-// bindings that are to be audited and not enforced is passed over: they are enforced.
+// ParseChannelBindings also reads the newer form of the structure,
+// SEC_CHANNEL_BINDINGS_EX. It ignores the flag that requests auditing in place of
+// enforcement: the acceptor enforces the bindings.
 func ParseChannelBindings(b []byte) (ChannelBindings, error) {
 	if len(b) < headerLen {
 		return ChannelBindings{}, badBuffer("it is shorter than its header")
@@ -90,21 +91,21 @@ func ParseChannelBindings(b []byte) (ChannelBindings, error) {
 		return parseFields(b, headerLen)
 	}
 	if len(b) < exHeaderLen {
-		return ChannelBindings{}, badBuffer("it begins as a SEC_CHANNEL_BINDINGS_EX and is shorter than the header of one")
+		return ChannelBindings{}, badBuffer("it begins like a SEC_CHANNEL_BINDINGS_EX, but is shorter than its header")
 	}
 	options, header, whole := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
 	switch {
 	case options&^exValidFlags != 0:
-		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX with flags that are not known")
+		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX with unknown flags")
 	case header != exHeaderLen:
-		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX with a header of another length")
+		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX whose header has the wrong length")
 	case whole < exHeaderLen || uint64(whole) > uint64(len(b)):
-		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX of another length than it says")
+		return ChannelBindings{}, badBuffer("it is a SEC_CHANNEL_BINDINGS_EX whose length field is wrong")
 	}
 	return parseFields(b[:whole], exHeaderLen)
 }
 
-// parseFields reads the eight ULONGs that end a header, and the data behind it.
+// parseFields reads the eight ULONGs at the end of a header, and the data behind it.
 func parseFields(b []byte, header uint32) (ChannelBindings, error) {
 	field := func(i uint32) uint32 { return binary.LittleEndian.Uint32(b[header-headerLen+4*i:]) }
 	take := func(length, offset uint32) ([]byte, bool) {
@@ -120,7 +121,7 @@ func parseFields(b []byte, header uint32) (ChannelBindings, error) {
 	acceptor, ok2 := take(field(4), field(5))
 	data, ok3 := take(field(6), field(7))
 	if !ok1 || !ok2 || !ok3 {
-		return ChannelBindings{}, badBuffer("a part of it lies outside")
+		return ChannelBindings{}, badBuffer("a part of it lies outside the buffer")
 	}
 	return ChannelBindings{
 		InitiatorAddrType: field(0), InitiatorAddress: initiator,
@@ -129,7 +130,7 @@ func parseFields(b []byte, header uint32) (ChannelBindings, error) {
 	}, nil
 }
 
-// MarshalBinary makes a SEC_CHANNEL_BINDINGS.
+// MarshalBinary returns b as a SEC_CHANNEL_BINDINGS.
 func (b ChannelBindings) MarshalBinary() ([]byte, error) {
 	if b.InitiatorAddrType == exMagic {
 		return nil, badBuffer("its InitiatorAddrType would make it a SEC_CHANNEL_BINDINGS_EX")
@@ -159,9 +160,9 @@ func badBuffer(detail string) error {
 	return &status.Error{Reason: status.ReasonArgument, Detail: "SEC_CHANNEL_BINDINGS: " + detail}
 }
 
-// sum is Bnd of RFC 4121, Section 4.1.1.2: MD5 over the fields, with integers
-// little-endian. As the RFC has it, a structure without addresses may stand for
-// no address type or for GSS_C_AF_NULLADDR; nullAddr picks the second.
+// sum returns Bnd of RFC 4121, Section 4.1.1.2: the MD5 digest of the fields, with
+// little-endian integers. The RFC permits two address types for a structure without
+// addresses: zero and, if nullAddr is set, GSS_C_AF_NULLADDR.
 func (b *ChannelBindings) sum(nullAddr bool) [16]byte {
 	const afNullAddr = 255
 	initiator, acceptor := b.InitiatorAddrType, b.AcceptorAddrType
@@ -187,15 +188,15 @@ func (b *ChannelBindings) sum(nullAddr bool) [16]byte {
 	return [16]byte(h.Sum(nil))
 }
 
-// plain reports whether b has no addresses. Java hashes such bindings with
-// address type 255, everybody else with 0; both are taken, since the
-// application data is what binds.
+// plain reports whether b has no addresses. Java computes the hash of such bindings with
+// address type 255, all other clients with 0. The acceptor accepts both, since the
+// application data identifies the channel.
 func (b *ChannelBindings) plain() bool {
 	null := func(t uint32) bool { return t == 0 || t == 255 }
 	return len(b.InitiatorAddress) == 0 && len(b.AcceptorAddress) == 0 && null(b.InitiatorAddrType) && null(b.AcceptorAddrType)
 }
 
-// matches compares in constant time.
+// matches compares the hash of b with bnd in constant time.
 func (b *ChannelBindings) matches(bnd [16]byte) bool {
 	own := b.sum(false)
 	ok := subtle.ConstantTimeCompare(own[:], bnd[:])
@@ -206,10 +207,10 @@ func (b *ChannelBindings) matches(bnd [16]byte) bool {
 	return ok == 1
 }
 
-// decideBinding is the whole table of who may come in with which bindings.
-// aware: the client says that it supports bindings (KERB_AP_OPTIONS_CBT). A
-// client without a checksum counts as one that sends none. The Binding is set for
-// refused clients too, unless their bindings were not decided about.
+// decideBinding contains the complete binding policy. aware reports whether the client
+// says that it supports bindings (KERB_AP_OPTIONS_CBT). A client without a checksum
+// counts as a client that sends no bindings. decideBinding returns a Binding for refused
+// clients too, unless it did not compare their bindings.
 func decideBinding(c *checksum, aware bool, p *Params) (Binding, error) {
 	sent, given := c.bindings != [16]byte{}, len(p.Bindings) > 0
 	proxied := p.Policy == BindingProxied || p.Policy == BindingProxiedAllowMissing
@@ -247,7 +248,7 @@ func errAwareSentNone() error {
 	return &status.Error{Reason: status.ReasonBindingMissing, Detail: "the client supports channel bindings but sent none; the connection may be intercepted, or TLS may be terminated by a proxy"}
 }
 
-// unmatched is the Binding of a client that is refused for it.
+// unmatched returns the Binding of a client that is refused because of its bindings.
 func unmatched(sent, aware bool) Binding {
 	switch {
 	case sent:

@@ -15,17 +15,18 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// Params is what an authenticator is held against.
+// Params contains the acceptor's side of the checks: its clock, its channel bindings and
+// its policy.
 type Params struct {
 	// Now is the acceptor's clock.
 	Now time.Time
-	// Skew is how far the client's clock may differ from it.
+	// Skew is the permitted difference between the client's clock and Now.
 	Skew time.Duration
 	// ETypes are the permitted encryption types of subkeys and checksums. If
 	// nil, 17 to 20.
 	ETypes []keytab.EType
-	// Bindings are the channels this exchange may be bound to; any one may
-	// match. If empty, the client's bindings are not looked at.
+	// Bindings are the channels to which the client may be bound; it must match one of
+	// them. If Bindings is empty, the client's bindings are not compared.
 	Bindings []ChannelBindings
 	// BindingsUnknown, if not nil, says why Bindings is empty although the channel has
 	// bindings. Then a client that sends bindings is refused with
@@ -34,33 +35,33 @@ type Params struct {
 	// BindingsUnknown has no effect where Bindings is not empty, and under BindingProxied
 	// and BindingProxiedAllowMissing.
 	BindingsUnknown error
-	// Policy is about clients that send no bindings.
+	// Policy determines whether clients that send no bindings are accepted.
 	Policy BindingPolicy
-	// PeerAddr is where the client is. The zero Addr: addresses in the ticket
+	// PeerAddr is the client's address. If it is the zero Addr, the addresses in the ticket
 	// are not compared.
 	PeerAddr netip.Addr
 	// TransitedRealms are realms that may lie between the client's realm and the
 	// service's where the KDC did not check the path, in addition to the realms of the
 	// hierarchical path (RFC 4120, Section 2.7).
 	TransitedRealms []string
-	// Delegate reads forwarded credentials. Otherwise they are skipped unread.
-	// Malformed credentials refuse the client. Well-formed credentials that must not
+	// Delegate requests the client's forwarded credentials. If it is not set, they are not
+	// read. Malformed credentials refuse the client. Well-formed credentials that must not
 	// be used are withheld, see [Verified.DelegationError].
 	Delegate bool
-	// IgnoreUnknownAuthorizationData follows MS-KILE, Section 3.1.5.5, in place
-	// of RFC 4120, Section 5.2.6: what is not understood does not refuse.
+	// IgnoreUnknownAuthorizationData selects MS-KILE, Section 3.1.5.5, in place of RFC 4120,
+	// Section 5.2.6: critical authorization data of an unknown type does not refuse the
+	// client.
 	IgnoreUnknownAuthorizationData bool
 }
 
-// Check decrypts the authenticator with the ticket's session key and holds it
-// against the ticket, the clock and p. RFC 4120, Section 3.2.3, RFC 4121,
-// Section 4.1.1. Everything is checked but whether it has been seen before:
-// that is [Checked.Claim], the last step.
+// Check decrypts the authenticator with the ticket's session key and compares it with the
+// ticket, the clock and p (RFC 4120, Section 3.2.3; RFC 4121, Section 4.1.1). It applies
+// every check except the replay check, which is the last step: [Checked.Claim].
 //
-// Errors are, or wrap, *status.Error. An error about an authenticator that opened is, or
-// wraps, a [*Stamped]; if the client's flags were read, it is a [*Refused] too.
+// Errors are, or wrap, *status.Error. An error about an authenticator that was decrypted
+// is, or wraps, a [*Stamped]; if the client's flags were read, it is a [*Refused] too.
 func Check(t *ticket.Ticket, p *Params) (*Checked, error) {
-	// Thin, so that it is inlined and the Checked can live on the caller's stack.
+	// This function is short enough to be inlined, so the Checked stays on the caller's stack.
 	c, err := check(t, p)
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func Check(t *ticket.Ticket, p *Params) (*Checked, error) {
 func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	content := t.Unproven()
 	if content == nil {
-		return Checked{}, &status.Error{Reason: status.ReasonArgument, Detail: "a ticket that was never opened proves nothing"}
+		return Checked{}, &status.Error{Reason: status.ReasonArgument, Detail: "the Ticket was not returned by ticket.Open"}
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -86,7 +87,7 @@ func check(t *ticket.Ticket, p *Params) (Checked, error) {
 	return c, nil
 }
 
-// checkOpened checks an authenticator that the ticket's session key opened.
+// checkOpened checks an authenticator that the ticket's session key has decrypted.
 func (s *scratch) checkOpened(t *ticket.Ticket, content *ticket.Content, a *krb5.Authenticator, p *Params) (Checked, error) {
 	if err := s.checkClient(a, content); err != nil {
 		return Checked{}, err
@@ -132,7 +133,7 @@ func (s *scratch) checkOpened(t *ticket.Ticket, content *ticket.Content, a *krb5
 	return c, nil
 }
 
-// open decrypts the authenticator into s and reads it.
+// open decrypts the authenticator into s and parses it.
 func (s *scratch) open(t *ticket.Ticket, content *ticket.Content, a *krb5.Authenticator) error {
 	e, sealed := t.Authenticator()
 	if e != content.SessionKey.EType() {
@@ -140,14 +141,14 @@ func (s *scratch) open(t *ticket.Ticket, content *ticket.Content, a *krb5.Authen
 	}
 	plain, err := content.SessionKey.Decrypt(s.plain[:0], sealed, etype.UsageAuthenticator)
 	if err != nil {
-		return &status.Error{Reason: status.ReasonWrongKey, Detail: "the authenticator does not open with the ticket's session key"}
+		return &status.Error{Reason: status.ReasonWrongKey, Detail: "the ticket's session key does not decrypt the authenticator"}
 	}
 	s.plain = plain
 	return a.Parse(plain)
 }
 
-// checkClient holds the sender to the ticket: name and realm, component by
-// component. The escaped forms are equal exactly when those are.
+// checkClient compares the client names in authenticator and ticket: realm and all
+// components. The escaped forms are equal exactly if the names are equal.
 func (s *scratch) checkClient(a *krb5.Authenticator, content *ticket.Content) error {
 	s.name = krb5.AppendPrincipal(s.name[:0], a.Client, a.ClientRealm)
 	if string(s.name) != content.Client.String() {
@@ -156,7 +157,8 @@ func (s *scratch) checkClient(a *krb5.Authenticator, content *ticket.Content) er
 	return nil
 }
 
-// checkSkew: a difference of exactly skew passes (RFC 4120, Section 3.2.3).
+// checkSkew compares the authenticator's time with the clock. It accepts a difference of
+// exactly skew (RFC 4120, Section 3.2.3).
 func checkSkew(a *krb5.Authenticator, now time.Time, skew time.Duration) error {
 	stamp := time.Unix(a.Ctime, int64(a.Cusec)*1000)
 	if stamp.Before(now.Add(-skew)) || stamp.After(now.Add(skew)) {
@@ -208,8 +210,8 @@ func readSubkey(a *krb5.Authenticator, permitted []keytab.EType) (k subkey, err 
 	return k, nil
 }
 
-// Stamped is the refusal of a client whose authenticator opened. It adds the client's
-// clock for the record.
+// Stamped is the refusal of a client whose authenticator was decrypted. It adds the
+// client's time for records.
 type Stamped struct {
 	Time time.Time // ctime and cusec
 	Err  error     // wraps a *status.Error
@@ -218,7 +220,7 @@ type Stamped struct {
 func (s *Stamped) Error() string { return s.Err.Error() }
 func (s *Stamped) Unwrap() error { return s.Err }
 
-// stamped adds the client's clock to err. A Refused stays the outermost error.
+// stamped adds the client's time to err. A Refused stays the outermost error.
 func stamped(a *krb5.Authenticator, err error) error {
 	at := time.Unix(a.Ctime, int64(a.Cusec)*1000).UTC()
 	if r, ok := err.(*Refused); ok {
@@ -228,11 +230,11 @@ func stamped(a *krb5.Authenticator, err error) error {
 	return &Stamped{Time: at, Err: err}
 }
 
-// Refused is a refusal that came after the client's own flags were read: they
-// tell whether it waits for an answer.
+// Refused is the refusal of a client whose GSS flags were read. The flags tell whether
+// the client waits for a reply.
 type Refused struct {
-	Flags   flags.GSS // as the client asked, not granted
-	Binding Binding   // what came of its channel bindings, which need not be why it is refused
+	Flags   flags.GSS // requested by the client, not granted
+	Binding Binding   // result for its channel bindings, which need not be the cause of the refusal
 	Err     error     // wraps a *status.Error
 }
 
@@ -243,19 +245,19 @@ func refusal(c *checksum, b Binding, err error) error {
 	return &Refused{Flags: c.flags, Binding: b, Err: err}
 }
 
-// scratch holds what must not outlive one Check.
+// scratch contains data that must not outlive one call of Check.
 type scratch struct {
 	plain []byte
 	name  []byte
 }
 
-// maxKept keeps one oversized authenticator (delegation makes them long) from
-// making every later wipe a long one.
+// maxKept bounds the buffers that the pool keeps, so that one long authenticator
+// (delegation makes them long) does not make every later wipe slower.
 const maxKept = 16 << 10
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// release wipes the plaintext, which may hold a subkey.
+// release wipes the plaintext, which may contain a subkey, and returns s to the pool.
 func (s *scratch) release() {
 	s.plain = s.plain[:cap(s.plain)]
 	clear(s.plain)

@@ -15,15 +15,15 @@ import (
 // Section 4.1.1).
 const gssChecksum = 0x8003
 
-// checksum is what the authenticator's checksum field says.
+// checksum is the content of the authenticator's checksum field.
 type checksum struct {
 	flags    flags.GSS
-	bindings [16]byte // all zero: none
-	cred     []byte   // KRB-CRED as sent, nil if none; aliases the plaintext
+	bindings [16]byte // all zero if the client sent no bindings
+	cred     []byte   // KRB-CRED as sent, or nil; a view of the plaintext
 }
 
-// readChecksum reads the checksum field. Without one the client asks for
-// nothing but what its AP-options say (MS-KILE, Section 3.4.5).
+// readChecksum reads the checksum field. A client without the field requests only mutual
+// authentication, by its AP-options (MS-KILE, Section 3.4.5).
 func readChecksum(a *krb5.Authenticator, options flags.AP, session keytab.Key) (c checksum, err error) {
 	switch {
 	case !a.HasChecksum:
@@ -32,10 +32,10 @@ func readChecksum(a *krb5.Authenticator, options flags.AP, session keytab.Key) (
 	case a.Checksum.Type == gssChecksum:
 		return c, c.parse(a.Checksum.Sum)
 	}
-	// Old SMB clients send a keyed checksum over nothing. It says that they
-	// hold the session key and no more.
+	// Old SMB clients send a keyed checksum of no data. It proves only that they have the
+	// session key.
 	if err := session.VerifyChecksum(a.Checksum.Type, a.Checksum.Sum, nil, etype.UsageAuthenticatorChecksum); err != nil {
-		return c, &status.Error{Reason: status.ReasonBadChecksum, Detail: "the authenticator's checksum is neither the GSS one nor a keyed one of the session key"}
+		return c, &status.Error{Reason: status.ReasonBadChecksum, Detail: "the authenticator's checksum is neither the GSS checksum nor a checksum keyed with the session key"}
 	}
 	c.flags = flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG | mutual(options)
 	return c, nil
@@ -48,8 +48,8 @@ func mutual(options flags.AP) flags.GSS {
 	return 0
 }
 
-// parse reads the structure of RFC 4121, Section 4.1.1: little-endian, except
-// the extensions of RFC 6542 at its end.
+// parse reads the structure of RFC 4121, Section 4.1.1. It is little-endian, except the
+// extensions of RFC 6542 at its end.
 func (c *checksum) parse(b []byte) error {
 	const fixed = 24
 	if len(b) < fixed || binary.LittleEndian.Uint32(b) != uint32(len(c.bindings)) {
@@ -60,7 +60,7 @@ func (c *checksum) parse(b []byte) error {
 	rest := b[fixed:]
 	if c.flags&flags.GSS_C_DELEG_FLAG != 0 {
 		if len(rest) < 4 || binary.LittleEndian.Uint16(rest) != 1 {
-			return malformed("the delegation field is not there or has an unknown option")
+			return malformed("the delegation field is missing or has an unknown option")
 		}
 		n := int(binary.LittleEndian.Uint16(rest[2:]))
 		rest = rest[4:]
@@ -70,13 +70,13 @@ func (c *checksum) parse(b []byte) error {
 		c.cred, rest = rest[:n], rest[n:]
 	}
 	if c.flags&flags.GSS_C_DCE_STYLE != 0 {
-		c.flags |= flags.GSS_C_MUTUAL_FLAG // three legs cannot be without the second
+		c.flags |= flags.GSS_C_MUTUAL_FLAG // the DCE style requires the second leg, an AP-REP
 	}
 	return skipExtensions(rest)
 }
 
-// skipExtensions: none is known here, each must still be whole (RFC 6542,
-// Section 3).
+// skipExtensions checks that each extension is complete (RFC 6542, Section 3). This
+// library knows no extension.
 func skipExtensions(b []byte) error {
 	for len(b) > 0 {
 		if len(b) < 8 {

@@ -16,7 +16,7 @@ import (
 )
 
 // Secret is bytes that print as redacted, in every field and form. Its method Bytes
-// returns a copy of them. The zero Secret is none.
+// returns a copy of them. The zero Secret is empty.
 type Secret = secret.Bytes
 
 // NewSecret returns a Secret with a copy of b; the zero Secret if b is nil.
@@ -30,7 +30,7 @@ type Delegated struct {
 	Tickets []DelegatedTicket
 }
 
-// DelegatedTicket is one of them, most often a ticket-granting ticket.
+// DelegatedTicket is a forwarded ticket, usually a ticket-granting ticket.
 type DelegatedTicket struct {
 	Client, Service keytab.Principal
 	Ticket          Secret // DER

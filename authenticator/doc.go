@@ -1,9 +1,9 @@
-// Package authenticator checks that the sender of an AP-REQ holds the ticket's
-// session key, now and for the first time (RFC 4120, Section 3.2.3).
+// Package authenticator verifies that the sender of an AP-REQ has the ticket's session key
+// and that the AP-REQ is recent and not a replay (RFC 4120, Section 3.2.3).
 //
-// [Check] takes a ticket that [ticket.Open] opened, decrypts the authenticator
-// beside it and applies every check but one. [Checked.Claim] applies the last:
-// it records the authenticator in a [ReplayCache]. What it returns, a
-// [Verified], is the only thing from which the library makes an identity or an
-// AP-REP, so that no path can forget the replay cache.
+// [Check] decrypts the authenticator that belongs to a ticket of [ticket.Open], and
+// applies every check except the replay check. [Checked.Claim] applies that check: it
+// records the authenticator in a [ReplayCache] and returns a [Verified]. The library
+// makes identities and AP-REPs only from a Verified, so no code path can omit the replay
+// cache.
 package authenticator

@@ -24,14 +24,14 @@ const (
 	maxShards       = 64
 	minShardRecords = 1024 // below this a second shard gains nothing
 
-	// Each call looks at a few records and drops those that have expired. Few
-	// must be over one, or the map would grow without end; at eight, an eighth
-	// of the live records at most is waiting to be dropped.
+	// sweepFew is the number of records that each call examines to drop those that have
+	// expired. It must be greater than 1, because each call adds one record. With 8,
+	// expired records are at most one eighth of the live ones.
 	sweepFew = 8
 
-	// If there is no room, a call looks at many, some times over: each time
-	// begins at another place, and one that was swept just before has nothing
-	// to give. A shard of this size it sees whole.
+	// If a shard is full, a call examines sweepMany records up to sweepTries times, each
+	// time from another random start, because a part that was examined a moment ago has no
+	// expired records left. A shard of sweepMany records is examined completely.
 	sweepMany  = minShardRecords
 	sweepTries = 4
 )
@@ -47,9 +47,9 @@ const (
 // client alone can take a fifth of the room, and n clients that each send as much as
 // they can leave 4/(4+n) of it to the others: with the default size a flood by 100
 // principals leaves room for 160,000 records. Clients are told apart by [Record].Client.
-// Anonymous clients are one client, and so are all records without a digest. The share
-// does not bound the principals of a realm: whoever controls a trusted KDC can name any
-// number of clients.
+// All anonymous clients count as one client, and so do all records without a digest. The
+// share does not bound the principals of a realm: the operator of a trusted KDC can name
+// any number of clients.
 //
 // All records are kept for the longest lifetime requested so far, so acceptors with
 // different skews can share a cache. Until the acceptor with the larger skew has stored
@@ -58,7 +58,7 @@ const (
 type MemoryCache struct {
 	seed   maphash.Seed
 	begin  beginning
-	life   atomic.Int64 // how long after its stamp a record counts, in microseconds
+	life   atomic.Int64 // lifetime of a record after its time stamp, in microseconds
 	shards []*shard     // a power of two; pointers, which package fmt does not follow here
 }
 
@@ -66,7 +66,7 @@ type MemoryCache struct {
 // no encryption type's MAC is weaker for being cut to 16.
 const tagLen = 16
 
-// shareOfFree: a client may hold 1/shareOfFree as many records as there is free room.
+// shareOfFree bounds the records of a client to 1/shareOfFree of the free room.
 const shareOfFree = 4
 
 // entry is one record. The maps of a shard hold no pointers, so the garbage collector
@@ -81,12 +81,12 @@ type entry struct {
 type shard struct {
 	mu   sync.Mutex
 	seen map[[tagLen]byte]entry
-	held map[uint32]uint32 // how many records of a client are in seen; no entry: none
+	held map[uint32]uint32 // number of records in seen by client
 	max  int
 	peak int // the longest that seen has been since it was last made
 
-	// horizon is the latest stamp that was forgotten. At or before it nothing
-	// can be called new: that is what makes steps of the clock harmless.
+	// horizon is the latest time stamp of a dropped record. No authenticator with an equal
+	// or earlier time stamp is accepted as new, so steps of the clock are harmless.
 	horizon int64
 
 	_ [16]byte // a cache line for each shard
@@ -143,21 +143,21 @@ func newMemoryCache(max int, rule StartRule, start time.Time, read func() (wall,
 
 var shared = sync.OnceValue(func() *MemoryCache { return NewMemoryCache(0, RefuseOlder) })
 
-// SharedCache returns the cache of the process: 4 Mi records, RefuseOlder. It is
-// for all acceptors that are given no other, since several may have the same key.
-// The first call makes it, so that is to be the making of the first acceptor.
+// SharedCache returns the cache of the process: 4 Mi records, RefuseOlder. All acceptors
+// without a cache of their own use it, since several acceptors may have the same key. The
+// first call creates it, so the first acceptor should be made when the service starts.
 //
-// It is the only state of this library that belongs to the process.
+// It is the only process-wide state of this library.
 func SharedCache() *MemoryCache { return shared() }
 
-// Store implements [ReplayCache]. It waits for nothing but other calls, each of
-// which is short, and so looks at ctx only once, before it begins.
+// Store implements [ReplayCache]. It waits only for other calls, each of which is short,
+// so it checks ctx once, at the beginning.
 func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, &status.Error{Reason: status.ReasonCanceled, Detail: "before the replay cache was asked", Err: err}
 	}
 	if c == nil || len(c.shards) == 0 {
-		return false, &status.Error{Reason: status.ReasonReplayCacheFailed, Detail: "a MemoryCache is made by NewMemoryCache"}
+		return false, &status.Error{Reason: status.ReasonReplayCacheFailed, Detail: "the MemoryCache was not made by NewMemoryCache"}
 	}
 	if !r.Until.After(r.Now) {
 		return false, &status.Error{Reason: status.ReasonArgument, Detail: "a replay record must outlive the moment it is stored"}
@@ -178,8 +178,9 @@ func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 	return fresh, err
 }
 
-// lives takes note of how long a record wants to count, and returns the longest that
-// any did. It is one for all shards: each of them may get the next record of that kind.
+// lives raises the lifetime of records to n if n is greater, and returns the lifetime.
+// All shards share the lifetime, because the next record of the same acceptor may go to
+// any shard.
 func (c *MemoryCache) lives(n int64) int64 {
 	for {
 		life := c.life.Load()
@@ -192,8 +193,8 @@ func (c *MemoryCache) lives(n int64) int64 {
 	}
 }
 
-// Format writes no record, whatever the verb: they are MACs, there may be millions,
-// and a map must not be read while it is written to.
+// Format writes no record for any verb: records are MACs, there may be millions, and a
+// map must not be read during a write.
 func (c *MemoryCache) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "authenticator.MemoryCache{...}")
 }
@@ -247,15 +248,15 @@ func (s *shard) store(tag [tagLen]byte, e entry, now, life, begin int64) (bool, 
 	return true, nil
 }
 
-// overShare reports whether a client has all the records that it may have. The share is
-// rounded up, so that the last free record goes to a client that has none.
+// overShare reports whether a client has reached its share. The share is rounded up, so a
+// client without a record can use the last free room.
 func (s *shard) overShare(client uint32) bool {
 	share := (s.max - len(s.seen) + shareOfFree - 1) / shareOfFree
 	return int(s.held[client]) >= share
 }
 
-// sweep looks at up to n records and drops those that no longer count. A range
-// over a map begins at a random place, so that in time every record is looked at.
+// sweep examines up to n records and drops those that have expired. An iteration over a
+// map begins at a random position, so every record is examined in time.
 func (s *shard) sweep(now, life int64, n int) {
 	for tag, e := range s.seen {
 		if e.stamp+life <= now {
@@ -280,9 +281,9 @@ func (s *shard) drop(tag [tagLen]byte, e entry) {
 	}
 }
 
-// shrink moves what is left of a burst into small maps: a map gives no memory
-// back, and sweeping one that is mostly empty takes long. It comes after seven
-// eighths have been dropped, one by one, so many calls share its cost.
+// shrink moves the records into new, small maps after a burst: a map never returns
+// memory, and iterating over a mostly empty map is slow. It runs after seven eighths of
+// the records were dropped one by one, so many calls share its cost.
 func (s *shard) shrink() {
 	seen, held := make(map[[tagLen]byte]entry, len(s.seen)), make(map[uint32]uint32, len(s.held))
 	maps.Copy(seen, s.seen)

@@ -30,7 +30,7 @@ type beginning struct {
 	read func() (wall, elapsed int64)
 
 	mu     sync.Mutex   // held while a step of the clock is noted
-	origin atomic.Int64 // wall less elapsed: what the clock as it is now would have read when the cache was made
+	origin atomic.Int64 // wall less elapsed: the time that the clock, as it is set now, would have shown when the cache was made
 	asked  atomic.Int64 // elapsed at the last call, less a second at most
 }
 

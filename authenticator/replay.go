@@ -12,35 +12,33 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Record is one use of an authenticator: what a [ReplayCache] is asked to
-// remember.
+// Record describes one use of an authenticator for a [ReplayCache].
 type Record struct {
 	// Tag is the last checksum-length bytes of the authenticator's ciphertext,
-	// padded with zeros. They are the MAC over all of it, so nobody can change
-	// them, or what they cover, and leave the authenticator valid; and two
-	// authenticators of one client and one microsecond differ in them. MIT's
-	// replay file stores the same.
+	// padded with zeros. They are the MAC of the ciphertext, so an authenticator with a
+	// changed Tag or changed ciphertext is not valid, and two authenticators of one client
+	// and one microsecond have different Tags. MIT's replay file stores the same bytes.
 	Tag Tag
 
-	// Time is the client's time stamp, ctime and cusec. The MAC covers it: one
-	// Tag always comes with one Time.
+	// Time is the client's time stamp, ctime and cusec. The MAC covers it, so
+	// equal Tags have equal Times.
 	Time time.Time
 
-	// Now is the acceptor's clock. Caches take the time from here; one that has a
-	// clock of its own nevertheless goes by TTL.
+	// Now is the time of the acceptor's clock, which caches use. A cache with a clock of
+	// its own uses TTL.
 	Now time.Time
 
-	// Until is the time to which the record must be kept: the last at which the
-	// authenticator could pass for recent, and a second more. It follows from
-	// Time, not from Now: where a client's clock is ahead, its record is needed
-	// longer. It is after Now, or the Record is refused.
+	// Until is the time until which the cache must keep the record: one second after the
+	// last time at which the acceptor would accept the authenticator as recent. It depends
+	// on Time and not on Now: the record of a client whose clock is ahead is needed longer.
+	// A Record whose Until is not after Now is refused.
 	Until time.Time
 
 	// Client tells the records of one client from those of others. A bounded cache uses
 	// it to give each client a share, so that no client can fill the cache with
-	// authenticators of its own and shut out all others. Other caches may ignore it. One
-	// Tag always comes with one Client. All records with the zero ClientDigest count as
-	// one client's.
+	// authenticators of its own and shut out all others. Other caches may ignore it. Equal
+	// Tags have equal Clients. All records with the zero ClientDigest count as records of
+	// one client.
 	Client ClientDigest
 }
 
@@ -70,10 +68,10 @@ func digestClient(text []byte) ClientDigest {
 	return ClientDigest(sum[:])
 }
 
-// TTL returns how long the record must be kept by a cache that counts durations by a
-// clock of its own, as a store that several hosts share does. It is what is left until
-// Until, and a skew more: the clock of another host may be behind ours by as much, and
-// the cache's answers may take their time. It is not positive if Until has passed.
+// TTL returns the time for which a cache with a clock of its own must keep the record,
+// such as a store that several hosts share. It is the time left until Until, and one skew
+// more, because the clock of another host may be behind this host's clock by one skew,
+// and the cache may answer late. It is not positive if Until has passed.
 func (r Record) TTL() time.Duration {
 	left := r.Until.Sub(r.Now)
 	if left <= 0 {
@@ -111,45 +109,41 @@ func noAnswer(ctx context.Context, err error) error {
 	return &status.Error{Reason: status.ReasonReplayCacheFailed, Err: err}
 }
 
-// ReplayCache remembers the authenticators that were used. It is shared by all
-// that accept under the same keys: two caches that do not know of each other,
-// on two hosts behind one name say, let an authenticator in once each. Such a
-// second use is worth nothing where the client then has to know the session
-// key, because messages are protected under the acceptor's subkey, or is bound
-// to its channel.
+// ReplayCache stores the authenticators that were used. All acceptors with the same keys
+// should share a cache: if two hosts have separate caches, an authenticator can be replayed
+// once to each host. The replay gives an attacker nothing if the protocol then requires
+// messages protected with the acceptor's subkey, or if channel bindings are enforced.
 //
 // The package replaytest has the tests that an implementation must pass.
 type ReplayCache interface {
-	// Store reports whether r.Tag is new, and remembers it until r.Until at
-	// least. Both are one step: of any number of concurrent calls with one Tag, in
-	// all processes that share the cache, exactly one returns true.
+	// Store reports whether r.Tag is new, and stores it until r.Until or longer. It does
+	// both in one atomic step: of any number of concurrent calls with one Tag, in all
+	// processes that share the cache, exactly one returns true.
 	//
-	// An error refuses the authenticator as false does; a cache that cannot
-	// tell, has no room or runs out of time returns one. It never makes room by
-	// forgetting a record before its Until, and it may remember longer. After an
-	// error the Tag may or may not be remembered. Store returns soon after ctx
-	// ends, with an error; at once if it has ended before.
+	// An error refuses the authenticator, as false does. A cache that cannot decide, has
+	// no room or exceeds its time limit returns an error. It never makes room by dropping
+	// a record before its Until. After an error the Tag may or may not be stored. If ctx
+	// ends, Store returns an error soon; if ctx has ended before the call, immediately.
 	//
 	// Until may differ between calls with one Tag, if acceptors with different
 	// skews share the cache. The cache may compare no more of Tag than the first
 	// 12 bytes; no MAC is shorter.
 	//
-	// An error that is a *status.Error reaches the caller of the acceptor as
-	// it is; any other becomes the cause of one with ReasonReplayCacheFailed, or
-	// ReasonCanceled where it is ctx's.
+	// The acceptor returns a *status.Error unchanged. It wraps any other error in a
+	// *status.Error with ReasonReplayCacheFailed, or with ReasonCanceled if ctx has ended.
 	//
 	// Store is safe for concurrent use.
 	Store(ctx context.Context, r Record) (fresh bool, err error)
 }
 
-// StartRule says what a cache that starts empty does with authenticators that
-// may have been presented before it was there, to the process that ran here
-// until then. RFC 4120, Section 3.2.3, wants them refused.
+// StartRule determines whether a cache that starts empty refuses authenticators that may
+// have been used before the cache existed, with an earlier process on this host. RFC
+// 4120, Section 3.2.3, requires that.
 type StartRule uint8
 
 const (
-	// RefuseOlder refuses authenticators stamped before the cache was made, so
-	// that a restart locks nobody out. An authenticator that was stamped ahead of time,
+	// RefuseOlder refuses authenticators whose time stamp is before the creation of the
+	// cache, so a restart locks no client out. An authenticator that was stamped ahead of time,
 	// by a client whose clock is fast, and accepted by an earlier process is accepted
 	// once more after the restart. Only a ReplayCache that outlives the process, as a
 	// shared one does, or RefuseWithinSkew closes that.
@@ -161,15 +155,15 @@ const (
 	// clock are stamped ahead of time: see above.
 	RefuseOlder StartRule = iota
 
-	// RefuseWithinSkew is the RFC's stricter form. It refuses everything that
-	// could have been presented before the start, by a fast clock too: all that
-	// is stamped less than a skew after it. Most clients are locked out for some
-	// minutes after each restart; and, if the clock is set back later, until it is
-	// past the start again: the rule never follows a clock backwards.
+	// RefuseWithinSkew is the stricter rule of the RFC. It refuses every authenticator that
+	// a client, even with a fast clock, could have used before the start: all whose time
+	// stamp is less than one skew after the start. It locks out most clients for some
+	// minutes after each restart and, if the clock is set back later, until the clock has
+	// passed the start again: this rule never follows a clock backwards.
 	RefuseWithinSkew
 
-	// AcceptOlder takes the risk: after a restart everything presented in the
-	// minutes before can be presented once more. It is for tests, and for
-	// those who know that nothing was accepted before.
+	// AcceptOlder refuses no authenticator because of the start: after a restart, an
+	// authenticator from the minutes before can be replayed once. It is for tests, and for
+	// services that accepted no client before the start.
 	AcceptOlder
 )

@@ -12,12 +12,12 @@ import (
 
 const (
 	transitedX500Compress = 1    // DOMAIN-X500-COMPRESS
-	maxTransited          = 4096 // bytes; arbitrary, a path of a hundred realms
+	maxTransited          = 4096 // bytes; arbitrary, enough for a hundred realms
 	maxTransitedRealms    = 128
 )
 
 // checkTransited checks the realms between the client's realm and the service's,
-// unless the KDC of the service's realm has set TRANSITED-POLICY-CHECKED (RFC 4120,
+// unless the KDC of that realm has set TRANSITED-POLICY-CHECKED (RFC 4120,
 // Sections 2.7 and 3.3.3.2). Each realm must lie on the hierarchical path between the
 // two, or allowed must name it. With a direct trust there is no realm between.
 func checkTransited(c *ticket.Content, allowed []string) error {
@@ -45,9 +45,8 @@ func checkTransited(c *ticket.Content, allowed []string) error {
 	return nil
 }
 
-// expandTransited undoes the compression of RFC 4120, Section 3.3.3.2. The
-// realms come in the order in which they stand, which is not the order of the
-// path.
+// expandTransited decompresses the list of realms (RFC 4120, Section 3.3.3.2). It returns
+// the realms in the order of the list, which is not the order of the path.
 func expandTransited(contents, client, server string) (realms []string, ok bool) {
 	if len(contents) > maxTransited {
 		return nil, false
@@ -88,7 +87,8 @@ func expandTransited(contents, client, server string) (realms []string, ok bool)
 	return realms, len(realms) <= maxTransitedRealms
 }
 
-// splitFields cuts at commas that no backslash quotes. The quotes stay.
+// splitFields splits s at commas that no backslash escapes. It does not remove the
+// backslashes.
 func splitFields(s string) []string {
 	var fields []string
 	start := 0
@@ -104,9 +104,9 @@ func splitFields(s string) []string {
 	return append(fields, s[start:])
 }
 
-// expandField makes a whole realm of one field: "MIT." is short for "MIT." and
-// the previous realm, "/HP" for the previous realm and "/HP", and a space in
-// front says that a field is whole.
+// expandField returns the complete realm of one field: "MIT." means "MIT." followed by
+// the previous realm, "/HP" means the previous realm followed by "/HP", and a leading
+// space marks a complete realm.
 func expandField(field, previous string) (realm string, ok bool) {
 	name, quotedEnd, ok := unquote(field)
 	switch {
@@ -122,7 +122,7 @@ func expandField(field, previous string) (realm string, ok bool) {
 	return name, true
 }
 
-// unquote removes backslashes; quotedEnd says that one stood before the last
+// unquote removes backslashes. quotedEnd reports whether a backslash preceded the last
 // character.
 func unquote(s string) (out string, quotedEnd, ok bool) {
 	var b strings.Builder
@@ -138,8 +138,8 @@ func unquote(s string) (out string, quotedEnd, ok bool) {
 	return b.String(), quotedEnd, true
 }
 
-// betweenRealms lists the realms strictly between two of which one is above
-// the other, in either style of name.
+// betweenRealms lists the realms strictly between a realm and a realm above it, in either
+// style of name.
 func betweenRealms(a, b string) (realms []string, ok bool) {
 	long, short := a, b
 	if len(long) < len(short) {
@@ -172,16 +172,16 @@ func commonDomain(from, to string) (common string, ok bool) {
 }
 
 // onPath reports whether the domain-style realm lies on the hierarchical path between
-// from and to. The path goes up from the one to common, the nearest realm that contains
-// both, and down to the other. If no realm contains both (related is false), the path
-// goes up to the root of each tree, and a trust joins the trees: so do the forest
-// trusts of Active Directory, and so does MIT's krb5_walk_realm_tree.
+// from and to. The path goes up from the first realm to common, the nearest realm that
+// contains both, and down to the second. If no realm contains both (related is false),
+// the path goes up to the root of each tree, and a trust joins the trees. The forest
+// trusts of Active Directory have such paths, and MIT's krb5_walk_realm_tree computes
+// them likewise.
 func onPath(realm, from, to, common string, related bool) bool {
 	return (!related || isWithin(realm, common)) && (isWithin(from, realm) || isWithin(to, realm))
 }
 
-// isWithin reports whether realm is domain or below it. A realm in X.500 style is below
-// no domain, whatever its name ends in.
+// isWithin reports whether realm is equal to domain or below it.
 func isWithin(realm, domain string) bool {
 	above, ok := strings.CutSuffix(realm, domain)
 	return ok && (above == "" || strings.HasSuffix(above, ".") && above[0] != '/')

@@ -12,12 +12,12 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// maxOffer bounds the encryption types that are kept of a client's list; there
-// are four that can be of use.
+// maxOffer bounds the number of encryption types that are stored of a client's list. Four
+// types can be used.
 const maxOffer = 8
 
-// Checked is an authenticator that holds in every way, but may have been seen
-// before. It gives what sizes a reply, and no identity.
+// Checked is an authenticator that has passed every check except the replay check. Its
+// methods return the data from which the size of a reply follows, and no identity.
 type Checked struct {
 	content *ticket.Content
 	flags   flags.GSS
@@ -31,10 +31,10 @@ type Checked struct {
 	offer   [maxOffer]keytab.EType
 	offered int
 
-	extras *extras // nil: none
+	extras *extras // nil if the client sent no such data
 
-	// Plain numbers, not a time.Time: its pointer would make everything here
-	// escape to the heap on the way through the ReplayCache interface.
+	// These are numbers and not a time.Time, whose pointer would make the Checked escape to
+	// the heap when it is passed through the ReplayCache interface.
 	now     int64
 	nowNano int32
 	skew    time.Duration
@@ -42,8 +42,8 @@ type Checked struct {
 	client  ClientDigest
 }
 
-// extras are what few clients send. They lie behind a pointer of their own: a
-// context keeps them, and would otherwise keep the ticket off the caller's stack.
+// extras contains data that few clients send. It has a pointer of its own, because a
+// context keeps it and would otherwise move the ticket to the heap.
 type extras struct {
 	target          string
 	targetUntrusted bool
@@ -58,19 +58,20 @@ func newExtras(ad *authData, d *Delegated, unusable error) *extras {
 	return &extras{ad.target, ad.targetUntrusted, d, unusable}
 }
 
-// Flags are the flags of the client's checksum, and MUTUAL where AP-options or
-// DCE style imply it. DELEG is among them only if Delegated returns credentials.
+// Flags returns the flags of the client's checksum, and MUTUAL if the AP-options or the
+// DCE style imply it. They include DELEG only if Delegated returns credentials.
 func (c *Checked) Flags() flags.GSS { return c.flags }
 
-// Binding is what came of the channel bindings.
+// Binding returns the result of the comparison of channel bindings.
 func (c *Checked) Binding() Binding { return c.binding }
 
-// ETypes are the encryption types that the client would take for an acceptor's
-// subkey, in its order (RFC 4537). The slice belongs to the Checked.
+// ETypes returns the encryption types that the client accepts for the acceptor's subkey,
+// in the client's order (RFC 4537). The slice belongs to the Checked.
 func (c *Checked) ETypes() []keytab.EType { return c.offer[:c.offered] }
 
-// KeyEType is the encryption type of the key the client would use if the
-// acceptor sent none: its subkey's, else the session key's.
+// KeyEType returns the encryption type of the key that the client uses if the acceptor
+// sends no subkey: the type of the client's subkey or, without a subkey, of the session
+// key.
 func (c *Checked) KeyEType() keytab.EType {
 	if c.subkey.n != 0 {
 		return c.subkey.etype
@@ -81,8 +82,8 @@ func (c *Checked) KeyEType() keytab.EType {
 // HasSubkey reports whether the client sent a subkey.
 func (c *Checked) HasSubkey() bool { return c.subkey.n != 0 }
 
-// SessionEType is the encryption type of the ticket's session key, which seals
-// an AP-REP.
+// SessionEType returns the encryption type of the ticket's session key, which encrypts an
+// AP-REP.
 func (c *Checked) SessionEType() keytab.EType {
 	if c.content == nil {
 		return 0
@@ -90,9 +91,9 @@ func (c *Checked) SessionEType() keytab.EType {
 	return c.content.SessionKey.EType()
 }
 
-// Target is the service principal that the client says it asked for (MS-KILE,
-// Section 3.2.5.8), empty if it said nothing. untrusted: it had the name from a
-// source it does not trust.
+// Target returns the service principal that the client says it requested (MS-KILE,
+// Section 3.2.5.8), or "" if the client did not send it. untrusted reports whether the
+// client got the name from an untrusted source.
 func (c *Checked) Target() (name string, untrusted bool) {
 	if c.extras == nil {
 		return "", false
@@ -100,14 +101,14 @@ func (c *Checked) Target() (name string, untrusted bool) {
 	return c.extras.target, c.extras.targetUntrusted
 }
 
-// Time is ctime and cusec: what an AP-REP must echo.
+// Time returns the client's time, ctime and cusec, which an AP-REP must repeat.
 func (c *Checked) Time() time.Time { return time.Unix(c.ctime, int64(c.cusec)*1000).UTC() }
 
-// Claim records the authenticator in cache. It is the last check: what fails
-// before it burns nobody's authenticator, and what it has passed can never be
-// presented again. It fails as [Record.Claim] does.
+// Claim records the authenticator in cache. It must be the last check: an authenticator
+// that an earlier check refuses is not used up, and an authenticator that Claim has
+// accepted can never be used again. Claim fails as [Record.Claim] does.
 //
-// A nil cache is refused: there is no way to leave the replay cache out.
+// Claim refuses a nil cache: the replay cache cannot be omitted.
 func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error) {
 	if c == nil || c.content == nil {
 		return Verified{}, &status.Error{Reason: status.ReasonArgument, Detail: "Claim needs a Checked from Check"}
@@ -121,9 +122,9 @@ func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error
 	return Verified{c}, nil
 }
 
-// overShare names the client that is over its share of the replay cache. The operator
-// needs the name to find the client. It is not proven: the sender holds the session key,
-// but no cache knows whether it presented this authenticator before.
+// overShare adds the name of the client that is over its share of the replay cache, which
+// the operator needs to find the client. The name is not proven: the sender has the
+// session key, but no cache knows whether it used this authenticator before.
 func (c *Checked) overShare(err error) error {
 	return &status.Error{
 		Reason: status.ReasonReplayCacheShare,
@@ -132,54 +133,55 @@ func (c *Checked) overShare(err error) error {
 	}
 }
 
-// record makes what the cache sees. The authenticator is kept until a second
-// after the clock would refuse it anyway.
+// record returns the Record for the cache. The cache must keep it until a second after
+// the clock check would refuse the authenticator.
 func (c *Checked) record() Record {
 	stamp := time.Unix(c.ctime, int64(c.cusec)*1000)
 	return Record{Tag: c.tag, Time: stamp, Now: time.Unix(c.now, int64(c.nowNano)), Until: stamp.Add(c.skew + time.Second), Client: c.client}
 }
 
-// setTag takes the last checksum-length bytes of the authenticator's
-// ciphertext. They are the MAC over all of it, so no bit of an authenticator
-// can change and its tag stay, whatever is rewritten around it; and they are
-// the value that MIT's replay file stores. In RC4, whose MAC stands in front, they
-// are the end of the ciphertext, which the MAC covers: they cannot change either.
+// setTag stores the last checksum-length bytes of the authenticator's ciphertext. They
+// are the MAC of the ciphertext, so no attacker can change a bit of the authenticator without
+// changing the tag. MIT's replay file stores the same bytes. With RC4 the MAC precedes
+// the ciphertext; the last bytes are then ciphertext that the MAC covers, so they cannot
+// be changed either.
 func (c *Checked) setTag(e keytab.EType, sealed []byte) {
 	profile, ok := etype.Lookup(etype.ID(e))
 	if !ok || len(sealed) < profile.ChecksumLen {
-		return // unreachable: it was decrypted
+		return // unreachable: sealed was decrypted
 	}
 	copy(c.tag[:], sealed[len(sealed)-profile.ChecksumLen:])
 }
 
-// Verified is proof: the sender holds the session key, and this authenticator
-// was never seen before. Only [Checked.Claim] makes one; the zero Verified is
-// refused everywhere.
+// Verified proves that the sender has the session key and that its authenticator was not
+// used before. Only [Checked.Claim] returns a Verified; every function refuses the zero
+// Verified.
 type Verified struct{ c *Checked }
 
-// IsZero reports whether v proves nothing. No other method may be called then.
+// IsZero reports whether v is the zero Verified, on which no other method may be called.
 func (v Verified) IsZero() bool { return v.c == nil }
 
-// Ticket is what the ticket says of the client, now proven.
+// Ticket returns the content of the ticket. The sender is the client that it names.
 func (v Verified) Ticket() *ticket.Content { return v.c.content }
 
-// Flags are those of [Checked.Flags].
+// Flags returns the flags of [Checked.Flags].
 func (v Verified) Flags() flags.GSS { return v.c.flags }
 
-// Binding says what came of the channel bindings.
+// Binding returns the result of the comparison of channel bindings.
 func (v Verified) Binding() Binding { return v.c.binding }
 
-// Subkey is the initiator's subkey; the zero Key if it sent none. Each call
-// makes a new one.
+// Subkey returns the initiator's subkey, or the zero Key if the initiator sent no subkey.
+// Each call makes a new Key.
 func (v Verified) Subkey() keytab.Key { return v.c.subkey.key() }
 
-// SequenceNumber is the initiator's first, 0 if it sent none.
+// SequenceNumber returns the initiator's first sequence number, or 0 if the initiator
+// sent no sequence number.
 func (v Verified) SequenceNumber() uint32 { return v.c.sequenceNumber }
 
-// Time is ctime and cusec: what an AP-REP must echo.
+// Time returns the client's time of [Checked.Time].
 func (v Verified) Time() time.Time { return v.c.Time() }
 
-// Target is that of [Checked.Target].
+// Target returns the target of [Checked.Target].
 func (v Verified) Target() (name string, untrusted bool) { return v.c.Target() }
 
 // Delegated returns the forwarded credentials. It returns nil unless [Params].Delegate
@@ -191,10 +193,11 @@ func (v Verified) Delegated() *Delegated {
 	return v.c.extras.delegated
 }
 
-// DelegationError returns why forwarded credentials that were asked for and opened are
-// withheld: another client's, expired time stamp, an encryption type that
-// [Params].ETypes does not permit, a name or time that is missing. It wraps a
-// *status.Error with ReasonBadDelegation. It returns nil if no credentials are withheld.
+// DelegationError returns the reason why requested credentials that were decrypted are
+// withheld: they belong to another client, their time stamp is not recent,
+// [Params].ETypes does not permit their encryption type, or a name or time is missing. It
+// wraps a *status.Error with ReasonBadDelegation. It returns nil if no credentials are
+// withheld.
 func (v Verified) DelegationError() error {
 	if v.c.extras == nil {
 		return nil

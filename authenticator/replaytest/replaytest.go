@@ -1,5 +1,5 @@
-// Package replaytest is what an [authenticator.ReplayCache] must pass. The
-// author of one calls [Run] from a test:
+// Package replaytest tests implementations of [authenticator.ReplayCache]. The author of
+// an implementation calls [Run] from a test:
 //
 //	func TestConformance(t *testing.T) {
 //		replaytest.Run(t, func(t *testing.T) authenticator.ReplayCache {
@@ -18,25 +18,25 @@ import (
 	"github.com/gosspi/kerberos/authenticator"
 )
 
-// skew is what the tests' records are made with.
+// skew is the skew of the records in the tests.
 const skew = 5 * time.Minute
 
-// goroutines is how many present one authenticator at the same time.
+// goroutines is the number of concurrent calls with one authenticator.
 const goroutines = 64
 
-// Run tests the caches that open returns. open is called once for each part of
-// the test, for a cache of its own; its t is that part's, for cleaning up. Tags
-// are random, so records of others in a shared storage do no harm. A cache has
-// room for 5,000 records at least, and it takes records stamped before it was
-// opened: a rule about the start must be lifted. Most records are of a client each; one
-// part stores 97 records of one client. Run does not ask for a share per client, see
-// [Shares].
+// Run tests the caches that open returns. Run calls open once for each part of the test,
+// with the testing.T of the part, and each call must return a new cache. Tags are random,
+// so records of other tests in a shared store do no harm. A cache must have room for
+// 5,000 records, and must accept records stamped before it was opened: disable a rule
+// about the start. One part stores 97 records of one client; all other records have
+// different clients. Run does not require a share per client, see [Shares].
 //
-// Records are stamped around the system's time. With -short the concurrent part
-// is a twentieth, and the part that waits two seconds is left out.
+// The time stamps of the records are close to the system's time. With -short the
+// concurrent part runs a twentieth of its rounds, and Run omits the part that waits two
+// seconds.
 //
-// Run cannot see whether hosts that share a backend agree: test that with two
-// caches on one backend, and a record presented to each.
+// Run cannot test whether hosts that share a backend agree: test that with two caches on
+// one backend, and store each record in both.
 func Run(t *testing.T, open func(t *testing.T) authenticator.ReplayCache) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) authenticator.ReplayCache) {
 	}
 }
 
-// checks are the parts, each for one way in which a cache can be wrong.
+// checks lists the parts of Run. Each part tests one possible fault of a cache.
 var checks = []struct {
 	name string
 	slow bool
@@ -66,8 +66,8 @@ var checks = []struct {
 	{"context", false, contexts},
 }
 
-// record makes a record that nobody else has, of a client that has no other record, and
-// whose clock is ahead of the acceptor's by the given time.
+// record makes a record of a new client with a random Tag. The client's clock is ahead of
+// the acceptor's clock by the given time.
 func record(now time.Time, ahead time.Duration) authenticator.Record {
 	stamp := now.Add(ahead).Truncate(time.Microsecond)
 	r := authenticator.Record{Time: stamp, Now: now, Until: stamp.Add(skew + time.Second)}
@@ -76,13 +76,13 @@ func record(now time.Time, ahead time.Duration) authenticator.Record {
 	return r
 }
 
-// at is r presented when the acceptor's clock reads now.
+// at returns r with the acceptor's clock at now.
 func at(r authenticator.Record, now time.Time) authenticator.Record {
 	r.Now = now
 	return r
 }
 
-// first presents r, which must be taken for new.
+// first stores r, which the cache must report as new.
 func first(t testing.TB, cache authenticator.ReplayCache, r authenticator.Record) {
 	t.Helper()
 	if fresh, err := cache.Store(t.Context(), r); !fresh || err != nil {
@@ -90,7 +90,8 @@ func first(t testing.TB, cache authenticator.ReplayCache, r authenticator.Record
 	}
 }
 
-// replay presents r, which was presented before and still counts: it is known.
+// replay stores r, which was stored before and has not expired; the cache must report it
+// as known.
 func replay(t testing.TB, cache authenticator.ReplayCache, r authenticator.Record, when string) {
 	t.Helper()
 	if fresh, err := cache.Store(t.Context(), r); fresh || err != nil {
@@ -98,7 +99,7 @@ func replay(t testing.TB, cache authenticator.ReplayCache, r authenticator.Recor
 	}
 }
 
-// refused presents r, for which any answer will do but that it is new.
+// refused stores r, which the cache must not report as new.
 func refused(t testing.TB, cache authenticator.ReplayCache, r authenticator.Record, when string) {
 	t.Helper()
 	if fresh, err := cache.Store(t.Context(), r); fresh {
@@ -106,8 +107,8 @@ func refused(t testing.TB, cache authenticator.ReplayCache, r authenticator.Reco
 	}
 }
 
-// traffic presents n records of other clients, so that a cache that tidies up
-// as it goes does so.
+// traffic stores n records of other clients, so that a cache that drops expired records
+// during calls does so.
 func traffic(t testing.TB, cache authenticator.ReplayCache, now time.Time, n int) {
 	t.Helper()
 	for range n {
@@ -126,8 +127,8 @@ func once(t testing.TB, cache authenticator.ReplayCache) {
 	}
 }
 
-// tags: authenticators that differ in any bit of the first 12 bytes are
-// different ones, though client and time are the same.
+// tags tests that authenticators that differ in any bit of the first 12 bytes of the Tag
+// are different authenticators, even with equal client and time.
 func tags(t testing.TB, cache authenticator.ReplayCache) {
 	r := record(time.Now(), 0)
 	first(t, cache, r)
@@ -139,7 +140,8 @@ func tags(t testing.TB, cache authenticator.ReplayCache) {
 	replay(t, cache, r, "after its neighbours")
 }
 
-// atomic: however many present one authenticator at once, one gets in.
+// atomic tests that one of many concurrent calls with one authenticator reports it as
+// new.
 func atomic(t testing.TB, cache authenticator.ReplayCache) {
 	rounds := 1000
 	if testing.Short() {
@@ -175,8 +177,8 @@ func atomic(t testing.TB, cache authenticator.ReplayCache) {
 	}
 }
 
-// parallel: different authenticators at the same time do not hinder each other,
-// and none is lost.
+// parallel tests that concurrent calls with different authenticators all succeed, and
+// that the cache loses no record.
 func parallel(t testing.TB, cache authenticator.ReplayCache) {
 	const each = 50
 	ctx, now := t.Context(), time.Now()
@@ -200,8 +202,9 @@ func parallel(t testing.TB, cache authenticator.ReplayCache) {
 	group.Wait()
 }
 
-// until: a record counts from its stamp, not from when it was presented, so one
-// of a fast clock lives for nearly twice the skew.
+// until tests that the lifetime of a record depends on its time stamp and not on the time
+// of the call: the record of a client whose clock is ahead lives for nearly twice the
+// skew.
 func until(t testing.TB, cache authenticator.ReplayCache) {
 	now := time.Now()
 	r := record(now, skew)
@@ -212,14 +215,14 @@ func until(t testing.TB, cache authenticator.ReplayCache) {
 	}
 }
 
-// expired: what could not be remembered is not new.
+// expired tests that the cache does not report a record as new whose Until has passed.
 func expired(t testing.TB, cache authenticator.ReplayCache) {
 	r := record(time.Now(), 0)
 	refused(t, cache, at(r, r.Until), "a record that ends now")
 	refused(t, cache, at(r, r.Until.Add(time.Minute)), "a record that ended")
 }
 
-// subsecond: a cache with a clock of its own rounds the time it keeps a record
+// subsecond tests that a cache with a clock of its own rounds the lifetime of a record
 // up.
 func subsecond(t testing.TB, cache authenticator.ReplayCache) {
 	now := time.Now()
@@ -230,8 +233,8 @@ func subsecond(t testing.TB, cache authenticator.ReplayCache) {
 	replay(t, cache, at(r, now.Add(1600*time.Millisecond)), "in the last part of a second")
 }
 
-// longer: a replay at an acceptor with a greater skew, and what is stored
-// after it, do not shorten what is remembered.
+// longer tests that a call with a smaller Until, and later records, do not shorten the
+// lifetime of a record.
 func longer(t testing.TB, cache authenticator.ReplayCache) {
 	now := time.Now()
 	r := record(now, 0)
@@ -244,8 +247,8 @@ func longer(t testing.TB, cache authenticator.ReplayCache) {
 	replay(t, cache, at(r, later), "after one to an acceptor with a smaller skew")
 }
 
-// clock: steps of the acceptor's clock, as far as records tell of them, let
-// nothing in twice. A cache may refuse what it no longer knows.
+// clock tests that steps of the acceptor's clock do not let the cache report a record as
+// new twice. A cache may refuse records that it no longer knows.
 func clock(t testing.TB, cache authenticator.ReplayCache) {
 	now := time.Now()
 	r := record(now, 0)
@@ -259,10 +262,10 @@ func clock(t testing.TB, cache authenticator.ReplayCache) {
 	after := record(now.Add(time.Second), 0)
 	first(t, cache, after)
 	traffic(t, cache, now.Add(2*time.Second), 500)
-	replay(t, cache, after, "of what came after the steps")
+	replay(t, cache, after, "of a record stored after the steps")
 }
 
-// contexts: a context that has ended refuses, soon.
+// contexts tests that Store refuses soon if its context has ended.
 func contexts(t testing.TB, cache authenticator.ReplayCache) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
