@@ -19,7 +19,7 @@ import (
 // TestREPLAY_1_RewrittenInClear rewrites all that stands in clear around a
 // captured authenticator: it stays the one it is.
 func TestREPLAY_1_RewrittenInClear(t *testing.T) {
-	other := krb5.NewName(2, "HTTP", "other.example.com")
+	other := krb5.Name{Type: 2, Components: []byte("\x1b\x04HTTP\x1b\x11other.example.com")}
 	for name, rewrite := range map[string]func(d *desk, q *krbtest.APReq, m *krb5.APReq){
 		"nothing":            func(*desk, *krbtest.APReq, *krb5.APReq) {},
 		"AP-options":         func(_ *desk, _ *krbtest.APReq, m *krb5.APReq) { m.Options ^= 0xb5000000 },

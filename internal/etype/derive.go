@@ -4,8 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
-
-	"github.com/gosspi/kerberos/status"
 )
 
 // Purposes of derived keys: the last byte of the derivation constant (RFC 3961,
@@ -16,11 +14,9 @@ const (
 	forIntegrity  = 0x55 // Ki
 )
 
-// Labels of the derivations that have no key usage.
-const (
-	labelPRF         = "prf"
-	labelStringToKey = "kerberos"
-)
+// labelStringToKey is the label of the key that string-to-key derives, which has no key
+// usage.
+const labelStringToKey = "kerberos"
 
 // deriveUsage returns the key for one purpose of a key usage. The result is valid until
 // the next use of s.
@@ -68,31 +64,6 @@ func (k *Key) kdf(s *scratch, label, context []byte, n int) []byte {
 	s.write(context)
 	s.write(binary.BigEndian.AppendUint32(m[:0], uint32(8*n)))
 	return s.key[:copy(s.key[:], s.end(h)[:n])]
-}
-
-// PRF appends the output of the pseudo-random function to dst: 16 bytes for 17
-// and 18 (RFC 3962, Section 6), 32 for 19 and 48 for 20 (RFC 8009, Section 5).
-// It fails for a wiped key, and for RC4, for which RFC 4757 defines no such function.
-func (k *Key) PRF(dst, in []byte) ([]byte, error) {
-	if err := k.guard(0); err != nil {
-		return dst, err
-	}
-	if k.profile.prfLen == 0 {
-		return dst, &status.Error{Reason: status.ReasonETypeRefused, Detail: k.profile.name + " has no pseudo-random function"}
-	}
-	s := k.profile.hash.get()
-	defer s.put()
-	label := s.label[:copy(s.label[:], labelPRF)]
-	if k.profile.construction == encryptThenMAC {
-		return append(dst, k.kdf(s, label, in, k.profile.prfLen)...), nil
-	}
-	block := newCipher(k.derive(s, label, k.profile.KeyLen))
-	s.digest.Reset()
-	s.write(in)
-	// The hash is cut to whole blocks, that is, to one block.
-	out := s.digest.Sum(s.sum[:0])[:aes.BlockSize]
-	block.Encrypt(out, out)
-	return append(dst, out...), nil
 }
 
 // newCipher returns the AES cipher of key, whose length the caller has checked.

@@ -145,16 +145,3 @@ func (r *reader) list(n uint8, v *[]byte, limit int) bool {
 }
 
 func (r *reader) address(n uint8, v *HostAddress) bool { return r.typed(n, &v.Type, &v.Address) }
-
-func (w *writer) optionalAddress(n uint8, v *HostAddress) {
-	if v.Address != nil {
-		w.typed(n, v.Type, v.Address)
-	}
-}
-
-// optionalRaw writes field n around an element that is already encoded in DER.
-func (w *writer) optionalRaw(n uint8, element []byte) {
-	if element != nil {
-		w.raw(n, element)
-	}
-}

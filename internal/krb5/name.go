@@ -25,15 +25,6 @@ type Name struct {
 	Components []byte
 }
 
-// NewName returns a Name with copies of the components.
-func NewName(nameType int32, components ...string) Name {
-	var w writer
-	for _, c := range components {
-		w.bytes(generalString, []byte(c))
-	}
-	return Name{Type: nameType, Components: w.b}
-}
-
 // Len returns the number of components.
 func (n Name) Len() int {
 	count := 0

@@ -35,17 +35,6 @@ func (m *TGTRequest) parse(b []byte) error {
 	return nil
 }
 
-// Append writes the KERB-TGT-REQUEST.
-func (m *TGTRequest) Append(dst []byte) []byte {
-	w := writer{dst}
-	w.sequence(func() {
-		w.header(msgTGTReq)
-		w.optionalName(2, &m.Service)
-		w.optionalString(3, m.Realm)
-	})
-	return w.b
-}
-
 // TGTReply is a KERB-TGT-REPLY (draft-swift-win2k-krb-user2user-03, Section 2).
 type TGTReply struct {
 	Ticket Ticket

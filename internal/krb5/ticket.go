@@ -1,10 +1,6 @@
 package krb5
 
-import (
-	"golang.org/x/crypto/cryptobyte/asn1"
-
-	"github.com/gosspi/kerberos/flags"
-)
+import "github.com/gosspi/kerberos/flags"
 
 const (
 	tagTicket        = 1
@@ -43,13 +39,6 @@ func (m *Ticket) parse(b []byte) error {
 		return malformed(what)
 	}
 	return nil
-}
-
-// Append writes the ticket.
-func (m *Ticket) Append(dst []byte) []byte {
-	w := writer{dst}
-	m.write(&w)
-	return w.b
 }
 
 func (m *Ticket) write(w *writer) {
@@ -110,26 +99,4 @@ func (m *EncTicketPart) parse(b []byte) error {
 		return malformed(what)
 	}
 	return nil
-}
-
-// Append writes the EncTicketPart. It always writes AuthTime and EndTime, which are not
-// optional.
-func (m *EncTicketPart) Append(dst []byte) []byte {
-	w := writer{dst}
-	w.element(application(tagEncTicketPart), func() {
-		w.element(asn1.SEQUENCE, func() {
-			w.flags(0, uint32(m.Flags))
-			w.key(1, &m.Key)
-			w.string(2, m.ClientRealm)
-			w.name(3, &m.Client)
-			w.typed(4, m.TransitedType, m.Transited)
-			w.time(5, m.AuthTime.Unix)
-			w.optionalTime(6, m.StartTime)
-			w.time(7, m.EndTime.Unix)
-			w.optionalTime(8, m.RenewTill)
-			w.optionalRaw(9, m.Addresses)
-			w.optionalRaw(10, m.AuthorizationData)
-		})
-	})
-	return w.b
 }
