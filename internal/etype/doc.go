@@ -6,9 +6,9 @@
 //
 // rc4-hmac is weak. A policy permits it only by naming it; see [Permitted].
 //
-// A [Key] implements the operations of RFC 3961: encryption with integrity, checksums and
-// the pseudo-random function, each for a key usage number. A [Usage] holds the derived
-// keys of one key usage, for the many messages of an established context.
+// A [Key] implements the operations of RFC 3961: encryption with integrity and
+// checksums, each for a key usage number. A [Usage] holds the derived keys of one key
+// usage, for the many messages of an established context.
 // [MessageCipher] holds the additional keys for the messages of RC4.
 //
 // Each precondition is checked in one place, before any cryptography: [Key.guard] checks
