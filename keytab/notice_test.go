@@ -142,9 +142,13 @@ func TestKEY_9_ShorterOnReload(t *testing.T) {
 		behind string
 		want   string
 	}{
-		{[]uint32{3}, "\x00", "12"}, {[]uint32{3}, "\x00\x00\x00\x00\x00\x00", "12"},
-		{[]uint32{3}, "\n", "3"}, {[]uint32{3}, "\r\n", "3"}, {[]uint32{3}, "", "3"},
-		{[]uint32{3, 4}, "\x00\x00\x00\x00", "34"}, {[]uint32{3, 4, 5}, "\x00", "345"},
+		{[]uint32{3}, "\x00", "12"},
+		{[]uint32{3}, "\x00\x00\x00\x00\x00\x00", "12"},
+		{[]uint32{3}, "\n", "3"},
+		{[]uint32{3}, "\r\n", "3"},
+		{[]uint32{3}, "", "3"},
+		{[]uint32{3, 4}, "\x00\x00\x00\x00", "34"},
+		{[]uint32{3, 4, 5}, "\x00", "345"},
 	} {
 		f := follow(t, generation(t, 1, 2))
 		f.write(t, append(generation(t, c.kvnos...), c.behind...))

@@ -107,8 +107,18 @@ func TestKEY_8_Charges(t *testing.T) {
 		etype       EType
 		length, max int
 	}{
-		{a128, 0, 128}, {a128, 40, 118}, {a128, 1200, 38}, {a128, 32 << 10, 1}, {a128, 60 << 10, 1}, {a128, 64<<10 - 512, 1}, {a128, 64 << 10, 0},
-		{RC4_HMAC, 0, 42}, {RC4_HMAC, 40, 39}, {RC4_HMAC, 1200, 12}, {RC4_HMAC, 20 << 10, 1}, {RC4_HMAC, 60 << 10, 0},
+		{a128, 0, 128},
+		{a128, 40, 118},
+		{a128, 1200, 38},
+		{a128, 32 << 10, 1},
+		{a128, 60 << 10, 1},
+		{a128, 64<<10 - 512, 1},
+		{a128, 64 << 10, 0},
+		{RC4_HMAC, 0, 42},
+		{RC4_HMAC, 40, 39},
+		{RC4_HMAC, 1200, 12},
+		{RC4_HMAC, 20 << 10, 1},
+		{RC4_HMAC, 60 << 10, 0},
 	} {
 		if got := maxWork / (&Sealed{EType: c.etype, Len: c.length}).work(); got != c.max {
 			t.Errorf("%v, %d bytes: %d trials, want %d", c.etype, c.length, got, c.max)

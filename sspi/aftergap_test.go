@@ -29,8 +29,15 @@ const (
 
 // gapSteps begin as the stream of a client that begins with its second number (Wine).
 var gapSteps = []gapStep{
-	{1, isGap, 1, 0}, {2, 0, 0, 0}, {2, isDuplicate, 0, isDuplicate}, {0, isUnsequenced, 0, isUnsequenced},
-	{5, isGap, 2, 0}, {6, 0, 0, 0}, {1, isDuplicate, 0, isDuplicate}, {4, isUnsequenced, 0, isUnsequenced}, {7, 0, 0, 0},
+	{1, isGap, 1, 0},
+	{2, 0, 0, 0},
+	{2, isDuplicate, 0, isDuplicate},
+	{0, isUnsequenced, 0, isUnsequenced},
+	{5, isGap, 2, 0},
+	{6, 0, 0, 0},
+	{1, isDuplicate, 0, isDuplicate},
+	{4, isUnsequenced, 0, isUnsequenced},
+	{7, 0, 0, 0},
 }
 
 // received is what a receiving call of either face gave.

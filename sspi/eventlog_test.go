@@ -90,10 +90,16 @@ func TestLOG_6_Accepted(t *testing.T) {
 			"kerberos.mechanism": "kerberos", "kerberos.ticket.etype": aes256, "kerberos.session.etype": aes256, "kerberos.context.etype": aes256,
 			"kerberos.clock.difference": 0., "kerberos.binding": nil, "kerberos.service.target_name": nil,
 		}},
-		"clock ahead": {func(q *krbtest.APReq) { q.SetTime(q.Time().Add(90*time.Second + 250*time.Millisecond)) }, sspi.ContextConfig{Remote: remote},
-			line{"kerberos.clock.difference": 90.25}},
-		"clock behind": {func(q *krbtest.APReq) { q.SetTime(q.Time().Add(-4 * time.Minute)) }, sspi.ContextConfig{Remote: remote},
-			line{"kerberos.clock.difference": -240.}},
+		"clock ahead": {
+			func(q *krbtest.APReq) { q.SetTime(q.Time().Add(90*time.Second + 250*time.Millisecond)) },
+			sspi.ContextConfig{Remote: remote},
+			line{"kerberos.clock.difference": 90.25},
+		},
+		"clock behind": {
+			func(q *krbtest.APReq) { q.SetTime(q.Time().Add(-4 * time.Minute)) },
+			sspi.ContextConfig{Remote: remote},
+			line{"kerberos.clock.difference": -240.},
+		},
 		"no bindings":    {nothing, bound, line{"kerberos.binding": "missing"}},
 		"with a target":  {naming(service), sspi.ContextConfig{Remote: remote}, line{"kerberos.service.target_name": service}},
 		"Microsoft's ID": {func(q *krbtest.APReq) { q.OID = krbtest.OIDMSKerberos }, sspi.ContextConfig{Remote: remote}, line{"kerberos.mechanism": "ms-kerberos"}},
@@ -158,8 +164,11 @@ func TestLOG_3_Refused(t *testing.T) {
 		}, opened, line{"kerberos.clock.difference": nil}},
 		"invalid":     {status.ReasonTicketInvalid, func(q *krbtest.APReq) { q.Ticket.Part.Flags = krbtest.TicketFlags(flags.TicketInvalid) }, opened, nil},
 		"RC4 session": {status.ReasonETypeRefused, func(q *krbtest.APReq) { q.Ticket.Part.Key = key(23) }, opened, line{"kerberos.session.etype": "rc4-hmac (23)"}},
-		"not a ticket": {status.ReasonMalformedToken, func(q *krbtest.APReq) { q.Ticket.Plaintext = []byte("not a ticket") },
-			line{"kerberos.client.unproven_name": nil, "kerberos.service.name": serverAt}, nil},
+		"not a ticket": {
+			status.ReasonMalformedToken, func(q *krbtest.APReq) { q.Ticket.Plaintext = []byte("not a ticket") },
+			line{"kerberos.client.unproven_name": nil, "kerberos.service.name": serverAt},
+			nil,
+		},
 		"authenticator of another key": {status.ReasonWrongKey, func(q *krbtest.APReq) { q.Key = key(18) }, opened, line{"kerberos.clock.difference": nil}},
 		"another client":               {status.ReasonNameMismatch, func(q *krbtest.APReq) { q.Authenticator.CName.NameString = []string{"mallory"} }, opened, line{"kerberos.clock.difference": 0.}},
 		"late":                         {status.ReasonClockSkew, late, opened, line{"kerberos.clock.difference": -3600., "kerberos.retry": true}},
@@ -197,19 +206,27 @@ func TestLOG_3_Details(t *testing.T) {
 		token  func(*site) []byte
 		want   []string
 	}{
-		"RC4 ticket": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 23 }),
-			want: []string{"etype-refused", "rc4-hmac (23)", "TicketETypes", "msDS-SupportedEncryptionTypes"}},
+		"RC4 ticket": {
+			token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 23 }),
+			want:  []string{"etype-refused", "rc4-hmac (23)", "TicketETypes", "msDS-SupportedEncryptionTypes"},
+		},
 		"type 3":  {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 3 }), want: []string{"etype-refused", "des-cbc-md5 (3)", "does not implement"}},
 		"type 16": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 16 }), want: []string{"etype-refused", "des3-cbc-sha1-kd (16)", "does not implement"}},
 		"type 25": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 25 }), want: []string{"etype-refused", "camellia128-cts-cmac (25)", "does not implement"}},
 		"type 26": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 26 }), want: []string{"etype-refused", "camellia256-cts-cmac (26)", "does not implement"}},
 		"type 99": {token: asked(func(q *krbtest.APReq) { q.Ticket.EType = 99 }), want: []string{"etype-refused", "etype(99)", "does not implement"}},
-		"RC4 session key": {token: asked(func(q *krbtest.APReq) { q.Ticket.Part.Key = key(23) }),
-			want: []string{"etype-refused", "session key", "rc4-hmac (23)", "ETypes", "msDS-SupportedEncryptionTypes"}},
-		"critical data": {token: asked(func(q *krbtest.APReq) { q.Ticket.Part.AuthorizationData = critical(71) }),
-			want: []string{"authorization-data", "71 (AD-fx-fast-armor)", "IgnoreUnknownAuthorizationData"}},
-		"critical data without a name": {token: asked(func(q *krbtest.APReq) { q.Ticket.Part.AuthorizationData = critical(-77) }),
-			want: []string{"authorization-data", "type -77,", "IgnoreUnknownAuthorizationData"}},
+		"RC4 session key": {
+			token: asked(func(q *krbtest.APReq) { q.Ticket.Part.Key = key(23) }),
+			want:  []string{"etype-refused", "session key", "rc4-hmac (23)", "ETypes", "msDS-SupportedEncryptionTypes"},
+		},
+		"critical data": {
+			token: asked(func(q *krbtest.APReq) { q.Ticket.Part.AuthorizationData = critical(71) }),
+			want:  []string{"authorization-data", "71 (AD-fx-fast-armor)", "IgnoreUnknownAuthorizationData"},
+		},
+		"critical data without a name": {
+			token: asked(func(q *krbtest.APReq) { q.Ticket.Part.AuthorizationData = critical(-77) }),
+			want:  []string{"authorization-data", "type -77,", "IgnoreUnknownAuthorizationData"},
+		},
 		"before the cache": {
 			config: func(*site) func(*sspi.Config) {
 				return func(cfg *sspi.Config) {

@@ -30,7 +30,8 @@ func TestLOG_1_Import(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	if _, err := s.acceptor.Import(nil, sealed); status.ReasonOf(err) != status.ReasonArgument { //nolint:staticcheck // the mistake that is tested
+	//lint:ignore SA1012 the test makes this mistake of a caller
+	if _, err := s.acceptor.Import(nil, sealed); status.ReasonOf(err) != status.ReasonArgument {
 		t.Fatal(err)
 	}
 	if lines := log.take(t); len(lines) != 0 {

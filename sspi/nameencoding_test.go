@@ -34,7 +34,7 @@ func TestNAME_9_NotUTF8(t *testing.T) {
 				t.Errorf("%s: no %s in %v", name, want, err)
 			}
 		}
-		if strings.Contains(err.Error(), "configuration") || strings.ContainsAny(err.Error(), "\xfc\xc4") {
+		if strings.Contains(err.Error(), "configuration") || strings.Contains(err.Error(), "\xfc") || strings.Contains(err.Error(), "\xc4") {
 			t.Errorf("%s: %q", name, err)
 		}
 		if e, err := sspitest.ParseError(reply); err != nil || e.Code != 60 {

@@ -137,17 +137,21 @@ func TestKEY_7_TextNamesTheCause(t *testing.T) {
 		texts    []string
 	}{
 		{"another server's keytab", other, nil, good, status.ReasonWrongService, []string{
-			`for "HTTP/www.example.com@EXAMPLE.COM"`, "the keytab has no key for it", "this is the keytab of this server", `served here: "ldap/a@EXAMPLE.COM", `, `"ldap/d@EXAMPLE.COM" and 2 more`}},
+			`for "HTTP/www.example.com@EXAMPLE.COM"`, "the keytab has no key for it", "this is the keytab of this server", `served here: "ldap/a@EXAMPLE.COM", `, `"ldap/d@EXAMPLE.COM" and 2 more`,
+		}},
 		{"not admitted", r.Table(), r.Table().Only(keytab.MustParsePrincipal("ldap/a@EXAMPLE.COM")), good, status.ReasonWrongService, []string{
-			"has keys for it, but Config.Services does not admit it", `served here: "ldap/a@EXAMPLE.COM"`}},
+			"has keys for it, but Config.Services does not admit it", `served here: "ldap/a@EXAMPLE.COM"`,
+		}},
 		{"none admitted", other, other.Only(keytab.MustParsePrincipal("HTTP/x@EXAMPLE.COM")), good, status.ReasonNoKey, []string{`it has keys for "ldap/a@EXAMPLE.COM"`, "and 2 more"}},
 		{"wrong password or salt", keys, nil, wrong, status.ReasonWrongKey, []string{
-			"kvno 1, aes256-cts-hmac-sha1-96", "since the version fits, the password or the salt was wrong when the keytab was made", "that of the account, not of the SPN"}},
+			"kvno 1, aes256-cts-hmac-sha1-96", "since the version fits, the password or the salt was wrong when the keytab was made", "that of the account, not of the SPN",
+		}},
 		{"wrong key without a version", keys, nil, &unversioned, status.ReasonWrongKey, []string{"kvno 0", "the password or the salt was wrong when the keytab was made, or the key was changed since"}},
 		{"newer ticket", keys, nil, &newer, status.ReasonUnknownKeyVersion, []string{"kvno 5", "the keytab has for it kvno 1 aes256-cts-hmac-sha1-96", "the ticket's version is newer", "export the keytab anew"}},
 		{"older ticket", rotated, nil, &older, status.ReasonUnknownKeyVersion, []string{"kvno 1", "the keytab has for it kvno 2 aes256-cts-hmac-sha1-96", "the ticket's version is older", "let the client get a new ticket"}},
 		{"unusable types alone", outOfUse, nil, good, status.ReasonNoKey, []string{
-			"it has no entry that can be used", "4 entries cannot be used: 1 of des-cbc-crc (1), 1 of des-cbc-md5 (3), 1 of camellia256-cts-cmac (26), 1 of aes256-cts-hmac-sha1-96 (18) with a key or a name that is not valid"}},
+			"it has no entry that can be used", "4 entries cannot be used: 1 of des-cbc-crc (1), 1 of des-cbc-md5 (3), 1 of camellia256-cts-cmac (26), 1 of aes256-cts-hmac-sha1-96 (18) with a key or a name that is not valid",
+		}},
 		{"unusable types among others, none admitted", both, both.Only(), good, status.ReasonNoKey, []string{`it has keys for "ldap/a@EXAMPLE.COM"`, "4 entries cannot be used: 1 of des-cbc-crc"}},
 		{"unusable types for the service, others for other services", both, nil, good, status.ReasonWrongService, []string{`served here: "ldap/a@EXAMPLE.COM"`, "4 entries cannot be used: 1 of des-cbc-crc"}},
 	} {

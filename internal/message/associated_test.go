@@ -125,8 +125,17 @@ func hold(t *testing.T, reset func(), protector func() *message.Protector, token
 			t.Fatalf("in place %v: %q, sealed %v, %v", inPlace, u.Whole, u.Sealed, err)
 		}
 		for _, row := range [][2]string{
-			{"", ""}, {before, ""}, {"", after}, {after, before}, {before + after, ""}, {before + "x", after}, {before, after + "x"},
-			{before[1:], after}, {before, after[1:]}, {"b" + before[1:], after}, {before, "A" + after[1:]},
+			{"", ""},
+			{before, ""},
+			{"", after},
+			{after, before},
+			{before + after, ""},
+			{before + "x", after},
+			{before, after + "x"},
+			{before[1:], after},
+			{before, after[1:]},
+			{"b" + before[1:], after},
+			{before, "A" + after[1:]},
 		} {
 			if u, err := open(inPlace, row[0], row[1]); status.ReasonOf(err) != status.ReasonMessageAltered {
 				t.Fatalf("in place %v, data %q and %q: %q, %v", inPlace, row[0], row[1], u.Whole, err)

@@ -84,8 +84,14 @@ func TestBytes(t *testing.T) {
 		a, b secret.Bytes
 		want bool
 	}{
-		{s, secret.New(key), true}, {s, s, true}, {s, secret.New(key[1:]), false}, {s, secret.New(given), false},
-		{s, zero, false}, {zero, s, false}, {zero, zero, true}, {zero, secret.New([]byte{}), false},
+		{s, secret.New(key), true},
+		{s, s, true},
+		{s, secret.New(key[1:]), false},
+		{s, secret.New(given), false},
+		{s, zero, false},
+		{zero, s, false},
+		{zero, zero, true},
+		{zero, secret.New([]byte{}), false},
 	} {
 		if row.a.Equal(row.b) != row.want {
 			t.Errorf("%x and %x equal: %v", row.a.Bytes(), row.b.Bytes(), !row.want)

@@ -126,8 +126,10 @@ func TestBIND_9_NotRecorded(t *testing.T) {
 		"no ConnContext":   {false, nil, "set http.Server.ConnContext to Middleware.ConnContext"},
 		"no Record":        {true, nil, "put the certificate into the tls.Config before Record"},
 		"Bindings is none": {true, func(cfg *sspihttp.Config) { cfg.Bindings = func(*http.Request) []sspi.ChannelBindings { return nil } }, "Config.Bindings returned no channel bindings"},
-		"required": {false, func(cfg *sspihttp.Config) { cfg.Context.BindingPolicy = sspi.BindingRequired },
-			"set http.Server.ConnContext to Middleware.ConnContext"},
+		"required": {
+			false, func(cfg *sspihttp.Config) { cfg.Context.BindingPolicy = sspi.BindingRequired },
+			"set http.Server.ConnContext to Middleware.ConnContext",
+		},
 	} {
 		s := build(t, c.change)
 		r := httptest.NewRequest("GET", "https://www.example.com/", nil)

@@ -32,9 +32,18 @@ func TestEnforcedFIPS_Realm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range []sspitest.Options{
-		{}, {SPNEGO: true}, {DCEStyle: true}, {OneWay: true}, {TicketEType: keytab.AES128_CTS_HMAC_SHA256_128},
-		{Delegate: true}, {Delegate: true, SPNEGO: true}, {Delegate: true, SessionEType: keytab.AES128_CTS_HMAC_SHA256_128},
-		{BindingAware: true, Target: service}, {NoOffer: true}, {NoSubkey: true}, {RetrySkew: true, ClockOffset: time.Hour},
+		{},
+		{SPNEGO: true},
+		{DCEStyle: true},
+		{OneWay: true},
+		{TicketEType: keytab.AES128_CTS_HMAC_SHA256_128},
+		{Delegate: true},
+		{Delegate: true, SPNEGO: true},
+		{Delegate: true, SessionEType: keytab.AES128_CTS_HMAC_SHA256_128},
+		{BindingAware: true, Target: service},
+		{NoOffer: true},
+		{NoSubkey: true},
+		{RetrySkew: true, ClockOffset: time.Hour},
 	} {
 		client, err := realm.User("alice").Initiate(service, o)
 		if err != nil {
@@ -56,8 +65,10 @@ func TestEnforcedFIPS_Realm(t *testing.T) {
 		}
 	}
 	for _, o := range []sspitest.Options{
-		{TicketEType: keytab.AES256_CTS_HMAC_SHA1_96}, {SessionEType: keytab.AES128_CTS_HMAC_SHA1_96},
-		{SubkeyEType: keytab.RC4_HMAC}, {ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("tls-exporter:x")}},
+		{TicketEType: keytab.AES256_CTS_HMAC_SHA1_96},
+		{SessionEType: keytab.AES128_CTS_HMAC_SHA1_96},
+		{SubkeyEType: keytab.RC4_HMAC},
+		{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("tls-exporter:x")}},
 	} {
 		if _, err := realm.User("alice").Initiate(service, o); status.ReasonOf(err) != status.ReasonArgument {
 			t.Errorf("%+v: %v, want %v", o, err, status.ReasonArgument)
