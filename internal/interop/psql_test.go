@@ -289,7 +289,7 @@ func longPSQL(t *testing.T, login *session, srv *pgServer, mode string) {
 }
 
 // TestInteropPSQL_QueryFails: what is no query here is an error and not the end. \gdesc
-// is of the extended protocol.
+// prepares a statement, which pgd serves, and then asks a query that pgd does not know.
 func TestInteropPSQL_QueryFails(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -299,8 +299,7 @@ drop table students;
 select current_user \gdesc
 select current_user;
 `)
-	simple, extended := "ERROR:  this is no database", "ERROR:  the extended query protocol is not supported here"
-	if res.code != 0 || !strings.Contains(res.out, simple) || !strings.Contains(res.out, extended) || !strings.HasSuffix(res.out, "\n"+user+"\n") {
+	if res.code != 0 || strings.Count(res.out, "ERROR:  this is no database") != 2 || !strings.HasSuffix(res.out, "\n"+user+"\n") {
 		t.Errorf("exit %d\n%s", res.code, res.out)
 	}
 }
