@@ -40,21 +40,18 @@ type DelegatedTicket struct {
 	AuthTime, StartTime, EndTime, RenewTill time.Time // zero if not given
 }
 
-// String does not print tickets.
+// String returns the client's name and no ticket.
 func (d Delegated) String() string { return "Delegated{" + d.Client.String() + "}" }
 
-// GoString does not print tickets.
-func (d Delegated) GoString() string { return d.String() }
-
-// Format writes [Delegated.String], whatever the verb.
+// Format writes [Delegated.String] for every verb.
 func (d Delegated) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
 
-// String does not print the ticket.
+// String returns the names of client and service, and not the ticket.
 func (t DelegatedTicket) String() string {
 	return "DelegatedTicket{" + quote.Value(t.Client.String()) + " to " + quote.Value(t.Service.String()) + "}"
 }
 
-// Format writes [DelegatedTicket.String], whatever the verb.
+// Format writes [DelegatedTicket.String] for every verb.
 func (t DelegatedTicket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // readDelegation reads the KRB-CRED in the checksum (RFC 4120, Section 5.8; RFC 4121,

@@ -47,7 +47,7 @@ type Record struct {
 // cache: Active Directory issues tickets under the name as the user writes it, so that a
 // user who asks for ALICE, Alice and alice is one client with three principals. The
 // digest is not keyed, so that all hosts that share a cache agree. A principal's name is
-// no secret: everybody who guesses it can compute its digest.
+// no secret: the digest of a guessed name can be computed.
 type ClientDigest [16]byte
 
 // DigestClient returns the digest of a client.

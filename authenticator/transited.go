@@ -16,7 +16,7 @@ const (
 	maxTransitedRealms    = 128
 )
 
-// checkTransited checks the realms between the client's realm and the service's,
+// checkTransited checks the realms between the client's realm and the service's realm,
 // unless the KDC of that realm has set TRANSITED-POLICY-CHECKED (RFC 4120,
 // Sections 2.7 and 3.3.3.2). Each realm must lie on the hierarchical path between the
 // two, or allowed must name it. With a direct trust there is no realm between.
