@@ -79,7 +79,7 @@ type Config struct {
 	// Peer.EndTime.
 	EnforceExpiry bool
 
-	// EnforceContextReq is for the Windows face: the MUTUAL_AUTH,
+	// EnforceContextReq is for the Windows API: the MUTUAL_AUTH,
 	// REPLAY_DETECT, SEQUENCE_DETECT, CONFIDENTIALITY and INTEGRITY bits of
 	// fContextReq become requirements, as in ContextConfig.Require. By default
 	// they are wishes, as on Windows.
@@ -90,7 +90,7 @@ type Config struct {
 	// token; see [Context].
 	MaxToken int
 
-	// BackendTimeout bounds Keys, Replay and UserToUser in the Windows face, whose
+	// BackendTimeout bounds Keys, Replay and UserToUser in the Windows API, whose
 	// callers have no context.Context. If 0, 5 seconds.
 	BackendTimeout time.Duration
 

@@ -161,8 +161,8 @@ func (c *Context) Accept(ctx context.Context, token []byte) (reply []byte, peer 
 	return reply, c.proven.Load(), nil
 }
 
-// Peer is the proven client; nil until Accept returned it. It stays readable
-// after Close.
+// Peer returns the proven client, and nil before Accept returned it. Peer works after Close
+// too.
 func (c *Context) Peer() *Peer {
 	if c.isZero() {
 		return nil
@@ -170,7 +170,7 @@ func (c *Context) Peer() *Peer {
 	return c.proven.Load()
 }
 
-// Err is why the exchange failed; nil if it did not.
+// Err returns the error that ended the exchange, and nil if the exchange has not failed.
 func (c *Context) Err() error {
 	if c.isZero() {
 		return nil
@@ -180,9 +180,9 @@ func (c *Context) Err() error {
 	return c.err
 }
 
-// Delegated are the client's forwarded credentials, which are secret. Nil
-// unless ContextConfig.AcceptDelegation was set, the client sent some, and the
-// context is established.
+// Delegated returns the client's forwarded credentials, which are secret. It returns nil
+// unless ContextConfig.AcceptDelegation was set, the client sent credentials, and the context
+// is established.
 func (c *Context) Delegated() *authenticator.Delegated {
 	if c.at() != stateEstablished {
 		return nil
@@ -192,8 +192,8 @@ func (c *Context) Delegated() *authenticator.Delegated {
 	return c.delegated
 }
 
-// SessionKey is a copy of the context's key, whole: protocols that want fewer
-// bytes cut for themselves.
+// SessionKey returns a copy of the whole key of the context. Protocols that need fewer bytes
+// truncate it.
 func (c *Context) SessionKey() ([]byte, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
@@ -206,8 +206,8 @@ func (c *Context) SessionKey() ([]byte, error) {
 	return append([]byte(nil), c.key.bytes[:c.key.n]...), nil
 }
 
-// MaxToken is the longest token that Accept takes, in bytes: Config.MaxToken. A
-// transport that decodes tokens can refuse longer ones before it does.
+// MaxToken returns the greatest length of a token, in bytes: Config.MaxToken. A transport that
+// decodes tokens can refuse longer tokens before it decodes them.
 func (c *Context) MaxToken() int {
 	if c.isZero() || !c.acceptor.made() {
 		return defaultMaxToken
@@ -234,7 +234,7 @@ func (c *Context) Close() {
 	}
 }
 
-// dropIfClosed does for Close what Close could not do while Accept ran. The caller holds
+// dropIfClosed drops the tokens of a context that was closed while Accept ran. The caller holds
 // accepting.
 func (c *Context) dropIfClosed() {
 	if c.at() == stateClosed {
@@ -242,7 +242,7 @@ func (c *Context) dropIfClosed() {
 	}
 }
 
-// dropTokens releases what the context keeps of the client's tokens. The caller holds
+// dropTokens releases the memory of the client's tokens. The caller holds
 // accepting.
 func (c *Context) dropTokens() {
 	c.fragments.Drop()
@@ -262,7 +262,7 @@ func (c *Context) at() state {
 	return state(c.state.Load())
 }
 
-// usable is the error of a call that needs an established context.
+// usable returns the error of a call that needs an established context.
 func (c *Context) usable() error {
 	switch c.at() {
 	case stateEstablished:

@@ -1,9 +1,9 @@
-// Package sspi accepts Kerberos clients: bytes from a client in; bytes to send
-// back, a verdict and a verified identity out. It is pure Go, asks no KDC and
-// needs no Windows.
+// Package sspi accepts Kerberos clients. It takes bytes from a client and returns the bytes
+// to send back, a verdict, and a verified identity. It is pure Go, asks no KDC and does not
+// need Windows.
 //
-// It has two faces over one core. The Go face is [NewAcceptor],
-// [Acceptor.NewContext] and [Context.Accept], with errors:
+// It has two APIs over the same code. The Go API is [NewAcceptor], [Acceptor.NewContext] and
+// [Context.Accept], with errors:
 //
 //	keys, err := keytab.OpenFile("/etc/http.keytab")
 //	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys})
@@ -21,30 +21,31 @@
 //		}
 //	}
 //
-// The Windows face mirrors sspi.h: [AcquireCredentialsHandle],
-// [AcceptSecurityContext] in a loop until SEC_E_OK, [QueryContextAttributes],
-// [EncryptMessage] and their siblings, with handles, buffers and status codes.
-// The two may be mixed: [CtxtHandle.Context] leads from one to the other.
+// The Windows API mirrors sspi.h: [AcquireCredentialsHandle], [AcceptSecurityContext] in a
+// loop until SEC_E_OK, [QueryContextAttributes], [EncryptMessage] and related functions,
+// with handles, buffers and status codes. A program may mix the two APIs:
+// [CtxtHandle.Context] returns the Context of a handle, and [Context.Handle] the handle of a
+// Context.
 //
 // # Packages
 //
-// [Negotiate], the default, takes SPNEGO (RFC 4178, MS-SPNG) with Kerberos in it, as
-// browsers, curl and Windows send it, and Kerberos tokens as they are; it answers in
-// kind. [Kerberos] takes no SPNEGO. In SPNEGO a list of mechanisms that Kerberos does
-// not head costs the client one more token, or two, with which both sides sign that they
-// saw the same list; tokens may come in fragments, unless ContextConfig.WholeTokens is
-// set; and a client that begins with an
-// empty token is told what there is. NTLM, NegoEx and IAKERB are recognised and refused,
-// each with a Reason of its own.
+// [Negotiate], the default, takes SPNEGO (RFC 4178, MS-SPNG) that carries Kerberos, as
+// browsers, curl and Windows send it, and raw Kerberos tokens. A reply uses the framing of
+// the request: SPNEGO for SPNEGO, raw Kerberos for raw Kerberos. [Kerberos] takes no SPNEGO.
+// If Kerberos is not the first mechanism in the client's SPNEGO list, one or two additional
+// tokens carry the mechListMIC, with which both sides prove that they saw the same list.
+// Tokens may arrive in fragments, unless ContextConfig.WholeTokens is set. An empty first
+// token is answered with the list of supported mechanisms. The package recognises NTLM,
+// NegoEx and IAKERB and refuses each with its own Reason.
 //
-// A service without a keytab, such as a program that a user runs, accepts under the
-// session key of a ticket-granting ticket that it holds, by user-to-user
-// authentication: Config.UserToUser. An established context goes on in another
-// process by [Context.Export] and [Acceptor.Import], under Config.ExportKey.
+// A service without a keytab, such as a program of a user, accepts with the session key of a
+// ticket-granting ticket by user-to-user authentication: see Config.UserToUser.
+// [Context.Export] and [Acceptor.Import] move an established context to another process,
+// encrypted with Config.ExportKey.
 //
-// Carriers are in the folders of this package: sspihttp for net/http, sspissh for
-// golang.org/x/crypto/ssh, sspisasl for LDAP and everything else that speaks SASL.
-// sspitls makes channel bindings.
+// Integration packages are in the folders of this package: sspihttp for net/http, sspissh
+// for golang.org/x/crypto/ssh, sspisasl for LDAP and other protocols with SASL. sspitls makes
+// channel bindings.
 //
 // # What is checked
 //
@@ -54,36 +55,62 @@
 // ticket's session key; that both name the same client; addresses; transited
 // realms; critical authorization data; the clock; the checksum; channel
 // bindings; the subkey's encryption type; forwarded credentials; required properties;
-// that the reply has room; and last the replay cache. Nothing of the client is written
-// to the context before all of them have passed. Where another token is due, the third
-// of DCE style or SPNEGO's MIC, there is no identity before it is right: identity and
-// success come together or not at all.
+// the room for the reply; the replay cache; and a mechListMIC, if the client sent one.
+// Accept writes nothing of the client to the context before all checks of its token have
+// passed. Where the exchange needs another token, the third token of DCE style or the
+// mechListMIC of SPNEGO, Accept returns the identity only with the success of the last
+// token.
 //
-// A token is refused with a [status.Reason], which says why, and from which the
-// one table in package status makes the SECURITY_STATUS and the error number
-// that the client gets. Reasons are for the operator: they never go to the
-// peer.
+// A refusal has a [status.Reason]. The table in package status maps it to the
+// SECURITY_STATUS and to the error number that the client receives. Reasons are for the
+// operator: the client never receives them.
+//
+// # Functions of SSPI
+//
+// These functions of sspi.h are implemented, for acceptors:
+//
+//   - [AcquireCredentialsHandle], [FreeCredentialsHandle] and [QueryCredentialsAttributes]:
+//     inbound credentials only. pAuthData is a *Config, which has the keys and the policy.
+//   - [AcceptSecurityContext] and [DeleteSecurityContext]: packages Negotiate and Kerberos.
+//   - [QueryContextAttributes]: the attributes that an acceptor can know. All other
+//     attributes return SEC_E_UNSUPPORTED_FUNCTION.
+//   - [EncryptMessage], [DecryptMessage], [MakeSignature] and [VerifySignature].
+//   - [ExportSecurityContext] and [ImportSecurityContext]: they require Config.ExportKey and
+//     the flag SECPKG_CONTEXT_EXPORT_DELETE_OLD.
+//   - [EnumerateSecurityPackages], [QuerySecurityPackageInfo] and [FreeContextBuffer].
+//
+// These functions exist so that a program that calls them compiles. They do nothing:
+//
+//   - [CompleteAuthToken] returns SEC_E_UNSUPPORTED_FUNCTION. No exchange requires it.
+//   - [QuerySecurityContextToken] returns SEC_E_UNSUPPORTED_FUNCTION, because the package
+//     reads no PAC and therefore has no access token.
+//   - [ImpersonateSecurityContext] returns an error, because a goroutine has no identity
+//     that could change. [RevertSecurityContext] therefore has nothing to revert.
+//
+// The package has no other functions of sspi.h: no InitializeSecurityContext or other
+// functions of clients, no ApplyControlToken, SetContextAttributes,
+// SetCredentialsAttributes, QueryContextAttributesEx, InitSecurityInterface or
+// SaslAcceptSecurityContext.
 //
 // # Encryption types
 //
 // The AES types 17 to 20 are permitted, and RC4 is not, unless Config.TicketETypes
-// or Config.ETypes name it. The former admits RC4 tickets, with AES for all that
-// follows: what a service of an Active Directory account without AES keys needs. The
-// latter admits RC4 contexts too (RFC 4757); but a client that says that it has AES
-// gets a context of AES, if it waits for an answer. In a context of RC4, messages
-// rest on MD5, and nothing protects their sequence number and direction: who sits in
-// between can drop messages, renumber those that follow, and send ours back to us as
-// the client's.
+// or Config.ETypes name it. TicketETypes admits RC4 tickets, with AES for every
+// other key: a service of an Active Directory account without AES keys needs this. ETypes
+// admits RC4 contexts too (RFC 4757); a client that offers AES and waits for an answer gets
+// a context of AES nevertheless. The protection of messages in a context of RC4 relies on
+// MD5 and does not protect the sequence number and the direction: an attacker on the path
+// can drop messages, renumber the messages that follow, and send the acceptor's messages
+// back to it as messages of the client.
 //
 // # Concurrency
 //
-// Everything is safe for concurrent use. Of two calls of Accept at once on one
-// context one is refused. Sealing and opening may run side by side, and Close
-// may come at any time. No goroutine is started.
+// All types are safe for concurrent use. Accept refuses a call that runs beside another call
+// on the same context. Wrap and Unwrap may run side by side, and Close may be called at any
+// time. The package starts no goroutine.
 //
 // # Keys and secrets
 //
-// Types that can reach a key print redacted. Close and failure wipe keys as far
-// as Go lets them be wiped: copies that the garbage collector made, and those a
-// caller took, are out of reach.
+// Types that refer to a key print redacted. Close and a failed exchange wipe the keys of
+// the context. They cannot wipe copies that the garbage collector or a caller made.
 package sspi

@@ -70,7 +70,7 @@ type Event struct {
 
 	// ClientTime is the time in the client's authenticator. The zero Time: the
 	// authenticator did not open. ClockDifference is ClientTime less Time: positive
-	// if the client's clock is ahead of the acceptor's.
+	// if the client's clock is ahead of the acceptor's clock.
 	ClientTime      time.Time
 	ClockDifference time.Duration
 
@@ -117,7 +117,7 @@ func (a *Acceptor) Report(ctx context.Context, e Event) {
 }
 
 // TakeEvent returns the record of the last Accept and leaves it to the caller to report;
-// ok is false if there is none: Accept returned ErrContinue without a refusal, the record
+// ok is false if no record exists: Accept returned ErrContinue without a refusal, the record
 // was taken or reported before, or ContextConfig.DeferReport is not set. Call it before
 // Close, which reports a record that was not taken.
 func (c *Context) TakeEvent() (e Event, ok bool) {

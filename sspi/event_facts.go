@@ -123,7 +123,7 @@ func (l *leg) mechanismName() string {
 		name = &mechanismNames[3]
 	}
 	switch {
-	case l.facts.mechanism != "": // of the AP-REQ, which came before
+	case l.facts.mechanism != "": // of the AP-REQ in an earlier leg
 		return l.facts.mechanism
 	case l.inSPNEGO:
 		return name.inSPNEGO

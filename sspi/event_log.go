@@ -64,7 +64,7 @@ func (e *Event) log(ctx context.Context, logger *slog.Logger) {
 	logger.LogAttrs(ctx, level, message, list...)
 }
 
-// logVerdict writes who came in, or why a client was refused.
+// logVerdict writes the accepted client, or the reason of the refusal.
 func (e *Event) logVerdict(l *attrs) {
 	if e.Err != nil {
 		l.text(attrErrorType, e.Err.Reason.String())
@@ -118,7 +118,7 @@ func (e *Event) logFacts(l *attrs) {
 	l.remote(e.Remote)
 }
 
-// attrs is the list of attributes of a record. Its methods leave out what is unknown.
+// attrs is the list of attributes of a record. Its methods omit unknown values.
 type attrs []slog.Attr
 
 func (l *attrs) text(key, value string) {

@@ -132,8 +132,8 @@ func misplacedResponse(token []byte) error {
 }
 
 // strayResponse refuses a NegTokenResp that arrives where no negotiation is pending.
-// NTLM's third message in it is named, as it comes from a client that began with NTLM on
-// another server or connection.
+// It recognises NTLM's third message, which a client sends that began with NTLM on another
+// server or connection.
 func strayResponse(token []byte) error {
 	r, err := spnego.ParseResponse(token)
 	if err != nil {
@@ -247,8 +247,8 @@ func (l *leg) acceptMIC() ([]byte, error) {
 	return l.complete()
 }
 
-// mechanismReason names the mechanism of a GSS frame that is not Kerberos, so
-// that an operator sees what the client tried.
+// mechanismReason returns the Reason for the mechanism of a GSS frame that is not Kerberos,
+// so that an operator sees the client's mechanism.
 func mechanismReason(oid []byte) status.Reason {
 	switch string(oid) {
 	case string(krb5.OIDSPNEGO):
@@ -263,14 +263,14 @@ func mechanismReason(oid []byte) status.Reason {
 	return status.ReasonUnsupportedMechanism
 }
 
-// Signatures of tokens that come without a GSS frame.
+// Signatures of tokens without a GSS frame.
 var (
 	signatureNTLM   = []byte("NTLMSSP\x00")
 	signatureNegoEx = []byte("NEGOEXTS")
 )
 
-// nameToken gives a token that has no GSS frame the reason it deserves; err is
-// what the frame's parser said.
+// nameToken returns the refusal of a token without a GSS frame: NTLM and NegoEx have a Reason
+// of their own, and err, the error of the frame's parser, is for every other token.
 func nameToken(token []byte, err error) error {
 	switch {
 	case bytes.HasPrefix(token, signatureNTLM):
@@ -281,8 +281,8 @@ func nameToken(token []byte, err error) error {
 	return err
 }
 
-// errMechanism is the refusal of a token that is not Kerberos. Its Detail says what an
-// operator can do.
+// errMechanism returns the refusal of a token that is not Kerberos. Its Detail tells the
+// operator the next step.
 func errMechanism(reason status.Reason) *status.Error {
 	detail := "the token names a mechanism that this acceptor does not serve; configure the client for Kerberos"
 	switch reason {

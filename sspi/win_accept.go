@@ -11,11 +11,11 @@ const (
 	SECURITY_NATIVE_DREP  = 0x10
 )
 
-// AcceptSecurityContext takes one token of a client and answers it. Call it
-// until it returns something else than SEC_I_CONTINUE_NEEDED.
+// AcceptSecurityContext takes one token of a client and answers it. Call it until it returns
+// a code other than SEC_I_CONTINUE_NEEDED.
 //
-// phCredential comes from [AcquireCredentialsHandle]; later calls may leave it
-// nil. phContext is nil on the first call, then the handle that the first
+// phCredential is a handle of [AcquireCredentialsHandle]; later calls may leave it nil.
+// phContext is nil on the first call, then the handle that the first
 // call returned. phNewContext receives that handle on the first call, and names
 // the same context on later ones; it may be the same pointer, and must not be
 // nil.
@@ -23,11 +23,11 @@ const (
 // pInput holds the client's token in a SECBUFFER_TOKEN. The first call of package
 // Negotiate may go without it, or with an empty one: then the server speaks first.
 // pInput may also hold channel bindings in SECBUFFER_CHANNEL_BINDINGS buffers, of
-// which any one may match. Bindings count from the call they are given with and
-// cannot be withdrawn. Other buffers are passed over.
+// which any one may match. Bindings apply from the call that has them and cannot be
+// withdrawn. AcceptSecurityContext ignores other buffers.
 //
-// fContextReq are the server's wishes; what the client asked for decides
-// (pfContextAttr), unless Config.EnforceContextReq is set. These act:
+// fContextReq holds the server's wishes; the client's flags decide (pfContextAttr), unless
+// Config.EnforceContextReq is set. These wishes have an effect:
 // ASC_REQ_ALLOCATE_MEMORY (the token buffer is allocated),
 // ASC_REQ_EXTENDED_ERROR (refusals are answered with a KRB-ERROR, and a client
 // whose clock is wrong gets one more try), ASC_REQ_DELEGATE (forwarded
@@ -38,17 +38,18 @@ const (
 // ASC_REQ_DATAGRAM is SEC_E_UNSUPPORTED_FUNCTION. TargetDataRep changes
 // nothing.
 //
-// pOutput receives the reply in its SECBUFFER_TOKEN. Send it whenever its
-// Buffer is not empty, also with SEC_E_OK and with an error. If it does not
-// fit, SEC_E_BUFFER_TOO_SMALL comes with Needed, nothing has happened, and the
-// same token may be given again, with the same or more bindings and demands; without
-// a TOKEN buffer that is SEC_E_INVALID_TOKEN. A reply is never cut to fit, with
-// ASC_REQ_FRAGMENT_TO_FIT neither. One to a refusal that does not fit is dropped. The
-// Buffer is cut to the reply: who uses it for the next call too gives it its full
-// length again.
+// pOutput receives the reply in its SECBUFFER_TOKEN. Send the reply whenever the Buffer is
+// not empty, also with SEC_E_OK and with an error. For a reply that does not fit,
+// AcceptSecurityContext returns SEC_E_BUFFER_TOO_SMALL, sets Needed and changes nothing: the
+// same token may be given again, with the same or more bindings and demands. Without a TOKEN
+// buffer the code is SEC_E_INVALID_TOKEN. A reply is never truncated, even with
+// ASC_REQ_FRAGMENT_TO_FIT. The reply to a refusal is dropped if it does not fit. On return
+// the Buffer has the length of the reply: a caller that uses it again must restore its full
+// length.
 //
-// A client's token of Negotiate may come in pieces, one a call (MS-SPNG, Section
-// 3.1.5.9). Until it is whole it is SEC_I_CONTINUE_NEEDED with nothing to send. Where the
+// A client's token of Negotiate may arrive in pieces, one for each call (MS-SPNG, Section
+// 3.1.5.9). Until the token is whole, the code is SEC_I_CONTINUE_NEEDED and the reply is
+// empty. Where the
 // transport delimits tokens, ContextConfig.WholeTokens refuses a piece.
 //
 // A SECBUFFER_CHANNEL_BINDINGS_RESULT in pOutput receives a
@@ -60,13 +61,12 @@ const (
 // something; on failure it is 0. ptsTimeStamp, if not nil, receives the end of
 // the client's ticket with SEC_E_OK and is left alone otherwise.
 //
-// SEC_E_OK: the client is who Peer and QueryContextAttributes say it is. On
-// failure the handle answers [CtxtHandle.Err], which knows the Reason, and
-// [DeleteSecurityContext], nothing else; it is the zero handle if the arguments
-// were wrong and no exchange began. SEC_I_COMPLETE_NEEDED and
-// SEC_I_COMPLETE_AND_CONTINUE are never returned, so CompleteAuthToken is never
-// due. A call on an established context, or beside another one, is
-// SEC_E_OUT_OF_SEQUENCE and changes nothing.
+// With SEC_E_OK, Peer and QueryContextAttributes return the proven client. After a failure
+// only [CtxtHandle.Err], which returns the Reason, and [DeleteSecurityContext] accept the
+// handle; it is the zero handle if the arguments were wrong and no exchange began.
+// AcceptSecurityContext never returns SEC_I_COMPLETE_NEEDED or SEC_I_COMPLETE_AND_CONTINUE,
+// so that no exchange needs CompleteAuthToken. A call on an established context, or beside
+// another call, returns SEC_E_OUT_OF_SEQUENCE and changes nothing.
 func AcceptSecurityContext(phCredential *CredHandle, phContext *CtxtHandle, pInput *SecBufferDesc, fContextReq flags.ASC_REQ, TargetDataRep uint32, phNewContext *CtxtHandle, pOutput *SecBufferDesc, pfContextAttr *flags.ASC_RET, ptsTimeStamp *TimeStamp) status.Code {
 	if pfContextAttr != nil {
 		*pfContextAttr = 0

@@ -35,7 +35,7 @@ type ContextAttribute interface {
 	query(c *Context) status.Code
 }
 
-// QueryContextAttributes tells one attribute of a context. ulAttribute must be
+// QueryContextAttributes returns one attribute of a context. ulAttribute must be
 // that of pBuffer's type, else it is SEC_E_INVALID_PARAMETER; an attribute that
 // is not answered here is SEC_E_UNSUPPORTED_FUNCTION. Before the context is
 // established only PACKAGE_INFO, NEGOTIATION_INFO and LAST_CLIENT_TOKEN_STATUS are
@@ -65,7 +65,7 @@ func QueryContextAttributes(phContext *CtxtHandle, ulAttribute SECPKG_ATTR, pBuf
 	return pBuffer.query(phContext.c)
 }
 
-// isNil finds nil pointers in the interface too, and what only embeds it.
+// isNil reports whether a is nil, holds a nil pointer, or only embeds a ContextAttribute.
 func isNil(a ContextAttribute) bool {
 	switch a.(type) {
 	case *SecPkgContext_Sizes, *SecPkgContext_Names, *SecPkgContext_Lifespan, *SecPkgContext_DceInfo, *SecPkgContext_KeyInfo,
@@ -96,24 +96,24 @@ func (*SecPkgContext_LastClientTokenStatus) attribute() SECPKG_ATTR {
 	return SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS
 }
 
-// SecPkgContext_Names is who the client is, for showing: its principal.
+// SecPkgContext_Names holds the client's principal, for display.
 type SecPkgContext_Names struct{ UserName string }
 
-// SecPkgContext_NativeNames are the principals of client and service.
+// SecPkgContext_NativeNames holds the principals of client and service.
 type SecPkgContext_NativeNames struct{ ClientName, ServerName string }
 
-// SecPkgContext_Authority is who vouches for the client: its realm.
+// SecPkgContext_Authority holds the realm that authenticated the client.
 type SecPkgContext_Authority struct{ AuthorityName string }
 
-// SecPkgContext_DceInfo is by what a server of DCE RPC authorizes the client: by its
-// name.
+// SecPkgContext_DceInfo holds the data by which a server of DCE RPC authorizes the client:
+// its name.
 type SecPkgContext_DceInfo struct {
 	AuthzSvc uint32 // RPC_C_AUTHZ_NAME
 	Pac      string // with RPC_C_AUTHZ_NAME the client's principal, and no PAC
 }
 
-// RPC_C_AUTHZ_NAME of rpcdce.h: authorization is by the client's principal. DCE's
-// own privilege certificates (RPC_C_AUTHZ_DCE) are not Kerberos's.
+// RPC_C_AUTHZ_NAME of rpcdce.h: authorization is by the client's principal.
+// Kerberos has no privilege certificates of DCE (RPC_C_AUTHZ_DCE).
 const RPC_C_AUTHZ_NAME = 1
 
 // SecPkgContext_ClientSpecifiedTarget is the service that the client says it asked
@@ -123,7 +123,7 @@ const RPC_C_AUTHZ_NAME = 1
 // not say. A server that insists must refuse it then.
 type SecPkgContext_ClientSpecifiedTarget struct{ TargetName string }
 
-// SecPkgContext_Lifespan is the ticket's, in UTC and without clock skew.
+// SecPkgContext_Lifespan holds the times of the ticket, in UTC and without clock skew.
 type SecPkgContext_Lifespan struct{ Start, Expiry TimeStamp }
 
 func (b *SecPkgContext_Names) query(c *Context) status.Code {
@@ -205,7 +205,7 @@ func (b *SecPkgContext_PackageInfo) query(c *Context) status.Code {
 	return status.SEC_E_OK
 }
 
-// chosen is the package that the exchange came to: Kerberos, once it is over.
+// chosen returns the package of the exchange: Kerberos after the context is established.
 func (c *Context) chosen() Package {
 	if c.at() == stateEstablished {
 		return Kerberos

@@ -10,8 +10,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// SEC_CHANNEL_BINDINGS_RESULT says what came of the channel bindings. In a buffer it is
-// a ULONG, little-endian.
+// SEC_CHANNEL_BINDINGS_RESULT is the result of the channel bindings. In a buffer it is a
+// ULONG, little-endian.
 type SEC_CHANNEL_BINDINGS_RESULT uint32
 
 // Its bits, as in sspi.h.
@@ -27,7 +27,7 @@ const (
 
 const bindingsResultLen = 4
 
-// bindingsResults are the results of [Binding]; 0 where nothing was decided.
+// bindingsResults maps the result of authenticator.Check; 0 where no decision was made.
 var bindingsResults = [...]SEC_CHANNEL_BINDINGS_RESULT{
 	authenticator.BindingMatched:        SEC_CHANNEL_BINDINGS_RESULT_VALID_MATCHED,
 	authenticator.BindingMissing:        SEC_CHANNEL_BINDINGS_RESULT_ABSENT | SEC_CHANNEL_BINDINGS_RESULT_VALID_MISSING,
@@ -54,7 +54,7 @@ func (o bindingsOutput) fits() bool {
 	return o.buffer == nil || o.allocate || len(o.buffer.Buffer) >= bindingsResultLen
 }
 
-// tell writes what came of a call.
+// tell writes the result b of a call.
 func (o bindingsOutput) tell(b authenticator.Binding) {
 	if o.buffer == nil {
 		return
@@ -95,12 +95,12 @@ func (w *wishes) apply(c *Context, from state) error {
 	return nil
 }
 
-// errLateBindings: to go on would look as if they had been checked.
+// errLateBindings refuses bindings after the AP-REQ: to accept them would look as if they had
+// been checked.
 var errLateBindings = &status.Error{Reason: status.ReasonArgument, Detail: "channel bindings must be given with the AP-REQ or before"}
 
-// request takes over what a call asks for. It adds to what the Go face asked for
-// when it made the context, and takes nothing away that refuses clients. The caller
-// holds accepting.
+// request applies the wishes of a call. It adds to the ContextConfig of the context and
+// removes no rule that refuses clients. The caller holds accepting.
 func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	c.cfg.NoErrorTokens = req&flags.ASC_REQ_EXTENDED_ERROR == 0
 	c.cfg.AcceptDelegation = req&flags.ASC_REQ_DELEGATE != 0
@@ -112,7 +112,7 @@ func (c *Context) request(req flags.ASC_REQ, bindings []ChannelBindings) {
 	c.demand(req)
 }
 
-// demand makes the wishes of a call demands, if they are to be. The caller holds
+// demand makes the wishes of a call demands under Config.EnforceContextReq. The caller holds
 // accepting.
 func (c *Context) demand(req flags.ASC_REQ) {
 	if c.acceptor.cfg.EnforceContextReq {
@@ -120,8 +120,9 @@ func (c *Context) demand(req flags.ASC_REQ) {
 	}
 }
 
-// requestedPolicy: the flags of a call let clients come without bindings, in this call
-// alone. They undo neither BindingRequired nor, unless it is both flags, BindingProxied.
+// requestedPolicy returns the policy p as the flags of a call change it. The flags let
+// clients authenticate without bindings, in this call alone. They do not undo
+// BindingRequired and, unless both are set, BindingProxied.
 func requestedPolicy(p BindingPolicy, req flags.ASC_REQ) BindingPolicy {
 	proxied := req&flags.ASC_REQ_PROXY_BINDINGS != 0 || p == BindingProxied || p == BindingProxiedAllowMissing
 	allow := req&flags.ASC_REQ_ALLOW_MISSING_BINDINGS != 0
@@ -140,12 +141,12 @@ func requestedPolicy(p BindingPolicy, req flags.ASC_REQ) BindingPolicy {
 	return BindingDefault
 }
 
-// addBindings adds those that are not there yet. Servers give theirs with each call,
-// and how many calls there are is for the client to say.
+// addBindings adds the bindings that c lacks. Servers give the same bindings with each call,
+// and the client determines the number of calls.
 func (c *Context) addBindings(bindings []ChannelBindings) {
 	for _, b := range bindings {
 		if c.lacksBindings(b) {
-			// Clipped: the list may be one that other contexts have too.
+			// Clipped: other contexts may share the list.
 			c.cfg.ChannelBindings = append(slices.Clip(c.cfg.ChannelBindings), b)
 		}
 	}
@@ -159,7 +160,7 @@ func (c *Context) lacksBindings(b ChannelBindings) bool {
 	})
 }
 
-// required are the demands among a server's wishes.
+// required returns the demands among a server's wishes.
 func required(req flags.ASC_REQ) flags.ASC_RET {
 	var r flags.ASC_RET
 	for _, row := range [...]struct {

@@ -35,8 +35,8 @@ type SecBuffer struct {
 	// BufferType is a SECBUFFER type, with attributes.
 	BufferType SECBUFFER
 	// Buffer holds the bytes of an input. As room for an output its length
-	// counts, never its capacity. On return an output is cut to what is there,
-	// and to nothing on failure.
+	// counts, never its capacity. On return an output has the length of its content,
+	// and no bytes on failure.
 	Buffer []byte
 	// Needed is set with SEC_E_BUFFER_TOO_SMALL: this much room is enough.
 	Needed int
@@ -58,8 +58,8 @@ func (d *SecBufferDesc) check() status.Code {
 	return status.SEC_E_OK
 }
 
-// find is the first buffer of a type, wherever it stands; nil if there is none.
-// A nil descriptor has none.
+// find returns the first buffer of a type at any position, and nil if d is nil or has no
+// such buffer.
 func (d *SecBufferDesc) find(t SECBUFFER) *SecBuffer {
 	if d == nil {
 		return nil
@@ -72,8 +72,7 @@ func (d *SecBufferDesc) find(t SECBUFFER) *SecBuffer {
 	return nil
 }
 
-// cut takes the room that an output of this type had, on a failure: what the
-// caller then sends is nothing.
+// cut empties the output of this type after a failure, so that the caller sends no bytes.
 func (d *SecBufferDesc) cut(t SECBUFFER) {
 	if b := d.find(t); b != nil {
 		b.Buffer = b.Buffer[:0]

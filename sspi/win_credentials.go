@@ -26,7 +26,7 @@ const (
 // pszPrincipal restricts them to one service, as an entry of Config.Services,
 // which it replaces; "" leaves pAuthData as it is. pszPackage is Kerberos or
 // Negotiate, case ignored. fCredentialUse must include accepting. pAuthData is the service's
-// keys and policy; nil stands for the process's keytab (keytab.Default) and the
+// keys and policy; nil means the process's keytab (keytab.Default) and the
 // defaults of Config. pvLogonID, pGetKeyFn and pvGetKeyArgument must be nil, as
 // documented for Kerberos. ptsExpiry, if not nil, receives the last TimeStamp
 // there is: keys have no natural end.
@@ -96,7 +96,7 @@ func acquire(principal string, authData *Config) (*Acceptor, error) {
 }
 
 // backendContext bounds the wait for keys and replay cache where the caller has
-// no context of its own. What answers from memory needs no bound.
+// no context of its own. Keys and a replay cache in memory need no bound.
 func (a *Acceptor) backendContext() (context.Context, context.CancelFunc) {
 	if a.immediate {
 		return context.Background(), func() {}
@@ -107,10 +107,10 @@ func (a *Acceptor) backendContext() (context.Context, context.CancelFunc) {
 // SECPKG_CRED_ATTR_NAMES is the attribute of *SecPkgCredentials_Names.
 const SECPKG_CRED_ATTR_NAMES = 1
 
-// SecPkgCredentials_Names is whose credentials they are.
+// SecPkgCredentials_Names holds the name of a credential.
 type SecPkgCredentials_Names struct{ UserName string }
 
-// QueryCredentialsAttributes tells the name of a credential: the service that
+// QueryCredentialsAttributes returns the name of a credential: the service that
 // it is restricted to as it was given, else the keytab's first principal;
 // SEC_E_NO_CREDENTIALS if the keytab is empty. Other attributes are
 // SEC_E_UNSUPPORTED_FUNCTION.

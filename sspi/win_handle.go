@@ -12,14 +12,14 @@ import (
 // handle is invalid, and copies share one fate. It is safe for concurrent use.
 type CredHandle struct{ c *credential }
 
-// credential is what a CredHandle points to.
+// credential is the target of a CredHandle.
 type credential struct {
 	acceptor *Acceptor
 	pkg      Package
 	freed    atomic.Bool
 }
 
-// CredHandle makes a handle for the Windows face. p must be a package of this
+// CredHandle makes a handle for the Windows API. p must be a package of this
 // library, else the handle is the zero one.
 func (a *Acceptor) CredHandle(p Package) CredHandle {
 	info, ok := lookupPackage(p)
@@ -29,7 +29,7 @@ func (a *Acceptor) CredHandle(p Package) CredHandle {
 	return CredHandle{&credential{acceptor: a, pkg: info.Name}}
 }
 
-// Acceptor is what the handle stands for; nil if the handle is invalid.
+// Acceptor returns the handle's Acceptor, and nil if the handle is invalid.
 func (h CredHandle) Acceptor() *Acceptor {
 	if !h.valid() {
 		return nil
@@ -51,7 +51,8 @@ func (h CredHandle) Format(f fmt.State, _ rune) {
 // as Context is. Forgetting one leaks nothing.
 type CtxtHandle struct{ c *Context }
 
-// Handle is c for the Windows face; the zero handle for a nil or zero Context.
+// Handle returns the handle of c for the Windows API, and the zero handle for a nil or zero
+// Context.
 func (c *Context) Handle() CtxtHandle {
 	if c.isZero() {
 		return CtxtHandle{}
@@ -59,7 +60,7 @@ func (c *Context) Handle() CtxtHandle {
 	return CtxtHandle{c}
 }
 
-// Context is the way to the Go face; nil if the handle is invalid.
+// Context returns the handle's Context for the Go API, and nil if the handle is invalid.
 func (h CtxtHandle) Context() *Context {
 	if !h.live() {
 		return nil
@@ -67,11 +68,11 @@ func (h CtxtHandle) Context() *Context {
 	return h.c
 }
 
-// Err is why the exchange failed: a *status.Error, or what wraps one, with the
-// Reason that a bare code loses. Nil if it did not fail, and for the zero handle,
-// which AcceptSecurityContext leaves where its arguments were wrong: then its code is
-// all there is (status.Code.Err). Ask before DeleteSecurityContext, which zeroes the
-// handle.
+// Err returns the error that ended the exchange, or nil if the exchange has not failed. The
+// error wraps a *status.Error, whose Reason is more specific than the returned status.Code.
+// Err returns nil for the zero handle, which AcceptSecurityContext leaves when its arguments
+// are invalid; use status.Code.Err in that case. Call Err before DeleteSecurityContext, which
+// zeroes the handle.
 func (h CtxtHandle) Err() error {
 	if h.c == nil {
 		return nil
@@ -119,7 +120,7 @@ func handleText(name string, zero bool) string {
 	return "sspi." + name + "{...}"
 }
 
-// context is the established context behind a handle.
+// context returns the established context of a handle.
 func (h *CtxtHandle) context() (*Context, status.Code) {
 	if h == nil || h.c == nil || h.c.at() != stateEstablished {
 		return nil, status.SEC_E_INVALID_HANDLE
@@ -159,7 +160,6 @@ func FreeCredentialsHandle(phCredential *CredHandle) status.Code {
 	return status.SEC_E_OK
 }
 
-// FreeContextBuffer exists for programs that come from Windows. There is
-// nothing to free: a buffer that ASC_REQ_ALLOCATE_MEMORY made belongs to the
+// FreeContextBuffer exists for programs written for Windows. It frees nothing: a buffer that ASC_REQ_ALLOCATE_MEMORY made belongs to the
 // caller and to the garbage collector, and no pool takes it back.
 func FreeContextBuffer(pvContextBuffer any) status.Code { return status.SEC_E_OK }

@@ -134,8 +134,8 @@ func verifySignature(phContext *CtxtHandle, o message.Order, pMessage *SecBuffer
 	return missing, nil
 }
 
-// EncryptMessage seals the message in the SECBUFFER_DATA buffers in place, and
-// puts what belongs to it into the SECBUFFER_TOKEN, which needs
+// EncryptMessage encrypts the message in the SECBUFFER_DATA buffers in place, and
+// writes its token into the SECBUFFER_TOKEN, which needs
 // SecPkgContext_Sizes.SecurityTrailer bytes and may be cut to fewer (RFC 4121,
 // Section 4.2.6.2; MS-KILE, Section 3.4.5.4.1). Send the buffers in the order
 // TOKEN, DATA, PADDING. A SECBUFFER_PADDING is cut to nothing, except under a key of

@@ -31,11 +31,11 @@ const (
 	SECPKG_FLAG_READONLY_WITH_CHECKSUM = 0x00040000 // the buffer attribute of that name
 )
 
-// cbMaxToken is what Windows reports since 2012. It sizes buffers; it is no
-// limit on what a client may send, which is Config.MaxToken.
+// cbMaxToken is the size that Windows reports since 2012. Callers size buffers by it.
+// Config.MaxToken limits the tokens of clients.
 const cbMaxToken = 48000
 
-// packages are what this library accepts.
+// packages holds the packages of this library.
 var packages = [...]SecPkgInfo{{
 	Capabilities: SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_CONNECTION | SECPKG_FLAG_MULTI_REQUIRED |
 		SECPKG_FLAG_EXTENDED_ERROR | SECPKG_FLAG_NEGOTIABLE | SECPKG_FLAG_GSS_COMPATIBLE,

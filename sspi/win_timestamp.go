@@ -19,11 +19,11 @@ const (
 	fileTimeEnd   = fileTimeStart + math.MaxInt64/perSecond
 )
 
-// never is the time of what does not expire: the last FILETIME.
+// never, the last FILETIME, is the end of credentials and contexts that do not expire.
 var never = TimeStamp{LowPart: 0xFFFFFFFF, HighPart: 0x7FFFFFFF}
 
-// timeStamp cuts what lies below 100 nanoseconds. Times that a FILETIME cannot
-// say become its first or its last.
+// timeStamp returns t in whole units of 100 nanoseconds. A time outside the range of a
+// FILETIME becomes the first or the last FILETIME.
 func timeStamp(t time.Time) TimeStamp {
 	switch s := t.Unix(); {
 	case s < fileTimeStart:
@@ -36,16 +36,16 @@ func timeStamp(t time.Time) TimeStamp {
 	}
 }
 
-// Time is t as a time.Time in UTC.
+// Time returns t as a time.Time in UTC.
 func (t TimeStamp) Time() time.Time {
 	v := int64(t.HighPart)<<32 | int64(t.LowPart)
 	return time.Unix(v/perSecond+fileTimeStart, v%perSecond*100).UTC()
 }
 
 // In shifts t by the zone's offset at that time, as Windows does where it shows
-// a time stamp in local time. The result is for such programs and not an
-// instant any more. A nil loc is UTC. The last TimeStamp, which stands for no
-// end, stays what it is.
+// a time stamp in local time. The result is for programs that expect local time and no
+// longer names an instant. A nil loc is UTC. In returns the last TimeStamp, which means no
+// end, unchanged.
 func (t TimeStamp) In(loc *time.Location) TimeStamp {
 	if loc == nil || t == never {
 		return t

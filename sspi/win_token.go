@@ -2,14 +2,14 @@ package sspi
 
 import "github.com/gosspi/kerberos/status"
 
-// AccessToken stands for what Windows makes of a client's PAC: its SIDs. There is
-// none without a PAC, and PACs are not read yet.
+// AccessToken is the type of Windows' access token, which holds the SIDs of a client's PAC.
+// This package reads no PAC and makes no AccessToken.
 type AccessToken struct{ _ struct{} }
 
-// QuerySecurityContextToken would give the client's access token. No PAC is read, so
-// that there is none: on an established context it is SEC_E_UNSUPPORTED_FUNCTION, or
-// SEC_E_INVALID_PARAMETER if Token is nil; on every other handle SEC_E_INVALID_HANDLE.
-// *Token is nil after every call. [Context.Peer] says who the client is, without SIDs.
+// QuerySecurityContextToken never returns an access token, because the package reads no PAC.
+// It returns SEC_E_UNSUPPORTED_FUNCTION on an established context, or
+// SEC_E_INVALID_PARAMETER if Token is nil, and SEC_E_INVALID_HANDLE on every other handle.
+// *Token is nil after every call. [Context.Peer] returns the client, without SIDs.
 func QuerySecurityContextToken(phContext *CtxtHandle, Token **AccessToken) status.Code {
 	if Token != nil {
 		*Token = nil
@@ -23,11 +23,11 @@ func QuerySecurityContextToken(phContext *CtxtHandle, Token **AccessToken) statu
 	return status.SEC_E_UNSUPPORTED_FUNCTION
 }
 
-// ImpersonateSecurityContext never succeeds: a goroutine has no identity of its own
-// that could be exchanged, and a program that went on as if it had would run as
-// itself. SEC_E_NO_IMPERSONATION: the client delegated nothing.
-// SEC_E_UNSUPPORTED_FUNCTION: it did, and [Context.Delegated] is the way to act for it.
-// SEC_E_INVALID_HANDLE: the context is not established.
+// ImpersonateSecurityContext never succeeds: a goroutine has no identity that could change,
+// and a program that ignored this would run as itself. It returns SEC_E_NO_IMPERSONATION if
+// the client delegated no credentials, SEC_E_UNSUPPORTED_FUNCTION if [Context.Delegated]
+// returns some, with which the program can act for the client, and SEC_E_INVALID_HANDLE if
+// the context is not established.
 func ImpersonateSecurityContext(phContext *CtxtHandle) status.Code {
 	c, code := phContext.context()
 	switch {
@@ -39,7 +39,7 @@ func ImpersonateSecurityContext(phContext *CtxtHandle) status.Code {
 	return status.SEC_E_UNSUPPORTED_FUNCTION
 }
 
-// RevertSecurityContext has nothing to revert: SEC_E_OK on an established context,
+// RevertSecurityContext reverts nothing. It returns SEC_E_OK on an established context,
 // SEC_E_INVALID_HANDLE otherwise.
 func RevertSecurityContext(phContext *CtxtHandle) status.Code {
 	_, code := phContext.context()
