@@ -19,32 +19,32 @@ var documentsOfUsers = []string{"README.md", "OPERATING.md", "examples/README.md
 
 // cannotRun are commands and blocks that CI cannot run, with the reason. A
 // block is named by its language.
-var cannotRun = map[string]string{
-	"Set-ADUser svc-http -KerberosEncryptionType AES128,AES256":                                                                                       "needs a domain controller of Windows",
-	`ktpass -princ HTTP/www.example.com@EXAMPLE.COM -mapuser EXAMPLE\svc-http -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL +rndPass -out http.keytab`: "needs a domain controller of Windows",
-	"setspn -Q HTTP/www.example.com": "needs a domain of Windows",
-	"klist purge":                    "is a program of Windows",
-	"samba-tool user create svc-http --random-password":                           "needs a domain controller of Samba",
-	"samba-tool spn add HTTP/www.example.com svc-http":                            "needs a domain controller of Samba",
-	"net ads enctypes set svc-http 24":                                            "needs a domain controller of Samba",
-	"samba-tool domain exportkeytab http.keytab --principal=HTTP/www.example.com": "needs a domain controller of Samba",
-	"ipa service-add HTTP/www.example.com":                                        "needs a FreeIPA server",
-	"ipa-getkeytab -p HTTP/www.example.com -k http.keytab":                        "needs a FreeIPA server",
-	"kubectl create secret generic http-keytab --from-file=http.keytab":           "needs a cluster of Kubernetes",
-	"OPERATING.md yaml": "is a part of a pod's specification",
-	"OPERATING.md ini":  "is a part of a systemd unit, and containers have no systemd",
-}
+var cannotRun = table([][2]string{
+	{"Set-ADUser svc-http -KerberosEncryptionType AES128,AES256", "needs a domain controller of Windows"},
+	{`ktpass -princ HTTP/www.example.com@EXAMPLE.COM -mapuser EXAMPLE\svc-http -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL +rndPass -out http.keytab`, "needs a domain controller of Windows"},
+	{"setspn -Q HTTP/www.example.com", "needs a domain of Windows"},
+	{"klist purge", "is a program of Windows"},
+	{"samba-tool user create svc-http --random-password", "needs a domain controller of Samba"},
+	{"samba-tool spn add HTTP/www.example.com svc-http", "needs a domain controller of Samba"},
+	{"net ads enctypes set svc-http 24", "needs a domain controller of Samba"},
+	{"samba-tool domain exportkeytab http.keytab --principal=HTTP/www.example.com", "needs a domain controller of Samba"},
+	{"ipa service-add HTTP/www.example.com", "needs a FreeIPA server"},
+	{"ipa-getkeytab -p HTTP/www.example.com -k http.keytab", "needs a FreeIPA server"},
+	{"kubectl create secret generic http-keytab --from-file=http.keytab", "needs a cluster of Kubernetes"},
+	{"OPERATING.md yaml", "is a part of a pod's specification"},
+	{"OPERATING.md ini", "is a part of a systemd unit, and containers have no systemd"},
+})
 
 // runElsewhere are commands and blocks that other tests and CI run.
-var runElsewhere = map[string]string{
-	"go run ./examples/quickstart": "TestDocuments_Quickstart",
-	"make test":                    ".ci/run",
-	"make interop":                 ".ci/run",
-	"OPERATING.md sh":              "TestLOG_5_Queries of sspi",
-	"OPERATING.md nginx":           "TestInteropDocuments_Nginx of internal/interop",
-	"README.md go":                 "TestReadme_EveryGoBlockCompiles",
-	"examples/README.md go":        "TestReadme_EveryGoBlockCompiles",
-}
+var runElsewhere = table([][2]string{
+	{"go run ./examples/quickstart", "TestDocuments_Quickstart"},
+	{"make test", ".ci/run"},
+	{"make interop", ".ci/run"},
+	{"OPERATING.md sh", "TestLOG_5_Queries of sspi"},
+	{"OPERATING.md nginx", "TestInteropDocuments_Nginx of internal/interop"},
+	{"README.md go", "TestReadme_EveryGoBlockCompiles"},
+	{"examples/README.md go", "TestReadme_EveryGoBlockCompiles"},
+})
 
 // TestDocuments_CommandsRun requires that a test runs each command of the documents: the
 // tests TestInteropDocuments_ of internal/interop, which have the command as a string
@@ -141,4 +141,14 @@ func literals(t *testing.T, names ...string) map[string]bool {
 		})
 	}
 	return all
+}
+
+// table returns a map of rows. Rows of a map literal with long keys are aligned differently
+// by gofmt and gofumpt.
+func table(rows [][2]string) map[string]string {
+	m := make(map[string]string, len(rows))
+	for _, r := range rows {
+		m[r[0]] = r[1]
+	}
+	return m
 }
