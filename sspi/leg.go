@@ -223,6 +223,7 @@ func (l *leg) commit() {
 	}
 	c.negotiation, c.retried, c.hintsSent = l.kept, l.retried, l.hintsSent
 	if l.keys != nil {
+		c.vault.wipe() // of a leg that sent the acceptor's TGT
 		c.vault, c.peer, c.facts = l.keys, l.peer, l.facts
 	}
 	switch l.next {
