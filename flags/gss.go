@@ -4,27 +4,26 @@ package flags
 // 4.1.1.1), in which the client requests properties of the context.
 type GSS uint32
 
-// The bits of RFC 4121, Section 4.1.1.1, and of later documents.
+// The bits of RFC 4121, Section 4.1.1.1, and of RFC 4757, Section 7.1, that an acceptor
+// acts on. [GSS.String] knows the names of all bits.
 const (
-	GSS_C_DELEG_FLAG          GSS = 0x0001 // credentials are forwarded
-	GSS_C_MUTUAL_FLAG         GSS = 0x0002 // the client wants an AP-REP
-	GSS_C_REPLAY_FLAG         GSS = 0x0004 // detect repeated messages
-	GSS_C_SEQUENCE_FLAG       GSS = 0x0008 // detect messages out of order
-	GSS_C_CONF_FLAG           GSS = 0x0010 // encrypt messages
-	GSS_C_INTEG_FLAG          GSS = 0x0020 // sign messages
-	GSS_C_ANON_FLAG           GSS = 0x0040 // the client asks to stay anonymous
-	GSS_C_PROT_READY_FLAG     GSS = 0x0080 // local to an implementation; no meaning on the wire
-	GSS_C_TRANS_FLAG          GSS = 0x0100 // local to an implementation; no meaning on the wire
-	GSS_C_CHANNEL_BOUND_FLAG  GSS = 0x0800 // draft-ietf-kitten-channel-bound-flag
-	GSS_C_DCE_STYLE           GSS = 0x1000 // three legs, RFC 4757, Section 7.1
-	GSS_C_IDENTIFY_FLAG       GSS = 0x2000 // identify, do not impersonate, RFC 4757, Section 7.1
-	GSS_C_EXTENDED_ERROR_FLAG GSS = 0x4000 // the client understands KRB-ERRORs, RFC 4757, Section 7.1
-	GSS_C_DELEG_POLICY_FLAG   GSS = 0x8000 // forward if the KDC's policy agrees, RFC 5896
+	GSS_C_DELEG_FLAG    GSS = 0x0001 // credentials are forwarded
+	GSS_C_MUTUAL_FLAG   GSS = 0x0002 // the client wants an AP-REP
+	GSS_C_REPLAY_FLAG   GSS = 0x0004 // detect repeated messages
+	GSS_C_SEQUENCE_FLAG GSS = 0x0008 // detect messages out of order
+	GSS_C_CONF_FLAG     GSS = 0x0010 // encrypt messages
+	GSS_C_INTEG_FLAG    GSS = 0x0020 // sign messages
+	GSS_C_DCE_STYLE     GSS = 0x1000 // three legs, RFC 4757, Section 7.1
+	GSS_C_IDENTIFY_FLAG GSS = 0x2000 // identify, do not impersonate, RFC 4757, Section 7.1
 )
 
 // String returns the names of f's bits joined by '|', with unknown bits as one
 // hexadecimal number. It returns "0" if no bit is set.
 func (f GSS) String() string { return join(uint32(f), &gssNames) }
+
+// gssExtendedError says that the client understands KRB-ERRORs (GSS_C_EXTENDED_ERROR_FLAG,
+// RFC 4757, Section 7.1).
+const gssExtendedError GSS = 0x4000
 
 // gssToASC is the table of the translation. It leaves out GSS_C_ANON_FLAG, because
 // ASC_RET_NULL_SESSION means an NTLM null session, and the bits that do not describe the
@@ -41,7 +40,7 @@ var gssToASC = [...]struct {
 	{GSS_C_INTEG_FLAG, ASC_RET_INTEGRITY},
 	{GSS_C_DCE_STYLE, ASC_RET_USED_DCE_STYLE},
 	{GSS_C_IDENTIFY_FLAG, ASC_RET_IDENTIFY},
-	{GSS_C_EXTENDED_ERROR_FLAG, ASC_RET_EXTENDED_ERROR},
+	{gssExtendedError, ASC_RET_EXTENDED_ERROR},
 }
 
 // ASC translates the client's flags into the flags that AcceptSecurityContext returns. It

@@ -15,22 +15,16 @@ const (
 // Ticket is the type of a ticket's flags (RFC 4120, Section 5.3), numbered like [AP].
 type Ticket uint32
 
-// The bits of RFC 4120, Section 5.3, and of later RFCs.
+// The bits of RFC 4120, Section 5.3, and of RFC 8062 that matter to a service.
+// [Ticket.String] knows the names of all bits.
 const (
 	TicketForwardable            Ticket = 1 << (31 - 1)
 	TicketForwarded              Ticket = 1 << (31 - 2)
-	TicketProxiable              Ticket = 1 << (31 - 3)
-	TicketProxy                  Ticket = 1 << (31 - 4)
-	TicketMayPostdate            Ticket = 1 << (31 - 5)
-	TicketPostdated              Ticket = 1 << (31 - 6)
 	TicketInvalid                Ticket = 1 << (31 - 7) // the KDC must validate the ticket first; such a ticket is never accepted
 	TicketRenewable              Ticket = 1 << (31 - 8)
-	TicketInitial                Ticket = 1 << (31 - 9) // issued by the AS exchange, without a TGT
+	TicketInitial                Ticket = 1 << (31 - 9) // issued by the AS exchange, without a TGT; a service that changes passwords requires it
 	TicketPreAuthent             Ticket = 1 << (31 - 10)
-	TicketHWAuthent              Ticket = 1 << (31 - 11)
 	TicketTransitedPolicyChecked Ticket = 1 << (31 - 12) // the KDC has checked the path of realms
-	TicketOKAsDelegate           Ticket = 1 << (31 - 13) // the KDC trusts the service with forwarded credentials
-	TicketEncPARep               Ticket = 1 << (31 - 15) // RFC 6806, Section 11
 	TicketAnonymous              Ticket = 1 << (31 - 16) // RFC 8062, Section 3
 )
 

@@ -99,7 +99,7 @@ func TestAPREQ_6_Flag(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, end := range []time.Duration{time.Hour, -time.Hour, -48 * time.Hour} {
 		k := r.Ticket("alice", service)
-		k.Part.Flags = krbtest.TicketFlags(flags.TicketInvalid | flags.TicketPostdated)
+		k.Part.Flags = krbtest.TicketFlags(flags.TicketInvalid | 1<<(31-6)) // and postdated
 		k.Part.EndTime = r.Now().Add(end)
 		refused(t, "INVALID", k.APReq().Bytes(), params(r), status.ReasonTicketInvalid)
 	}
