@@ -59,7 +59,7 @@ type Params struct {
 // every check except the replay check, which is the last step: [Checked.Claim].
 //
 // Errors are, or wrap, *status.Error. An error about an authenticator that was decrypted
-// is, or wraps, a [*Stamped]; if the client's flags were read, it is a [*Refused] too.
+// is a [*Refused].
 func Check(t *ticket.Ticket, p *Params) (*Checked, error) {
 	// This function is short enough to be inlined, so the Checked stays on the caller's stack.
 	c, err := check(t, p)
@@ -121,13 +121,13 @@ func (s *scratch) checkOpened(t *ticket.Ticket, content *ticket.Content, a *krb5
 	if err != nil {
 		return Checked{}, refusal(&sum, binding, err)
 	}
-	c := Checked{
+	c := Checked{exchange{
 		content: content, flags: sum.flags, binding: binding, subkey: sub,
 		sequenceNumber: a.SequenceNumber, ctime: a.Ctime, cusec: a.Cusec,
 		offer: ad.offer, offered: ad.offered, extras: newExtras(&ad, delegated, unusable),
 		now: p.Now.Unix(), nowNano: int32(p.Now.Nanosecond()), skew: p.Skew,
 		client: digestClient(s.name),
-	}
+	}}
 	_, sealed := t.Authenticator()
 	c.setTag(content.SessionKey.EType(), sealed)
 	return c, nil
@@ -210,29 +210,10 @@ func readSubkey(a *krb5.Authenticator, permitted []keytab.EType) (k subkey, err 
 	return k, nil
 }
 
-// Stamped is the refusal of a client whose authenticator was decrypted. It adds the
-// client's time for records.
-type Stamped struct {
-	Time time.Time // ctime and cusec
-	Err  error     // wraps a *status.Error
-}
-
-func (s *Stamped) Error() string { return s.Err.Error() }
-func (s *Stamped) Unwrap() error { return s.Err }
-
-// stamped adds the client's time to err. A Refused stays the outermost error.
-func stamped(a *krb5.Authenticator, err error) error {
-	at := time.Unix(a.Ctime, int64(a.Cusec)*1000).UTC()
-	if r, ok := err.(*Refused); ok {
-		r.Err = &Stamped{Time: at, Err: r.Err}
-		return r
-	}
-	return &Stamped{Time: at, Err: err}
-}
-
-// Refused is the refusal of a client whose GSS flags were read. The flags tell whether
-// the client waits for a reply.
+// Refused is the refusal of a client whose authenticator was decrypted. The flags tell
+// whether the client waits for a reply; they are 0 if they were not read.
 type Refused struct {
+	Time    time.Time // of the client: ctime and cusec
 	Flags   flags.GSS // requested by the client, not granted
 	Binding Binding   // result for its channel bindings, which need not be the cause of the refusal
 	Err     error     // wraps a *status.Error
@@ -241,6 +222,17 @@ type Refused struct {
 func (r *Refused) Error() string { return r.Err.Error() }
 func (r *Refused) Unwrap() error { return r.Err }
 
+// stamped adds the client's time to err.
+func stamped(a *krb5.Authenticator, err error) error {
+	r, ok := err.(*Refused)
+	if !ok {
+		r = &Refused{Err: err}
+	}
+	r.Time = time.Unix(a.Ctime, int64(a.Cusec)*1000).UTC()
+	return r
+}
+
+// refusal notes the client's flags and the result b for its channel bindings.
 func refusal(c *checksum, b Binding, err error) error {
 	return &Refused{Flags: c.flags, Binding: b, Err: err}
 }

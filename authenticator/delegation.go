@@ -16,11 +16,8 @@ import (
 )
 
 // Secret is bytes that print as redacted, in every field and form. Its method Bytes
-// returns a copy of them. The zero Secret is empty.
+// returns a copy of them. The zero Secret is empty. sspi.NewSecret makes a Secret.
 type Secret = secret.Bytes
-
-// NewSecret returns a Secret with a copy of b; the zero Secret if b is nil.
-func NewSecret(b []byte) Secret { return secret.New(b) }
 
 // Delegated are a client's forwarded credentials: tickets, and the keys that
 // make them usable. They are as secret as the client's password. They print
@@ -40,19 +37,15 @@ type DelegatedTicket struct {
 	AuthTime, StartTime, EndTime, RenewTill time.Time // zero if not given
 }
 
-// String returns the client's name and no ticket.
-func (d Delegated) String() string { return "Delegated{" + d.Client.String() + "}" }
-
-// Format writes [Delegated.String] for every verb.
-func (d Delegated) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
-
-// String returns the names of client and service, and not the ticket.
-func (t DelegatedTicket) String() string {
-	return "DelegatedTicket{" + quote.Value(t.Client.String()) + " to " + quote.Value(t.Service.String()) + "}"
+// Format writes the client's name and no ticket, whatever the verb.
+func (d Delegated) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "Delegated{"+d.Client.String()+"}")
 }
 
-// Format writes [DelegatedTicket.String] for every verb.
-func (t DelegatedTicket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+// Format writes the names of client and service, and not the ticket, whatever the verb.
+func (t DelegatedTicket) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "DelegatedTicket{"+quote.Value(t.Client.String())+" to "+quote.Value(t.Service.String())+"}")
+}
 
 // readDelegation reads the KRB-CRED in the checksum (RFC 4120, Section 5.8; RFC 4121,
 // Section 4.1.1.1). If the caller did not ask for it, readDelegation skips it unread.
@@ -178,7 +171,7 @@ func delegatedTicket(info *krb5.CredInfo, t *krb5.Ticket, key keytab.Key, c *tic
 		return none, badCred("a ticket's service cannot be written as a principal", err)
 	}
 	return DelegatedTicket{
-		Client: c.Client, Service: service, Ticket: NewSecret(t.Raw), SessionKey: key, Flags: info.Flags,
+		Client: c.Client, Service: service, Ticket: secret.New(t.Raw), SessionKey: key, Flags: info.Flags,
 		AuthTime: utc(info.AuthTime), StartTime: utc(info.StartTime), EndTime: utc(info.EndTime), RenewTill: utc(info.RenewTill),
 	}, nil
 }

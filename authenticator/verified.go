@@ -18,7 +18,11 @@ const maxOffer = 8
 
 // Checked is an authenticator that has passed every check except the replay check. Its
 // methods return the data from which the size of a reply follows, and no identity.
-type Checked struct {
+type Checked struct{ exchange }
+
+// exchange is what a client's AP-REQ contains. Its methods are those of both Checked and
+// Verified.
+type exchange struct {
 	content *ticket.Content
 	flags   flags.GSS
 	binding Binding
@@ -59,11 +63,11 @@ func newExtras(ad *authData, d *Delegated, unusable error) *extras {
 }
 
 // Flags returns the flags of the client's checksum, and MUTUAL if the AP-options or the
-// DCE style imply it. They include DELEG only if Delegated returns credentials.
-func (c *Checked) Flags() flags.GSS { return c.flags }
+// DCE style imply it. They include DELEG only if [Verified.Delegated] returns credentials.
+func (c *exchange) Flags() flags.GSS { return c.flags }
 
 // Binding returns the result of the comparison of channel bindings.
-func (c *Checked) Binding() Binding { return c.binding }
+func (c *exchange) Binding() Binding { return c.binding }
 
 // ETypes returns the encryption types that the client accepts for the acceptor's subkey,
 // in the client's order (RFC 4537). The slice belongs to the Checked.
@@ -94,7 +98,7 @@ func (c *Checked) SessionEType() keytab.EType {
 // Target returns the service principal that the client says it requested (MS-KILE,
 // Section 3.2.5.8), or "" if the client did not send it. untrusted reports whether the
 // client got the name from an untrusted source.
-func (c *Checked) Target() (name string, untrusted bool) {
+func (c *exchange) Target() (name string, untrusted bool) {
 	if c.extras == nil {
 		return "", false
 	}
@@ -102,7 +106,7 @@ func (c *Checked) Target() (name string, untrusted bool) {
 }
 
 // Time returns the client's time, ctime and cusec, which an AP-REP must repeat.
-func (c *Checked) Time() time.Time { return time.Unix(c.ctime, int64(c.cusec)*1000).UTC() }
+func (c *exchange) Time() time.Time { return time.Unix(c.ctime, int64(c.cusec)*1000).UTC() }
 
 // Claim records the authenticator in cache. It must be the last check: an authenticator
 // that an earlier check refuses is not used up, and an authenticator that Claim has
@@ -119,7 +123,7 @@ func (c *Checked) Claim(ctx context.Context, cache ReplayCache) (Verified, error
 	case err != nil:
 		return Verified{}, err
 	}
-	return Verified{c}, nil
+	return Verified{&c.exchange}, nil
 }
 
 // overShare adds the name of the client that is over its share of the replay cache, which
@@ -156,41 +160,29 @@ func (c *Checked) setTag(e keytab.EType, sealed []byte) {
 // Verified proves that the sender has the session key and that its authenticator was not
 // used before. Only [Checked.Claim] returns a Verified; every function refuses the zero
 // Verified.
-type Verified struct{ c *Checked }
+type Verified struct{ *exchange }
 
 // IsZero reports whether v is the zero Verified, on which no other method may be called.
-func (v Verified) IsZero() bool { return v.c == nil }
+func (v Verified) IsZero() bool { return v.exchange == nil }
 
 // Ticket returns the content of the ticket. The sender is the client that it names.
-func (v Verified) Ticket() *ticket.Content { return v.c.content }
-
-// Flags returns the flags of [Checked.Flags].
-func (v Verified) Flags() flags.GSS { return v.c.flags }
-
-// Binding returns the result of the comparison of channel bindings.
-func (v Verified) Binding() Binding { return v.c.binding }
+func (v Verified) Ticket() *ticket.Content { return v.content }
 
 // Subkey returns the initiator's subkey, or the zero Key if the initiator sent no subkey.
 // Each call makes a new Key.
-func (v Verified) Subkey() keytab.Key { return v.c.subkey.key() }
+func (v Verified) Subkey() keytab.Key { return v.subkey.key() }
 
 // SequenceNumber returns the initiator's first sequence number, or 0 if the initiator
 // sent no sequence number.
-func (v Verified) SequenceNumber() uint32 { return v.c.sequenceNumber }
-
-// Time returns the client's time of [Checked.Time].
-func (v Verified) Time() time.Time { return v.c.Time() }
-
-// Target returns the target of [Checked.Target].
-func (v Verified) Target() (name string, untrusted bool) { return v.c.Target() }
+func (v Verified) SequenceNumber() uint32 { return v.sequenceNumber }
 
 // Delegated returns the forwarded credentials. It returns nil unless [Params].Delegate
 // asked for them, the client sent them and they may be used.
 func (v Verified) Delegated() *Delegated {
-	if v.c.extras == nil {
+	if v.extras == nil {
 		return nil
 	}
-	return v.c.extras.delegated
+	return v.extras.delegated
 }
 
 // DelegationError returns the reason why requested credentials that were decrypted are
@@ -199,8 +191,8 @@ func (v Verified) Delegated() *Delegated {
 // wraps a *status.Error with ReasonBadDelegation. It returns nil if no credentials are
 // withheld.
 func (v Verified) DelegationError() error {
-	if v.c.extras == nil {
+	if v.extras == nil {
 		return nil
 	}
-	return v.c.extras.unusable
+	return v.extras.unusable
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/secret"
 	"github.com/gosspi/kerberos/keytab"
 )
 
@@ -245,7 +246,7 @@ type (
 )
 
 // NewSecret returns a Secret with a copy of b; the zero Secret if b is nil.
-func NewSecret(b []byte) Secret { return authenticator.NewSecret(b) }
+func NewSecret(b []byte) Secret { return secret.New(b) }
 
 // The values of ContextConfig.BindingPolicy; see package authenticator. The values of
 // Peer.Binding are constants of package authenticator.

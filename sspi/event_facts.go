@@ -59,10 +59,8 @@ func (l *leg) noteRefusal(err error) {
 		f.client, f.service = t.Client, t.Service
 		f.ticketEType, f.sessionEType, f.kvno = t.EType, t.SessionEType, t.Kvno
 	}
-	if s, ok := errors.AsType[*authenticator.Stamped](err); ok {
-		f.stamped(s.Time, l.now)
-	}
 	if r, ok := errors.AsType[*authenticator.Refused](err); ok {
+		f.stamped(r.Time, l.now)
 		l.asked, f.binding = r.Flags, r.Binding
 	}
 }

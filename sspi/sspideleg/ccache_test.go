@@ -13,6 +13,7 @@ import (
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
 	"github.com/gosspi/kerberos/status"
 )
@@ -21,7 +22,7 @@ import (
 func TestMarshalCCache_Layout(t *testing.T) {
 	alice := keytab.MustParsePrincipal("alice@R")
 	d := &authenticator.Delegated{Client: alice, Tickets: []authenticator.DelegatedTicket{{
-		Client: alice, Service: keytab.MustParsePrincipal("krbtgt/R@R"), Ticket: authenticator.NewSecret([]byte("ticket")),
+		Client: alice, Service: keytab.MustParsePrincipal("krbtgt/R@R"), Ticket: sspi.NewSecret([]byte("ticket")),
 		SessionKey: key(t, keytab.AES128_CTS_HMAC_SHA256_128), Flags: forwarded,
 		AuthTime: time.Unix(0x60000001, 0), StartTime: time.Unix(0x60000002, 999), EndTime: time.Unix(0x90000003, 0),
 	}}}
@@ -48,7 +49,7 @@ func TestMarshalCCache_Read(t *testing.T) {
 		d := delegate(t, user)
 		second := d.Tickets[0]
 		second.Service = keytab.MustParsePrincipal(`HTTP/x\/y/z@EXAMPLE.ORG`)
-		second.Ticket, second.Flags, second.SessionKey = authenticator.NewSecret([]byte("another")), 0x80000001, key(t, keytab.AES256_CTS_HMAC_SHA384_192)
+		second.Ticket, second.Flags, second.SessionKey = sspi.NewSecret([]byte("another")), 0x80000001, key(t, keytab.AES256_CTS_HMAC_SHA384_192)
 		second.StartTime, second.RenewTill = time.Time{}, second.EndTime.Add(time.Hour)
 		d.Tickets = append(d.Tickets, second)
 		readBack(t, d)

@@ -9,6 +9,7 @@ import (
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/status"
@@ -146,16 +147,16 @@ func TestClient_Refusals(t *testing.T) {
 			k.Service = keytab.MustParsePrincipal("krbtgt/EXAMPLE.ORG@EXAMPLE.COM")
 		}, status.ReasonNoCredentials},
 		{"another ticket", func(k *authenticator.DelegatedTicket) {
-			k.Ticket = authenticator.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("krbtgt"), []byte("krbtgs"), 1))
+			k.Ticket = sspi.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("krbtgt"), []byte("krbtgs"), 1))
 		}, status.ReasonBadDelegation},
 		{"another realm's ticket", func(k *authenticator.DelegatedTicket) {
-			k.Ticket = authenticator.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("EXAMPLE.COM"), []byte("EXAMPLE.ORG"), 1))
+			k.Ticket = sspi.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("EXAMPLE.COM"), []byte("EXAMPLE.ORG"), 1))
 		}, status.ReasonBadDelegation},
 		{"cut", func(k *authenticator.DelegatedTicket) {
-			k.Ticket = authenticator.NewSecret(k.Ticket.Bytes()[:k.Ticket.Len()-1])
+			k.Ticket = sspi.NewSecret(k.Ticket.Bytes()[:k.Ticket.Len()-1])
 		}, status.ReasonBadDelegation},
 		{"bytes behind", func(k *authenticator.DelegatedTicket) {
-			k.Ticket = authenticator.NewSecret(append(k.Ticket.Bytes(), 0))
+			k.Ticket = sspi.NewSecret(append(k.Ticket.Bytes(), 0))
 		}, status.ReasonBadDelegation},
 		{"expired", func(k *authenticator.DelegatedTicket) { k.EndTime = time.Unix(1_700_000_000, 0) }, status.ReasonTicketExpired},
 		{"expired and renewable", func(k *authenticator.DelegatedTicket) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
 )
 
@@ -36,7 +37,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 
 	secrets["ticket"] = d.Tickets[0].Ticket.Bytes()
 	for _, row := range append(incomplete, refusal{"a damaged ticket", func(k *authenticator.DelegatedTicket) {
-		k.Ticket = authenticator.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("krbtgt"), []byte("krb\x00gt"), 1))
+		k.Ticket = sspi.NewSecret(bytes.Replace(k.Ticket.Bytes(), []byte("krbtgt"), []byte("krb\x00gt"), 1))
 	}, 0}) {
 		_, err := sspideleg.Client(with(d, row.change), silent(t))
 		if err == nil {
