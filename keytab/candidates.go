@@ -57,8 +57,8 @@ func (s *Services) Candidates(t Sealed) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) { s.candidates(&t, yield) }
 }
 
-// Keys returns how many different keys of encryption type e s admits.
-func (s *Services) Keys(e EType) int {
+// count returns how many different keys of encryption type e s admits.
+func (s *Services) count(e EType) int {
 	if s == nil {
 		return 0
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gosspi/kerberos/keytab"
@@ -15,15 +16,15 @@ import (
 func Example() {
 	var current atomic.Pointer[keytab.Table]
 	read := func(secrets ...[]byte) error { // at the start, and when the store tells of a change
-		var tables []*keytab.Table
+		var entries []keytab.Entry
 		for _, b := range secrets {
 			table, err := keytab.Parse(b)
 			if err != nil {
 				return err
 			}
-			tables = append(tables, table)
+			entries = slices.AppendSeq(entries, table.All())
 		}
-		all, err := keytab.Merge(tables...)
+		all, err := keytab.NewTable(entries...)
 		if err != nil {
 			return err
 		}

@@ -117,19 +117,19 @@ func (k Key) VerifyChecksum(sumType int32, sum, data []byte, usage uint32) error
 	return nil
 }
 
-// String returns the encryption type and the word "redacted".
-func (k Key) String() string {
+// text returns the encryption type and the word "redacted".
+func (k Key) text() string {
 	if k.k == nil {
 		return "keytab.Key(none)"
 	}
 	return "keytab.Key(" + k.EType().String() + ", redacted)"
 }
 
-// Format writes [Key.String] for every verb.
-func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+// Format writes the encryption type and the word "redacted", whatever the verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.text()) }
 
-// LogValue returns [Key.String].
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+// LogValue returns the text of Format.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.text()) }
 
 func errZeroKey() error {
 	return &status.Error{Reason: status.ReasonArgument, Detail: "the zero Key cannot be used"}

@@ -68,7 +68,7 @@ func TestKeyEqual(t *testing.T) {
 
 func TestZeroKey(t *testing.T) {
 	var k Key
-	if !k.IsZero() || k.EType() != 0 || k.Bytes() != nil || k.String() != "keytab.Key(none)" {
+	if !k.IsZero() || k.EType() != 0 || k.Bytes() != nil || k.text() != "keytab.Key(none)" {
 		t.Error("the zero Key has something")
 	}
 	_, d := k.Decrypt(nil, make([]byte, 64), 2)

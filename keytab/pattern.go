@@ -54,13 +54,6 @@ func foldASCII(s string) string {
 	}, s)
 }
 
-// CheckPatterns returns an error with ReasonArgument if a pattern does not have a form
-// that [Table.Match] accepts. It does not look at any keytab.
-func CheckPatterns(patterns ...string) error {
-	_, err := parsePatterns(patterns)
-	return err
-}
-
 // Match returns the principals of the table that match patterns, each once, in the order
 // of the patterns and then of the table. The forms of a pattern are
 //
@@ -74,8 +67,9 @@ func CheckPatterns(patterns ...string) error {
 // read both as name@REALM and as service@host matches either. Match also returns krbtgt/*
 // and kadmin/* if a pattern names them.
 //
-// Match returns an error if a pattern is malformed, see [CheckPatterns], and no error if no
-// principal matches. [Table.Admit] returns the principals that may accept.
+// Match returns an error with ReasonArgument if a pattern is malformed, even for a nil
+// Table, and no error if no principal matches. [Table.Admit] returns the principals that may
+// accept.
 func (t *Table) Match(patterns ...string) ([]Principal, error) {
 	groups, err := t.match(patterns, false)
 	var found []Principal

@@ -92,38 +92,6 @@ func NewTable(entries ...Entry) (*Table, error) {
 	return index(owned, nil), nil
 }
 
-// Merge makes a Table of the entries of all tables, in order. It treats a nil Table as
-// empty.
-func Merge(tables ...*Table) (*Table, error) {
-	var entries []Entry
-	var unusable []Unusable
-	for _, t := range tables {
-		if t != nil {
-			entries = append(entries, t.entries...)
-			unusable = append(unusable, t.unusable...)
-		}
-	}
-	merged := index(entries, unusable)
-	merged.name = commonName(tables)
-	return merged, nil
-}
-
-// commonName returns the name of the file if all tables that have entries were read from
-// one file.
-func commonName(tables []*Table) string {
-	name, known := "", false
-	for _, t := range tables {
-		switch {
-		case t == nil || len(t.entries)+len(t.unusable) == 0:
-		case !known:
-			name, known = t.name, true
-		case t.name != name:
-			return ""
-		}
-	}
-	return name
-}
-
 // newServiceKey returns a Key for which the keys of a service's key usages are already
 // derived, which must happen before the Key is shared. It wipes b.
 func newServiceKey(e EType, b []byte) (Key, error) {
@@ -260,29 +228,14 @@ func (t *Table) Unusable() iter.Seq[Unusable] {
 	}
 }
 
-// Principal returns the principal of the table whose [Principal.String] is name, or the
-// zero Principal if the table does not contain it. It does not allocate.
-func (t *Table) Principal(name []byte) Principal {
-	if t == nil {
-		return Principal{}
-	}
-	g, ok := t.byName[string(name)]
-	if !ok {
-		return Principal{}
-	}
-	return t.groups[g].principal
-}
-
 // Table returns t. It implements [Source].
 func (t *Table) Table(context.Context) (*Table, error) { return t, nil }
 
-// String returns the number of entries, and nothing of their content.
-func (t *Table) String() string {
+// Format writes the number of entries, and nothing of their content, whatever the verb.
+func (t *Table) Format(f fmt.State, _ rune) {
 	if t == nil {
-		return "keytab.Table(none)"
+		_, _ = io.WriteString(f, "keytab.Table(none)")
+		return
 	}
-	return fmt.Sprintf("keytab.Table(%d entries, %d unusable)", len(t.entries), len(t.unusable))
+	_, _ = fmt.Fprintf(f, "keytab.Table(%d entries, %d unusable)", len(t.entries), len(t.unusable))
 }
-
-// Format writes [Table.String] for every verb.
-func (t *Table) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }

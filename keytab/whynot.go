@@ -23,7 +23,7 @@ func (s *Services) WhyNot(t Sealed, tried int) error {
 	}
 	reason, why := s.explain(&t)
 	detail := "the ticket is for " + quote.Text(t.Service) + ", kvno " + number(t.Kvno) + ", " + t.EType.nameAndNumber() + "; " + why
-	if of := s.Keys(t.EType); tried < of {
+	if of := s.count(t.EType); tried < of {
 		detail += "; " + strconv.Itoa(tried) + " of " + strconv.Itoa(of) + " keys tried, which is the work that one ticket may cause: give this service a keytab of its own, or name its principals in Config.Services"
 	}
 	return &status.Error{Reason: reason, Detail: detail}
