@@ -1,7 +1,5 @@
 package status
 
-import "iter"
-
 // Reason tells why a token, a message or a call was refused. The list of Reasons is
 // closed, so a program can count refusals by Reason. The labels ([Reason.String]) are
 // stable, the numbers are not. The library never sends a Reason to the peer.
@@ -68,8 +66,6 @@ const (
 	// PACs.
 
 	ReasonPACBad
-	ReasonPACRequired
-	ReasonPACUnverifiable
 
 	// Rules of the program, applied by the integration packages after the client is
 	// authenticated.
@@ -98,21 +94,10 @@ const (
 	ReasonUnsupported
 	ReasonNoCredentials
 	ReasonCanceled
-	ReasonInternal
+	ReasonInternal // always the last
 
 	reasonCount = iota
 )
-
-// All yields every Reason but ReasonNone, in order.
-func All() iter.Seq[Reason] {
-	return func(yield func(Reason) bool) {
-		for r := ReasonNone + 1; r < reasonCount; r++ {
-			if !yield(r) {
-				return
-			}
-		}
-	}
-}
 
 // row returns r's row of the table. It treats a number outside the list, which only a
 // conversion can make, as ReasonInternal, so that it is still a refusal.
