@@ -125,7 +125,7 @@ func TestAPREQ_14_RefusedTellsFlags(t *testing.T) {
 		_, err := d.check(q)
 		refused, ok := err.(*authenticator.Refused)
 		late := f.name == "bindings" || f.name == "subkey" || f.name == "forwarded credentials"
-		if told := ok && refused.Flags != 0; told != late || told && (refused.Flags != q.Flags || refused.Error() == "") {
+		if shown := ok && refused.Flags != 0; shown != late || shown && (refused.Flags != q.Flags || refused.Error() == "") {
 			t.Errorf("%s: %#v", f.name, err)
 		}
 	}
