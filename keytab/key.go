@@ -92,15 +92,6 @@ func (k Key) Encrypt(random io.Reader, dst, plaintext []byte, usage uint32) ([]b
 	return k.k.Encrypt(dst, c, plaintext, usage)
 }
 
-// Checksum appends the keyed checksum of data to dst and returns the extended slice. The
-// checksum has the type that RFC 3961, Section 4, assigns to the key's encryption type.
-func (k Key) Checksum(dst, data []byte, usage uint32) ([]byte, error) {
-	if k.k == nil {
-		return dst, errZeroKey()
-	}
-	return k.k.Checksum(dst, data, usage)
-}
-
 // VerifyChecksum verifies, in constant time, that sum is the checksum of data. sumType
 // must be the checksum type of the key's encryption type, so a peer cannot choose a
 // weaker type. If the verification fails, VerifyChecksum returns a *status.Error with
