@@ -21,7 +21,6 @@ const (
 	ASC_REQ_FRAGMENT_SUPPLIED      ASC_REQ = 0x00002000 // ignored: fragments are always reassembled
 	ASC_REQ_EXTENDED_ERROR         ASC_REQ = 0x00008000 // answer a refusal with a KRB-ERROR
 	ASC_REQ_INTEGRITY              ASC_REQ = 0x00020000 // sign messages
-	ASC_REQ_IDENTIFY               ASC_REQ = 0x00080000 // the server may identify the client, but not impersonate it
 	ASC_REQ_FRAGMENT_TO_FIT        ASC_REQ = 0x00800000 // ignored: no output token is long enough to be fragmented
 	ASC_REQ_PROXY_BINDINGS         ASC_REQ = 0x04000000 // a proxy in front of the server has checked the channel bindings
 	ASC_REQ_ALLOW_MISSING_BINDINGS ASC_REQ = 0x10000000 // accept clients that do not support channel bindings

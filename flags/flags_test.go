@@ -90,7 +90,7 @@ func TestConstantsHaveTheirNames(t *testing.T) {
 		{ASC_REQ_FRAGMENT_SUPPLIED, 0, "ASC_REQ_FRAGMENT_SUPPLIED"},
 		{ASC_REQ_EXTENDED_ERROR, 0, "ASC_REQ_EXTENDED_ERROR"},
 		{ASC_REQ_INTEGRITY, 0, "ASC_REQ_INTEGRITY"},
-		{ASC_REQ_IDENTIFY, 0, "ASC_REQ_IDENTIFY"},
+		{ASC_REQ(0x00080000), 0, "ASC_REQ_IDENTIFY"},
 		{ASC_REQ_FRAGMENT_TO_FIT, 0, "ASC_REQ_FRAGMENT_TO_FIT"},
 		{ASC_REQ_PROXY_BINDINGS, 0, "ASC_REQ_PROXY_BINDINGS"},
 		{ASC_REQ_ALLOW_MISSING_BINDINGS, 0, "ASC_REQ_ALLOW_MISSING_BINDINGS"},
@@ -136,7 +136,7 @@ func TestConstantsHaveTheirNames(t *testing.T) {
 		{Ticket(1 << (31 - 6)), 0x02000000, "postdated"},
 		{TicketInvalid, 0x01000000, "invalid"},
 		{TicketRenewable, 0x00800000, "renewable"},
-		{TicketInitial, 0x00400000, "initial"},
+		{Ticket(1 << (31 - 9)), 0x00400000, "initial"},
 		{TicketPreAuthent, 0x00200000, "pre-authent"},
 		{Ticket(1 << (31 - 11)), 0x00100000, "hw-authent"},
 		{TicketTransitedPolicyChecked, 0x00080000, "transited-policy-checked"},
@@ -185,7 +185,7 @@ func TestString(t *testing.T) {
 		{GSS(0x413e), "GSS_C_MUTUAL_FLAG|GSS_C_REPLAY_FLAG|GSS_C_SEQUENCE_FLAG|GSS_C_CONF_FLAG|GSS_C_INTEG_FLAG|GSS_C_TRANS_FLAG|GSS_C_EXTENDED_ERROR_FLAG"},
 		{GSS(0x80000200), "0x80000200"},
 		{AP(0x80000001), "0x80000001"},
-		{TicketForwardable | TicketInitial | 1, "initial|forwardable|0x1"},
+		{TicketForwardable | Ticket(1<<(31-9)) | 1, "initial|forwardable|0x1"},
 	} {
 		if got := c.flag.String(); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)

@@ -22,7 +22,6 @@ const (
 	TicketForwarded              Ticket = 1 << (31 - 2)
 	TicketInvalid                Ticket = 1 << (31 - 7) // the KDC must validate the ticket first; such a ticket is never accepted
 	TicketRenewable              Ticket = 1 << (31 - 8)
-	TicketInitial                Ticket = 1 << (31 - 9) // issued by the AS exchange, without a TGT; a service that changes passwords requires it
 	TicketPreAuthent             Ticket = 1 << (31 - 10)
 	TicketTransitedPolicyChecked Ticket = 1 << (31 - 12) // the KDC has checked the path of realms
 	TicketAnonymous              Ticket = 1 << (31 - 16) // RFC 8062, Section 3

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync"
 
 	"github.com/gosspi/kerberos/internal/etype"
@@ -118,9 +117,6 @@ func (k Key) text() string {
 
 // Format writes the encryption type and the word "redacted", whatever the verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.text()) }
-
-// LogValue returns the text of Format.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.text()) }
 
 func errZeroKey() error {
 	return &status.Error{Reason: status.ReasonArgument, Detail: "the zero Key cannot be used"}

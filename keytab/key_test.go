@@ -219,7 +219,6 @@ func TestKEY_10(t *testing.T) {
 	}
 	check("%v of a key", fmt.Sprint(k))
 	check("%v of a key", fmt.Sprintf("%x", k))
-	check("%v of a key", k.LogValue().String())
 }
 
 func TestETypeNames(t *testing.T) {
