@@ -1,0 +1,177 @@
+package pac
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/gosspi/kerberos/keytab"
+)
+
+// Types of buffers ([MS-PAC], Section 2.4).
+const (
+	typeLogonInfo       = 1
+	typeCredentials     = 2
+	typeServerSignature = 6
+	typeKDCSignature    = 7
+	typeClientInfo      = 10
+	typeDelegationInfo  = 11
+	typeUPNDNSInfo      = 12
+	typeClientClaims    = 13
+	typeDeviceInfo      = 14
+	typeDeviceClaims    = 15
+	typeTicketSignature = 16
+	typeAttributes      = 17
+	typeRequestor       = 18
+	typeFullSignature   = 19
+	typeRequestorGUID   = 20
+
+	knownTypes = 21 // types below may be known
+)
+
+// known is the set of the types above, one bit for each.
+const known = 1<<typeLogonInfo | 1<<typeCredentials | 1<<typeServerSignature | 1<<typeKDCSignature |
+	1<<typeClientInfo | 1<<typeDelegationInfo | 1<<typeUPNDNSInfo | 1<<typeClientClaims |
+	1<<typeDeviceInfo | 1<<typeDeviceClaims | 1<<typeTicketSignature | 1<<typeAttributes |
+	1<<typeRequestor | 1<<typeFullSignature | 1<<typeRequestorGUID
+
+// Limits of the container ([MS-PAC], Section 2.3).
+const (
+	maxBuffers = 64
+	headerLen  = 8
+	entryLen   = 16
+	alignment  = 8
+)
+
+// container is the directory of a PAC: the contents of each known buffer.
+type container struct {
+	raw     []byte
+	start   [knownTypes]int
+	buffers [knownTypes][]byte // views of raw; nil if the PAC has no such buffer
+	present uint32             // set of types that the PAC has
+}
+
+// has reports whether the PAC has a buffer of a known type, which may be empty.
+func (c *container) has(bufferType int) bool { return c.present&(1<<bufferType) != 0 }
+
+// parseContainer reads the header and the directory of buffers. It refuses a directory
+// that does not fit, buffers that overlap or are not aligned, and two buffers of one known
+// type. It ignores unknown types, and does not look into any buffer.
+func parseContainer(raw []byte) (*container, error) {
+	if len(raw) < headerLen {
+		return nil, bad("the PAC is shorter than its header")
+	}
+	count, version := binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint32(raw[4:])
+	switch {
+	case version != 0:
+		return nil, bad("the version of the PAC is not 0")
+	case count > maxBuffers:
+		return nil, bad("the PAC has more than 64 buffers")
+	case int(count)*entryLen > len(raw)-headerLen:
+		return nil, bad("the PAC is shorter than its list of buffers")
+	}
+	c := &container{raw: raw}
+	table := raw[headerLen:][:int(count)*entryLen]
+	for i := 0; i < len(table); i += entryLen {
+		start, end, err := extent(table[i:], headerLen+len(table), len(raw))
+		if err != nil {
+			return nil, err
+		}
+		for j := 0; j < i; j += entryLen {
+			// This entry was checked in an earlier round.
+			if s, e, _ := extent(table[j:], headerLen+len(table), len(raw)); start < e && s < end {
+				return nil, bad("two buffers of the PAC overlap")
+			}
+		}
+		if err := c.add(binary.LittleEndian.Uint32(table[i:]), start, end); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// extent returns where the buffer of an entry begins and ends.
+func extent(entry []byte, least, most int) (start, end int, err error) {
+	size, offset := binary.LittleEndian.Uint32(entry[4:]), binary.LittleEndian.Uint64(entry[8:])
+	switch {
+	case offset%alignment != 0:
+		return 0, 0, bad("a buffer of the PAC is not aligned to 8 bytes")
+	case offset < uint64(least) || offset > uint64(most) || uint64(size) > uint64(most)-offset:
+		return 0, 0, bad("a buffer of the PAC lies outside of it")
+	}
+	return int(offset), int(offset) + int(size), nil
+}
+
+func (c *container) add(bufferType uint32, start, end int) error {
+	if bufferType >= knownTypes || known&(1<<bufferType) == 0 {
+		return nil
+	}
+	if c.has(int(bufferType)) {
+		return bad("the PAC has two buffers of one type")
+	}
+	c.present |= 1 << bufferType
+	c.start[bufferType] = start
+	c.buffers[bufferType] = c.raw[start:end:end]
+	return nil
+}
+
+// types returns the known types that the PAC has, in ascending order.
+func (c *container) types() []int {
+	out := make([]int, 0, bits.OnesCount32(c.present))
+	for t := range knownTypes {
+		if c.has(t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// usageSignature is the key usage of the signatures of a PAC: KERB_NON_KERB_CKSUM_SALT
+// ([MS-PAC], Section 2.8).
+const usageSignature = 17
+
+// signatureLens are the lengths of signatures by checksum type.
+var signatureLens = map[int32]int{
+	15: 12, 16: 12, // hmac-sha1-96-aes128, -aes256
+	19: 16, 20: 24, // hmac-sha256-128-aes128, hmac-sha384-192-aes256
+	-138: 16, // hmac-md5
+}
+
+// signature parses a PAC_SIGNATURE_DATA ([MS-PAC], Section 2.8): a checksum type, the
+// checksum and, from a read-only domain controller, its two-byte number.
+func (c *container) signature(bufferType int) (sumType int32, start, end int, err error) {
+	const typeLen, rodcLen = 4, 2
+	b := c.buffers[bufferType]
+	if len(b) < typeLen {
+		return 0, 0, 0, bad("a signature of the PAC is missing or too short")
+	}
+	sumType = int32(binary.LittleEndian.Uint32(b))
+	n, ok := signatureLens[sumType]
+	if !ok {
+		return 0, 0, 0, bad("a signature of the PAC has an unknown or unkeyed checksum type")
+	}
+	if rest := len(b) - typeLen - n; rest != 0 && rest != rodcLen {
+		return 0, 0, 0, bad("the length of a signature of the PAC does not fit its checksum type")
+	}
+	start = c.start[bufferType] + typeLen
+	return sumType, start, start + n, nil
+}
+
+// verify verifies the server signature, which covers the PAC with the server and KDC
+// signatures set to zero ([MS-PAC], Section 2.8.1). key is the key that opened the ticket.
+func (c *container) verify(key keytab.Key) error {
+	sumType, start, end, err := c.signature(typeServerSignature)
+	if err != nil {
+		return err
+	}
+	_, kdcStart, kdcEnd, err := c.signature(typeKDCSignature)
+	if err != nil {
+		return err
+	}
+	signed := append(make([]byte, 0, len(c.raw)), c.raw...)
+	clear(signed[start:end])
+	clear(signed[kdcStart:kdcEnd])
+	if err := key.VerifyChecksum(sumType, c.raw[start:end], signed, usageSignature); err != nil {
+		return badCause("the server signature of the PAC is wrong", err)
+	}
+	return nil
+}
