@@ -219,6 +219,27 @@ func TestREPLAY_14_OneStep(t *testing.T) {
 	group.Wait()
 }
 
+// TestREPLAY_14_StaleReading: a call that has read the clock before it was set once more,
+// and that goes on after another call has noted this, moves the beginning no further.
+func TestREPLAY_14_StaleReading(t *testing.T) {
+	s := &steered{ahead: time.Hour}
+	var c *MemoryCache
+	delayed := true
+	c = newMemoryCache(1000, RefuseOlder, s.now(), func() (wall, elapsed int64) {
+		wall, elapsed = s.read()
+		if delayed {
+			delayed = false
+			s.set(0)
+			c.begin.at(0) // the other call
+		}
+		return wall, elapsed
+	})
+	s.set(2 * time.Hour)
+	if got := c.begin.at(0); got != trueStart.UnixMicro() {
+		t.Errorf("the beginning is %v, want %v", time.UnixMicro(got), trueStart)
+	}
+}
+
 // TestREPLAY_8_SaysWhen: the refusal says both times and the way out.
 func TestREPLAY_8_SaysWhen(t *testing.T) {
 	s := &steered{}
