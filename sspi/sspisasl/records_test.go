@@ -25,6 +25,7 @@ type records struct {
 	mu   sync.Mutex
 	told []sspi.Event
 	log  bytes.Buffer
+	then func() // if it is not nil, OnEvent calls it
 }
 
 func newRecords(t testing.TB) *records {
@@ -36,8 +37,11 @@ func newRecords(t testing.TB) *records {
 	}
 	sc.OnEvent = func(_ context.Context, e sspi.Event) {
 		r.mu.Lock()
-		defer r.mu.Unlock()
 		r.told = append(r.told, e)
+		r.mu.Unlock()
+		if r.then != nil {
+			r.then()
+		}
 	}
 	sc.Logger = slog.New(slog.NewTextHandler(&r.log, nil))
 	if r.acceptor, err = sspi.NewAcceptor(sc); err != nil {
@@ -249,7 +253,8 @@ func TestLOG_8_SASLAborted(t *testing.T) {
 	}
 }
 
-// TestLOG_8_SASLClosedMeanwhile: Close beside Next does not make a second record.
+// TestLOG_8_SASLClosedMeanwhile: Close beside Next does not make a second record, and does
+// not lose the record of an exchange that Next leaves unfinished.
 func TestLOG_8_SASLClosedMeanwhile(t *testing.T) {
 	r := newRecords(t)
 	cfg := r.config()
@@ -275,5 +280,14 @@ func TestLOG_8_SASLClosedMeanwhile(t *testing.T) {
 	wg.Wait()
 	if len(r.told) > 1 {
 		t.Errorf("%+v", r.told)
+	}
+
+	r = newRecords(t)
+	s = newServer(t, r.config(), sspisasl.GSSSPNEGO)
+	r.then = func() { r.then = nil; s.Close() } // at the record of the refusal that permits a retry
+	late := r.client(sspitest.Options{SPNEGO: true, ClockOffset: time.Hour, RetrySkew: true})
+	next(t, s, say(t, late, nil))
+	if len(r.told) != 2 || !r.told[0].Retry || status.ReasonOf(r.told[1].Err) != status.ReasonAborted {
+		t.Errorf("closed before Next stored the record: %+v", r.told)
 	}
 }
