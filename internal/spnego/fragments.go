@@ -10,18 +10,20 @@ import (
 // Fragments holds the beginning of a token until its rest arrives (MS-SPNG, Section
 // 3.1.5.9). The zero Fragments is empty.
 //
-// It stores the received bytes in blocks of 512 bytes with 504 bytes of content each.
-// Its memory is therefore at most 512/504 of the received bytes and one block more, and
+// It stores the received bytes in blocks of 512 bytes with 496 bytes of content each.
+// Its memory is therefore at most 512/496 of the received bytes and one block more, and
 // appending a fragment costs the fragment's length, however many arrived before.
 type Fragments struct {
 	first, last *block
 	n           int
 }
 
-// block is one piece of memory of Fragments. Its size is a size class of Go's allocator.
+// block is one piece of memory of Fragments. It fills a size class of Go's allocator, 512
+// bytes, also on 32-bit processors, where the allocator adds a header of 8 bytes to objects
+// of this size that contain pointers.
 type block struct {
 	next *block
-	b    [504]byte
+	b    [496]byte
 }
 
 // Join returns the token that begins with the held bytes and ends with fragment, if its
