@@ -143,7 +143,7 @@ func TestREPLAY_14_StepForward(t *testing.T) {
 	}
 }
 
-// TestREPLAY_14_RecordsStay: what the cache accepted before the clock was set stays
+// TestREPLAY_14_RecordsStay: records that the cache stored before the clock was set stay
 // known, and what it dropped stays refused.
 func TestREPLAY_14_RecordsStay(t *testing.T) {
 	for _, by := range []time.Duration{-time.Hour, -6 * time.Minute, -time.Second, time.Hour} {
