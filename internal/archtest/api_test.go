@@ -16,10 +16,11 @@ import (
 
 var updateAPI = flag.Bool("update", false, "write testdata/api anew")
 
-// Limits of the exported surface, in names: top-level identifiers and methods.
+// Limits of the exported surface, in names: top-level identifiers and methods. The module
+// had 570 names before ticket/pac, the package for PACs, added its own.
 const (
 	surfaceOfSSPI   = 164
-	surfaceOfModule = 570
+	surfaceOfModule = 570 + 60
 )
 
 // TestAPI_Exported compares the exported API of each package with its file in

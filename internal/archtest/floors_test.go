@@ -14,7 +14,7 @@ var floors = map[string]int{
 	"status": 1, "flags": 1, "internal/quote": 1, "internal/ndr": 1, "internal/xpress": 1, "internal/secret": 1,
 	"internal/krb5": 2, "internal/etype": 2,
 	"keytab": 3,
-	"ticket": 4, "internal/pac": 4,
+	"ticket": 4, "ticket/pac": 4,
 	"authenticator":        5,
 	"internal/contextseal": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
 	"sspi":     7,

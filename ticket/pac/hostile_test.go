@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gosspi/kerberos/internal/pac"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // hostileCases are five captured PACs of different contents: plain, with claims, with

@@ -3,7 +3,7 @@ package pac_test
 import (
 	"testing"
 
-	"github.com/gosspi/kerberos/internal/pac"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // TestSID_Text parses and prints SIDs.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gosspi/kerberos/internal/pac"
 	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // domains are the SIDs of the domains of testdata/ad422, by realm.

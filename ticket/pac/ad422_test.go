@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/gosspi/kerberos/internal/krb5"
-	"github.com/gosspi/kerberos/internal/pac"
 	"github.com/gosspi/kerberos/internal/spnego"
 	"github.com/gosspi/kerberos/internal/vectors"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 	"github.com/gosspi/kerberos/ticket"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // expectation is a case of testdata/ad422/expect.json: the facts that Samba's NDR decoder
