@@ -20,7 +20,7 @@ import (
 const (
 	service   = "ldap/localhost"
 	allLayers = sspisasl.NoLayer | sspisasl.Integrity | sspisasl.Confidentiality
-	patience  = 30 * time.Second // of a client; for loaded machines
+	patience  = 30 * time.Second // the longest wait of a test, for loaded machines
 )
 
 // world is a realm and a server in it.
@@ -29,10 +29,10 @@ type world struct {
 	srv   *server
 	addr  string
 	log   *logs
-	end   func() // ends the server and waits until nothing of it runs
+	end   func() // ends the server and waits until its goroutines have ended
 }
 
-// logs is what the server has logged.
+// logs is a log that a test may read while the server writes to it.
 type logs struct {
 	mu sync.Mutex
 	b  strings.Builder
@@ -50,7 +50,7 @@ func (l *logs) String() string {
 	return l.b.String()
 }
 
-// testServer returns a server of a new realm that does not run yet.
+// testServer returns a new realm, a server in it that does not run yet, and its log.
 func testServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, *logs) {
 	t.Helper()
 	realm := sspitest.NewRealm("EXAMPLE.COM")
@@ -69,8 +69,8 @@ func testServer(t *testing.T, layers sspisasl.Layer) (*sspitest.Realm, *server, 
 	return realm, srv, out
 }
 
-// start runs a server on a loopback address. At the end of the test it must end,
-// and with it whatever it has begun.
+// start returns a world whose server runs on a loopback address. At the end of the test it
+// ends the server, and waits until its goroutines have ended.
 func start(t *testing.T, layers sspisasl.Layer, configure ...func(*server)) *world {
 	t.Helper()
 	realm, srv, out := testServer(t, layers)
@@ -120,7 +120,7 @@ func (w *world) dial(t *testing.T) *client {
 	return &client{t: t, conn: conn}
 }
 
-// next is the bytes of the next request.
+// next returns the bytes of the next request.
 func (c *client) next(op *ber.Packet) []byte {
 	c.id++
 	return envelope(c.id, op)
@@ -133,7 +133,7 @@ func (c *client) write(b []byte) {
 	}
 }
 
-// response is what the server says to a request.
+// response is a response of the server.
 type response struct {
 	id   int64
 	op   ber.Tag
@@ -171,7 +171,7 @@ func (c *client) must(want ber.Tag) response {
 	return r
 }
 
-// ended: the server has closed the connection, after what it sent last, if it did.
+// ended checks that the server closes the connection without a further message.
 func (c *client) ended() {
 	c.t.Helper()
 	if b, err := io.ReadAll(c.conn); len(b) > 0 || isTimeout(err) {
@@ -184,8 +184,8 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-// disconnected: the server says why it ends the session, and does. It does not
-// break the connection off, so that this is seen.
+// disconnected checks that the server sends a Notice of Disconnection with the code, and
+// closes the connection without a reset, which could discard the notice.
 func (c *client) disconnected(code int64) {
 	c.t.Helper()
 	r, err := c.read()
@@ -205,7 +205,7 @@ func bindOp(version int, name string, auth *ber.Packet) *ber.Packet {
 	return p
 }
 
-// saslOp is a bind with SASL; nil credentials are none.
+// saslOp returns a BindRequest with SASL. Nil credentials are absent.
 func saslOp(mechanism string, credentials []byte) *ber.Packet {
 	auth := choice(authSASL, octets(mechanism))
 	if credentials != nil {
@@ -263,7 +263,7 @@ func searchOp(base string, scope int, filter *ber.Packet, attributes ...string) 
 	return p
 }
 
-// search returns the attributes of the entry that was found, nil if none was.
+// search sends a search and returns the attributes of the entry that it finds, or nil.
 func (c *client) search(base string, scope int, filter *ber.Packet, attributes ...string) (map[string][]string, response) {
 	c.t.Helper()
 	c.write(c.next(searchOp(base, scope, filter, attributes...)))

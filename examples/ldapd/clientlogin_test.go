@@ -28,7 +28,7 @@ func (w *world) initiate(t *testing.T, o sspitest.Options) (*sspitest.Initiator,
 	return i, token
 }
 
-// layered puts a client's connection behind a security layer.
+// layered is the client's side of a connection with a security layer.
 type layered struct {
 	net.Conn
 	initiator *sspitest.Initiator
@@ -71,7 +71,7 @@ func (l *layered) Read(b []byte) (int, error) {
 	return l.plain.Read(b)
 }
 
-// gssapi goes through a whole bind with GSSAPI, and takes the layer up.
+// gssapi makes a bind with GSSAPI, and wraps the connection in the security layer.
 func (c *client) gssapi(w *world, layer sspisasl.Layer, authzid string) response {
 	c.t.Helper()
 	i, token := w.initiate(c.t, sspitest.Options{})
@@ -94,7 +94,7 @@ func (c *client) gssapi(w *world, layer sspisasl.Layer, authzid string) response
 	return r
 }
 
-// gs2 goes through a whole bind with GS2-KRB5.
+// gs2 makes a bind with GS2-KRB5 or GS2-KRB5-PLUS.
 func (c *client) gs2(w *world, header string, o sspitest.Options, mechanism string) response {
 	c.t.Helper()
 	if o.ChannelBindings == nil {
@@ -123,7 +123,8 @@ func unframe(token []byte) (oid, content []byte, err error) {
 	return element(inside)
 }
 
-// spnego goes through a whole bind with GSS-SPNEGO.
+// spnego makes a bind with GSS-SPNEGO, and wraps the connection in the security layer that
+// the context flags select.
 func (c *client) spnego(w *world, o sspitest.Options) response {
 	c.t.Helper()
 	o.SPNEGO = true
@@ -136,7 +137,7 @@ func (c *client) spnego(w *world, o sspitest.Options) response {
 		}
 		if r.code == success {
 			if !done {
-				c.t.Fatal("the server is done and the client is not")
+				c.t.Fatal("the server has established the context and the client has not")
 			}
 			break
 		}
@@ -152,7 +153,7 @@ func (c *client) spnego(w *world, o sspitest.Options) response {
 	return r
 }
 
-// startTLS goes over to TLS.
+// startTLS sends StartTLS and makes the handshake.
 func (c *client) startTLS(config *tls.Config) {
 	c.t.Helper()
 	c.write(c.next(extendedOp(oidStartTLS)))

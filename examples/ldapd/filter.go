@@ -6,7 +6,8 @@ import (
 	ber "github.com/go-asn1-ber/asn1-ber"
 )
 
-// Choices of a Filter (RFC 4511, Section 4.5.1.7): context-specific n.
+// Tags of the choices of a Filter (RFC 4511, Section 4.5.1.7). Their class is
+// context-specific.
 const (
 	filterAnd        ber.Tag = 0
 	filterOr         ber.Tag = 1
@@ -20,8 +21,8 @@ const (
 	filterExtensible ber.Tag = 9
 )
 
-// truth is what a filter says about an entry. Their order makes "and" the least
-// and "or" the greatest of several.
+// truth is the result of a filter for an entry. The order of the values makes "and" the
+// minimum of the results of its filters, and "or" the maximum.
 type truth int8
 
 const (
@@ -30,19 +31,18 @@ const (
 	isTrue
 )
 
-// match says what the filter p says about e. What it compares by other rules than
-// equality is undefined; an entry is found if the whole is true. How deep filters
-// nest is bounded by walk.
+// match evaluates the filter p for e. Comparisons other than equality are undefined. A
+// search finds e if the result is isTrue. parseMessage has limited the nesting of filters.
 func match(p *ber.Packet, e entry) (truth, error) {
 	if p.ClassType != ber.ClassContext {
-		return isFalse, malformed("a bad filter")
+		return isFalse, malformed("malformed Filter")
 	}
 	switch p.Tag {
 	case filterAnd, filterOr, filterNot:
 		return matchAll(p, e)
 	case filterPresent:
 		if p.TagType != ber.TypePrimitive {
-			return isFalse, malformed("a bad filter")
+			return isFalse, malformed("malformed Filter")
 		}
 		if e.find(text(p)) == nil {
 			return isFalse, nil
@@ -50,7 +50,7 @@ func match(p *ber.Packet, e entry) (truth, error) {
 		return isTrue, nil
 	case filterEquality, filterGreater, filterLess, filterApprox:
 		if p.TagType != ber.TypeConstructed || len(p.Children) != 2 || !isString(p.Children[0]) || !isString(p.Children[1]) {
-			return isFalse, malformed("a bad filter")
+			return isFalse, malformed("malformed Filter")
 		}
 		if p.Tag != filterEquality {
 			return isUndefined, nil
@@ -58,22 +58,22 @@ func match(p *ber.Packet, e entry) (truth, error) {
 		return e.has(text(p.Children[0]), text(p.Children[1])), nil
 	case filterSubstrings, filterExtensible:
 		if p.TagType != ber.TypeConstructed || len(p.Children) == 0 {
-			return isFalse, malformed("a bad filter")
+			return isFalse, malformed("malformed Filter")
 		}
 		return isUndefined, nil
 	}
-	return isFalse, malformed("a filter of an unknown kind")
+	return isFalse, malformed("unknown kind of Filter")
 }
 
-// matchAll is match for filters of filters. An empty "and" is true and an empty
-// "or" false (RFC 4526).
+// matchAll evaluates the filters "and", "or" and "not". An empty "and" is true, and an empty
+// "or" is false (RFC 4526).
 func matchAll(p *ber.Packet, e entry) (truth, error) {
 	if p.TagType != ber.TypeConstructed || p.Tag == filterNot && len(p.Children) != 1 {
-		return isFalse, malformed("a bad filter")
+		return isFalse, malformed("malformed Filter")
 	}
 	least, greatest := isTrue, isFalse
 	for _, child := range p.Children {
-		is, err := match(child, e) // all of them: one may be malformed
+		is, err := match(child, e) // also if the result is certain, because child may be malformed
 		if err != nil {
 			return isFalse, err
 		}
@@ -94,15 +94,15 @@ type entry struct {
 	attributes []attribute
 }
 
-// attribute is one of an entry. An operational one is returned only when asked
-// for (RFC 4512, Section 3.4).
+// attribute is an attribute of an entry. A search finds an operational attribute only if
+// it requests it (RFC 4512, Section 3.4).
 type attribute struct {
 	name        string
 	operational bool
 	values      []string
 }
 
-// find is the attribute of that name, nil if there is none.
+// find returns the attribute with the name, or nil.
 func (e entry) find(name string) *attribute {
 	for i, a := range e.attributes {
 		if strings.EqualFold(a.name, name) {
@@ -112,6 +112,7 @@ func (e entry) find(name string) *attribute {
 	return nil
 }
 
+// has reports whether the attribute with the name has the value.
 func (e entry) has(name, value string) truth {
 	a := e.find(name)
 	if a == nil {

@@ -70,7 +70,7 @@ func TestHalfOpen_AtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	w.getsIn(t)
-	in.isAlice("GSSAPI", sspisasl.Confidentiality) // its session stays open
+	in.isAlice("GSSAPI", sspisasl.Confidentiality) // her session is still open
 }
 
 // TestTooManySessions checks that the server refuses an excess login, and accepts one after

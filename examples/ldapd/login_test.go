@@ -22,7 +22,7 @@ import (
 
 const alice = "alice@EXAMPLE.COM"
 
-// isAlice holds what the client is told about itself against what it did.
+// isAlice checks that the server's answers name alice, the mechanism and the layer.
 func (c *client) isAlice(mechanism string, layer sspisasl.Layer) {
 	c.t.Helper()
 	if id := c.whoAmI(); id != "u:"+alice {
@@ -35,8 +35,9 @@ func (c *client) isAlice(mechanism string, layer sspisasl.Layer) {
 	}
 }
 
-// TestNAME_8_AuthorizationIdentity: a bare name is an identity for users of the realms
-// that -realm names, and of no other, whatever realm the service's key is of.
+// TestNAME_8_AuthorizationIdentity checks that the bare name of a user is an authorization
+// identity only if -realm names the realm of the user. The realm of the service's key makes
+// no difference.
 func TestNAME_8_AuthorizationIdentity(t *testing.T) {
 	for _, row := range []struct {
 		realms  []string
@@ -104,8 +105,8 @@ func TestLogin_GS2(t *testing.T) {
 	}
 }
 
-// TestLogin_LargeMessages: more than a message of the layer holds, both before and
-// behind the login's limits.
+// TestLogin_LargeMessages checks requests that are longer than a message of the security
+// layer and longer than maxPDUBefore, and a request that is longer than maxPDU.
 func TestLogin_LargeMessages(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)
@@ -118,7 +119,7 @@ func TestLogin_LargeMessages(t *testing.T) {
 			t.Fatalf("a request of %d bytes: %q, %+v", n, e, r)
 		}
 	}
-	c.write([]byte{sequenceTag, 0x83, 0x10, 0x00, 0x01}) // a byte more than maxPDU is to follow
+	c.write([]byte{sequenceTag, 0x83, 0x10, 0x00, 0x01}) // announces maxPDU+1 bytes
 	c.disconnected(protocolError)
 }
 
@@ -216,8 +217,8 @@ func TestLogin_StartTLS(t *testing.T) {
 	})
 }
 
-// TestStartTLS_NothingInClearCounts: a request in clear behind StartTLS is not
-// answered inside TLS.
+// TestStartTLS_NothingInClearCounts checks that the server does not answer an unencrypted
+// request after StartTLS inside TLS.
 func TestStartTLS_NothingInClearCounts(t *testing.T) {
 	config, _ := certificate(t)
 	w := start(t, allLayers, func(s *server) { s.tls = config })
@@ -226,9 +227,9 @@ func TestStartTLS_NothingInClearCounts(t *testing.T) {
 	if r := c.must(opExtendedResponse); r.code != success {
 		t.Fatalf("%+v", r)
 	}
-	// What comes back is TLS's alert about bytes that are none of its own.
+	// The server answers with a TLS alert, because the bytes are not a ClientHello.
 	if r, err := c.read(); err == nil {
-		t.Fatalf("%+v in clear", r)
+		t.Fatalf("the server answered without TLS: %+v", r)
 	}
 }
 
@@ -251,9 +252,9 @@ func TestRoot(t *testing.T) {
 		scope int
 		code  int64
 	}{
-		"the tree below the root":  {"", scopeSubtree, noSuchObject},
-		"an entry that is none":    {"dc=example,dc=com", scopeBase, noSuchObject},
-		"the session, of nobody's": {sessionDN, scopeBase, insufficientAccessRights},
+		"the tree below the root":      {"", scopeSubtree, noSuchObject},
+		"an entry that does not exist": {"dc=example,dc=com", scopeBase, noSuchObject},
+		"cn=session, anonymous client": {sessionDN, scopeBase, insufficientAccessRights},
 	} {
 		if e, r := c.search(s.base, s.scope, present("objectClass")); e != nil || r.code != s.code {
 			t.Errorf("%s: %q, %+v", name, e, r)

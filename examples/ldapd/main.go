@@ -12,8 +12,8 @@
 // describe the client and its login.
 //
 // The acceptor logs one line for each login, each refusal and each bind that the client
-// breaks off. SIGTERM or an interrupt ends
-// it: the clients are told, and it exits with 0.
+// breaks off. SIGTERM or an interrupt ends the server: it sends every client a Notice of
+// Disconnection, and exits with 0.
 //
 // Sizes, times and numbers of connections are limited. A client has 30 seconds to log in,
 // and at most 256 connections are open without a login: one more closes the oldest of the

@@ -36,7 +36,8 @@ func TestMalformed(t *testing.T) {
 	w.getsIn(t)
 }
 
-// TestOther: what is understood and not done.
+// TestOther checks the answers to well-formed requests that the server does not support,
+// and to critical controls.
 func TestOther(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)

@@ -4,7 +4,7 @@ import (
 	ber "github.com/go-asn1-ber/asn1-ber"
 )
 
-// Tags of protocolOp (RFC 4511, Section 4.2 and after): APPLICATION n.
+// Tags of protocolOp (RFC 4511, Sections 4.2 to 4.14). Their class is APPLICATION.
 const (
 	opBindRequest           ber.Tag = 0
 	opBindResponse          ber.Tag = 1
@@ -32,7 +32,8 @@ const (
 	responseValue           ber.Tag = 11 // [11] of an ExtendedResponse
 )
 
-// responses says which response answers a request. Unbind and Abandon have none.
+// responses maps the tag of a request to the tag of its response. UnbindRequest and
+// AbandonRequest have no response.
 var responses = map[ber.Tag]ber.Tag{
 	opBindRequest:     opBindResponse,
 	opSearchRequest:   opSearchResultDone,
@@ -44,14 +45,14 @@ var responses = map[ber.Tag]ber.Tag{
 	opExtendedRequest: opExtendedResponse,
 }
 
-// message is an LDAPMessage of a client.
+// message is an LDAPMessage from a client.
 type message struct {
 	id       int64
 	op       *ber.Packet
-	critical bool // has a control that must be obeyed, and none is known here
+	critical bool // the message has a critical control; this server supports no controls
 }
 
-// parseMessage takes a whole PDU apart as far as its protocolOp.
+// parseMessage parses a whole PDU, except for the contents of its protocolOp.
 func parseMessage(pdu []byte) (message, error) {
 	var m message
 	if err := new(walk).check(pdu, 0); err != nil {
@@ -62,15 +63,15 @@ func parseMessage(pdu []byte) (message, error) {
 		return m, malformed("%v", err)
 	}
 	if !is(p, ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence) || len(p.Children) < 2 || len(p.Children) > 3 {
-		return m, malformed("not a LDAPMessage")
+		return m, malformed("the SEQUENCE is not an LDAPMessage")
 	}
 	var ok bool
 	if m.id, ok = integer(p.Children[0], ber.TagInteger); !ok || m.id == 0 {
-		return m, malformed("a bad message ID") // 0 is for what nobody asked for
+		return m, malformed("the message ID is not a number from 1 to %d", maxInt) // the server's unsolicited messages have 0
 	}
 	m.op = p.Children[1]
 	if !isRequest(m.op) {
-		return m, malformed("it is no request")
+		return m, malformed("the operation is not a request")
 	}
 	if len(p.Children) == 3 {
 		if m.critical, err = parseControls(p.Children[2]); err != nil {
@@ -92,28 +93,27 @@ func isRequest(p *ber.Packet) bool {
 	}
 }
 
-// parseControls reports whether one of the controls is critical (RFC 4511,
-// Section 4.1.11).
+// parseControls reports whether a control is critical (RFC 4511, Section 4.1.11).
 func parseControls(p *ber.Packet) (critical bool, err error) {
 	if !is(p, ber.ClassContext, ber.TypeConstructed, 0) {
-		return false, malformed("something follows the operation that is no list of controls")
+		return false, malformed("the element after the operation is not a list of controls")
 	}
 	for _, c := range p.Children {
 		if !is(c, ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence) || len(c.Children) < 1 || len(c.Children) > 3 ||
 			!isString(c.Children[0]) {
-			return false, malformed("a bad control")
+			return false, malformed("malformed Control")
 		}
 		rest := c.Children[1:]
 		if len(rest) > 0 && is(rest[0], ber.ClassUniversal, ber.TypePrimitive, ber.TagBoolean) {
 			must, ok := boolean(rest[0])
 			if !ok {
-				return false, malformed("a bad control")
+				return false, malformed("malformed Control")
 			}
 			critical = critical || must
 			rest = rest[1:]
 		}
 		if len(rest) > 1 || len(rest) == 1 && !isString(rest[0]) {
-			return false, malformed("a bad control")
+			return false, malformed("malformed Control")
 		}
 	}
 	return critical, nil
@@ -127,10 +127,11 @@ func isString(p *ber.Packet) bool {
 	return is(p, ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString)
 }
 
-// text is the content of a primitive element.
+// text returns the content of a primitive element.
 func text(p *ber.Packet) string { return p.Data.String() }
 
-// integer is an INTEGER or ENUMERATED between 0 and maxInt: LDAP has no others.
+// integer returns the value of an INTEGER or ENUMERATED. It returns false if the value is
+// not between 0 and maxInt, because LDAP uses no other values.
 func integer(p *ber.Packet, tag ber.Tag) (int64, bool) {
 	if !is(p, ber.ClassUniversal, ber.TypePrimitive, tag) {
 		return 0, false
@@ -172,7 +173,7 @@ const (
 	unwillingToPerform           = 53
 )
 
-// packet makes the response op of r, with what else it has.
+// packet returns the response op with r and, after it, the fields of more.
 func (r result) packet(op ber.Tag, more ...*ber.Packet) *ber.Packet {
 	p := ber.Encode(ber.ClassApplication, ber.TypeConstructed, op, nil, "")
 	p.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, r.code, ""))
@@ -192,7 +193,7 @@ func tagged(tag ber.Tag, s string) *ber.Packet {
 	return ber.NewString(ber.ClassContext, ber.TypePrimitive, tag, s, "")
 }
 
-// envelope puts a response into its LDAPMessage.
+// envelope returns the LDAPMessage with the operation op.
 func envelope(id int64, op *ber.Packet) []byte {
 	p := ber.NewSequence("")
 	p.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, id, ""))

@@ -12,7 +12,7 @@ import (
 	ber "github.com/go-asn1-ber/asn1-ber"
 )
 
-// As OpenLDAP's ldapsearch and Windows' wldap32 send them.
+// pdus are requests in the encodings of OpenLDAP's ldapsearch and Windows' wldap32.
 var pdus = []struct {
 	name string
 	wire string
@@ -52,7 +52,7 @@ func TestReadPDU_Accepted(t *testing.T) {
 				t.Errorf("%s: %+v, %v", c.name, m, err)
 			}
 			if rest, _ := io.ReadAll(r); string(rest) != "more" {
-				t.Errorf("%s: %q is left, want all that follows", c.name, rest)
+				t.Errorf("%s: after the PDU the reader has %q, want all bytes after the PDU", c.name, rest)
 			}
 		}
 	}
@@ -90,8 +90,8 @@ func TestReadPDU_Refused(t *testing.T) {
 	}
 }
 
-// TestReadPDU_LengthCostsNothing: a gigabyte that is only promised is not
-// allocated.
+// TestReadPDU_LengthCostsNothing checks that readPDU does not allocate the gigabyte that a
+// header announces.
 func TestReadPDU_LengthCostsNothing(t *testing.T) {
 	const promised = 1 << 30
 	got := testing.Benchmark(func(b *testing.B) {
@@ -103,11 +103,11 @@ func TestReadPDU_LengthCostsNothing(t *testing.T) {
 		}
 	}).AllocedBytesPerOp()
 	if got > 64<<10 {
-		t.Errorf("a PDU of 3 bytes that promises %d allocates %d", promised, got)
+		t.Errorf("readPDU allocated %d bytes for 3 bytes of a PDU whose header announces %d", got, promised)
 	}
 }
 
-// wrap is an element around content.
+// wrap returns an element with the content.
 func wrap(tag byte, content string) string {
 	n := len(content)
 	return string([]byte{tag, 0x83, byte(n >> 16), byte(n >> 8), byte(n)}) + content
@@ -123,7 +123,7 @@ func TestParseMessage_Refused(t *testing.T) {
 		return wrap(0x30, "\x02\x01\x02"+wrap(0x63, "\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00"+filter+"\x30\x00"))
 	}
 	if _, err := parseMessage([]byte(nested(maxDepth - 2))); err != nil {
-		t.Errorf("a filter as deep as may be: %v", err)
+		t.Errorf("a filter of the greatest permitted depth: %v", err)
 	}
 	control := func(c string) string { return wrap(0x30, "\x02\x01\x02"+unbind+wrap(0xa0, c)) }
 	for name, pdu := range map[string]string{
@@ -165,7 +165,8 @@ func TestParseMessage_Refused(t *testing.T) {
 	}
 }
 
-// TestParseMessage_CostIsBounded: the worst that 64 kB can be made to allocate.
+// TestParseMessage_CostIsBounded limits the memory that parseMessage allocates for the most
+// expensive messages of 64 kB.
 func TestParseMessage_CostIsBounded(t *testing.T) {
 	flat := wrap(0x30, "\x02\x01\x02"+wrap(0x63, strings.Repeat("\x05\x00", maxElements-4)))
 	deep := "\x04\x83\x00\xf0\x00" + strings.Repeat("a", 0xf000)
@@ -189,8 +190,8 @@ func TestParseMessage_CostIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzReadPDU: what is understood says the same when it is written anew, in the
-// shortest form.
+// FuzzReadPDU checks that readPDU returns the bytes that it reads, and that a message which
+// parseMessage accepts has the same content after it is encoded again in the shortest form.
 func FuzzReadPDU(f *testing.F) {
 	for _, c := range pdus {
 		f.Add([]byte(c.wire))
@@ -222,7 +223,7 @@ func FuzzReadPDU(f *testing.F) {
 		}
 		again, err := parseMessage(envelope(m.id, m.op))
 		if err != nil || again.id != m.id || !bytes.Equal(again.op.Bytes(), m.op.Bytes()) {
-			t.Errorf("%x, written anew: %+v, %v", pdu, again, err)
+			t.Errorf("%x, encoded again: %+v, %v", pdu, again, err)
 		}
 	})
 }

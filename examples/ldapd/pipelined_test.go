@@ -11,7 +11,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestPipelined_DuringTheHandshake: nothing but a bind counts until it is over.
+// TestPipelined_DuringTheHandshake checks that the server answers every request other than
+// a bind with operationsError until the SASL exchange has ended.
 func TestPipelined_DuringTheHandshake(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)
@@ -35,8 +36,8 @@ func TestPipelined_DuringTheHandshake(t *testing.T) {
 	}
 }
 
-// TestPipelined_ClearBehindTheLogin: what was sent in clear behind a login is not
-// taken for a protected request.
+// TestPipelined_ClearBehindTheLogin checks that the server does not answer a request that
+// the client sends without the security layer after the last message of a bind.
 func TestPipelined_ClearBehindTheLogin(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)
@@ -59,11 +60,11 @@ func TestPipelined_ClearBehindTheLogin(t *testing.T) {
 	c.ended()
 	w.end()
 	if !strings.Contains(w.log.String(), "session ended") {
-		t.Errorf("nothing was logged about it:\n%s", w.log)
+		t.Errorf("the server did not log the end of the session:\n%s", w.log)
 	}
 }
 
-// TestLayer_Tampered: a message that somebody changed ends the session.
+// TestLayer_Tampered checks that an altered message of the security layer ends the session.
 func TestLayer_Tampered(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)

@@ -15,20 +15,20 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// getsIn: the next good client logs in.
+// getsIn checks that a client with a valid ticket can log in on a new connection.
 func (w *world) getsIn(t *testing.T) {
 	t.Helper()
 	c := w.dial(t)
 	if r := c.gssapi(w, sspisasl.Confidentiality, ""); r.code != success {
-		t.Fatalf("a good client: %+v\n%s", r, w.log)
+		t.Fatalf("a client with a valid ticket: %+v\n%s", r, w.log)
 	}
 	c.isAlice("GSSAPI", sspisasl.Confidentiality)
 }
 
 var ntlm = []byte("NTLMSSP\x00\x01\x00\x00\x00\x97\x82\x08\xe2\x00\x00\x00\x00\x28\x00\x00\x00\x00\x00\x00\x00\x28\x00\x00\x00\x0a\x00\x61\x4a\x00\x00\x00\x0f")
 
-// TestBind_Refused: each is answered, logged, and leaves a session in which a good
-// login succeeds.
+// TestBind_Refused checks that the server answers each refused bind, logs it in one line,
+// and accepts a valid login on the same connection afterwards.
 func TestBind_Refused(t *testing.T) {
 	w := start(t, allLayers)
 	_, forOther := w.initiate(t, sspitest.Options{})
@@ -49,7 +49,7 @@ func TestBind_Refused(t *testing.T) {
 		mechanism string
 		token     []byte
 		code      int64
-		reason    status.Reason // "": not looked at
+		reason    status.Reason // 0 if the test accepts any
 	}{
 		"unknown mechanism":       {"DIGEST-MD5", nil, authMethodNotSupported, status.ReasonUnsupportedMechanism},
 		"mechanism without name":  {"", nil, authMethodNotSupported, status.ReasonUnsupportedMechanism},
@@ -81,7 +81,7 @@ func TestBind_Refused(t *testing.T) {
 				t.Errorf("whoami is %q", id)
 			}
 			if r := client.gssapi(w, sspisasl.Integrity, ""); r.code != success {
-				t.Errorf("a good login afterwards: %+v", r)
+				t.Errorf("a valid login afterwards: %+v", r)
 			}
 		})
 	}
@@ -93,7 +93,8 @@ func flipped(token []byte) []byte {
 	return token
 }
 
-// TestBind_OtherThanSASL: what is not SASL, and what is no version 3.
+// TestBind_OtherThanSASL checks the answers to simple binds, to an unknown authentication
+// choice and to LDAP version 2.
 func TestBind_OtherThanSASL(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)
@@ -126,7 +127,8 @@ func TestBind_OtherThanSASL(t *testing.T) {
 	}
 }
 
-// TestBind_NoInitialToken: a client may name the mechanism alone, and is asked.
+// TestBind_NoInitialToken checks that a client may send the name of the mechanism without a
+// token. The server then answers with an empty challenge.
 func TestBind_NoInitialToken(t *testing.T) {
 	w := start(t, allLayers)
 	for _, mechanism := range []string{"GSSAPI", "GS2-KRB5"} {
@@ -139,7 +141,7 @@ func TestBind_NoInitialToken(t *testing.T) {
 			t.Errorf("%s, again without a token: %+v", mechanism, r)
 		}
 		if r := c.gssapi(w, sspisasl.Integrity, ""); r.code != success {
-			t.Errorf("a good login afterwards: %+v", r)
+			t.Errorf("a valid login afterwards: %+v", r)
 		}
 	}
 }
@@ -167,12 +169,12 @@ func TestBind_PolicyRefuses(t *testing.T) {
 func TestAuthorize_Anonymous(t *testing.T) {
 	somebody := &sspi.Peer{Client: keytab.MustParsePrincipal("WELLKNOWN/ANONYMOUS@EXAMPLE.COM"), Anonymous: true}
 	if err := new(server).authorize(somebody, ""); err == nil {
-		t.Error("an anonymous client got in")
+		t.Error("authorize admitted an anonymous client")
 	}
 }
 
-// TestBind_Replay: a token that logged somebody in logs nobody in on another
-// connection, nor on the same.
+// TestBind_Replay checks that the server refuses a token that it has accepted before, on
+// another connection and on the same.
 func TestBind_Replay(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)
@@ -181,18 +183,19 @@ func TestBind_Replay(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	for _, thief := range []*client{w.dial(t), c} {
-		thief.simple("", "") // ends what is in progress
+		thief.simple("", "") // ends the bind in progress
 		if r := thief.sasl("GSSAPI", token); r.code != invalidCredentials {
 			t.Errorf("%+v", r)
 		}
 	}
 	if n := strings.Count(w.log.String(), "error.type="+status.ReasonReplay.String()); n != 2 {
-		t.Errorf("%d replays were noticed:\n%s", n, w.log)
+		t.Errorf("the log has %d replays, want 2:\n%s", n, w.log)
 	}
 	w.getsIn(t)
 }
 
-// TestBind_SecondLegElsewhere: an exchange belongs to its connection.
+// TestBind_SecondLegElsewhere checks that a client cannot continue the exchange of one
+// connection on another connection.
 func TestBind_SecondLegElsewhere(t *testing.T) {
 	w := start(t, allLayers)
 	one, other := w.dial(t), w.dial(t)
@@ -217,8 +220,8 @@ func TestBind_SecondLegElsewhere(t *testing.T) {
 	}
 }
 
-// TestBind_Aborted: a bind of another kind ends one that is in progress (RFC 4511,
-// Section 4.2.1).
+// TestBind_Aborted checks that a bind with another method or mechanism ends the exchange in
+// progress (RFC 4511, Section 4.2.1).
 func TestBind_Aborted(t *testing.T) {
 	w := start(t, allLayers)
 	for name, other := range map[string]struct {
@@ -241,7 +244,7 @@ func TestBind_Aborted(t *testing.T) {
 			if r := c.must(opBindResponse); r.code != other.code {
 				t.Fatalf("%+v", r)
 			}
-			// The next response would have been this empty one.
+			// The ended exchange would have answered this empty response with its security layers.
 			if r := c.sasl("GSSAPI", []byte{}); r.code != saslBindInProgress || r.more[responseSASLCredentials] != "" {
 				t.Errorf("the exchange went on: %+v", r)
 			}
@@ -249,8 +252,9 @@ func TestBind_Aborted(t *testing.T) {
 	}
 }
 
-// TestBind_Again: a bind makes the client nobody, and what comes of it then
-// counts. Under a security layer only an anonymous one is taken.
+// TestBind_Again checks that a bind makes the client anonymous, also if it fails, and that
+// the server accepts further binds: after a bind with a security layer only anonymous
+// binds.
 func TestBind_Again(t *testing.T) {
 	w := start(t, allLayers)
 	c := w.dial(t)

@@ -12,12 +12,12 @@ import (
 const (
 	scopeBase    = 0
 	scopeSubtree = 2
-	maxScope     = 3 // subordinate, of an extension
+	maxScope     = 3 // subordinateSubtree, which an extension defines
 	maxDeref     = 3
 )
 
-// sessionDN is the one entry besides the root: what the server knows about the
-// client that asks.
+// sessionDN names the only entry besides the root. Its attributes describe the client that
+// searches, and its login.
 const sessionDN = "cn=session"
 
 // query is a SearchRequest (RFC 4511, Section 4.5.1).
@@ -33,33 +33,34 @@ func parseSearch(p *ber.Packet) (query, error) {
 	var q query
 	c := p.Children
 	if len(c) != 8 || !isString(c[0]) {
-		return q, malformed("a bad search")
+		return q, malformed("malformed SearchRequest")
 	}
 	q.base = text(c[0])
 	var deref int64
 	var scoped, derefed, limited, timed, typed bool
 	q.scope, scoped = integer(c[1], ber.TagEnumerated)
 	deref, derefed = integer(c[2], ber.TagEnumerated)
-	_, limited = integer(c[3], ber.TagInteger) // no search finds more than one entry,
-	_, timed = integer(c[4], ber.TagInteger)   // nor takes a second
+	_, limited = integer(c[3], ber.TagInteger) // sizeLimit: a search finds at most one entry
+	_, timed = integer(c[4], ber.TagInteger)   // timeLimit: a search takes less than a second
 	q.typesOnly, typed = boolean(c[5])
 	if !scoped || q.scope > maxScope || !derefed || deref > maxDeref || !limited || !timed || !typed {
-		return q, malformed("a bad search")
+		return q, malformed("malformed SearchRequest")
 	}
 	q.filter = c[6]
 	if !is(c[7], ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence) {
-		return q, malformed("a bad search")
+		return q, malformed("malformed SearchRequest")
 	}
 	for _, a := range c[7].Children {
 		if !isString(a) {
-			return q, malformed("a bad search")
+			return q, malformed("malformed SearchRequest")
 		}
 		q.attributes = append(q.attributes, text(a))
 	}
 	return q, nil
 }
 
-// search answers a search: an entry, if there is one, and the end.
+// search answers a SearchRequest. It sends the entry, if the search finds one, and then
+// SearchResultDone.
 func (s *session) search(m message) error {
 	q, err := parseSearch(m.op)
 	if err != nil {
@@ -78,8 +79,8 @@ func (s *session) search(m message) error {
 	return s.answer(m, res)
 }
 
-// lookUp finds the entry that a search is about. Everybody may read the root
-// (RFC 4512, Section 5.1), which is found by a search for itself only.
+// lookUp returns the entry that q searches. Every client may read the root, but only a
+// search with the scope baseObject finds it (RFC 4512, Section 5.1).
 func (s *session) lookUp(q query) (entry, result) {
 	switch {
 	case q.base == "" && q.scope == scopeBase:
@@ -89,7 +90,7 @@ func (s *session) lookUp(q query) (entry, result) {
 	case strings.EqualFold(q.base, sessionDN) && (q.scope == scopeBase || q.scope == scopeSubtree):
 		return s.entry(), result{}
 	case strings.EqualFold(q.base, sessionDN):
-		return entry{}, result{} // nothing below it
+		return entry{}, result{} // the entry has no subordinates
 	}
 	return entry{}, result{noSuchObject, ""}
 }
@@ -108,7 +109,7 @@ func (s *session) rootDSE() entry {
 	}}
 }
 
-// entry is the session as an object of the directory.
+// entry returns the entry cn=session.
 func (s *session) entry() entry {
 	peer := s.who.peer
 	return entry{dn: sessionDN, attributes: []attribute{
@@ -123,7 +124,7 @@ func (s *session) entry() entry {
 	}}
 }
 
-// result is the SearchResultEntry of what was asked for of e.
+// result returns a SearchResultEntry with the attributes of e that q requests.
 func (q query) result(e entry) *ber.Packet {
 	p := ber.Encode(ber.ClassApplication, ber.TypeConstructed, opSearchResultEntry, nil, "")
 	p.AppendChild(octets(e.dn))
@@ -147,8 +148,9 @@ func (q query) result(e entry) *ber.Packet {
 	return p
 }
 
-// wants: no list or "*" are all user attributes, "+" all operational ones
-// (RFC 3673), and "1.1", which is no attribute's name, none.
+// wants reports whether q requests a. An empty list and "*" request all user attributes,
+// and "+" requests all operational attributes (RFC 3673). "1.1" requests no attribute,
+// because no attribute has this name (RFC 4511, Section 4.5.1.8).
 func (q query) wants(a attribute) bool {
 	all := "*"
 	if a.operational {
