@@ -21,10 +21,10 @@ import (
 
 const (
 	service  = "postgres/db.example.com"
-	patience = 30 * time.Second // of a test with what must come; a client that waits longer fails
+	patience = 30 * time.Second // the longest wait of a test, for loaded machines
 )
 
-// world is a server that runs, and its realm.
+// world is a realm and a server in it.
 type world struct {
 	t      *testing.T
 	realm  *sspitest.Realm
@@ -34,7 +34,7 @@ type world struct {
 	stop   func() // ends the server and waits for it
 }
 
-// lines is a log that may be read while it is written.
+// lines is a log that a test may read while the server writes to it.
 type lines struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -56,7 +56,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// await waits for a line with all of the words.
+// await waits for a line that contains all words.
 func (l *lines) await(t *testing.T, words ...string) {
 	t.Helper()
 	end := time.After(patience)
@@ -81,7 +81,7 @@ func (l *lines) await(t *testing.T, words ...string) {
 	}
 }
 
-// newWorld makes a server that does not run yet.
+// newWorld returns a world whose server does not run yet.
 func newWorld(t *testing.T, encrypt encryption) *world {
 	t.Helper()
 	w := &world{t: t, realm: sspitest.NewRealm("EXAMPLE.COM"), log: &lines{new: make(chan struct{})}}
@@ -99,7 +99,7 @@ func newWorld(t *testing.T, encrypt encryption) *world {
 	return w
 }
 
-// start starts a server after change has changed it.
+// start returns a world whose server runs. It calls each change before the server starts.
 func start(t *testing.T, encrypt encryption, change ...func(*server)) *world {
 	t.Helper()
 	w := newWorld(t, encrypt)
@@ -153,7 +153,7 @@ func (w *world) over(conn net.Conn) *peer {
 	return &peer{w.t, conn, pgproto3.NewFrontend(conn, conn)}
 }
 
-// initiate makes a Kerberos client of the user.
+// initiate returns the initiator of a new login of the user.
 func (w *world) initiate(user string, o sspitest.Options) *sspitest.Initiator {
 	w.t.Helper()
 	i, err := w.realm.User(user).Initiate(service, o)
@@ -163,7 +163,7 @@ func (w *world) initiate(user string, o sspitest.Options) *sspitest.Initiator {
 	return i
 }
 
-// token is the first token of a new login.
+// token returns the first token of a new login.
 func (w *world) token(user string, o sspitest.Options) []byte {
 	w.t.Helper()
 	token, _, err := w.initiate(user, o).Next(nil)
@@ -200,7 +200,7 @@ func (p *peer) startup(user string) {
 	})
 }
 
-// expect reads a message of a type.
+// expect reads a message, which must have the type M.
 func expect[M pgproto3.BackendMessage](p *peer) M {
 	p.t.Helper()
 	msg, err := p.Receive()
@@ -209,12 +209,13 @@ func expect[M pgproto3.BackendMessage](p *peer) M {
 	}
 	m, ok := msg.(M)
 	if !ok {
-		p.t.Fatalf("%T %+v where %T is due", msg, msg, m)
+		p.t.Fatalf("received %T %+v, want %T", msg, msg, m)
 	}
 	return m
 }
 
-// refused reads the FATAL that ends a connection.
+// refused checks that the server sends an ErrorResponse with the severity FATAL, the code
+// and the text, and closes the connection.
 func (p *peer) refused(code, text string) {
 	p.t.Helper()
 	e := expect[*pgproto3.ErrorResponse](p)
@@ -224,7 +225,7 @@ func (p *peer) refused(code, text string) {
 	p.closed()
 }
 
-// closed: the server hangs up without a word.
+// closed checks that the server closes the connection without a message.
 func (p *peer) closed() {
 	p.t.Helper()
 	var b [1]byte
@@ -235,7 +236,7 @@ func (p *peer) closed() {
 	}
 }
 
-// gss is the exchange inside the protocol.
+// gss exchanges tokens in messages of PostgreSQL's protocol.
 func (p *peer) gss(i *sspitest.Initiator) {
 	p.t.Helper()
 	expect[*pgproto3.AuthenticationGSS](p)
@@ -254,7 +255,7 @@ func (p *peer) gss(i *sspitest.Initiator) {
 	}
 }
 
-// in reads what comes after a login.
+// in reads the messages that the server sends after a successful login.
 func (p *peer) in() {
 	p.t.Helper()
 	expect[*pgproto3.AuthenticationOk](p)
@@ -271,7 +272,7 @@ func (p *peer) untilReady() (messages []pgproto3.BackendMessage) {
 		if _, ok := msg.(*pgproto3.ReadyForQuery); ok {
 			return messages
 		}
-		if row, ok := msg.(*pgproto3.DataRow); ok { // the next one goes to the same place
+		if row, ok := msg.(*pgproto3.DataRow); ok { // Receive reuses the memory of row
 			values := make([][]byte, len(row.Values))
 			for i, v := range row.Values {
 				values[i] = bytes.Clone(v)
@@ -282,7 +283,7 @@ func (p *peer) untilReady() (messages []pgproto3.BackendMessage) {
 	}
 }
 
-// query returns the row that comes back, or the error's code.
+// query sends a query and returns the row of its result, or the code of its error.
 func (p *peer) query(sql string) (row []string, code string) {
 	p.t.Helper()
 	p.send(&pgproto3.Query{String: sql})
@@ -314,7 +315,7 @@ func (p *peer) login(w *world, user string) {
 	p.in()
 }
 
-// ask sends a request that is answered with one byte.
+// ask sends a request, which the server must answer with the byte want.
 func (p *peer) ask(m pgproto3.FrontendMessage, want byte) {
 	p.t.Helper()
 	p.send(m)
@@ -324,7 +325,7 @@ func (p *peer) ask(m pgproto3.FrontendMessage, want byte) {
 	}
 }
 
-// encrypt is the client's side of GSSENC.
+// encrypt requests GSSENC and establishes the context.
 func (p *peer) encrypt(i *sspitest.Initiator) {
 	p.t.Helper()
 	p.ask(&pgproto3.GSSEncRequest{}, 'G')
@@ -358,12 +359,12 @@ func (p *peer) packet() []byte {
 	return token
 }
 
-// clientConn is the client's gssConn, made with the other side's code.
+// clientConn is the client's side of a gssConn. It wraps messages with sspitest.
 type clientConn struct {
 	net.Conn
 	i       *sspitest.Initiator
 	pending []byte
-	longest int // packet that came
+	longest int // bytes of the longest packet that Read received
 }
 
 func (c *clientConn) Read(b []byte) (int, error) {
@@ -375,7 +376,7 @@ func (c *clientConn) Read(b []byte) (int, error) {
 		c.longest = max(c.longest, len(token)+4)
 		message, sealed, err := c.i.Unwrap(token)
 		if err != nil || !sealed {
-			return 0, errors.Join(err, errors.New("or not sealed"))
+			return 0, errors.Join(err, errors.New("the packet is not sealed"))
 		}
 		c.pending = message
 	}

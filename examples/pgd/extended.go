@@ -6,24 +6,25 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// Limits of the extended query protocol: a client can prepare as much as it likes.
+// Limits of the extended query protocol, whose prepared statements and portals occupy
+// memory until the client closes them.
 const (
-	maxPrepared = 16   // statements, and portals, of one session
+	maxPrepared = 16   // prepared statements of a session, and as many portals
 	maxPrepare  = 4096 // bytes of a statement
 )
 
-// part is the part of a result that is sent: all of it to a simple query, and one or the
-// other to Describe and Execute.
+// part is the part of a result that the session sends.
 type part uint8
 
 const (
-	wholeResult part = iota
-	description
-	content
+	wholeResult part = iota // the answer to a simple query
+	description             // the answer to Describe
+	content                 // the answer to Execute
 )
 
-// extended answers a message of the extended query protocol. Statements have no
-// parameters, results are text. After an error, messages are skipped until Sync.
+// extended answers a message of the extended query protocol. This server supports
+// statements without parameters, and results in text format. After an error the session
+// ignores messages until Sync.
 func (s *session) extended(msg pgproto3.FrontendMessage) {
 	switch msg := msg.(type) {
 	case *pgproto3.Parse:
@@ -61,7 +62,7 @@ func (s *session) parse(m *pgproto3.Parse) {
 	case len(m.Query) > maxPrepare:
 		s.fail("54000", "the statement is too long")
 	case len(m.ParameterOIDs) > 0:
-		s.unsupported("statements have no parameters here")
+		s.unsupported("this server does not support parameters of statements")
 	case known && m.Name != "":
 		s.fail("42P05", "a prepared statement of this name exists")
 	case !known && len(s.statements) >= maxPrepared:
@@ -83,7 +84,7 @@ func (s *session) bind(m *pgproto3.Bind) {
 	case len(m.Parameters) > 0:
 		s.fail("08P01", "the statement has no parameters")
 	case wantsBinary(m.ResultFormatCodes):
-		s.unsupported("results are text here")
+		s.unsupported("this server sends results in text format only")
 	case known && m.DestinationPortal != "":
 		s.fail("42P03", "a portal of this name exists")
 	case !known && len(s.portals) >= maxPrepared:
@@ -125,7 +126,8 @@ func (s *session) result(text string, p part) {
 	s.part = wholeResult
 }
 
-// done sends the end of a result without rows, or that there are none.
+// done ends a result without rows. It sends end, or NoData if the client asks for the
+// description.
 func (s *session) done(end pgproto3.BackendMessage) {
 	if s.part == description {
 		end = &pgproto3.NoData{}
@@ -133,7 +135,8 @@ func (s *session) done(end pgproto3.BackendMessage) {
 	s.backend.Send(end)
 }
 
-// understood reports whether a statement is empty or known.
+// understood reports whether the server supports the statement. An empty statement is
+// supported.
 func understood(text string) bool {
 	text = trimmed(text)
 	for _, st := range statements {

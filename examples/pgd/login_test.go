@@ -34,7 +34,8 @@ func TestLogin_GSS(t *testing.T) {
 	p.closed()
 }
 
-// TestLogin_OneWay: a client that does not want the server's proof gets none.
+// TestLogin_OneWay checks the login of a client that does not ask the server to
+// authenticate itself.
 func TestLogin_OneWay(t *testing.T) {
 	w := start(t, noEncryption)
 	p := w.dial()
@@ -57,7 +58,7 @@ func TestLogin_Encrypted(t *testing.T) {
 	}
 }
 
-// TestLogin_PGX: a client of somebody else, with our tokens.
+// TestLogin_PGX checks the login of pgx, which takes its tokens from sspitest.
 func TestLogin_PGX(t *testing.T) {
 	w := start(t, allowEncryption)
 	pgconn.RegisterGSSProvider(func() (pgconn.GSS, error) { return &provider{w: w}, nil })
@@ -77,7 +78,8 @@ func TestLogin_PGX(t *testing.T) {
 	if err != nil || len(results) != 1 || string(results[0].Rows[0][0]) != "alice" {
 		t.Errorf("%v, %v", results, err)
 	}
-	// Parameters are refused without a hang, and the session stays usable.
+	// The server refuses parameters with an answer that the driver understands, and the
+	// session continues.
 	if _, err := conn.ExecParams(ctx, "select $1", [][]byte{[]byte("1")}, nil, nil, nil).Close(); !isError(err, "0A000") {
 		t.Errorf("ExecParams: %v", err)
 	}
@@ -100,7 +102,8 @@ func isError(err error, code string) bool {
 	return ok && e.Code == code
 }
 
-// provider is alice's GSS for pgx, whatever she is asked for.
+// provider is a pgconn.GSS. It makes alice's tokens for service and ignores the name of the
+// service that pgx requests.
 type provider struct {
 	w *world
 	i *sspitest.Initiator
@@ -121,8 +124,8 @@ func (p *provider) Continue(in []byte) (done bool, out []byte, err error) {
 	return done, out, err
 }
 
-// TestLogin_SPNEGO: a client may put Kerberos into SPNEGO, as pgjdbc does with
-// useSpnego, in both ways.
+// TestLogin_SPNEGO checks that a client may send Kerberos in SPNEGO, as pgjdbc does with
+// useSpnego, in messages of the protocol and in GSSENC.
 func TestLogin_SPNEGO(t *testing.T) {
 	w := start(t, allowEncryption)
 	p := w.dial()
@@ -138,9 +141,9 @@ func TestLogin_SPNEGO(t *testing.T) {
 	}
 }
 
-// TestNAME_8_DatabaseUser: without -realm the database user is the whole principal;
-// with it, the bare name of a user of a realm that it names. The realm of the service's
-// key counts for nothing.
+// TestNAME_8_DatabaseUser checks that the database user is the whole principal without
+// -realm, and the bare name of a user of one of its realms with -realm. The realm of the
+// service's key makes no difference.
 func TestNAME_8_DatabaseUser(t *testing.T) {
 	for _, row := range []struct {
 		realms          []string
@@ -170,7 +173,8 @@ func TestNAME_8_DatabaseUser(t *testing.T) {
 	}
 }
 
-// TestLogin_WrongUser: only alice@EXAMPLE.COM is alice.
+// TestLogin_WrongUser checks that only alice@EXAMPLE.COM may be the database user alice,
+// and that she may be no other.
 func TestLogin_WrongUser(t *testing.T) {
 	w := start(t, allowEncryption)
 	for principal, users := range map[string][]string{
@@ -192,12 +196,13 @@ func TestLogin_WrongUser(t *testing.T) {
 	}
 	w.log.await(t, `msg="kerberos: refused"`, "kerberos.client.name=alice@OTHER.EXAMPLE", "user.name=alice ")
 	if text := w.log.String(); strings.Contains(text, "kerberos: accepted") {
-		t.Errorf("somebody got in:\n%s", text)
+		t.Errorf("the server accepted a login:\n%s", text)
 	}
 	w.login("alice")
 }
 
-// TestLogin_Refused: tokens that prove nothing. Each is tried in both ways.
+// TestLogin_Refused checks that the server refuses tokens that do not authenticate a
+// client, in messages of the protocol and in GSSENC.
 func TestLogin_Refused(t *testing.T) {
 	w := start(t, allowEncryption)
 	now := w.realm.Now()
@@ -205,7 +210,7 @@ func TestLogin_Refused(t *testing.T) {
 	for name, row := range map[string]struct {
 		token  []byte
 		reason string
-		told   bool // by a KRB-ERROR
+		told   bool // the server answers with a KRB-ERROR
 	}{
 		"none":    {nil, "malformed-token", false},
 		"NTLM":    {ntlm, "ntlm", false},
@@ -242,7 +247,8 @@ func TestLogin_Refused(t *testing.T) {
 	w.login("alice")
 }
 
-// TestLogin_TooLong: a length alone is enough to be refused.
+// TestLogin_TooLong checks that the server refuses a token by its length, before it has
+// read the token.
 func TestLogin_TooLong(t *testing.T) {
 	w := start(t, allowEncryption)
 	p := w.dial()
@@ -258,17 +264,18 @@ func TestLogin_TooLong(t *testing.T) {
 	w.log.await(t, `msg="kerberos: refused"`, "error.type=aborted", "a packet has 1048576 bytes")
 }
 
-// text reads everything to the end.
+// text checks that the server sends want and closes the connection.
 func (p *peer) text(want string) {
 	p.t.Helper()
 	var b bytes.Buffer
 	_, _ = b.ReadFrom(p.conn) // a reset may follow
 	if b.String() != want {
-		p.t.Errorf("the server says %q, want %q", b.String(), want)
+		p.t.Errorf("the server sent %q, want %q", b.String(), want)
 	}
 }
 
-// TestLogin_Replay: a token is good once, on one connection.
+// TestLogin_Replay checks that the server accepts a token once only, on whichever
+// connection it receives it.
 func TestLogin_Replay(t *testing.T) {
 	w := start(t, allowEncryption)
 	token := w.token("alice", sspitest.Options{})
@@ -283,7 +290,7 @@ func TestLogin_Replay(t *testing.T) {
 			continue
 		}
 		if e, err := sspitest.ParseError(answer); err != nil || e.Code != 34 {
-			t.Errorf("a replay is answered with %v, %v", e, err)
+			t.Errorf("the server answered a replay with %v, %v", e, err)
 		}
 		p.refused("28000", "GSSAPI")
 	}
@@ -291,13 +298,14 @@ func TestLogin_Replay(t *testing.T) {
 	p.ask(&pgproto3.GSSEncRequest{}, 'G')
 	p.write(packet(token))
 	if e, err := sspitest.ParseError(p.packet()); err != nil || e.Code != 34 {
-		t.Errorf("a replay for encryption is answered with %v, %v", e, err)
+		t.Errorf("the server answered a replay in GSSENC with %v, %v", e, err)
 	}
 	p.closed()
 	w.log.await(t, `msg="kerberos: refused"`, "error.type=replay", "kerberos.gssenc=false")
 }
 
-// TestLogin_Retry: a client whose clock is wrong is told the time, and may try again.
+// TestLogin_Retry checks that the server sends its time to a client whose clock is wrong,
+// and that the client may try again.
 func TestLogin_Retry(t *testing.T) {
 	w := start(t, allowEncryption)
 	late := sspitest.Options{ClockOffset: -time.Hour, RetrySkew: true}
@@ -312,7 +320,8 @@ func TestLogin_Retry(t *testing.T) {
 	p.in()
 }
 
-// TestLogin_EncryptionNeeds: what the encryption rests on must have been asked for.
+// TestLogin_EncryptionNeeds checks that the server refuses GSSENC if the client did not
+// request a context flag of protection.
 func TestLogin_EncryptionNeeds(t *testing.T) {
 	w := start(t, requireEncryption)
 	for _, missing := range []flags.GSS{
@@ -333,7 +342,7 @@ func TestLogin_EncryptionNeeds(t *testing.T) {
 	w.log.await(t, `msg="kerberos: refused"`, "error.type=requirement-not-met")
 }
 
-// TestLogin_Policy: what the server thinks of encryption.
+// TestLogin_Policy checks the values require and off of -encrypt.
 func TestLogin_Policy(t *testing.T) {
 	w := start(t, requireEncryption)
 	p := w.dial()

@@ -5,14 +5,14 @@
 //	pgd -addr localhost:5432 -keytab postgres.keytab -realm EXAMPLE.COM
 //	psql "host=localhost user=alice dbname=any gssencmode=require" -c "select current_user"
 //
-// It is no database: it knows who you are, and answers the few queries of query.go.
-// What is here for a server that is one is the rest: the startup of a connection, the
-// encryption as a net.Conn, the exchange of tokens, and the step from the principal
-// that is proven to the database user that is asked for.
+// The server has no database: it answers the few queries of query.go, which show the
+// client's login. A real database server can use the other parts: the startup of a
+// connection, the encryption as a net.Conn, the exchange of tokens, and the check whether a
+// principal may use the database user that it requests.
 //
-// The acceptor logs one line for each login, admitted or refused, after it is known which
-// database user the client asks for. SIGTERM or an interrupt ends it: it tells those
-// that are connected, and exits with 0.
+// The acceptor logs one line for each login, admitted or refused, when the server knows
+// the database user that the client requests. SIGTERM or an interrupt ends the server: it
+// sends an error message to every client that has logged in, and exits with 0.
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// dataType is a type of PostgreSQL, as a RowDescription names it.
+// dataType is a data type of PostgreSQL: the fields that a RowDescription has of it.
 type dataType struct {
 	oid  uint32
 	size int16
@@ -27,11 +27,11 @@ type column struct {
 	typ  dataType
 }
 
-const help = "this is no database: it knows current_user, session_user, current_database(), pg_stat_gssapi, repeat, length, SHOW, and SET of application_name and extra_float_digits"
+const help = "this is no database: the server supports only current_user, session_user, current_database(), pg_stat_gssapi, repeat, length, SHOW, and SET of application_name and extra_float_digits"
 
 const maxResult = 1 << 20 // bytes of one value
 
-// statements are all the SQL that there is.
+// statements lists the SQL statements that the server supports.
 var statements = []struct {
 	pattern *regexp.Regexp
 	answer  func(s *session, args []string)
@@ -47,7 +47,7 @@ var statements = []struct {
 		func(s *session, _ []string) { s.rows([]column{{"current_database", typeName}}, []string{s.database}) },
 	},
 	{
-		// Of PostgreSQL's view, the columns that do not depend on a process.
+		// The columns of the view in PostgreSQL 15, without pid, which names a process.
 		regexp.MustCompile(`(?i)^select\s+\*\s+from\s+pg_stat_gssapi$`),
 		func(s *session, _ []string) {
 			s.rows([]column{{"gss_authenticated", typeBool}, {"principal", typeText}, {"encrypted", typeBool}},
@@ -55,7 +55,7 @@ var statements = []struct {
 		},
 	},
 	{
-		// Drivers begin with a SET of these, which change nothing here.
+		// Drivers set these parameters after the login. They have no effect in this server.
 		regexp.MustCompile(`(?i)^set\s+(?:session\s+)?(application_name|extra_float_digits)\s*(?:=|\sto\s)\s*('[^']*'|-?\w+)$`),
 		func(s *session, _ []string) { s.done(&pgproto3.CommandComplete{CommandTag: []byte("SET")}) },
 	},
@@ -75,7 +75,7 @@ var statements = []struct {
 	},
 }
 
-// query answers a query, or the part of it that s.part says.
+// query sends the part s.part of the answer to a query.
 func (s *session) query(text string) {
 	text = trimmed(text)
 	if text == "" {

@@ -12,20 +12,21 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// remote returns the client's address, the zero AddrPort if the connection has none.
+// remote returns the client's address, or the zero AddrPort if the connection has no IP
+// address.
 func (c *client) remote() netip.AddrPort {
 	addr, _ := netip.ParseAddrPort(c.base.RemoteAddr().String())
 	return addr
 }
 
-// reportRefused reports that err ended the login. An error without a Reason is one of the
-// protocol or of the connection: the client did not finish the login.
+// reportRefused reports that err ended the login. If err has no Reason, it is an error of
+// PostgreSQL's protocol or of the connection, and the record has the Reason aborted.
 func (c *client) reportRefused(err error) {
 	if _, ok := errors.AsType[*status.Error](err); !ok {
-		err = &status.Error{Reason: status.ReasonAborted, Detail: "the client did not finish the login as PostgreSQL's protocol has it; its own error names the cause", Err: err}
+		err = &status.Error{Reason: status.ReasonAborted, Detail: "the client did not complete the login of PostgreSQL's protocol; see the client's error message for the cause", Err: err}
 	}
 	e := c.event
-	if e.Err == nil { // otherwise err is Accept's, which e has
+	if e.Err == nil { // otherwise e has err already, which Accept returned
 		e.Refuse(err)
 	}
 	if !e.Remote.IsValid() {
@@ -34,7 +35,8 @@ func (c *client) reportRefused(err error) {
 	c.report(e)
 }
 
-// report sends e to the acceptor, with what the client asks for. It proves none of that.
+// report adds the database user and the database that the client requests to e, and sends
+// e to the acceptor. The client may request any names.
 func (c *client) report(e sspi.Event) {
 	e.Attrs = []slog.Attr{slog.String("network.protocol.name", "postgresql"), slog.Bool("kerberos.gssenc", c.encrypted)}
 	if c.user != "" {
@@ -46,8 +48,8 @@ func (c *client) report(e sspi.Event) {
 	c.server.acceptor.Report(context.Background(), e)
 }
 
-// printable returns s as a record can hold it: quoted, and cut after 100 characters, if
-// it is long or has other than printable characters.
+// printable returns s for a log record. If s is long or has characters that are not
+// printable, printable truncates it to 100 characters and quotes it.
 func printable(s string) string {
 	const longest = 100
 	if len(s) <= longest && strconv.Quote(s) == `"`+s+`"` {

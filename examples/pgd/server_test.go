@@ -102,7 +102,7 @@ func TestServer_LoginTimeEnds(t *testing.T) {
 	})
 }
 
-// pipe is a client whose connection the server handles.
+// pipe returns a client on a net.Pipe, whose other end the server serves.
 func (w *world) pipe() *peer {
 	conn, accepted := net.Pipe()
 	go w.server.ServeConn(w.t.Context(), accepted)
@@ -183,8 +183,8 @@ func TestServer_StopUnread(t *testing.T) {
 func TestServer_StopPipelined(t *testing.T) {
 	query := &pgproto3.Query{String: "select repeat('x', 100000)"}
 	p, stop := stuck(t, patience, query, query)
-	if got := p.untilReady(); len(got) != 2 { // the first message of it was read
-		t.Errorf("%d messages", len(got))
+	if got := p.untilReady(); len(got) != 2 { // stuck has read the RowDescription
+		t.Errorf("%d messages after the RowDescription, want 2", len(got))
 	}
 	p.refused("57P01", "administrator")
 	stop()
@@ -225,7 +225,7 @@ func stuck(t *testing.T, grace time.Duration, messages ...pgproto3.FrontendMessa
 	return p, stop
 }
 
-// closeOnce is a listener that may be closed again, as those of net may.
+// closeOnce is a listener whose Close may be called again, as that of a net.TCPListener.
 type closeOnce struct {
 	net.Listener
 	once sync.Once

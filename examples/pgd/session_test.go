@@ -39,9 +39,8 @@ func TestQuery_All(t *testing.T) {
 	}
 }
 
-// TestSession_Extended: each message is answered up to the Sync, and the session goes
-// on.
-// TestQuery_Set: what drivers send first is served, and nothing else is set.
+// TestQuery_Set checks that the server accepts the SET statements that drivers send after
+// the login, and no other SET.
 func TestQuery_Set(t *testing.T) {
 	p := start(t, allowEncryption).login("alice")
 	for text, want := range map[string]string{
@@ -59,6 +58,8 @@ func TestQuery_Set(t *testing.T) {
 	}
 }
 
+// TestSession_Extended checks that the server answers each message of the extended query
+// protocol, ignores the messages between an error and Sync, and continues the session.
 func TestSession_Extended(t *testing.T) {
 	p := start(t, allowEncryption).login("alice")
 	p.send(&pgproto3.Parse{Query: "select $1"}, &pgproto3.Flush{})
@@ -68,7 +69,7 @@ func TestSession_Extended(t *testing.T) {
 	p.send(&pgproto3.Bind{}, &pgproto3.Describe{ObjectType: 'S'}, &pgproto3.Execute{}, &pgproto3.Close{ObjectType: 'S'},
 		&pgproto3.Query{String: "select current_user"}, &pgproto3.Sync{})
 	if rest := p.untilReady(); len(rest) != 0 {
-		t.Errorf("%T behind the error", rest[0])
+		t.Errorf("the server sent %T after the error", rest[0])
 	}
 	p.send(&pgproto3.FunctionCall{})
 	if got := p.untilReady(); len(got) != 1 {
@@ -113,7 +114,8 @@ func TestSession_Extended(t *testing.T) {
 	}
 }
 
-// TestSession_Prepared: what drivers send by default is served, in its order.
+// TestSession_Prepared checks the order of the answers to the messages with which drivers
+// send a query by default.
 func TestSession_Prepared(t *testing.T) {
 	p := start(t, allowEncryption).login("alice")
 	for query, want := range map[string]string{
@@ -161,7 +163,8 @@ func TestSession_ProtocolErrors(t *testing.T) {
 	}
 }
 
-// TestGSSConn_Long: more than a packet holds, both ways, in any piece.
+// TestGSSConn_Long checks results and queries that fit into one packet, and that need
+// several.
 func TestGSSConn_Long(t *testing.T) {
 	w := start(t, requireEncryption)
 	p := w.dial()
@@ -171,7 +174,7 @@ func TestGSSConn_Long(t *testing.T) {
 	for _, n := range []int{0, 1, 16000, maxPacket - 64, maxPacket, 100_000, maxResult} {
 		row, code := p.query("select repeat('x', " + strconv.Itoa(n) + ")")
 		if code != "" || len(row) != 1 || row[0] != strings.Repeat("x", n) {
-			t.Errorf("a result of %d bytes does not come, %s", n, code)
+			t.Errorf("a result of %d bytes did not arrive; error code %q", n, code)
 		}
 		if n > maxMessage/2 {
 			continue
@@ -182,12 +185,13 @@ func TestGSSConn_Long(t *testing.T) {
 		}
 	}
 	longest := p.conn.(*clientConn).longest
-	if longest > maxPacket || longest < maxPacket-32 { // full, for a cipher that pads to nothing
+	if longest > maxPacket || longest < maxPacket-32 { // the server fills a packet, because AES needs no padding
 		t.Errorf("the longest packet has %d bytes", longest)
 	}
 }
 
-// TestGSSConn_Refused: packets that are not what was agreed on end the connection.
+// TestGSSConn_Refused checks that a packet that is not the next sealed token ends the
+// connection.
 func TestGSSConn_Refused(t *testing.T) {
 	w := start(t, requireEncryption)
 	wrap := func(i *sspitest.Initiator, sealed bool) []byte {
@@ -199,7 +203,7 @@ func TestGSSConn_Refused(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		send func(i *sspitest.Initiator) []byte
-		log  string // "": it is taken
+		log  string // "" if the server accepts the packet
 	}{
 		"sealed":     {func(i *sspitest.Initiator) []byte { return packet(wrap(i, true)) }, ""},
 		"clear":      {func(i *sspitest.Initiator) []byte { return packet(wrap(i, false)) }, "signed and not sealed"},
@@ -232,7 +236,7 @@ func TestGSSConn_Refused(t *testing.T) {
 				p.untilReady()
 				return
 			}
-			p.refused("08P01", "invalid message") // sealed
+			p.refused("08P01", "invalid message") // clientConn checks that the answer is sealed
 			w.log.await(t, "msg=session", "principal=alice@EXAMPLE.COM", row.log)
 		})
 	}

@@ -13,10 +13,12 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestStartup_Malformed: what is no startup packet is hung up on.
+// TestStartup_Malformed checks that the server closes a connection that begins with
+// something other than a startup packet. It sends an error first if the packet has a
+// possible length.
 func TestStartup_Malformed(t *testing.T) {
 	w := start(t, allowEncryption)
-	// A length of 0 is the right one.
+	// code returns a packet. The length 0 stands for the correct length.
 	code := func(n, code uint32, body string) []byte {
 		if n == 0 {
 			n = 8 + uint32(len(body))
@@ -91,18 +93,19 @@ func TestStartup_Order(t *testing.T) {
 	p.closed()
 }
 
-// TestStartup_InjectedBeforeEncryption: what somebody puts behind a GSSENCRequest, in
-// the clear, is not taken for the client's.
+// TestStartup_InjectedBeforeEncryption checks that the server does not use unencrypted
+// messages after a GSSENCRequest, which an attacker in the network could have inserted.
 func TestStartup_InjectedBeforeEncryption(t *testing.T) {
 	w := start(t, allowEncryption)
 	p := w.dial()
 	p.Send(&pgproto3.GSSEncRequest{})
 	p.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "alice"}})
 	p.send(&pgproto3.Query{String: "select current_user"})
-	p.text("GEGSSAPI authentication failed\x00") // as a token, the StartupMessage is rubbish
+	p.text("GEGSSAPI authentication failed\x00") // the server reads the StartupMessage as a token
 }
 
-// TestStartup_Negotiate: a client of a newer version is told which one is spoken.
+// TestStartup_Negotiate checks that the server sends its version of the protocol to a
+// client of a newer version.
 func TestStartup_Negotiate(t *testing.T) {
 	w := start(t, allowEncryption)
 	p := w.dial()
@@ -118,7 +121,8 @@ func TestStartup_Negotiate(t *testing.T) {
 	p.in()
 }
 
-// FuzzReadStartup: a packet is read whole, however it comes, and nothing behind it.
+// FuzzReadStartup checks that readStartup reads the whole packet, also from a reader that
+// returns single bytes, and no byte after it.
 func FuzzReadStartup(f *testing.F) {
 	startup, err := (&pgproto3.StartupMessage{
 		ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "alice"},
