@@ -1,28 +1,28 @@
-# make test      everything that needs no other machine and no KDC
-# make lint      formatting, go mod tidy and static analysis
-# make interop   against real KDCs and clients of the operating system
-# make contract  every test that testdata/contract.tsv names, none of them skipped
-# make fuzz      every fuzz target for FUZZTIME
-# make bench     the benchmarks
-# make mutate    leaves out every check, one by one, and wants a test to fail; DIR=ticket
-#                for one folder, else it takes an hour or more
-# make mutate-changed  the same for the checks in lines that changed, for ten minutes at
-#                most; KERBEROS_MUTATE_BASE names the commit to compare with
-# make portable  the tests on a big-endian processor (s390x, by qemu), and with
-#                GODEBUG=fips140=only; testdata/portable.tsv has the exceptions
-# make vulncheck govulncheck, with the database from the module golang.org/x/vulndb
-# make release-test  serves the tree by a module proxy of its own, and builds a program
-#                that requires it and its nested modules (RELEASING.md)
+# make test      runs all tests that need no KDC, and builds for other systems
+# make lint      checks the format, go.mod and go.sum, and runs vet and staticcheck
+# make interop   tests with the KDCs and clients of the operating system
+# make contract  runs every test that testdata/contract.tsv names; none may skip
+# make fuzz      runs every fuzz target for FUZZTIME
+# make bench     runs the benchmarks
+# make mutate    removes each check, one by one, and expects a test to fail; this takes more
+#                than an hour; DIR=ticket restricts it to one folder
+# make mutate-changed  does the same for the checks in changed lines, for at most ten
+#                minutes; KERBEROS_MUTATE_BASE names the commit to compare with
+# make portable  tests on a big-endian processor (s390x, emulated by qemu), and with
+#                GODEBUG=fips140=only; testdata/portable.tsv lists the exceptions
+# make vulncheck runs govulncheck with the database of the module golang.org/x/vulndb
+# make release-test  serves the tree as a module proxy does, and builds a program that
+#                requires its modules (RELEASING.md)
 # make newest    builds and tests with the newest versions of all dependencies
 #
-# Each target runs in every module of the repository.
+# Targets that build or test work on every module of the repository.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := test
 
 GO ?= go
-# The race detector. It needs a C compiler; RACE= leaves it out.
+# The race detector needs a C compiler. RACE= disables it.
 RACE ?= -race
 FUZZTIME ?= 30s
 BENCH ?= .
@@ -31,18 +31,19 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 PLATFORMS := windows/amd64 darwin/arm64 linux/386 linux/arm64 js/wasm
 
-# A checkout owned by another user, as in a container, has no readable revision.
+# In a container the checkout may belong to another user. Git then refuses to read its
+# revision, and a build with -buildvcs fails.
 GOFLAGS := $(filter-out -buildvcs%,$(GOFLAGS)) -buildvcs=false
 export GOFLAGS
 
 MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 
-# What the tests run on: all but the tests that need a KDC, which are interop's. Modules
-# in internal/interop are servers for these tests, and have tests that need no KDC.
+# The packages of make test: all except internal/interop, whose tests need a KDC. The
+# modules below internal/interop are servers for those tests. Their own tests need no KDC.
 PACKAGES = $$($(GO) list ./... | grep -v '/internal/interop$$')
 
 
-# each runs a command in every module.
+# $(call each,COMMAND) runs the command in every module.
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
 
 .NOTPARALLEL:
@@ -54,7 +55,7 @@ test: fmt vet race 386 cross
 
 fmt:
 	@echo "=== $@"
-	@files=$$(gofmt -l .); if [ -n "$$files" ]; then printf 'not as gofmt writes it:\n%s\n' "$$files"; exit 1; fi
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then printf 'gofmt would change these files:\n%s\n' "$$files"; exit 1; fi
 
 vet:
 	@echo "=== $@"
@@ -82,7 +83,7 @@ cross:
 
 lint: vet tidy
 	@echo "=== $@"
-	@files=$$($(GO) run $(GOFUMPT) -l .); if [ -n "$$files" ]; then printf 'not as gofumpt writes it:\n%s\n' "$$files"; exit 1; fi
+	@files=$$($(GO) run $(GOFUMPT) -l .); if [ -n "$$files" ]; then printf 'gofumpt would change these files:\n%s\n' "$$files"; exit 1; fi
 	@$(call each,$(GO) run $(STATICCHECK) ./...)
 	@echo "make lint: passed"
 

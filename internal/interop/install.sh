@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests of this folder run, on Debian and as root.
-# Elsewhere it says what is missing and leaves the decision to the tests, which
-# skip, or fail with KERBEROS_REQUIRE_INTEROP=1.
+# Elsewhere it prints the missing packages. The tests that need them are skipped, or fail
+# if KERBEROS_REQUIRE_INTEROP=1.
 set -euo pipefail
 
-# The initiators are MIT's, Heimdal's and Java's; gss-client, python3-gssapi and the
-# programs that people use drive the first, a few lines of C the second, and the first
-# where its GSS library does not go. faketime is for a client whose clock is wrong,
-# gss-ntlmssp for one that offers NTLM.
+# The initiators are those of MIT, Heimdal and Java. gss-client, python3-gssapi, curl,
+# Chromium, ssh, psql and the tools of OpenLDAP use MIT's library. Small C programs use
+# Heimdal's library, and MIT's libkrb5 for user-to-user, which MIT's GSS library does not
+# have. faketime gives a client a wrong clock. gss-ntlmssp lets a client offer NTLM.
 packages=(
 	jq nginx-light # the queries and the proxy of OPERATING.md
 	krb5-kdc krb5-admin-server krb5-user krb5-gss-samples
@@ -26,15 +26,15 @@ for p in "${packages[@]}"; do
 	fi
 done
 if [ ${#missing[@]} -eq 0 ]; then
-	echo "interop: all ${#packages[@]} packages are there"
+	echo "interop: all ${#packages[@]} packages are installed"
 	exit 0
 fi
 if [ ! -f /etc/debian_version ] || [ "$(id -u)" != 0 ]; then
-	echo "interop: not installed, and not root on Debian: ${missing[*]}" >&2
+	echo "interop: these packages are missing, and only root on Debian can install them: ${missing[*]}" >&2
 	exit 0
 fi
 echo "interop: installing ${missing[*]}"
-# RUNLEVEL=1: no daemon is started by its package.
+# With RUNLEVEL=1 the packages do not start their daemons.
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 apt-get update -qq
 apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
