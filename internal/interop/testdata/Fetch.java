@@ -13,11 +13,12 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
 /**
- * HTTP with Java's own client, which knows Negotiate.
+ * An HTTP client: Java's HttpURLConnection, which supports Negotiate.
  *
- * Reads requests on standard input, one a line: METHOD URL SIZE, where SIZE is of the
- * body. Its argument, if there is one, is the certificate to trust. Writes, of each
- * answer, a line "code N", the header with the server's last token, and the page.
+ * Reads requests from standard input, one on each line: METHOD URL SIZE, where SIZE is the
+ * number of bytes of the body. The optional argument is the file of a certificate to trust.
+ * For each response it writes a line "code N", a line "token " with the header
+ * WWW-Authenticate, and the page.
  */
 public class Fetch {
     public static void main(String[] args) throws Exception {

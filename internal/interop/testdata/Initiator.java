@@ -18,11 +18,12 @@ import org.ietf.jgss.MessageProp;
 import org.ietf.jgss.Oid;
 
 /**
- * An initiator on Java's JGSS, for the protocol of wire.py.
+ * An initiator with Java's JGSS, for the protocol of wire.py.
  *
- * Reads plans on standard input, one a line: PORT SERVICE@HOST OID FLAGS BINDINGS SIZES,
- * where FLAGS are those of GSS-API, BINDINGS are "-" for none, and SIZES are of messages,
- * with commas, or "-". Writes what it saw of each as a line of JSON, in the words of
+ * Reads plans from standard input, one on each line: PORT SERVICE@HOST OID FLAGS BINDINGS
+ * SIZES. FLAGS are GSS-API flags. BINDINGS are application data, or "-" for no channel
+ * bindings. SIZES are the lengths of messages, separated by commas, or "-" for no messages.
+ * For each plan it writes its observations as a line of JSON, with the names of
  * initiator.py.
  */
 public class Initiator {
@@ -98,7 +99,7 @@ public class Initiator {
                 | (context.getIntegState() ? INTEG : 0);
     }
 
-    /** Tokens both ways until the acceptor has its verdict. */
+    /** Exchanges tokens until the acceptor accepts or refuses. */
     void establish() throws Exception {
         byte[] token = {};
         char op = 'C';
@@ -121,10 +122,10 @@ public class Initiator {
         established = op == 'A' && context.isEstablished();
     }
 
-    /** Gives JGSS a token and sends what it answers. */
+    /** Passes a token to JGSS and sends the token that JGSS returns. */
     boolean step(byte[] token) throws Exception {
         if (token == null || context.isEstablished()) {
-            throw new IOException("a token is due and is not there, or is not due and is there");
+            throw new IOException("the acceptor sent no token, or sent a token after the context was established");
         }
         try {
             byte[] answer = context.initSecContext(token, 0, token.length);

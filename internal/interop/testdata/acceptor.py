@@ -1,7 +1,8 @@
-"""MIT's acceptor behind the protocol of wire.py: the control for initiator.py.
+"""An acceptor with MIT's library, for the protocol of wire.py.
 
-Prints the port that it listens on, then serves connections until it is ended. Its
-argument, if there is one, is the application data of its channel bindings.
+The tests compare its answers with those of this repository's acceptor. It prints the port
+on which it listens, and serves connections until a signal ends it. The optional argument
+is the application data of its channel bindings.
 """
 
 import json

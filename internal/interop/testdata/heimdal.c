@@ -1,13 +1,14 @@
 /*
- * An initiator on Heimdal's library, for the protocol of wire.py.
+ * An initiator with Heimdal's library, for the protocol of wire.py.
  *
  *	heimdal PORT SERVICE@HOST FLAGS [BINDINGS [spnego]]
  *
- * Empty BINDINGS are none. The mechanism is raw Kerberos, or SPNEGO around it.
+ * Empty BINDINGS mean no channel bindings. The mechanism is raw Kerberos, or Kerberos in
+ * SPNEGO.
  *
- * It makes one context, sends messages and checks their echoes, and prints a line
- * for each thing that it saw. It ends with 0 if the context was established and
- * every echo was right.
+ * It establishes one context, sends messages and checks their echoes. It prints a line for
+ * each step. It exits with 0 if it established the context and every echo was equal to its
+ * message.
  */
 
 #include <arpa/inet.h>
@@ -80,7 +81,7 @@ static char receive_op(void)
 	return head[0];
 }
 
-/* establish makes the context, and says what became of it. */
+/* establish establishes the context and prints its flags. It exits if this fails. */
 static gss_ctx_id_t establish(char *target, gss_OID mech, OM_uint32 flags, gss_channel_bindings_t bindings)
 {
 	gss_buffer_desc name_buf = {strlen(target), target}, token = {0, NULL}, out;
@@ -118,7 +119,7 @@ static gss_ctx_id_t establish(char *target, gss_OID mech, OM_uint32 flags, gss_c
 			break;
 	}
 	if (verdict != 'A')
-		die("the initiator is content, the acceptor is not");
+		die("the initiator has established the context, but the acceptor has not accepted");
 	printf("established: flags %#x, %d tokens\n", granted, tokens);
 	return ctx;
 }
@@ -141,11 +142,11 @@ static void wrap(gss_ctx_id_t ctx, gss_buffer_t message, int conf)
 	check("gss_unwrap", major, minor);
 	if (sealed != conf || sealed_back != conf || back.length != message->length ||
 	    memcmp(back.value, message->value, back.length) != 0)
-		die("another message came back");
+		die("the echo differs from the message");
 	printf("echo: wrap %zu %s\n", message->length, conf ? "sealed" : "signed");
 }
 
-/* mic sends a message with its signature and checks the one that comes back. */
+/* mic sends a message with its MIC and verifies the MIC of the echo. */
 static void mic(gss_ctx_id_t ctx, gss_buffer_t message)
 {
 	static unsigned char parts[LIMIT];

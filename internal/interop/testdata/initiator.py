@@ -1,8 +1,8 @@
-"""An initiator on Debian's python3-gssapi, which is MIT's library.
+"""An initiator with Debian's python3-gssapi, which uses MIT's library.
 
-Reads a list of plans as JSON on standard input, runs them, and writes what it saw
-of each as JSON on standard output. Only gssapi.raw is used: SecurityContext.step() puts errors off
-to the next call, so that a refusal looks like success.
+Reads a list of plans as JSON from standard input, runs them, and writes its observations
+of each plan as JSON to standard output. It uses only gssapi.raw, because
+SecurityContext.step() defers errors to the next call, so that a refusal looks like success.
 """
 
 import json
@@ -22,7 +22,7 @@ NO_CI_FLAGS = raw.OID.from_int_seq("1.2.752.43.13.29")  # GSS_KRB5_CRED_NO_CI_FL
 
 
 class Flags(list):
-    """A list that counts as true when it is empty: raw takes none for a default."""
+    """A list that is true when it is empty: raw replaces a false value with default flags."""
 
     def __bool__(self):
         return True
@@ -39,7 +39,7 @@ class Initiator:
         if plan.get("no_ci_flags"):
             self.creds = raw.acquire_cred(None, usage="initiate", mechs=[self.mech]).creds
             raw.set_cred_option(NO_CI_FLAGS, self.creds)
-        if plan.get("offer"):  # what SPNEGO offers, in this order
+        if plan.get("offer"):  # the mechanisms that SPNEGO offers, in this order
             offer = [MECHS[name] for name in plan["offer"]]
             self.creds = raw.acquire_cred(None, usage="initiate", mechs=[self.mech] + offer).creds
             raw.set_neg_mechs(self.creds, offer)
@@ -71,7 +71,7 @@ class Initiator:
         return self.seen
 
     def establish(self):
-        """Tokens both ways until both sides are content."""
+        """Exchanges tokens until both sides have established the context or one refuses."""
         context, token, more = None, None, True
         while True:
             if more and (context is None or token is not None):
@@ -96,7 +96,7 @@ class Initiator:
                 self.seen["tokens"].append(payload.hex())
                 token = payload
                 if not more:
-                    raise ValueError("a token that nobody waits for")
+                    raise ValueError("the acceptor sent a token after the context was established")
                 continue
             self.context = context
             self.seen["server"] = json.loads(payload)
@@ -110,7 +110,7 @@ class Initiator:
                 "text": e.gen_message()}
 
     def replay(self):
-        """The first token again, on a connection of its own."""
+        """Sends the first token again, on a new connection."""
         with self.connect() as sock:
             wire.send(sock, "T", bytes.fromhex(self.seen["first"]))
             op, payload = wire.receive(sock)
@@ -148,7 +148,7 @@ class Initiator:
         return {"size": size, "echo": echo == message}
 
     def iov(self, size, conf):
-        """A message in pieces, the first of which is signed and not sealed."""
+        """Sends a message in two buffers, the first of which is signed and not sealed."""
         lead, message = b"signed only", wire.message(size)
         wire.send(self.sock, "V", wire.seal_iov(self.context, lead, message, conf))
         op, payload = wire.receive(self.sock)
@@ -166,18 +166,18 @@ class Initiator:
         return "M", wire.pack(raw.get_mic(self.context, message), message)
 
     def sequence(self, kind):
-        """A message twice, one skipped, and the late one."""
+        """Sends the first message twice, then the third, then the second."""
         tokens = [self.token(kind, i) for i in range(3)]
         verdicts = []
         for i in (0, 0, 2, 1):
             wire.send(self.sock, *tokens[i])
             op, payload = wire.receive(self.sock)
             verdicts.append(payload.decode() if op == "E" else "OK")
-            # The answer is not opened: its number is skipped on our side only.
+            # The initiator does not verify the answers, so it never sees their gaps.
         return {"verdicts": verdicts}
 
     def sequence_back(self):
-        """The same, by the acceptor."""
+        """Lets the acceptor send messages in the order of sequence()."""
         wire.send(self.sock, "S")
         verdicts = []
         for _ in range(4):
@@ -192,7 +192,7 @@ class Initiator:
         return {"verdicts": verdicts}
 
     def flip(self, kind, size):
-        """Every bit of a token is changed, one at a time."""
+        """Sends a token once for each of its bits, with that bit changed."""
         op, token = self.token(kind, 0, size)
         skip = 0 if op == "W" else 4  # the length in front of a signature
         end = len(token) if op == "W" else 4 + len(wire.unpack(token)[0])
@@ -206,7 +206,7 @@ class Initiator:
         return {"verdicts": verdicts}
 
     def cut(self, kind, size):
-        """Every beginning of a token that is not all of it."""
+        """Sends a token once for each shorter length, truncated to it."""
         _, token = self.token(kind, 0, size)
         verdicts = []
         for n in range(len(token)):

@@ -1,17 +1,17 @@
 /*
- * An initiator of user-to-user authentication on MIT's libkrb5, for the protocol of
- * wire.py. MIT's GSS library has no such mechanism, so the frames around the
- * messages, and SPNEGO, are made here.
+ * An initiator of user-to-user authentication with MIT's libkrb5, for the protocol of
+ * wire.py. MIT's GSS library does not have this mechanism, so this program encodes the GSS
+ * frames and SPNEGO itself.
  *
  *	usertouser PORT PRINCIPAL [spnego] [plain] [anyone] [again]
  *
- * spnego puts the tokens in it. plain sends an ordinary AP-REQ first. anyone asks for
- * the acceptor's ticket without saying whose. again comes a second time, with the
- * ticket that it got the first time and without asking for the acceptor's.
+ * With spnego the program sends its tokens in SPNEGO. With plain it sends an ordinary
+ * AP-REQ first. With anyone its KERB-TGT-REQUEST names no service. With again it makes a
+ * second login on a new connection, with the ticket of the first login and without a
+ * KERB-TGT-REQUEST.
  *
- * It prints a line for each thing that it saw. It ends with 0 if each context was
- * established and a signed message and its echo were right, and with 1 if it was
- * refused.
+ * It prints a line for each step. It exits with 0 if it established each context and the
+ * echo of its signed message was correct, and with 1 if the acceptor refused.
  */
 
 #include <arpa/inet.h>
@@ -27,7 +27,7 @@
 
 enum { TOK_AP_REQ = 0x0100, TOK_AP_REP = 0x0200, TOK_ERROR = 0x0300, TOK_TGT_REQ = 0x0400, TOK_TGT_REP = 0x0401 };
 
-/* What is in a KERB-TGT-REQUEST and a KERB-TGT-REPLY. */
+/* The msg-type of a KERB-TGT-REQUEST and of a KERB-TGT-REPLY. */
 enum { MSG_TGT_REQ = 16, MSG_TGT_REP = 17 };
 
 #define USAGE_ACCEPTOR_SIGN 23
@@ -60,7 +60,7 @@ static void check(const char *what, krb5_error_code code)
 }
 
 /*
- * Pieces of messages. Nothing is freed: this program soon ends.
+ * Parts of messages. This program runs for a short time, so it frees no memory.
  */
 
 static krb5_data bytes(const void *p, size_t n)
@@ -86,7 +86,7 @@ static krb5_data join(krb5_data a, krb5_data b)
 	return d;
 }
 
-/* der is an element of DER, whose length has one, two or three bytes. */
+/* der returns an element of DER. Its length has one, two or three bytes. */
 static krb5_data der(int tag, krb5_data inside)
 {
 	unsigned n = inside.length;
@@ -108,7 +108,7 @@ static krb5_data integer(int n)
 	return der(0x02, bytes(&c, 1));
 }
 
-/* take cuts the element of that tag off the front of d; 0: another stands there. */
+/* take removes the first element from d. It returns 0 if the element has another tag. */
 static int take(krb5_data *d, int tag, krb5_data *inside)
 {
 	unsigned char *p = (unsigned char *)d->data;
@@ -125,14 +125,14 @@ static int take(krb5_data *d, int tag, krb5_data *inside)
 			n = n << 8 | p[i];
 	}
 	if (n > d->length - head)
-		die("an element that is cut");
+		die("an element is truncated");
 	*inside = bytes(p + head, n);
 	d->data += head + n;
 	d->length -= head + n;
 	return 1;
 }
 
-/* inner is take for an element that must be there. */
+/* inner removes the first element from d, which must have the tag. */
 static krb5_data inner(krb5_data *d, int tag)
 {
 	krb5_data inside;
@@ -149,7 +149,7 @@ static krb5_data frame(krb5_data mech, int tok, krb5_data message)
 	return der(0x60, join(join(mech, bytes(id, 2)), message));
 }
 
-/* unframe takes the message out of a frame of the mechanism. */
+/* unframe returns the message in a GSS frame of the mechanism. */
 static krb5_data unframe(krb5_data token, krb5_data mech, int *tok)
 {
 	krb5_data in = inner(&token, 0x60);
@@ -163,8 +163,8 @@ static krb5_data unframe(krb5_data token, krb5_data mech, int *tok)
 }
 
 /*
- * SPNEGO (RFC 4178). The mechanism that the token is of stands first in the list, so
- * there is no MIC.
+ * SPNEGO (RFC 4178). The mechanism of the token is the first of the list, so the tokens
+ * have no mechListMIC.
  */
 
 static krb5_data enclose(krb5_data token, krb5_data mech, krb5_data other)
@@ -190,7 +190,7 @@ static krb5_data disclose(krb5_data token)
 	if (take(&fields, 0xa2, &in))
 		in = inner(&in, 0x04);
 	if (fields.length > 0)
-		die("more in SPNEGO's answer");
+		die("an unexpected field in the NegTokenResp");
 	return in;
 }
 
@@ -259,8 +259,8 @@ static char receive_op(krb5_data *d)
 }
 
 /*
- * exchange sends a token and returns the message in the answer. A KRB-ERROR is
- * printed; if the acceptor refuses for good, it is the end.
+ * exchange sends a token and returns the message in the answer. It prints a KRB-ERROR. If
+ * the acceptor ends the exchange, the program exits with 1.
  */
 static krb5_data exchange(krb5_data token, krb5_data mech, krb5_data other, int *tok)
 {
@@ -293,7 +293,7 @@ static krb5_data exchange(krb5_data token, krb5_data mech, krb5_data other, int 
  * The messages (draft-swift-win2k-krb-user2user-03, Section 3).
  */
 
-/* ask gets the acceptor's ticket. */
+/* ask sends a KERB-TGT-REQUEST and returns the acceptor's ticket-granting ticket. */
 static krb5_data ask(krb5_principal service, int anyone)
 {
 	krb5_data strings = {0}, request, answer, name;
@@ -313,14 +313,17 @@ static krb5_data ask(krb5_principal service, int anyone)
 	answer = inner(&answer, 0x30);
 	request = inner(&answer, 0xa0);
 	if (inner(&request, 0x02).data[0] != 5)
-		die("another version");
+		die("the KERB-TGT-REPLY has another pvno");
 	request = inner(&answer, 0xa1);
 	if (inner(&request, 0x02).data[0] != MSG_TGT_REP)
-		die("another message");
+		die("the KERB-TGT-REPLY has another msg-type");
 	return inner(&answer, 0xa2);
 }
 
-/* ticket gets one from the KDC, under the session key of theirs if that is not NULL. */
+/*
+ * ticket returns a ticket for the service from the KDC. If theirs, the acceptor's
+ * ticket-granting ticket, is not NULL, the KDC encrypts the ticket in its session key.
+ */
 static krb5_creds *ticket(krb5_principal service, krb5_data *theirs)
 {
 	krb5_creds want = {0}, *got;
@@ -346,7 +349,7 @@ static krb5_data ap_req(krb5_auth_context *auth, krb5_creds *creds, krb5_flags o
 	return req;
 }
 
-/* mic is a token of RFC 4121, Section 4.2.6.1, under the acceptor's subkey. */
+/* mic returns a MIC token (RFC 4121, Section 4.2.6.1) under the acceptor's subkey. */
 static krb5_data mic(krb5_data message, krb5_keyblock *key, int acceptor, unsigned seq)
 {
 	unsigned char head[16] = {4, 4, acceptor ? 5 : 4, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -361,7 +364,7 @@ static krb5_data mic(krb5_data message, krb5_keyblock *key, int acceptor, unsign
 	return join(header, bytes(sum.contents, sum.length));
 }
 
-/* talk sends a signed message and checks the signature of its echo. */
+/* talk sends a message with its MIC and compares the echo and its MIC. */
 static void talk(krb5_keyblock *key, krb5_int32 ours, krb5_int32 theirs)
 {
 	krb5_data message = DATA("what both sides can sign"), mine, back, want;
@@ -373,11 +376,11 @@ static void talk(krb5_keyblock *key, krb5_int32 ours, krb5_int32 theirs)
 		die(back.data);
 	want = join(join(number(want.length), want), join(number(message.length), message));
 	if (back.length != want.length || memcmp(back.data, want.data, want.length) != 0)
-		die("another message came back, or another signature");
+		die("the echo or its MIC is wrong");
 	printf("echo: mic %u\n", message.length);
 }
 
-/* login makes the context. */
+/* login establishes the context and sends a message. */
 static void login(krb5_creds *creds)
 {
 	krb5_ap_rep_enc_part *part;
@@ -394,7 +397,7 @@ static void login(krb5_creds *creds)
 	check("krb5_rd_rep", krb5_rd_rep(ctx, auth, &rep, &part));
 	check("krb5_auth_con_getlocalseqnumber", krb5_auth_con_getlocalseqnumber(ctx, auth, &seq));
 	if (part->subkey == NULL)
-		die("no subkey of the acceptor's");
+		die("the AP-REP has no subkey");
 	check("krb5_unparse_name", krb5_unparse_name(ctx, creds->client, &client));
 	check("krb5_unparse_name", krb5_unparse_name(ctx, creds->server, &server));
 	printf("established: %s at %s, session key %d, subkey %d\n", client, server, creds->keyblock.enctype, part->subkey->enctype);
@@ -430,7 +433,7 @@ int main(int argc, char **argv)
 		req = ap_req(&auth, ticket(service, NULL), 0);
 		exchange(frame(oid_krb5, TOK_AP_REQ, req), oid_krb5, oid_user2user, &tok);
 		if (tok != TOK_ERROR)
-			die("the plain AP-REQ was taken");
+			die("the acceptor accepted the plain AP-REQ");
 	}
 	theirs = ask(service, option(argv, "anyone"));
 	creds = ticket(service, &theirs);

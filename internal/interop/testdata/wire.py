@@ -1,9 +1,16 @@
-"""Framing and words that initiator.py and acceptor.py share.
+"""The frames and the words of initiator.py and acceptor.py.
 
-A frame is op(1) | length(4, big-endian) | payload. Ops: T a context token; C, A
-and R what became of it (continue, accepted, refused; JSON); W a wrap token, M a
-signature with its message, V the buffers of an IOV (header, signed only, data), E
-the verdict on one that was refused; S a wish for messages out of order.
+A frame is op(1) | length(4, big-endian) | payload. The ops are:
+
+T  a context token
+C  the acceptor waits for another token (JSON)
+A  the acceptor has accepted the client (JSON)
+R  the acceptor has refused the client (JSON)
+W  a wrap token
+M  a MIC and its message
+V  the buffers of an IOV: header, signed only, data
+E  the status of a W, M or V that the receiver refused
+S  a request for messages out of order
 """
 
 import struct
@@ -37,7 +44,7 @@ def receive(sock):
 
 
 def pack(*parts):
-    """Each part with its length in front."""
+    """Returns the parts, each after its length."""
     return b"".join(struct.pack(">I", len(p)) + p for p in parts)
 
 
@@ -51,19 +58,19 @@ def unpack(payload):
 
 
 def message(size, seed=0):
-    """A message in which every byte tells its place."""
+    """Returns a message whose bytes depend on their position, to reveal a byte in the wrong place."""
     return bytes((i * 7 + i // 251 + seed) & 0xFF for i in range(size))
 
 
 def seal_iov(context, lead, data, conf):
-    """A message in the shape of an SSPI caller: a header, and the data in place."""
+    """Seals or signs a message in the buffers of an SSPI caller: a header, and the data in place."""
     iov = raw.IOV(IOVBufferType.header, (IOVBufferType.sign_only, lead), data, std_layout=False)
     raw.wrap_iov(context, iov, conf)
     return pack(iov[0].value, lead, iov[2].value)
 
 
 def open_iov(context, payload):
-    """The message, and whether it was sealed."""
+    """Returns the two parts of the message, and whether it was sealed."""
     header, lead, data = unpack(payload)
     iov = raw.IOV((IOVBufferType.header, False, header), (IOVBufferType.sign_only, lead), data, std_layout=False)
     res = raw.unwrap_iov(context, iov)
@@ -75,7 +82,7 @@ ROUTINE = {4: "BAD_BINDINGS", 6: "BAD_MIC", 9: "DEFECTIVE_TOKEN", 13: "FAILURE"}
 
 
 def verdict(error):
-    """The GSS major status of an error, as words."""
+    """Returns the names in the GSS major status of an error."""
     words = [name for bit, name in SUPPLEMENTARY.items() if error.maj_code & bit]
     routine = (error.maj_code >> 16) & 0xFF
     if routine:

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes certificates.txt: certificates of every kind of signature, by openssl, and
-# the hashes of each that are its tls-server-end-point, by openssl too.
+# Writes certificates.txt: for each signature algorithm a certificate that openssl made,
+# after a line with its name and the hashes, also by openssl, that are valid as its
+# tls-server-end-point.
 #   sh openssl.sh > certificates.txt
 set -eu
 dir=$(mktemp -d)
 trap 'rm -r "$dir"' EXIT
-cert() { # name, "hash ...", how to make the key, options of req
+cert() { # cert NAME "HASH ..." "OPTIONS OF GENPKEY" OPTIONS OF REQ...
 	name=$1 hashes=$2 key=$3
 	shift 3
 	openssl genpkey $key -out "$dir/key.pem" 2>/dev/null
