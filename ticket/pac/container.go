@@ -137,38 +137,41 @@ var signatureLens = map[int32]int{
 }
 
 // signature parses a PAC_SIGNATURE_DATA ([MS-PAC], Section 2.8): a checksum type, the
-// checksum and, from a read-only domain controller, its two-byte number.
-func (c *container) signature(bufferType int) (sumType int32, start, end int, err error) {
+// checksum and, from a read-only domain controller, its two-byte number. It returns where
+// the checksum and where the buffer end.
+func (c *container) signature(bufferType int) (sumType int32, start, end, bufferEnd int, err error) {
 	const typeLen, rodcLen = 4, 2
 	b := c.buffers[bufferType]
 	if len(b) < typeLen {
-		return 0, 0, 0, bad("a signature of the PAC is missing or too short")
+		return 0, 0, 0, 0, bad("a signature of the PAC is missing or too short")
 	}
 	sumType = int32(binary.LittleEndian.Uint32(b))
 	n, ok := signatureLens[sumType]
 	if !ok {
-		return 0, 0, 0, bad("a signature of the PAC has an unknown or unkeyed checksum type")
+		return 0, 0, 0, 0, bad("a signature of the PAC has an unknown or unkeyed checksum type")
 	}
 	if rest := len(b) - typeLen - n; rest != 0 && rest != rodcLen {
-		return 0, 0, 0, bad("the length of a signature of the PAC does not fit its checksum type")
+		return 0, 0, 0, 0, bad("the length of a signature of the PAC does not fit its checksum type")
 	}
 	start = c.start[bufferType] + typeLen
-	return sumType, start, start + n, nil
+	return sumType, start, start + n, c.start[bufferType] + len(b), nil
 }
 
 // verify verifies the server signature, which covers the PAC with the server and KDC
-// signatures set to zero ([MS-PAC], Section 2.8.1). key is the key that opened the ticket.
+// signatures set to zero ([MS-PAC], Section 2.8.1). The number of a read-only domain
+// controller behind a signature is zero too: it is written after the server has signed.
+// key is the key that opened the ticket.
 func (c *container) verify(key keytab.Key) error {
-	sumType, start, end, err := c.signature(typeServerSignature)
+	sumType, start, end, bufferEnd, err := c.signature(typeServerSignature)
 	if err != nil {
 		return err
 	}
-	_, kdcStart, kdcEnd, err := c.signature(typeKDCSignature)
+	_, kdcStart, _, kdcEnd, err := c.signature(typeKDCSignature)
 	if err != nil {
 		return err
 	}
 	signed := append(make([]byte, 0, len(c.raw)), c.raw...)
-	clear(signed[start:end])
+	clear(signed[start:bufferEnd])
 	clear(signed[kdcStart:kdcEnd])
 	if err := key.VerifyChecksum(sumType, c.raw[start:end], signed, usageSignature); err != nil {
 		return badCause("the server signature of the PAC is wrong", err)

@@ -13,16 +13,39 @@ const (
 	OwnRealm                  // the realm of the service
 )
 
-// Access is the part of a LogonInfo that may decide about access. The lists are in the
-// order of the LogonInfo and share no memory with it.
+// Access is the part of a LogonInfo or of a DeviceInfo that may decide about access. The
+// lists are in the order of the PAC and share no memory with it.
 type Access struct {
-	// Granted are the SIDs that grant: the account, its groups, and well-known SIDs.
-	Granted []SID
-	// Denied are groups that are for deny-only or are not enabled. They never grant.
-	Denied []Group
+	// User is the account, or the zero SID if the account must not count.
+	User SID
+	// Groups grant: the groups of the account, and well-known SIDs.
+	Groups []Group
+	// DenyOnly are groups that are for deny-only or are not enabled. They never grant.
+	DenyOnly []Group
 	// Filtered are SIDs that the realm of the client has no authority over. They never
 	// grant.
 	Filtered []Group
+}
+
+// Grants reports whether sid is the account or one of the groups that grant. A SID that
+// DenyOnly also lists does not grant.
+func (a *Access) Grants(sid SID) bool {
+	if a == nil || sid.IsZero() || containsSID(a.DenyOnly, sid) {
+		return false
+	}
+	return a.User == sid || containsSID(a.Groups, sid)
+}
+
+// Denies reports whether a rule that denies access to sid applies: sid is the account or one
+// of the groups, also of those that are for deny-only or are not enabled. Denies of a nil
+// Access and of an Access without account is true for every sid: nobody knows the groups of
+// such a client.
+func (a *Access) Denies(sid SID) bool {
+	return a == nil || a.User.IsZero() || a.User == sid || containsSID(a.Groups, sid) || containsSID(a.DenyOnly, sid)
+}
+
+func containsSID(groups []Group, sid SID) bool {
+	return slices.ContainsFunc(groups, func(g Group) bool { return g.SID == sid })
 }
 
 // Filter decides which SIDs of l may grant access. It does the part of SID filtering that
@@ -36,36 +59,84 @@ type Access struct {
 // The error has ReasonPACBad: the client is not of the service's realm, and its LOGON_INFO
 // claims an account of the service's own domain. Such a client must be refused.
 func (l *LogonInfo) Filter(origin Origin, domain SID) (*Access, error) {
+	access := new(Access)
+	if err := access.Filter(l, origin, domain); err != nil {
+		return nil, err
+	}
+	return access, nil
+}
+
+// Filter sets a to the result of [LogonInfo.Filter], for callers that keep an Access in
+// memory of their own.
+func (a *Access) Filter(l *LogonInfo, origin Origin, domain SID) error {
 	if origin != OwnRealm && !domain.IsZero() && l.DomainSID == domain {
-		return nil, bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
+		return bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
 	}
-	f := filter{origin: origin, local: domain, client: l.DomainSID}
-	if f.knows(l.UserSID) {
-		f.access.Granted = append(f.access.Granted, l.UserSID)
-	} else {
-		f.access.Filtered = append(f.access.Filtered, Group{l.UserSID, 0})
-	}
+	n := len(l.Groups) + len(l.ExtraSIDs) + len(l.ResourceGroups)
+	*a = Access{Groups: make([]Group, 0, n)}
+	f := filter{origin: origin, local: domain, client: l.DomainSID, access: a}
+	f.account(l.UserSID)
 	for _, g := range l.Groups {
 		f.add(g, f.knows(g.SID))
 	}
-	planted := len(f.access.Filtered)
+	planted := len(a.Filtered)
 	for _, g := range l.ExtraSIDs {
 		f.add(g, l.UserFlags&LOGON_EXTRA_SIDS != 0 && f.extra(g.SID))
 	}
 	// The KDC expands the SIDs of a client into groups of its own domain, also SIDs that a
 	// foreign KDC planted. A member cannot tell such groups from the others.
-	expanded := origin == OtherForest && len(f.access.Filtered) > planted
+	expanded := origin == OtherForest && len(a.Filtered) > planted
 	for _, g := range l.ResourceGroups {
 		f.add(g, l.UserFlags&LOGON_RESOURCE_GROUPS != 0 && !expanded && f.resource(l.ResourceDomainSID))
 	}
-	return &f.access, nil
+	return nil
+}
+
+// Filter decides which SIDs of a client's computer may grant access, by the rules of
+// [LogonInfo.Filter]. origin is that of the client. User is the SID of the computer's
+// account. A computer of another domain than the service's counts as one of another forest,
+// also if the client is of the service's realm: the computer's domain controller chose its
+// SIDs.
+func (d *DeviceInfo) Filter(origin Origin, domain SID) (*Access, error) {
+	client := d.SID.Domain()
+	switch {
+	case origin == OwnRealm && client != domain:
+		origin = OtherForest
+	case origin != OwnRealm && !domain.IsZero() && client == domain:
+		return nil, bad("DEVICE_INFO claims a computer of the service's domain for a client of another realm")
+	}
+	access := new(Access)
+	f := filter{origin: origin, local: domain, client: client, access: access}
+	f.account(d.SID)
+	for _, g := range d.Groups {
+		f.add(g, f.knows(g.SID))
+	}
+	planted := len(access.Filtered)
+	for _, g := range d.ExtraSIDs {
+		f.add(g, f.extra(g.SID))
+	}
+	expanded := origin == OtherForest && len(access.Filtered) > planted
+	for _, g := range d.DomainGroups {
+		of := g.SID.Domain()
+		f.add(g, of == claimsDomain && f.extra(g.SID) || !expanded && f.resource(of))
+	}
+	return access, nil
 }
 
 // filter is the state of one call of Filter.
 type filter struct {
 	origin        Origin
 	local, client SID // domains of the service and of the client
-	access        Access
+	access        *Access
+}
+
+// account stores the SID of the account.
+func (f *filter) account(sid SID) {
+	if f.knows(sid) {
+		f.access.User = sid
+	} else {
+		f.access.Filtered = append(f.access.Filtered, Group{sid, 0})
+	}
 }
 
 // add sorts one group into the lists.
@@ -74,9 +145,9 @@ func (f *filter) add(g Group, authorised bool) {
 	case !authorised:
 		f.access.Filtered = append(f.access.Filtered, g)
 	case !g.Grants():
-		f.access.Denied = append(f.access.Denied, g)
+		f.access.DenyOnly = append(f.access.DenyOnly, g)
 	default:
-		f.access.Granted = append(f.access.Granted, g.SID)
+		f.access.Groups = append(f.access.Groups, g)
 	}
 }
 
@@ -102,9 +173,9 @@ func (f *filter) extra(sid SID) bool {
 		return true
 	case f.origin == OwnForest:
 		// Universal groups of the service's domain may contain accounts of the forest.
-		return sid.Domain().isDomain()
+		return sid.Domain().IsDomain()
 	}
-	return sid.Domain().isDomain() && sid.Domain() == f.client
+	return sid.Domain().IsDomain() && sid.Domain() == f.client
 }
 
 // resource reports whether resource groups of a domain count: only the service's domain

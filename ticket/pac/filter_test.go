@@ -82,16 +82,16 @@ func TestPAC_13_GrantedSIDs(t *testing.T) {
 				expected = append(expected, s)
 			}
 		}
-		var got []string
-		for _, s := range access.Granted {
-			got = append(got, s.String())
+		got := []string{access.User.String()}
+		for _, g := range access.Groups {
+			got = append(got, g.SID.String())
 		}
 		slices.Sort(got)
 		slices.Sort(expected)
 		if !slices.Equal(slices.Compact(got), slices.Compact(expected)) {
 			extra := slices.DeleteFunc(slices.Clone(got), func(s string) bool { return slices.Contains(expected, s) })
 			missing := slices.DeleteFunc(slices.Clone(expected), func(s string) bool { return slices.Contains(got, s) })
-			t.Errorf("%s: granted and not by Samba %v, by Samba and not granted %v; denied %v, filtered %v", name, extra, missing, access.Denied, access.Filtered)
+			t.Errorf("%s: granted and not by Samba %v, by Samba and not granted %v; denied %v, filtered %v", name, extra, missing, access.DenyOnly, access.Filtered)
 		}
 		compared++
 	}

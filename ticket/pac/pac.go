@@ -1,6 +1,7 @@
 package pac
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -52,6 +53,11 @@ func Verify(raw []byte, t Ticket) (*PAC, error) {
 	if err := c.fits(t); err != nil {
 		return nil, err
 	}
+	return decode(c), nil
+}
+
+// decode decodes the buffers about the account.
+func decode(c *container) *PAC {
 	p := &PAC{container: *c}
 	if c.has(typeLogonInfo) {
 		p.logon, p.logonErr = decodeLogonInfo(c.buffers[typeLogonInfo])
@@ -60,7 +66,35 @@ func Verify(raw []byte, t Ticket) (*PAC, error) {
 		p.upn, p.upnErr = decodeUPNDNSInfo(c.buffers[typeUPNDNSInfo])
 	}
 	p.conflict = p.crossCheck()
-	return p, nil
+	return p
+}
+
+// verifiedPAC begins the bytes of MarshalBinary, so that UnmarshalBinary takes no PAC from a
+// ticket, which begins with its number of buffers.
+const verifiedPAC = "verified PAC 1\n"
+
+// MarshalBinary returns p for a store that nobody else can write, such as a sealed context.
+func (p *PAC) MarshalBinary() ([]byte, error) {
+	if p == nil || p.container.raw == nil {
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "there is no PAC to marshal"}
+	}
+	return append([]byte(verifiedPAC), p.container.raw...), nil
+}
+
+// UnmarshalBinary restores a PAC from the bytes that MarshalBinary returned. It verifies no
+// signature: whoever can change the bytes can become any account. It returns an error with
+// ReasonArgument for other bytes, such as those of a ticket's PAC. It copies b.
+func (p *PAC) UnmarshalBinary(b []byte) error {
+	raw, ok := bytes.CutPrefix(b, []byte(verifiedPAC))
+	if !ok {
+		return &status.Error{Reason: status.ReasonArgument, Detail: "the bytes were not made by PAC.MarshalBinary"}
+	}
+	c, err := parseContainer(bytes.Clone(raw))
+	if err != nil {
+		return &status.Error{Reason: status.ReasonArgument, Detail: "the bytes were not made by PAC.MarshalBinary", Err: err}
+	}
+	*p = *decode(c)
+	return nil
 }
 
 // fits checks CLIENT_INFO, which binds the PAC to the ticket.

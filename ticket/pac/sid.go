@@ -156,9 +156,9 @@ func (s SID) withRID(rid uint32) SID {
 	return s
 }
 
-// isDomain reports whether s has the form of the SID of a domain or of a machine: S-1-5-21
+// IsDomain reports whether s has the form of the SID of a domain or of a machine: S-1-5-21
 // and three numbers.
-func (s SID) isDomain() bool {
+func (s SID) IsDomain() bool {
 	return s.valid && s.authority == [6]byte{5: 5} && s.n == 4 && s.sub[0] == 21
 }
 

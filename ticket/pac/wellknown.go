@@ -91,7 +91,7 @@ func (s SID) WellKnownName() string {
 	if name, ok := wellKnown[s]; ok {
 		return name
 	}
-	if s.Domain().isDomain() {
+	if s.Domain().IsDomain() {
 		return domainRIDs[s.RID()]
 	}
 	return ""
