@@ -43,12 +43,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	user, err := proof.Ticket().Client.User("EXAMPLE.COM") // may it come in?
-	fmt.Println(user, err)
+	fmt.Println(proof.Ticket().Client)
 
 	_, err = checked.Claim(context.Background(), cache)
 	fmt.Println(status.ReasonOf(err))
 	// Output:
-	// alice <nil>
+	// alice@EXAMPLE.COM
 	// replay
 }

@@ -159,9 +159,6 @@ func TestNAME_6_Zero(t *testing.T) {
 	if !p.IsZero() || p.String() != "" || p.Realm() != "" || p.Name() != "" || len(slices.Collect(p.Components())) != 0 || p.first() != "" {
 		t.Error("the zero Principal has something")
 	}
-	if _, err := p.User(""); err == nil {
-		t.Error("the zero Principal is a user")
-	}
 	if b, err := p.MarshalText(); err != nil || len(b) != 0 {
 		t.Error("the zero Principal is not empty text")
 	}
@@ -171,54 +168,6 @@ func TestNAME_6_Zero(t *testing.T) {
 	}
 	if err := p.UnmarshalText(nil); err != nil || !p.IsZero() {
 		t.Error("empty text is not the zero Principal")
-	}
-}
-
-func TestNAME_2_User(t *testing.T) {
-	realms := []string{"A.EXAMPLE", "B.EXAMPLE"}
-	for text, want := range map[string]string{
-		"alice@A.EXAMPLE":             "alice",
-		"Alice@B.EXAMPLE":             "Alice", // no change of case
-		"_apt-1.x@A.EXAMPLE":          "_apt-1.x",
-		"jörg.müller@A.EXAMPLE":       "",
-		"1000@A.EXAMPLE":              "",
-		"1a@A.EXAMPLE":                "",
-		"-oProxyCommand=id@A.EXAMPLE": "",
-		"-a@A.EXAMPLE":                "",
-		".a@A.EXAMPLE":                "",
-		"a b@A.EXAMPLE":               "",
-		"root @A.EXAMPLE":             "",
-		" root@A.EXAMPLE":             "",
-		"root\u00a0@A.EXAMPLE":        "",
-		"аlice@A.EXAMPLE":             "", // a Cyrillic letter
-		"alice\u202e@A.EXAMPLE":       "",
-		"a:b@A.EXAMPLE":               "",
-		"a%b@A.EXAMPLE":               "",
-		"alice@C.EXAMPLE":             "",
-		"alice@a.example":             "",
-		"alice/admin@A.EXAMPLE":       "",
-		`alice\/admin@A.EXAMPLE`:      "",
-		`alice\@A.EXAMPLE@A.EXAMPLE`:  "",
-		`CORP\\alice@A.EXAMPLE`:       "",
-		"WS1$@A.EXAMPLE":              "",
-		"a$b@A.EXAMPLE":               "",
-		`alice\0@A.EXAMPLE`:           "",
-		`alice\n@A.EXAMPLE`:           "",
-		"alice\r@A.EXAMPLE":           "",
-		"alice\x1b@A.EXAMPLE":         "",
-		"alice\x7f@A.EXAMPLE":         "",
-		"alice\u0085@A.EXAMPLE":       "",
-		".@A.EXAMPLE":                 "",
-		"..@A.EXAMPLE":                "",
-		"alice@A.EXAMPLE\\/B.EXAMPLE": "",
-	} {
-		got, err := MustParsePrincipal(text).User(realms...)
-		if got != want || (err == nil) != (want != "") || err != nil && status.ReasonOf(err) != status.ReasonNotAuthorized {
-			t.Errorf("User of %q = %q, %v; want %q", text, got, err, want)
-		}
-	}
-	if _, err := MustParsePrincipal("alice@A.EXAMPLE").User(); err == nil {
-		t.Error("no realms: a user all the same")
 	}
 }
 

@@ -23,6 +23,7 @@ type Acceptor struct {
 	cfg       Config
 	immediate bool // keys and replay cache answer without waiting, and there is no other backend
 	admitted  atomic.Pointer[admission]
+	domains   domains       // the service's domains of Active Directory
 	noticed   atomic.Uint64 // number of the newest notice of the key source that was logged
 }
 
@@ -106,6 +107,9 @@ func (cfg *Config) check() error {
 		if _, ok := etype.Lookup(etype.ID(e)); !ok {
 			return bad("Config.ETypes or TicketETypes name " + e.String() + ", which this library does not have")
 		}
+	}
+	if err := cfg.PAC.check(); err != nil {
+		return err
 	}
 	if len(cfg.Services) > 0 {
 		var none *keytab.Table // only the form of the patterns is checked

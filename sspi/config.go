@@ -62,6 +62,10 @@ type Config struct {
 	// clock.
 	Replay authenticator.ReplayCache
 
+	// PAC is the policy about the PACs of tickets, from which the Account and the groups of
+	// a client in Active Directory come.
+	PAC PACPolicy
+
 	// TransitedRealms are realms that may lie between a client's realm and the
 	// service's where the KDC did not check the path. The realms of the hierarchical
 	// path need not be named: those above the client's realm or above the service's,

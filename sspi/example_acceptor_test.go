@@ -51,7 +51,7 @@ func ExamplePeer() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if user, err := peer.Client.User("EXAMPLE.COM"); err != nil {
+		if user, err := peer.User("EXAMPLE.COM"); err != nil {
 			fmt.Println(peer.Client, "is no user here")
 		} else {
 			fmt.Println(peer.Client, "is our", user)

@@ -88,7 +88,7 @@ func ExampleAcceptSecurityContext() {
 			return
 		}
 	}
-	user, err := ctx.Context().Peer().Client.User("EXAMPLE.COM")
+	user, err := ctx.Context().Peer().User("EXAMPLE.COM")
 	fmt.Println(user, err)
 	// Output:
 	// SEC_I_CONTINUE_NEEDED

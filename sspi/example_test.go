@@ -41,7 +41,7 @@ func Example() {
 			fmt.Println("refused:", status.ReasonOf(err))
 			return
 		}
-		user, err := peer.Client.User("EXAMPLE.COM")
+		user, err := peer.User("EXAMPLE.COM")
 		fmt.Println(user, err)
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/gosspi/kerberos/internal/message"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // exported holds the fields of a context that Export encodes, in this order: numbers of
@@ -106,6 +107,23 @@ func (w exportWriter) peer(p *Peer) {
 	w.time(p.EndTime)
 	w.etype(p.TicketEType)
 	w.etype(p.SessionEType)
+	w.AddUint8(uint8(p.naming))
+	w.token(p.AccessToken)
+}
+
+// token writes the PAC, and the facts by which its SIDs are filtered.
+func (w exportWriter) token(t *AccessToken) {
+	w.flag(t != nil)
+	if t == nil {
+		return
+	}
+	b, err := t.pac.MarshalBinary()
+	if err != nil {
+		w.SetError(err)
+	}
+	w.bytes(b)
+	w.AddUint8(uint8(t.origin))
+	w.text(t.domain.String())
 }
 
 func (w exportWriter) state(s *message.State) {
@@ -202,8 +220,35 @@ func (r *exportReader) peer(p *Peer) {
 		Flags: flags.ASC_RET(r.number32()), GSSFlags: flags.GSS(r.number32()), Binding: authenticator.Binding(r.number8()), TicketFlags: flags.Ticket(r.number32()),
 		AuthTime: r.time(), StartTime: r.time(), EndTime: r.time(),
 		TicketEType: r.etype(), SessionEType: r.etype(),
+		naming: naming(r.number8()), AccessToken: r.token(),
 	}
+	p.Account = p.AccessToken.known()
+	r.must(p.naming <= namesAccount)
 	r.must(!p.Client.IsZero() && p.Binding <= authenticator.BindingOfProxy)
+}
+
+// token restores an access token by the steps of readAccount. The exporter has verified the
+// PAC, compared its domain with those that it knows, and applied its policy.
+func (r *exportReader) token() *AccessToken {
+	if !r.flag() {
+		return nil
+	}
+	t := &AccessToken{pac: new(pac.PAC)}
+	r.must(t.pac.UnmarshalBinary(r.bytes()) == nil)
+	t.origin = pac.Origin(r.number8())
+	domain, err := parseSID(r.text())
+	r.must(err == nil && t.origin <= pac.OwnRealm)
+	if r.failed {
+		return nil
+	}
+	r.must(t.read(domain) == nil)
+	return t
+}
+
+// parseSID parses the text of a SID, which is empty for the zero SID.
+func parseSID(text string) (sid pac.SID, err error) {
+	err = sid.UnmarshalText([]byte(text))
+	return sid, err
 }
 
 func (r *exportReader) state(s *message.State) {

@@ -33,10 +33,13 @@ type leg struct {
 	request     krb5.TGTRequest // message, parsed, if wantsTicket is set
 
 	// Results of the checks.
-	now         time.Time // the acceptor's clock, read when the keys are available
-	acceptorTGT TGT       // user-to-user: its session key decrypts the client's ticket
-	asked       flags.GSS // flags of the client's checksum; 0 before they are read
-	facts       facts     // for the record
+	now         time.Time    // the acceptor's clock, read when the keys are available
+	acceptorTGT TGT          // user-to-user: its session key decrypts the client's ticket
+	asked       flags.GSS    // flags of the client's checksum; 0 before they are read
+	facts       facts        // for the record
+	token       *AccessToken // of the ticket's PAC; nil if there is none
+	naming      naming
+	domain      domain // of the client, if it is of the service's realm and has a PAC
 	answer      answer
 
 	// The outcome, which commit writes to the Context.

@@ -88,6 +88,9 @@ func (l *leg) acceptAPReq(ctx context.Context) ([]byte, error) {
 	}
 	l.asked = checked.Flags()
 	l.facts.checked(checked, l.now)
+	if err := l.identify(tkt.Unproven()); err != nil {
+		return nil, err
+	}
 	if err := l.require(checked); err != nil {
 		return nil, err
 	}
@@ -266,7 +269,10 @@ func (l *leg) setPeer(v authenticator.Verified) {
 		Flags: v.Flags().ASC(), GSSFlags: v.Flags(), Binding: v.Binding(), TicketFlags: t.Flags,
 		AuthTime: t.AuthTime, StartTime: t.StartTime, EndTime: t.EndTime,
 		TicketEType: t.EType, SessionEType: t.SessionKey.EType(), ContextEType: l.keys.key.etype,
+		AccessToken: l.token, naming: l.naming,
 	}
+	l.peer.Account = l.token.known()
+	l.c.acceptor.domains.learn(t.Service.Realm(), l.domain)
 	if l.isUserToUser() {
 		l.peer.Flags |= flags.ASC_RET_USE_SESSION_KEY
 	}

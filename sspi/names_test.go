@@ -21,7 +21,7 @@ func TestNAME_4_Enterprise(t *testing.T) {
 	if got := peer.Client.String(); got != `erin\@other.example.net@EXAMPLE.COM` || peer.ClientNameType != 10 {
 		t.Errorf("%s of type %d", got, peer.ClientNameType)
 	}
-	if user, err := peer.Client.User("other.example.net", "OTHER.EXAMPLE.NET"); err == nil {
+	if user, err := peer.User("other.example.net", "OTHER.EXAMPLE.NET"); err == nil {
 		t.Errorf("user %q of a realm that did not vouch for it", user)
 	}
 }

@@ -12,9 +12,18 @@ import (
 // with it. A Peer holds no secrets, so that a program may store it in a request's
 // context.Context. It must not be modified.
 type Peer struct {
-	// Client is the client's principal. Compare it whole: a name without its
-	// realm is not an identity.
+	// Client is the client's principal. Compare it whole: a name without its realm is not an
+	// identity. In Active Directory the principal has the name that the client typed, which
+	// need not be that of its account: there the Account is the identity. [Peer.User] maps
+	// either to a bare user name.
 	Client keytab.Principal
+	// Account is the client's account in Active Directory, from the verified PAC of the
+	// ticket. Nil if the ticket has no PAC, if Config.PAC ignores it, and where
+	// AccessToken.Err says why the PAC has no account that counts.
+	Account *Account
+	// AccessToken has the SIDs, groups and claims of the client. Nil if the ticket has no PAC
+	// or Config.PAC ignores it.
+	AccessToken *AccessToken
 	// Service is the principal whose key decrypted the ticket. Several principals can share
 	// a key, as the SPNs of an account in Active Directory do. Then Service is the
 	// principal of them that the client named, and nothing protects that name: a ticket
@@ -52,4 +61,6 @@ type Peer struct {
 	// TicketEType, SessionEType and ContextEType are the encryption types of the
 	// service's key, of the ticket's session key and of the context's key.
 	TicketEType, SessionEType, ContextEType keytab.EType
+
+	naming naming
 }

@@ -1,4 +1,4 @@
-package keytab
+package sspi
 
 import (
 	"slices"
@@ -6,32 +6,77 @@ import (
 	"unicode"
 
 	"github.com/gosspi/kerberos/internal/quote"
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
 
-// User returns the name of an ordinary user of one of realms: the one component of p.
-// It is for programs that know users by a plain name, and it refuses every principal
-// that such a name could be mistaken for: a principal of another realm or of several
-// components, an empty list of realms, and a name that POSIX does not have for users.
-// A POSIX name begins with a letter or '_'; letters, digits, '_', '.' and '-' follow;
-// the letters are those of ASCII. So "1000", which a shell takes for a number,
-// "-oProxyCommand=id", which a program takes for an option, "root ", "WS1$" and
-// "jürgen" are refused. [Principal.UserNamed] admits other names.
+// naming says which name User returns for a client.
+type naming uint8
+
+// The zero naming maps nothing, so that a Peer that no exchange made has no user name unless
+// it has an Account.
+const (
+	namesNothing   naming = iota // the ticket has no PAC, and its realm is not declared to have none
+	namesPrincipal               // the realm has no accounts: the principal is the identity
+	namesAccount                 // the PAC has LOGON_INFO: its account is the identity, or nothing is
+)
+
+// Principal returns the principal that identifies the client. It is the one rule by which
+// this library maps clients to names:
 //
-// Nothing is stripped and no case is changed. The error has ReasonNotAuthorized and
-// names the principal, quoted, and the reason: its realm and those given, or the
-// character.
-func (p Principal) User(realms ...string) (string, error) {
+//   - If the client has an Account, Principal returns the name of the account in the client's
+//     realm, whatever name the client typed. In Active Directory clients may type other names
+//     than that of their account, so that Client proves no name.
+//   - If the verified PAC has no account, as in realms of MIT's KDC and of FreeIPA, Principal
+//     returns Client.
+//   - If the ticket has no PAC that the acceptor uses, Principal returns Client if
+//     PACPolicy.RealmsWithoutPAC contains the client's realm, and an error otherwise: a client
+//     of Active Directory can request tickets without PAC.
+//
+// Anonymous clients, and accounts that do not count (AccessToken.Err), have no such principal.
+// The error has ReasonNotAuthorized and names the client, quoted, and the reason.
+func (p *Peer) Principal() (keytab.Principal, error) {
+	switch {
+	case p == nil || p.Client.IsZero():
+		return keytab.Principal{}, noName("the zero Peer", "it has no principal")
+	case p.Anonymous:
+		return keytab.Principal{}, noName(p.subject(), "it is anonymous")
+	case p.Account != nil:
+		account, err := keytab.NewPrincipal(p.Client.Realm(), p.Account.Name)
+		if err != nil {
+			return keytab.Principal{}, noName(p.subject(), "the name of its account is no principal: "+err.Error())
+		}
+		return account, nil
+	case p.naming == namesAccount:
+		return keytab.Principal{}, noName(p.subject(), "its PAC has no account that counts: "+p.AccessToken.Err().Error())
+	case p.naming == namesNothing:
+		return keytab.Principal{}, noName(p.subject(), "its ticket has no PAC that this acceptor uses, and in Active Directory a principal alone proves no name; if the realm "+quote.Text(p.Client.Realm())+" issues no PACs, add it to Config.PAC.RealmsWithoutPAC")
+	}
+	return p.Client, nil
+}
+
+// User returns the bare name of an ordinary user of one of realms, for programs that know
+// users by a plain name: the name of [Peer.Principal] without its realm. It refuses every
+// client that such a name could be mistaken for: a client without such a principal, a client
+// of another realm, a principal of several components, an empty list of realms, and a name
+// that POSIX does not have for users. A POSIX name begins with a letter or '_'; letters,
+// digits, '_', '.' and '-' follow; the letters are those of ASCII. So "1000", which a shell
+// takes for a number, "-oProxyCommand=id", which a program takes for an option, "root ",
+// "WS1$" and "jürgen" are refused. [Peer.UserNamed] admits other names.
+//
+// Nothing is stripped and no case is changed. The error has ReasonNotAuthorized and names
+// the client, quoted, and the reason: its realm and those given, or the character.
+func (p *Peer) User(realms ...string) (string, error) {
 	return p.user(realms, checkPOSIXName)
 }
 
-// UserNamed is [Principal.User], except that admits decides about the name in place of
-// POSIX's rule, for instance where users have names like "jürgen" or "1000". Whatever
-// admits reports, UserNamed refuses principals of other realms and of several
-// components, the names "." and "..", and names with '/', '@', '\\' or a character
-// that is not printable. If admits is nil, UserNamed refuses every principal. UserNamed calls admits at most
-// once, with the name that it would return.
-func (p Principal) UserNamed(admits func(name string) bool, realms ...string) (string, error) {
+// UserNamed is [Peer.User], except that admits decides about the name in place of POSIX's
+// rule, for instance where users have names like "jürgen" or "1000". Whatever admits
+// reports, UserNamed refuses clients of other realms, principals of several components, the
+// names "." and "..", and names with '/', '@', '\\' or a character that is not printable. If
+// admits is nil, UserNamed refuses every client. UserNamed calls admits at most once, with
+// the name that it would return.
+func (p *Peer) UserNamed(admits func(name string) bool, realms ...string) (string, error) {
 	return p.user(realms, func(name string) string {
 		switch {
 		case admits == nil:
@@ -45,27 +90,50 @@ func (p Principal) UserNamed(admits func(name string) bool, realms ...string) (s
 
 // user returns the name of p if p is a user of one of realms and check returns "".
 // check returns why a name is refused.
-func (p Principal) user(realms []string, check func(name string) string) (string, error) {
-	if p.IsZero() {
-		return "", notUser(p, "it is the zero Principal")
+func (p *Peer) user(realms []string, check func(name string) string) (string, error) {
+	principal, err := p.Principal()
+	if err != nil {
+		return "", err
 	}
-	if realm := p.Realm(); !slices.Contains(realms, realm) {
-		return "", notUser(p, "its realm is "+quote.Text(realm)+", and "+listRealms(realms))
+	if realm := principal.Realm(); !slices.Contains(realms, realm) {
+		return "", notUser(p.subject(), "its realm is "+quote.Text(realm)+", and "+listRealms(realms))
 	}
-	if separator(p.Name()) < len(p.Name()) {
-		return "", notUser(p, "its name has several components")
+	name, n := "", 0
+	for component := range principal.Components() {
+		name = component
+		n++
 	}
-	name := unescaped(p.Name())
-	if name == "." || name == ".." {
-		return "", notUser(p, "its name is "+quote.Text(name)+", which is a folder")
+	why := "its name has several components"
+	if n == 1 {
+		why = neverUser(name)
 	}
-	if i := strings.IndexFunc(name, neverInUser); i >= 0 {
-		return "", notUser(p, "its name contains "+quote.Rune([]rune(name[i:])[0]))
+	if why == "" {
+		why = check(name)
 	}
-	if why := check(name); why != "" {
-		return "", notUser(p, why)
+	if why != "" {
+		return "", notUser(p.subject(), why)
 	}
 	return name, nil
+}
+
+// subject names p for an error.
+func (p *Peer) subject() string {
+	s := "the principal " + quote.Text(p.Client.String())
+	if p.Account != nil {
+		s += " with the account " + quote.Text(p.Account.String())
+	}
+	return s
+}
+
+// neverUser returns why name can be mistaken for something else than a user's name.
+func neverUser(name string) string {
+	if name == "." || name == ".." {
+		return "its name is " + quote.Text(name) + ", which is a folder"
+	}
+	if i := strings.IndexFunc(name, neverInUser); i >= 0 {
+		return "its name contains " + quote.Rune([]rune(name[i:])[0])
+	}
+	return ""
 }
 
 // neverInUser reports whether r separates parts of a name or is not printable.
@@ -108,9 +176,10 @@ func listRealms(realms []string) string {
 	return "the realms given are " + strings.Join(quoted, ", ")
 }
 
-func notUser(p Principal, why string) error {
-	return &status.Error{
-		Reason: status.ReasonNotAuthorized,
-		Detail: "the principal " + quote.Text(p.s) + " is not a plain user: " + why,
-	}
+func noName(subject, why string) error {
+	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: subject + " proves no name: " + why}
+}
+
+func notUser(subject, why string) error {
+	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: subject + " is not a plain user: " + why}
 }

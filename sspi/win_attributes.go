@@ -96,7 +96,8 @@ func (*SecPkgContext_LastClientTokenStatus) attribute() SECPKG_ATTR {
 	return SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS
 }
 
-// SecPkgContext_Names holds the client's principal, for display.
+// SecPkgContext_Names holds the client's account as DOMAIN\name or, if the client has no
+// Account, its principal, for display.
 type SecPkgContext_Names struct{ UserName string }
 
 // SecPkgContext_NativeNames holds the principals of client and service.
@@ -128,6 +129,9 @@ type SecPkgContext_Lifespan struct{ Start, Expiry TimeStamp }
 
 func (b *SecPkgContext_Names) query(c *Context) status.Code {
 	b.UserName = c.peer.Client.String()
+	if c.peer.Account != nil {
+		b.UserName = c.peer.Account.String()
+	}
 	return status.SEC_E_OK
 }
 

@@ -2,25 +2,27 @@ package sspi
 
 import "github.com/gosspi/kerberos/status"
 
-// AccessToken is the type of Windows' access token, which holds the SIDs of a client's PAC.
-// This package reads no PAC and makes no AccessToken.
-type AccessToken struct{ _ struct{} }
-
-// QuerySecurityContextToken never returns an access token, because the package reads no PAC.
-// It returns SEC_E_UNSUPPORTED_FUNCTION on an established context, or
-// SEC_E_INVALID_PARAMETER if Token is nil, and SEC_E_INVALID_HANDLE on every other handle.
-// *Token is nil after every call. [Context.Peer] returns the client, without SIDs.
+// QuerySecurityContextToken returns the access token of an established context, which
+// [Context.Peer] has too: the SIDs, groups and claims of the client's verified PAC. Unlike
+// Windows' token it is a Go value; nothing has to be closed. It returns
+// SEC_E_UNSUPPORTED_FUNCTION if the client has no [Account], so that there is no token by which
+// access could be decided, SEC_E_INVALID_PARAMETER if Token is nil, and SEC_E_INVALID_HANDLE if
+// the context is not established. *Token is nil unless SEC_E_OK is returned.
 func QuerySecurityContextToken(phContext *CtxtHandle, Token **AccessToken) status.Code {
 	if Token != nil {
 		*Token = nil
 	}
-	if _, code := phContext.context(); code != status.SEC_E_OK {
+	c, code := phContext.context()
+	switch {
+	case code != status.SEC_E_OK:
 		return code
-	}
-	if Token == nil {
+	case Token == nil:
 		return status.SEC_E_INVALID_PARAMETER
+	case c.Peer().AccessToken.Err() != nil:
+		return status.SEC_E_UNSUPPORTED_FUNCTION
 	}
-	return status.SEC_E_UNSUPPORTED_FUNCTION
+	*Token = c.Peer().AccessToken
+	return status.SEC_E_OK
 }
 
 // ImpersonateSecurityContext never succeeds: a goroutine has no identity that could change,

@@ -66,6 +66,7 @@ const (
 	// PACs.
 
 	ReasonPACBad
+	ReasonPACRequired
 
 	// Rules of the program, applied by the integration packages after the client is
 	// authenticated.

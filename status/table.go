@@ -63,7 +63,8 @@ var table = [reasonCount]row{
 	ReasonTargetNotAllowed:  {SEC_E_LOGON_DENIED, 35, "target-not-allowed", "the client names a different service as its target, or names no target; see Config.Targets"},
 	ReasonAborted:           {SEC_E_LOGON_DENIED, 0, "aborted", "the client ended the exchange or lost its connection; the client's own error names the cause, most often a server name without a ticket"},
 
-	ReasonPACBad: {SEC_E_LOGON_DENIED, 41, "pac-bad", "the ticket has more than one PAC"},
+	ReasonPACBad:      {SEC_E_LOGON_DENIED, 41, "pac-bad", "the ticket's PAC is wrong: its signature, its form, or the account that it names; see Config.PAC"},
+	ReasonPACRequired: {SEC_E_LOGON_DENIED, 60, "pac-required", "the client has no account in a PAC; see Config.PAC"},
 
 	ReasonNotAuthorized:    {SEC_E_LOGON_DENIED, 0, "not-authorized", "the client is authenticated, and the program's own rule refuses it"},
 	ReasonSharedConnection: {SEC_E_LOGON_DENIED, 0, "shared-connection", "a proxy sends several requests over this connection, so the login of an earlier request does not apply to this request"},

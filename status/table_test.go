@@ -63,6 +63,7 @@ func TestTable(t *testing.T) {
 		ReasonTargetNotAllowed:        {"target-not-allowed", 0x8009030C, 35},
 		ReasonAborted:                 {"aborted", 0x8009030C, 0},
 		ReasonPACBad:                  {"pac-bad", 0x8009030C, 41},
+		ReasonPACRequired:             {"pac-required", 0x8009030C, 60},
 		ReasonNotAuthorized:           {"not-authorized", 0x8009030C, 0},
 		ReasonSharedConnection:        {"shared-connection", 0x8009030C, 0},
 		ReasonMessageAltered:          {"message-altered", 0x8009030F, 0},

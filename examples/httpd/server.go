@@ -30,7 +30,7 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 	}
 	if o.realm != "" {
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
-			_, err := p.Client.User(o.realm)
+			_, err := p.User(o.realm)
 			return err
 		}
 	}

@@ -203,13 +203,20 @@ func (srv *server) authorize(peer *sspi.Peer, authzid string) error {
 	if peer.Anonymous {
 		return errors.New("the client is anonymous; log in as a named principal")
 	}
-	if authzid == "" || authzid == "u:"+peer.Client.String() {
+	if authzid == "" {
 		return nil
 	}
-	if user, err := peer.Client.User(srv.realms...); err == nil && authzid == "u:"+user {
+	principal, err := peer.Principal()
+	if err != nil {
+		return err
+	}
+	if authzid == "u:"+principal.String() {
 		return nil
 	}
-	return fmt.Errorf("the principal %q asks to act as %.100q; it may act as itself, and under its bare name if -realm names its realm", peer.Client, authzid)
+	if user, err := peer.User(srv.realms...); err == nil && authzid == "u:"+user {
+		return nil
+	}
+	return fmt.Errorf("the principal %q asks to act as %.100q; it may act as itself, and under its bare name if -realm names its realm", principal, authzid)
 }
 
 func (s *session) mechanisms() []string {

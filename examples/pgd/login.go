@@ -115,20 +115,19 @@ func (c *client) exchange(ctx context.Context, cfg sspi.ContextConfig, receive f
 // authorise decides whether the client may use the database user that it requests. Without
 // realms the database user is the whole principal, since "alice" of one realm is not
 // "alice" of another. With realms it is the bare name of an ordinary user of one of
-// them. A server with a table of users checks the table here.
+// them. In Active Directory both are the name of the client's account, and not the name that
+// the client typed. A server with a table of users checks the table here.
 func (c *client) authorise() error {
-	name := c.peer.Client.String()
-	switch {
-	case c.peer.Anonymous:
-		return c.failed(notAuthorized("the client is anonymous"))
-	case len(c.server.realms) > 0:
-		var err error
-		if name, err = c.peer.Client.User(c.server.realms...); err != nil {
-			return c.failed(err)
-		}
+	principal, err := c.peer.Principal()
+	name := principal.String()
+	if err == nil && len(c.server.realms) > 0 {
+		name, err = c.peer.User(c.server.realms...)
+	}
+	if err != nil {
+		return c.failed(err)
 	}
 	if name != c.user {
-		return c.failed(notAuthorized("the principal %q is the database user %q, and asks to be %.100q", c.peer.Client, name, c.user))
+		return c.failed(notAuthorized("the principal %q is the database user %q, and asks to be %.100q", principal, name, c.user))
 	}
 	return nil
 }

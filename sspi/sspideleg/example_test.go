@@ -31,7 +31,7 @@ func Example() {
 		Acceptor: acceptor,
 		Context:  sspi.ContextConfig{AcceptDelegation: true},
 		Authorize: func(_ *http.Request, p *sspi.Peer) error {
-			_, err := p.Client.User("EXAMPLE.COM")
+			_, err := p.User("EXAMPLE.COM")
 			return err
 		},
 	})

@@ -27,7 +27,7 @@ func Example() {
 	m, err := sspihttp.New(sspihttp.Config{
 		Acceptor: acceptor,
 		Authorize: func(_ *http.Request, p *sspi.Peer) error {
-			_, err := p.Client.User("EXAMPLE.COM") // refuses everybody else's users
+			_, err := p.User("EXAMPLE.COM") // refuses everybody else's users
 			return err
 		},
 	})

@@ -264,7 +264,7 @@ func testWrap_Authorize(t *testing.T, by way) {
 	notListed := errors.New("not on the list")
 	s := by.open(t, func(cfg *sspihttp.Config) {
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
-			switch user, err := p.Client.User("EXAMPLE.COM"); {
+			switch user, err := p.User("EXAMPLE.COM"); {
 			case err != nil:
 				return fmt.Errorf("%w: %v", sspihttp.ErrFallback, err)
 			case user != "alice":

@@ -27,7 +27,7 @@ func testLOG_2_HTTP(t *testing.T, by way) {
 	no := errors.New("not on the list")
 	deny := func(cfg *sspihttp.Config) { cfg.Authorize = func(*http.Request, *sspi.Peer) error { return no } }
 	typed := func(cfg *sspihttp.Config) {
-		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error { _, err := p.Client.User("OTHER.EXAMPLE"); return err }
+		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error { _, err := p.User("OTHER.EXAMPLE"); return err }
 	}
 	optional := func(cfg *sspihttp.Config) { cfg.Optional = true }
 	fallback := func(cfg *sspihttp.Config) {

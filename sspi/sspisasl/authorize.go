@@ -44,19 +44,25 @@ func (s *Server) authorize() error {
 // asItself implements the rule for a nil Config.Authorize. Its errors name the principal and
 // the requested identity.
 func (c *Config) asItself(peer *sspi.Peer, authzid string) error {
-	name := peer.Client.String()
 	switch {
 	case peer.Anonymous:
 		return errors.New("the client is anonymous")
-	case authzid == "" || authzid == name:
+	case authzid == "":
 		return nil
 	}
-	user, err := peer.Client.User(c.Realms...)
+	name, err := peer.Principal()
+	if err != nil {
+		return err
+	}
+	if authzid == name.String() {
+		return nil
+	}
+	user, err := peer.User(c.Realms...)
 	if err == nil && user == authzid {
 		return nil
 	}
-	why := "the principal " + quote.Text(name) + " requests to act as " + quote.Text(authzid)
-	if e, ok := errors.AsType[*status.Error](err); ok && authzid == peer.Client.Name() {
+	why := "the principal " + quote.Text(name.String()) + " requests to act as " + quote.Text(authzid)
+	if e, ok := errors.AsType[*status.Error](err); ok && authzid == name.Name() {
 		return errors.New(why + ", its bare name, which Config.Realms does not permit: " + e.Detail)
 	}
 	return errors.New(why + ", and may act as itself only")

@@ -110,7 +110,7 @@ type Config struct {
 	Authorize func(peer *sspi.Peer, authzid string) error
 
 	// Realms lists the realms whose users may act under their bare name if Authorize is nil;
-	// keytab.Principal.User describes these names. If Realms is empty, no client may:
+	// sspi.Peer.User describes these names. If Realms is empty, no client may:
 	// "admin" of one realm is not "admin" of a different realm. List several realms only if
 	// the same bare name is the same person in all of them. New returns an error for a
 	// Config that has both Authorize and Realms.

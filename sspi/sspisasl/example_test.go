@@ -17,7 +17,7 @@ func serve(acceptor *sspi.Acceptor, conn net.Conn, mechanism string) error {
 	cfg := sspisasl.Config{
 		Acceptor: acceptor,
 		Authorize: func(peer *sspi.Peer, authzid string) error {
-			user, err := peer.Client.User("EXAMPLE.COM") // nobody of another realm
+			user, err := peer.User("EXAMPLE.COM") // nobody of another realm
 			if err != nil || authzid != "" && authzid != user {
 				return errors.New("no")
 			}

@@ -10,12 +10,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// SameUser returns a function for Config.Authorize that lets alice@REALM log in as alice if
-// realms contains REALM, and refuses every other combination of principal and user. It refuses
-// every principal that keytab.Principal.User refuses: principals of other realms, with several
-// components ("host/server"), and with a name that is not a POSIX user name, such as "WS1$" or
-// "jürgen". It refuses anonymous clients. It compares names case-sensitively. For users with
-// other names, call keytab.Principal.UserNamed in an Authorize function of the program.
+// SameUser returns a function for Config.Authorize that lets a client of one of realms log in
+// as the user that [sspi.Peer.User] returns: in Active Directory the account of its PAC, else
+// alice for the principal alice@REALM. It refuses every other user, and every client that
+// User refuses: clients of other realms, tickets without PAC unless the realm is declared to
+// issue none (sspi.PACPolicy), principals with several components ("host/server"), names that
+// POSIX does not have for users, such as "WS1$" or "jürgen", and anonymous clients. It
+// compares names case-sensitively. For users with other names, call sspi.Peer.UserNamed in an
+// Authorize function of the program.
 //
 // SameUser also refuses the user root: in many directories, more people can name an account
 // than may be root on every host. Without realms it refuses every client. Its errors have
@@ -26,7 +28,7 @@ func SameUser(realms ...string) func(conn ssh.ConnMetadata, peer *sspi.Peer) (*s
 		if peer.Anonymous {
 			return nil, notAuthorized("the client is anonymous, and may not log in as " + quote.Text(conn.User()))
 		}
-		name, err := peer.Client.User(realms...)
+		name, err := peer.User(realms...)
 		switch {
 		case err != nil:
 			return nil, err

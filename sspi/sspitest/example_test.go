@@ -48,7 +48,7 @@ func (g *greeter) serve(ctx context.Context, token []byte) (reply []byte, greeti
 	if err != nil {
 		return reply, "go away"
 	}
-	user, err := peer.Client.User("EXAMPLE.COM")
+	user, err := peer.User("EXAMPLE.COM")
 	if err != nil {
 		return reply, "hello, stranger"
 	}

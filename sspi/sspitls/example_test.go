@@ -41,7 +41,7 @@ func Example() {
 				}
 			}
 			if err == nil { // proven; whether it may is the next question
-				_, err = peer.Client.User("EXAMPLE.COM")
+				_, err = peer.User("EXAMPLE.COM")
 				return peer.Client, err
 			}
 			if err != sspi.ErrContinue {

@@ -1,0 +1,182 @@
+package sspi
+
+import (
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
+)
+
+// Account is a client's account in Active Directory, by the word of the client's domain: the
+// PAC of the ticket, whose signature was verified. It does not depend on the name that the
+// client typed. SID identifies the account: names can be given to another account.
+type Account struct {
+	// SID is the security identifier of the account.
+	SID pac.SID
+	// Name is the name of the account (sAMAccountName), such as "alice", or "WS1$" for a
+	// computer.
+	Name string
+	// Domain is the NetBIOS name of the account's domain, such as "CORP".
+	Domain string
+	// DNSDomain is the DNS name of the account's domain, in upper case as a rule. "" if the
+	// PAC does not have it.
+	DNSDomain string
+	// UPN is the user principal name, such as "alice@corp.example". It is an alias for
+	// display and no identity: administrators choose it freely. UPNConstructed reports that
+	// the account has none, so that the domain controller made UPN of the account's name.
+	UPN            string
+	UPNConstructed bool
+	// DisplayName is the full name of the user. "" if the account has none.
+	DisplayName string
+}
+
+// String returns DOMAIN\name.
+func (a *Account) String() string {
+	if a == nil {
+		return ""
+	}
+	return a.Domain + `\` + a.Name
+}
+
+// AccessToken contains the SIDs, the groups and the claims of a client, from the verified PAC
+// of its ticket. It is immutable and safe for concurrent use.
+//
+// The PAC proves the word of the client's domain controller to a service of the same domain.
+// Another holder of the service's key can make a PAC too. SIDs over which the realm of the
+// client has no authority are listed by Filtered and never grant ([MS-PAC], Section 4.1.2.2).
+//
+// The methods accept a nil AccessToken, which a client without a PAC has: it grants nothing,
+// and denies everything.
+type AccessToken struct {
+	pac     *pac.PAC
+	access  pac.Access
+	account Account
+	primary pac.SID
+	err     error // the reason why there is no account
+	origin  pac.Origin
+	domain  pac.SID // of the service
+}
+
+// known returns the account, or nil if no account counts.
+func (t *AccessToken) known() *Account {
+	if t == nil || t.err != nil {
+		return nil
+	}
+	return &t.account
+}
+
+// errNoToken is the error of a nil AccessToken.
+func errNoToken() error {
+	return &status.Error{Reason: status.ReasonPACRequired, Detail: "the client's ticket has no PAC, or Config.PAC ignores it"}
+}
+
+// Err returns the reason why the PAC has no account that counts, and nil if it has one: the
+// PAC has no LOGON_INFO, as those of MIT's KDC, or LOGON_INFO does not decode, or the account
+// is of another domain and the acceptor does not know its own domain yet.
+func (t *AccessToken) Err() error {
+	if t == nil {
+		return errNoToken()
+	}
+	return t.err
+}
+
+// User returns the SID of the account, and the zero SID if Err is not nil.
+func (t *AccessToken) User() pac.SID {
+	if t == nil {
+		return pac.SID{}
+	}
+	return t.access.User
+}
+
+// PrimaryGroup returns the SID of the account's primary group, and the zero SID if Err is not
+// nil.
+func (t *AccessToken) PrimaryGroup() pac.SID {
+	if t == nil {
+		return pac.SID{}
+	}
+	return t.primary
+}
+
+// Groups returns the groups that may grant access, with their SE_GROUP attributes: groups of
+// the account's domain and of the service's, and well-known SIDs such as
+// pac.AuthenticationAuthorityAsserted. The error is that of Err. The caller must not modify
+// the result.
+func (t *AccessToken) Groups() ([]pac.Group, error) {
+	if t == nil || t.err != nil {
+		return nil, t.Err()
+	}
+	return t.access.Groups, nil
+}
+
+// DenyOnly returns the groups that never grant access because they are for deny-only or are
+// not enabled, like Groups.
+func (t *AccessToken) DenyOnly() ([]pac.Group, error) {
+	if t == nil || t.err != nil {
+		return nil, t.Err()
+	}
+	return t.access.DenyOnly, nil
+}
+
+// Filtered returns the SIDs of the PAC that never grant access because the realm of the client
+// has no authority over them. They are for the operator. It returns them also if Err is not
+// nil.
+func (t *AccessToken) Filtered() []pac.Group {
+	if t == nil {
+		return nil
+	}
+	return t.access.Filtered
+}
+
+// Grants reports whether a rule that grants access to sid applies to the client: sid is its
+// account, or a group that Groups has and DenyOnly has not.
+func (t *AccessToken) Grants(sid pac.SID) bool {
+	return t != nil && t.err == nil && t.access.Grants(sid)
+}
+
+// Denies reports whether a rule that denies access to sid applies to the client: sid is its
+// account or one of its groups, DenyOnly included. If Err is not nil, Denies is true for
+// every sid, because the groups of the client are unknown.
+func (t *AccessToken) Denies(sid pac.SID) bool {
+	return t == nil || t.err != nil || t.access.Denies(sid)
+}
+
+// Device returns the SIDs of the client's computer (compound identity), which are filtered as
+// those of the client are. It returns nil without an error if the PAC has none. Each call
+// decodes them anew.
+func (t *AccessToken) Device() (*pac.Access, error) {
+	if t == nil || t.err != nil {
+		return nil, t.Err()
+	}
+	info, err := t.pac.DeviceInfo()
+	if err != nil || info == nil || !t.access.Grants(pac.CompoundedAuthentication) {
+		return nil, err
+	}
+	return info.Filter(t.origin, t.domain)
+}
+
+// UserClaims returns the claims of the user. It returns none without an error if the PAC has
+// no claims, or lacks pac.ClaimsValid, without which claims do not count. Each call decodes
+// the claims anew.
+func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
+	if t == nil || t.err != nil || !t.access.Grants(pac.ClaimsValid) {
+		return nil, t.Err()
+	}
+	return t.pac.ClientClaims()
+}
+
+// DeviceClaims returns the claims of the client's computer, like UserClaims. Without
+// pac.CompoundedAuthentication there are none.
+func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
+	if t == nil || t.err != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
+		return nil, t.Err()
+	}
+	return t.pac.DeviceClaims()
+}
+
+// PAC returns all facts of the verified PAC, such as the times of the logon, the user flags
+// and the path of a delegation. Its lists of SIDs are not filtered: do not grant access by
+// them.
+func (t *AccessToken) PAC() *pac.PAC {
+	if t == nil {
+		return nil
+	}
+	return t.pac
+}

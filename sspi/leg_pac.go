@@ -1,0 +1,164 @@
+package sspi
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gosspi/kerberos/internal/quote"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+	"github.com/gosspi/kerberos/ticket/pac"
+)
+
+// identify applies Config.PAC to the PAC of the ticket. It runs after the client has proven
+// that it owns the ticket, and before the replay cache stores its authenticator. The table of
+// PACPolicy tells the outcomes.
+func (l *leg) identify(t *ticket.Content) error {
+	policy, realm := &l.c.acceptor.cfg.PAC, t.Client.Realm()
+	mode := policy.mode(realm)
+	if t.PAC == nil || mode == PACIgnore {
+		if mode == PACRequire {
+			return &status.Error{Reason: status.ReasonPACRequired, Detail: "the ticket of " + quote.Text(t.Client.String()) + " has no PAC, and Config.PAC requires one for the realm " + quote.Text(realm)}
+		}
+		if slices.Contains(policy.RealmsWithoutPAC, realm) {
+			l.naming = namesPrincipal
+		}
+		return nil
+	}
+	p, err := pac.Verify(t.PAC, pac.Ticket{Key: t.ServiceKey, Client: t.Client, AuthTime: t.AuthTime})
+	if err == nil && !policy.Lax {
+		err = p.Conflict()
+	}
+	if err != nil {
+		return err
+	}
+	return l.readAccount(p, t, mode)
+}
+
+// readAccount makes the access token of a verified PAC.
+func (l *leg) readAccount(p *pac.PAC, t *ticket.Content, mode PACMode) error {
+	l.token = &AccessToken{pac: p, origin: l.c.acceptor.cfg.PAC.origin(t.Client.Realm(), t.Service.Realm())}
+	l.naming = namesAccount
+	var service pac.SID
+	switch logon, err := p.LogonInfo(); {
+	case err != nil:
+	case logon == nil:
+		l.naming = namesPrincipal
+	default:
+		if service, err = l.checkDomain(logon, t); err != nil {
+			return err
+		}
+	}
+	if err := l.token.read(service); err != nil {
+		return err
+	}
+	if mode == PACRequire {
+		return l.token.err
+	}
+	return nil
+}
+
+// read sets the account and the SIDs of t from its PAC, or the reason why no account counts.
+// domain is the SID of the service's domain, or zero. The error refuses the client.
+func (t *AccessToken) read(domain pac.SID) error {
+	t.domain = domain
+	logon, err := t.pac.LogonInfo()
+	switch {
+	case err != nil:
+		t.err = err
+		return nil
+	case logon == nil:
+		t.err = &status.Error{Reason: status.ReasonPACRequired, Detail: "the PAC has no account (LOGON_INFO)"}
+		return nil
+	}
+	if err := t.access.Filter(logon, t.origin, domain); err != nil {
+		return err
+	}
+	if t.access.User.IsZero() {
+		t.err = &status.Error{Reason: status.ReasonPACRequired, Detail: "the account " + quote.Text(logon.LogonDomain+`\`+logon.AccountName) + " is of another domain, and the SID of the service's domain is unknown until a client of the service's own realm has logged in; set Config.PAC.DomainSIDs"}
+		return nil
+	}
+	if t.access.Grants(logon.PrimaryGroup) {
+		t.primary = logon.PrimaryGroup
+	}
+	t.account = Account{SID: logon.UserSID, Name: logon.AccountName, Domain: logon.LogonDomain, DisplayName: logon.FullName}
+	if upn, err := t.pac.UPNDNSInfo(); err == nil && upn != nil {
+		t.account.UPN, t.account.UPNConstructed, t.account.DNSDomain = upn.UPN, upn.Constructed, upn.DNSDomain
+	}
+	return nil
+}
+
+// A domain is a domain of Active Directory, as its own domain controller describes it.
+type domain struct {
+	sid     pac.SID
+	netBIOS string
+}
+
+// domains has the domains of the service's realms, by realm: as a rule one domain. An acceptor
+// learns a domain from the PAC of a client of that realm, never from a client of another
+// realm.
+type domains struct {
+	mu      sync.Mutex
+	learned atomic.Pointer[map[string]domain]
+}
+
+// checkDomain compares the domain of a client's account with the domains that are configured
+// or learned, and returns the SID of the service's domain, or the zero SID if it is unknown.
+// establish learns the domain of a client of the service's realm.
+func (l *leg) checkDomain(logon *pac.LogonInfo, t *ticket.Content) (pac.SID, error) {
+	sids, realm, own := l.c.acceptor.cfg.PAC.DomainSIDs, t.Client.Realm(), t.Service.Realm()
+	if want, ok := sids[realm]; ok && want != logon.DomainSID {
+		return pac.SID{}, errDomain(realm, logon, "Config.PAC.DomainSIDs has "+want.String()+" for this realm")
+	}
+	known, ok := l.c.acceptor.domains.lookup(own)
+	if realm == own {
+		if ok && known.sid != logon.DomainSID {
+			return pac.SID{}, errDomain(realm, logon, "the first client of the realm had an account of "+known.sid.String()+"; if the domain was made anew, restart the service")
+		}
+		l.domain = domain{logon.DomainSID, logon.LogonDomain}
+		return logon.DomainSID, nil
+	}
+	// The domain controller of another realm chooses the NetBIOS name freely.
+	if known.netBIOS != "" && strings.EqualFold(logon.LogonDomain, known.netBIOS) || strings.EqualFold(logon.LogonDomain, own) {
+		return pac.SID{}, errDomain(realm, logon, "the service's own domain has this name")
+	}
+	if sid, configured := sids[own]; configured {
+		known.sid = sid
+	}
+	return known.sid, nil
+}
+
+func (d *domains) lookup(realm string) (domain, bool) {
+	learned := d.learned.Load()
+	if learned == nil {
+		return domain{}, false
+	}
+	known, ok := (*learned)[realm]
+	return known, ok
+}
+
+// learn stores the domain of a realm of which no domain is stored.
+func (d *domains) learn(realm string, found domain) {
+	if _, ok := d.lookup(realm); ok || found.sid.IsZero() {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.lookup(realm); ok {
+		return
+	}
+	next := map[string]domain{realm: found}
+	if learned := d.learned.Load(); learned != nil {
+		maps.Copy(next, *learned)
+	}
+	d.learned.Store(&next)
+}
+
+// errDomain refuses an account of a domain that is not that of the client's realm.
+func errDomain(realm string, l *pac.LogonInfo, why string) error {
+	return &status.Error{Reason: status.ReasonPACBad, Detail: "the PAC of a client of the realm " + quote.Text(realm) +
+		" has an account of the domain " + quote.Text(l.LogonDomain) + " (" + l.DomainSID.String() + "), but " + why}
+}
