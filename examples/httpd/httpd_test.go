@@ -225,6 +225,28 @@ func TestHTTPD_Policy(t *testing.T) {
 	}
 }
 
+// TestHTTPD_RC4Tickets checks that the server accepts tickets under RC4 keys only with
+// -rc4-tickets, and RC4 session keys never.
+func TestHTTPD_RC4Tickets(t *testing.T) {
+	ticket := sspitest.Options{TicketEType: keytab.RC4_HMAC, SessionEType: keytab.AES256_CTS_HMAC_SHA1_96}
+	session := sspitest.Options{SessionEType: keytab.RC4_HMAC}
+	for _, row := range []struct {
+		args []string
+		code int
+	}{{nil, 401}, {[]string{"-rc4-tickets"}, 200}} {
+		p, c := launch(t, row.args...), new(http.Client)
+		a := send(t, c, "GET", p.url+"/whoami", p.login(t, "alice", ticket), "")
+		a.check(t, fmt.Sprintf("RC4 ticket, options %q", row.args), row.code)
+		a = send(t, c, "GET", p.url+"/whoami", p.login(t, "alice", session), "")
+		a.check(t, fmt.Sprintf("RC4 session key, options %q", row.args), 401)
+		a = send(t, c, "GET", p.url+"/whoami", p.login(t, "alice", sspitest.Options{}), "")
+		a.check(t, fmt.Sprintf("AES, options %q", row.args), 200, "alice@EXAMPLE.COM\n")
+		if err := p.stop(); err != nil || !p.logged(`msg="kerberos: refused"`, "=etype-refused ") {
+			t.Errorf("options %q: %v\n%s", row.args, err, p.log)
+		}
+	}
+}
+
 // TestHTTPD_Deadlines checks that a connection has limits of time, for clients that send
 // half a body or do not read the response.
 func TestHTTPD_Deadlines(t *testing.T) {

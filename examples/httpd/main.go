@@ -51,7 +51,7 @@ func main() {
 // options are the command's flags.
 type options struct {
 	addr, keytab, service, cert, key, realm string
-	delegate, requireBinding                bool
+	delegate, requireBinding, rc4Tickets    bool
 }
 
 // parse returns the options in args.
@@ -66,6 +66,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs.StringVar(&o.realm, "realm", "", "admit users of this `realm` only; if empty, users of trusted realms too")
 	fs.BoolVar(&o.delegate, "delegate", false, "accept delegated credentials")
 	fs.BoolVar(&o.requireBinding, "require-binding", false, "refuse clients that do not bind their login to the TLS connection")
+	fs.BoolVar(&o.rc4Tickets, "rc4-tickets", false, "accept tickets that are encrypted with RC4, for a service account of Active Directory without AES keys; session keys must be AES even then")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -121,6 +122,9 @@ func newAcceptor(o *options, logger *slog.Logger) (*sspi.Acceptor, error) {
 	cfg := sspi.Config{Keys: keys, Logger: logger}
 	if o.service != "" {
 		cfg.Services = []string{o.service}
+	}
+	if o.rc4Tickets {
+		cfg.TicketETypes = append(sspi.DefaultETypes(), keytab.RC4_HMAC)
 	}
 	return sspi.NewAcceptor(cfg)
 }
