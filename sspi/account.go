@@ -162,8 +162,8 @@ func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
 	return t.pac.ClientClaims()
 }
 
-// DeviceClaims returns the claims of the client's computer, like UserClaims. Without
-// pac.CompoundedAuthentication there are none.
+// DeviceClaims returns the claims of the client's computer, like UserClaims. It returns none
+// without pac.CompoundedAuthentication.
 func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
 	if t == nil || t.err != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, t.Err()

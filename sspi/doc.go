@@ -29,14 +29,15 @@
 //
 // # Packages
 //
-// [Negotiate], the default, takes SPNEGO (RFC 4178, MS-SPNG) that carries Kerberos, as
-// browsers, curl and Windows send it, and raw Kerberos tokens. A reply uses the framing of
-// the request: SPNEGO for SPNEGO, raw Kerberos for raw Kerberos. [Kerberos] takes no SPNEGO.
-// If Kerberos is not the first mechanism in the client's SPNEGO list, one or two additional
-// tokens carry the mechListMIC, with which both sides prove that they saw the same list.
-// Tokens may arrive in fragments, unless ContextConfig.WholeTokens is set. An empty first
-// token is answered with the list of supported mechanisms. The package recognises NTLM,
-// NegoEx and IAKERB and refuses each with its own Reason.
+// The security package [Negotiate], the default, accepts SPNEGO (RFC 4178, MS-SPNG) that
+// carries Kerberos, as browsers, curl and Windows send it, and raw Kerberos tokens. A reply
+// uses the framing of the request: SPNEGO for SPNEGO, raw Kerberos for raw Kerberos. The
+// security package [Kerberos] accepts no SPNEGO. If Kerberos is not the first mechanism in
+// the client's SPNEGO list, one or two additional tokens carry the mechListMIC, with which
+// both sides prove that they saw the same list. Tokens may arrive in fragments, unless
+// ContextConfig.WholeTokens is set. The acceptor answers an empty first token with the list
+// of supported mechanisms. It recognises NTLM, NegoEx and IAKERB and refuses each with its
+// own Reason.
 //
 // A service without a keytab, such as a program of a user, accepts with the session key of a
 // ticket-granting ticket by user-to-user authentication: see Config.UserToUser.

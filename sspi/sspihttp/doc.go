@@ -15,12 +15,13 @@
 //
 // # Requests and connections
 //
-// Each request is authenticated by its own token. A connection does not identify the client
-// of its next request, because a proxy may send requests of several clients over it. Only an
-// exchange that needs more than one request is tied to its connection until it ends; the
-// value that [Middleware.ConnContext] puts into the connection's context stores it. Most
-// exchanges need one request and work without ConnContext. Exchanges of several requests
-// are refused over HTTP/2, which does not keep the requests of a connection in order.
+// The middleware authenticates each request by its own token. A connection does not identify
+// the client of its next request, because a proxy may send requests of several clients over
+// it. Only an exchange that needs more than one request is tied to its connection until it
+// ends; the value that [Middleware.ConnContext] puts into the connection's context stores it.
+// Most exchanges need one request and work without ConnContext. The middleware refuses
+// exchanges of several requests over HTTP/2, which does not keep the requests of a connection
+// in order.
 //
 // A login costs one Kerberos exchange. To avoid that cost for every request, store a session
 // at the first request: Config.Sessions. A server without a proxy in front of it can use
@@ -59,8 +60,9 @@
 // # Refusals
 //
 // A client that can send a better token gets 401 and a challenge, with the acceptor's error
-// token if the acceptor returned it. An error of this server, such as a missing key, is answered with
-// 500 or 503 and without a challenge. The reason is never sent to the client.
+// token if the acceptor returned it. The middleware answers an error of this server, such as
+// a missing key, with 500 or 503 and without a challenge. It never sends the reason to the
+// client.
 //
 // Each login and each refusal is one record in OnEvent and Logger of the acceptor's
 // sspi.Config, for decisions of the acceptor, of this package and of Authorize alike. A

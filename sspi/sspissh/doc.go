@@ -1,5 +1,5 @@
-// Package sspissh logs in the users of an SSH server with Kerberos. It implements the method
-// gssapi-with-mic of RFC 4462 for golang.org/x/crypto/ssh.
+// Package sspissh logs in the users of an SSH server with Kerberos. The package implements
+// the method gssapi-with-mic of RFC 4462 for golang.org/x/crypto/ssh.
 //
 //	kerberos, err := sspissh.New(sspissh.Config{
 //		Acceptor:  acceptor, // with the key of host/server.example.com
@@ -40,8 +40,8 @@
 // decides. The only mechanism is Kerberos, because x/crypto passes no other mechanism on.
 //
 // Kerberos authenticates the client's principal, but the client chooses the user's name in the
-// SSH protocol freely. Config.Authorize compares the two; [SameUser] returns the usual rule. It
-// has no default: [New] requires Authorize.
+// SSH protocol freely. Config.Authorize decides whether the principal may log in as that user;
+// [SameUser] returns the usual rule. Authorize has no default: [New] requires it.
 //
 // # Errors
 //

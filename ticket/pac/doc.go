@@ -4,8 +4,8 @@
 //
 // [Verify] checks the container and the server signature before it looks into any buffer,
 // and binds the PAC to the ticket. The methods of [PAC] then return the facts of each
-// buffer. Each returns an error if its buffer does not decode, and never an empty list in
-// place of an error.
+// buffer. A method returns an error if its buffer does not decode, and never an empty list
+// in place of an error.
 //
 // # The server signature
 //
