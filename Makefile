@@ -1,6 +1,7 @@
 # make test      runs all tests that need no KDC, and builds for other systems
 # make lint      checks the format, go.mod and go.sum, and runs vet and staticcheck
 # make interop   tests with the KDCs and clients of the operating system
+# make interop-ad  tests with Active Directory, which is Samba in a chroot of Debian 13
 # make contract  runs every test that testdata/contract.tsv names; none may skip
 # make fuzz      runs every fuzz target for FUZZTIME
 # make bench     runs the benchmarks
@@ -38,16 +39,17 @@ export GOFLAGS
 
 MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 
-# The packages of make test: all except internal/interop, whose tests need a KDC. The
-# modules below internal/interop are servers for those tests. Their own tests need no KDC.
-PACKAGES = $$($(GO) list ./... | grep -v '/internal/interop$$')
+# The packages of make test: all except internal/interop and internal/interop/ad, whose
+# tests need a KDC. The modules below internal/interop are servers for those tests. Their
+# own tests need no KDC.
+PACKAGES = $$($(GO) list ./... | grep -Ev '/internal/interop(/ad)?$$')
 
 
 # $(call each,COMMAND) runs the command in every module.
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
 
 .NOTPARALLEL:
-.PHONY: test fmt vet race 386 cross lint interop contract fuzz bench mutate mutate-changed \
+.PHONY: test fmt vet race 386 cross lint interop interop-ad contract fuzz bench mutate mutate-changed \
 	portable tidy vulncheck newest release-test
 
 test: fmt vet race 386 cross
@@ -110,6 +112,10 @@ release-test:
 interop:
 	@echo "=== $@"
 	@GO="$(GO)" bash .ci/interop
+
+interop-ad:
+	@echo "=== $@"
+	@GO="$(GO)" bash .ci/interop-ad
 
 contract:
 	@echo "=== $@"

@@ -1,0 +1,117 @@
+package ad
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/interop/program"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+)
+
+// acceptor is an acceptor of this library for one service of a forest.
+type acceptor struct {
+	forest  *forest
+	service string // its account
+	keys    *keytab.Table
+	sspi    *sspi.Acceptor
+}
+
+// acceptor makes an acceptor with the keytab of a service.
+func (f *forest) acceptor(t testing.TB, service string) *acceptor {
+	t.Helper()
+	b, err := os.ReadFile(f.keytab(service))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &acceptor{forest: f, service: service}
+	if a.keys, err = keytab.Parse(b); err != nil {
+		t.Fatal(err)
+	}
+	if a.sspi, err = sspi.NewAcceptor(sspi.Config{Keys: a.keys}); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// client says how an initiator asks for a service.
+type client struct {
+	library string // mit or heimdal
+	mech    string // krb5 or spnego
+	target  string // SERVICE@HOST
+}
+
+// exchange is the result of an exchange of tokens.
+type exchange struct {
+	peer  *sspi.Peer
+	err   error
+	token []byte // the client's first token
+	out   string // of the client
+}
+
+const gssMutual = 0x2
+
+// exchange runs an initiator with the login's tickets against an acceptor.
+func (s *session) exchange(t testing.TB, c client, a *acceptor) *exchange {
+	t.Helper()
+	in, answers, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answers.Close()
+	p, err := program.Start(s.env(), in, "/usr/bin/python3", filepath.Join("testdata", "initiator.py"),
+		c.library, c.target, fmt.Sprint(gssMutual), c.mech)
+	in.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	x := new(exchange)
+	ctx := a.sspi.NewContext(sspi.ContextConfig{})
+	defer ctx.Close()
+	for n := 1; x.peer == nil && x.err == nil; n++ {
+		token := nextToken(t, p, n)
+		if x.token == nil {
+			x.token = token
+		}
+		var reply []byte
+		if reply, x.peer, x.err = ctx.Accept(context.Background(), token); len(reply) > 0 && x.err == nil {
+			fmt.Fprintln(answers, base64.StdEncoding.EncodeToString(reply))
+		}
+	}
+	answers.Close()
+	if code, err := p.Exit(); err != nil || (code == 0) != (x.err == nil) {
+		t.Fatalf("the initiator ended with %d, %v, after the acceptor's %v:\n%s", code, err, x.err, p.Out)
+	}
+	x.out = p.Out.String()
+	return x
+}
+
+// nextToken waits for the n-th token of an initiator.
+func nextToken(t testing.TB, p *program.Process, n int) []byte {
+	t.Helper()
+	if err := p.Await("a token", func(out string) bool { return strings.Count(out, "\n") >= n }); err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Split(p.Out.String(), "\n")[n-1]
+	token, err := base64.StdEncoding.DecodeString(line)
+	if err != nil {
+		t.Fatalf("the initiator printed no token:\n%s", p.Out)
+	}
+	return token
+}
+
+// accepted runs an exchange that must succeed.
+func (s *session) accepted(t testing.TB, c client, a *acceptor) *exchange {
+	t.Helper()
+	x := s.exchange(t, c, a)
+	if x.err != nil {
+		t.Fatalf("%s with %s for %s: %v", c.library, c.mech, c.target, x.err)
+	}
+	return x
+}

@@ -1,0 +1,52 @@
+package ad
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+)
+
+// spec describes a forest of one domain. testdata/forest.py reads the same text.
+type spec struct {
+	Realm    string
+	NetBIOS  string
+	Suffixes []string // of user principal names, besides the domain's own
+	Claims   []struct {
+		ID        string
+		Attribute string // lDAPDisplayName
+		Type      string
+		Classes   []string
+	}
+	Users, Computers, Services, Managed []account
+	Groups                              []struct {
+		Name, Scope string
+		Members     []string
+		Foreign     []string // accounts of the other forest
+	}
+	// ActsFor lists the accounts that may delegate to a service (resource-based
+	// constrained delegation).
+	ActsFor map[string][]string
+}
+
+// account is a user, a computer, a service or a group managed service account.
+type account struct {
+	Name       string
+	UPN        string
+	SPNs       []string
+	Options    []string
+	Attributes map[string]any
+}
+
+// readSpecs reads testdata/forests.json: the specs by name, and the text of each.
+func readSpecs() (map[string]spec, map[string]json.RawMessage, error) {
+	b, err := os.ReadFile(filepath.Join("testdata", "forests.json"))
+	if err != nil {
+		return nil, nil, err
+	}
+	var specs map[string]spec
+	var texts map[string]json.RawMessage
+	if err := json.Unmarshal(b, &specs); err != nil {
+		return nil, nil, err
+	}
+	return specs, texts, json.Unmarshal(b, &texts)
+}
