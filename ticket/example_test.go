@@ -10,8 +10,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// A ticket is opened by the service's keys, and says nothing about who sent it: the
-// way to an identity is authenticator.Check and Claim.
+// Open decrypts the ticket with a key of the service. A Ticket does not prove who sent it:
+// a program gets an identity from authenticator.Check and Claim.
 func Example() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	keys, err := realm.Service("demo/localhost")

@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// TestAPREQ_2_ServiceIsTheKeysOwner writes other names in clear on a ticket: they
-// change neither the verdict nor what the service is said to be.
+// TestAPREQ_2_ServiceIsTheKeysOwner writes other service names into the unencrypted part of
+// a ticket. They change neither the verdict nor the service that Open returns.
 func TestAPREQ_2_ServiceIsTheKeysOwner(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.Service(service, "ldap/dc.example.com")
@@ -22,7 +22,7 @@ func TestAPREQ_2_ServiceIsTheKeysOwner(t *testing.T) {
 		realm string
 		name  []string
 	}{
-		{"EXAMPLE.COM", []string{"ldap", "dc.example.com"}}, // in the keytab too
+		{"EXAMPLE.COM", []string{"ldap", "dc.example.com"}}, // this service is in the keytab too
 		{"EXAMPLE.COM", []string{"krbtgt", "EXAMPLE.COM"}},
 		{"EXAMPLE.COM", []string{"HTTP", "www.example.com", "more"}},
 		{"EXAMPLE.COM", []string{"HTTP/www.example.com"}},
@@ -38,7 +38,8 @@ func TestAPREQ_2_ServiceIsTheKeysOwner(t *testing.T) {
 	}
 }
 
-// services are those of names, all if there are none.
+// services returns the Services that admit names, or nil, which admits all, if names is
+// empty.
 func services(keys *keytab.Table, names []keytab.Principal) *keytab.Services {
 	if len(names) == 0 {
 		return nil
@@ -46,8 +47,8 @@ func services(keys *keytab.Table, names []keytab.Principal) *keytab.Services {
 	return keys.Only(names...)
 }
 
-// TestAPREQ_3_OnlyAdmittedKeys keeps a key of the table from a ticket by naming
-// others, and the keys of krbtgt and kadmin unless they are named.
+// TestAPREQ_3_OnlyAdmittedKeys checks that Open does not use a key whose principal is not
+// admitted, and uses the keys of krbtgt and kadmin only if the caller names them.
 func TestAPREQ_3_OnlyAdmittedKeys(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	name := func(s string) keytab.Principal { return keytab.MustParsePrincipal(s + "@EXAMPLE.COM") }
@@ -78,7 +79,7 @@ func TestAPREQ_3_OnlyAdmittedKeys(t *testing.T) {
 		p.Services = services(p.Keys, c.services)
 		what := fmt.Sprintf("sealed for %s, %v admitted", c.sealedFor, c.services)
 		k := r.Ticket("alice", c.sealedFor)
-		for range 2 { // with its own name in clear, and with one that is admitted by default
+		for range 2 { // first with its own name, then with a name that is admitted by default
 			if c.want == status.ReasonNone {
 				if got := mustOpen(t, what, k.APReq().Bytes(), p); got.Service != name(c.sealedFor) {
 					t.Errorf("%s: the service is %v", what, got.Service)
@@ -89,14 +90,14 @@ func TestAPREQ_3_OnlyAdmittedKeys(t *testing.T) {
 			k.SName.NameString = []string{"nobody"}
 		}
 	}
-	// A keytab of nothing but those has no key under the acceptor's name.
+	// A keytab with these two principals only has no key of the acceptor.
 	p := params(r)
 	p.Keys = r.Service("krbtgt/EXAMPLE.COM", "kadmin/admin")
 	refused(t, "only krbtgt and kadmin", r.Ticket("alice", "krbtgt/EXAMPLE.COM").APReq().Bytes(), p, status.ReasonNoKey)
 }
 
-// TestAPREQ_4_TicketUsage seals a ticket under every other key usage of RFC 4120,
-// Section 7.5.1, and some of RFC 4121.
+// TestAPREQ_4_TicketUsage encrypts a ticket with every other key usage of RFC 4120, Section
+// 7.5.1, and some of RFC 4121.
 func TestAPREQ_4_TicketUsage(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, e := range krbtest.Preference {
@@ -113,8 +114,8 @@ func TestAPREQ_4_TicketUsage(t *testing.T) {
 	}
 }
 
-// TestAPREQ_5_TypeOfTheKey labels a ciphertext with every type but that of the key
-// it was sealed in. The keytab has keys of all types.
+// TestAPREQ_5_TypeOfTheKey labels a ciphertext with each encryption type other than that of
+// its key. The keytab has keys of all types.
 func TestAPREQ_5_TypeOfTheKey(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.Service(service)
@@ -129,15 +130,16 @@ func TestAPREQ_5_TypeOfTheKey(t *testing.T) {
 				continue
 			}
 			refused(t, what, k.APReq().Bytes(), params(r), status.ReasonWrongKey)
-			p := params(r) // with the one right key, which is of another type
+			p := params(r) // only the key that encrypted the ticket, whose type differs from the label
 			p.Keys = only(p.Keys, func(e keytab.Entry) bool { return e.Key.EType() == sealed })
 			refused(t, what+", only the right key", k.APReq().Bytes(), p, status.ReasonUnknownKeyVersion)
 		}
 	}
 }
 
-// TestKEY_1_TypesByPolicy admits each type for the ticket and for the session key
-// by itself. What the policy lacks is refused before any key is looked for: R47.
+// TestKEY_1_TypesByPolicy permits each type for the ticket and for the session key
+// separately. Open refuses a type that the policy does not permit before it looks for a key
+// (R47).
 func TestKEY_1_TypesByPolicy(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.Service(service)
@@ -173,7 +175,7 @@ func TestKEY_1_TypesByPolicy(t *testing.T) {
 				}
 				refused(t, what, k.APReq().Bytes(), p, status.ReasonETypeRefused)
 				if !in(sealed) {
-					p.Keys = nil // policy is decided before the key lookup
+					p.Keys = nil // Open applies the policy before it looks for a key
 					refused(t, what+", no keytab", k.APReq().Bytes(), p, status.ReasonETypeRefused)
 				}
 			}
@@ -184,8 +186,8 @@ func TestKEY_1_TypesByPolicy(t *testing.T) {
 	}
 }
 
-// TestKEY_1_TypesThatDoNotExist labels tickets and session keys with types that
-// are weak, of no use here, or unknown.
+// TestKEY_1_TypesThatDoNotExist labels tickets and session keys with types that are weak,
+// not implemented or unknown.
 func TestKEY_1_TypesThatDoNotExist(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, e := range []int32{-1, -133, -1 << 31, 1, 3, 16, 21, 24, 25, 26, 1<<31 - 1} {
@@ -205,8 +207,8 @@ func TestKEY_1_TypesThatDoNotExist(t *testing.T) {
 	}
 }
 
-// TestKEY_3_SessionKeyLength refuses a session key that is not as long as its type
-// says.
+// TestKEY_3_SessionKeyLength checks that Open refuses a session key whose length does not
+// match its type.
 func TestKEY_3_SessionKeyLength(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, e := range krbtest.Preference {
@@ -224,9 +226,9 @@ func TestKEY_3_SessionKeyLength(t *testing.T) {
 	}
 }
 
-// TestKEY_2_RC4KeysDoNotMatter unless policy says so: RC4 tickets of an AD domain are
-// presented to the keytab that has both their RC4 keys and AES keys. The ticket has
-// its own policy, the session key the general one.
+// TestKEY_2_RC4KeysDoNotMatter presents RC4 tickets of an AD domain to a keytab that has
+// RC4 keys and AES keys of the service. Open uses an RC4 key only if the policy permits
+// RC4. The ticket and its session key have separate policies.
 func TestKEY_2_RC4KeysDoNotMatter(t *testing.T) {
 	keys, err := keytab.Parse(vectors.ADKeytab(t))
 	if err != nil {
@@ -248,8 +250,8 @@ func TestKEY_2_RC4KeysDoNotMatter(t *testing.T) {
 		r := krbtest.NewRealm("EXAMPLE.COM")
 		for _, row := range []struct {
 			general, ticket []keytab.EType
-			sealed, aes     bool // an RC4 ticket is admitted; and an AES session key
-			rc4             bool // and an RC4 one
+			sealed, aes     bool // the policy permits RC4 for tickets; the session key is AES
+			rc4             bool // the policy permits RC4 for tickets and session keys
 		}{
 			{nil, nil, false, true, false},
 			{[]keytab.EType{17, 18, 19, 20}, nil, false, true, false},
@@ -276,8 +278,8 @@ func TestKEY_2_RC4KeysDoNotMatter(t *testing.T) {
 	}
 }
 
-// TestAPREQ_10_UserToUser never tries the keytab for a ticket that comes with
-// USE-SESSION-KEY, and the key of the TGT for no other.
+// TestAPREQ_10_UserToUser checks that Open decrypts a ticket with USE-SESSION-KEY only with
+// the key of the TGT, and every other ticket only with keys of the keytab.
 func TestAPREQ_10_UserToUser(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	tgt := r.NewKey(18)
@@ -322,8 +324,8 @@ func TestAPREQ_10_UserToUser(t *testing.T) {
 	refused(t, "expired", q.Bytes(), withTGT, status.ReasonTicketExpired)
 }
 
-// TestWrongService_Served: who misspells a name is told what is served; of many
-// services, a few.
+// TestWrongService_Served checks that the error for a wrong service name lists the services
+// of the keytab, or a few of them if there are many.
 func TestWrongService_Served(t *testing.T) {
 	name := func(s string) keytab.Principal { return keytab.MustParsePrincipal(s + "@EXAMPLE.COM") }
 	many := []string{"a/h", "b/h", "c/h", "d/h", "e/h"}

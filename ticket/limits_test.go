@@ -14,8 +14,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// crowd is a table of n services with a key each, and a ticket under a name that
-// is not there, sealed in the key of one of them.
+// crowd returns a table of n services with one key each, and a ticket for a service that
+// the table does not have, encrypted in the key of the service sealedBy.
 func crowd(n, sealedBy int) (*krbtest.Realm, *keytab.Table, *krbtest.Ticket) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.ETypes = r.ETypes[:1]
@@ -29,7 +29,7 @@ func crowd(n, sealedBy int) (*krbtest.Realm, *keytab.Table, *krbtest.Ticket) {
 	return r, table, k
 }
 
-// sealedLen is the length of a ticket's ciphertext.
+// sealedLen returns the length of the ticket's ciphertext.
 func sealedLen(t testing.TB, apReq []byte) int {
 	t.Helper()
 	var req krb5.APReq
@@ -39,10 +39,11 @@ func sealedLen(t testing.TB, apReq []byte) int {
 	return len(req.Ticket.EncPart.Cipher)
 }
 
-// TestDOS_1_BoundOnWork puts the right key in places of a long table, for tickets of
-// several lengths. Each trial is charged the length and 512 bytes of 64 KiB; a key that
-// these do not pay for is not tried, and the text says how many were. Under its own
-// name, in whatever case, each service is found.
+// TestDOS_1_BoundOnWork puts the key of the ticket at different positions of a long table,
+// for tickets of several lengths. Open has a budget of 64 KiB: each trial decryption costs
+// the length of the ticket and 512 bytes. Open does not try the keys that exceed the
+// budget, and its error says how many it tried. If the ticket names the service in any case
+// of letters, Open finds the key at each position.
 func TestDOS_1_BoundOnWork(t *testing.T) {
 	const n = 100
 	for _, pad := range []int{0, 1200, 8 << 10, 30 << 10, 60 << 10} {
@@ -76,8 +77,8 @@ func TestDOS_1_BoundOnWork(t *testing.T) {
 	}
 }
 
-// TestKEY_8_BeyondTheBound: however long a ticket is, four keys of its own service are
-// tried after those that the work pays for.
+// TestKEY_8_BeyondTheBound checks that Open tries four keys of the named service even if
+// the ticket is so long that the budget is used up.
 func TestKEY_8_BeyondTheBound(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.ETypes = r.ETypes[:1]
@@ -107,10 +108,9 @@ func TestKEY_8_BeyondTheBound(t *testing.T) {
 	}
 }
 
-// TestKEY_8_ManyServices: a keytab of thirty services with keys of their own. Clients
-// whose ticket names the service in another case, by its short name, by the name of the
-// host's other service or by an alias get in, with tickets as Active Directory makes
-// them.
+// TestKEY_8_ManyServices uses a keytab of thirty services with different keys and tickets
+// as Active Directory makes them. Open accepts a ticket that names its service in another
+// case, by a short name, by another service of the host or by an alias.
 func TestKEY_8_ManyServices(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	var names []string
@@ -130,22 +130,23 @@ func TestKEY_8_ManyServices(t *testing.T) {
 			if got := mustOpen(t, fmt.Sprint(name), k.APReq().Bytes(), p); got.Service.String() != names[24]+"@EXAMPLE.COM" {
 				t.Errorf("%v: the service is %v", name, got.Service)
 			}
-			// Folding puts keys in order. It admits no principal.
+			// The comparison without case determines the order of the keys only; it admits
+			// no further principal.
 			p.Services = p.Keys.Only(keytab.MustParsePrincipal(names[23] + "@EXAMPLE.COM"))
 			refused(t, fmt.Sprint(name, " not admitted"), k.APReq().Bytes(), p, status.ReasonWrongService)
 		}
 	}
 }
 
-// TestOpen_ServicesOfAnotherTable: principals of one generation of keys open nothing
-// with the keys of another.
+// TestOpen_ServicesOfAnotherTable checks that Services of one Table open nothing with the
+// keys of another Table.
 func TestOpen_ServicesOfAnotherTable(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	k := r.Ticket("alice", service)
 	p, other := params(r), params(r)
 	p.Services, _ = other.Keys.Admit()
 	if p.Keys == other.Keys {
-		t.Fatal("one table")
+		t.Fatal("the two tables are the same")
 	}
 	refused(t, "services of another table", k.APReq().Bytes(), p, status.ReasonArgument)
 	p.Services = new(keytab.Services)
@@ -154,8 +155,8 @@ func TestOpen_ServicesOfAnotherTable(t *testing.T) {
 	refused(t, "zero Services and no keys", k.APReq().Bytes(), p, status.ReasonNoKey)
 }
 
-// TestDOS_2_Memory refuses and opens tickets with keys to try. What it takes is in
-// proportion to the token, and not to the keys.
+// TestDOS_2_Memory opens and refuses tickets with many keys to try. The memory that Open
+// allocates depends on the length of the token and not on the number of keys.
 func TestDOS_2_Memory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -181,9 +182,9 @@ func TestDOS_2_Memory(t *testing.T) {
 	}
 }
 
-// TestOpen_Allocations holds a ticket as MIT's KDC makes it to the memory that is
-// kept of it: the Ticket, the session key and the client's name. With a PAC there
-// is the copy of the authorization data.
+// TestOpen_Allocations limits the memory of Open for a ticket of MIT's KDC to the values
+// that it returns: the Ticket, the session key and the client's name. A ticket with a PAC
+// adds the copy of the authorization data.
 func TestOpen_Allocations(t *testing.T) {
 	if raceEnabled || testing.CoverMode() != "" {
 		t.Skip("the race detector allocates, and coverage keeps functions from being inlined")
@@ -213,8 +214,8 @@ func TestOpen_Allocations(t *testing.T) {
 	}
 }
 
-// TestOpen_KeepsOnlyTheAuthenticator overwrites the AP-REQ: what the ticket says
-// must not change, and only the authenticator may, as is documented.
+// TestOpen_KeepsOnlyTheAuthenticator overwrites the AP-REQ after Open. As documented, the
+// authenticator changes, and all other content of the Ticket stays.
 func TestOpen_KeepsOnlyTheAuthenticator(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	k := r.Ticket("alice", service)
@@ -235,7 +236,7 @@ func TestOpen_KeepsOnlyTheAuthenticator(t *testing.T) {
 		t.Error("appending to the authenticator would write into the token")
 	}
 	clear(b)
-	for range 3 { // the memory of one Open is used again by the next
+	for range 3 { // Open reuses the memory of an earlier Open
 		if _, err := ticket.Open(original, params(r)); err != nil {
 			t.Fatal(err)
 		}

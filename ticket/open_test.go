@@ -25,7 +25,7 @@ const service = "HTTP/www.example.com"
 
 const skew = 5 * time.Minute
 
-// params admits all keys of a realm that it has made by now.
+// params returns Params that admit all present keys of the realm.
 func params(r *krbtest.Realm) *ticket.Params {
 	return &ticket.Params{Keys: r.Table(), Now: r.Now(), Skew: skew}
 }
@@ -39,7 +39,7 @@ func mustOpen(t testing.TB, what string, apReq []byte, p *ticket.Params) *ticket
 	return got.Unproven()
 }
 
-// refused fails unless Open refuses apReq with that Reason, and gives nothing.
+// refused checks that Open refuses apReq with the Reason want and returns no Ticket.
 func refused(t testing.TB, what string, apReq []byte, p *ticket.Params, want status.Reason) {
 	t.Helper()
 	got, err := ticket.Open(apReq, p)
@@ -48,11 +48,11 @@ func refused(t testing.TB, what string, apReq []byte, p *ticket.Params, want sta
 		t.Errorf("%s: %v, want the Reason %v", what, err, want)
 	}
 	if got != nil {
-		t.Errorf("%s: refused, and yet there is a Ticket", what)
+		t.Errorf("%s: Open returned an error and a Ticket", what)
 	}
 }
 
-// bare is the AP-REQ inside a token, whatever frames it.
+// bare returns the AP-REQ in a token, whatever its frames are.
 func bare(t testing.TB, token []byte) []byte {
 	t.Helper()
 	i := bytes.Index(token, []byte{0x6e, 0x82})
@@ -63,8 +63,8 @@ func bare(t testing.TB, token []byte) []byte {
 	return b[:4+int(b[2])<<8+int(b[3])]
 }
 
-// TestOpen_Captured opens the tickets of an AD domain and compares all that is in
-// them with what was written down beside them.
+// TestOpen_Captured opens the tickets of an AD domain and compares each field with the
+// recorded value.
 func TestOpen_Captured(t *testing.T) {
 	keys, err := keytab.Parse(vectors.ADKeytab(t))
 	if err != nil {
@@ -114,7 +114,7 @@ func unix(at time.Time) string {
 	return strconv.FormatInt(at.Unix(), 10) + " "
 }
 
-// checkPAC compares with the PAC that a reference acceptor took out.
+// checkPAC compares got with the PAC that a reference acceptor extracted.
 func checkPAC(t *testing.T, name string, got []byte) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), "ad", name+".pac.hex"))
@@ -129,8 +129,8 @@ func checkPAC(t *testing.T, name string, got []byte) {
 	}
 }
 
-// TestOpen_AllFields opens what gokrb5 sealed, with every optional field there
-// and with none.
+// TestOpen_AllFields opens tickets that gokrb5 encrypted, with every optional field and
+// with no optional field.
 func TestOpen_AllFields(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, e := range krbtest.Preference {
@@ -185,8 +185,8 @@ func TestOpen_AllFields(t *testing.T) {
 	}
 }
 
-// TestAPREQ_11_AbsentTimes: a ticket without start time starts with its
-// authentication, and one that cannot be renewed has no time for that.
+// TestAPREQ_11_AbsentTimes checks that a ticket without a start time starts at its
+// authentication time, and that a ticket without a renew-till time has the zero RenewTill.
 func TestAPREQ_11_AbsentTimes(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	tkt := r.Ticket("alice", service)

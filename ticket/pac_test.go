@@ -16,8 +16,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// TestOpen_WindowsServer2022 opens the published ticket of a Windows KDC, which
-// comes with the service's key, and compares with what gokrb5 finds in it.
+// TestOpen_WindowsServer2022 opens the published ticket of a Windows KDC with the published
+// key, and compares its content with the content that gokrb5 decodes.
 func TestOpen_WindowsServer2022(t *testing.T) {
 	v := vectors.Load(t).PAC.ADTicket
 	der := vectors.Hex(t, v.Ticket)
@@ -84,8 +84,8 @@ func entry(adType int32, data string) types.AuthorizationDataEntry {
 	return types.AuthorizationDataEntry{ADType: adType, ADData: []byte(data)}
 }
 
-// TestOpen_WhereThePACIs looks for a PAC where a KDC puts it, and nowhere else:
-// MS-KILE, Section 3.3.5.6.4 and RFC 4120, Section 5.2.6.1.
+// TestOpen_WhereThePACIs checks that Open finds a PAC only where a KDC puts it (MS-KILE,
+// Section 3.3.5.6.4; RFC 4120, Section 5.2.6.1).
 func TestOpen_WhereThePACIs(t *testing.T) {
 	wrap := krbtest.IfRelevant
 	pac := entry(128, "the PAC")

@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// situations set the stage of each case of MIT's t_rdreq.py: they return the
-// keytabs to try, and the ticket. The keys of host/1 are made first.
+// situations prepare each case of MIT's t_rdreq.py. A function returns the keytabs to try,
+// and the ticket. The caller has created the keys of host/1 before.
 var situations = map[string]func(r *krbtest.Realm, server string) ([]*keytab.Table, *krbtest.Ticket){
 	"no keytab": func(r *krbtest.Realm, server string) ([]*keytab.Table, *krbtest.Ticket) {
 		return []*keytab.Table{nil, {}}, r.Ticket("user", server)
@@ -68,7 +68,7 @@ func alias(r *krbtest.Realm, server string) ([]*keytab.Table, *krbtest.Ticket) {
 	return []*keytab.Table{r.Service("host/1")}, k
 }
 
-// only is a table without the entries that keep does not like.
+// only returns the table of the entries for which keep returns true.
 func only(t *keytab.Table, keep func(keytab.Entry) bool) *keytab.Table {
 	var entries []keytab.Entry
 	for e := range t.All() {
@@ -83,8 +83,8 @@ func only(t *keytab.Table, keep func(keytab.Entry) bool) *keytab.Table {
 	return out
 }
 
-// admitted returns the principals that an acceptor's name admits: all if there is no
-// name, and none, which is not all, if the keytab has no such principal.
+// admitted returns the principals that an acceptor's name admits: nil, which admits all, if
+// acceptor is nil, and an empty set if the keytab does not have the name.
 func admitted(t *testing.T, keys *keytab.Table, acceptor *string) *keytab.Services {
 	t.Helper()
 	if acceptor == nil {
@@ -97,8 +97,8 @@ func admitted(t *testing.T, keys *keytab.Table, acceptor *string) *keytab.Servic
 	return keys.Only(list...)
 }
 
-// TestKEY_7_PublishedErrors runs every row of MIT's t_rdreq.py and wants its
-// Kerberos error.
+// TestKEY_7_PublishedErrors runs every row of MIT's t_rdreq.py and expects its Kerberos
+// error.
 func TestKEY_7_PublishedErrors(t *testing.T) {
 	rows := vectors.Load(t).RdReqErrors
 	if len(rows) != 22 || len(situations) != 15 {
@@ -112,7 +112,7 @@ func TestKEY_7_PublishedErrors(t *testing.T) {
 	for _, row := range rows {
 		set, ok := situations[row.Case]
 		if !ok {
-			t.Errorf("there is no stage for %q", row.Case)
+			t.Errorf("situations has no entry for %q", row.Case)
 			continue
 		}
 		used[row.Case] = true
@@ -135,7 +135,7 @@ func TestKEY_7_PublishedErrors(t *testing.T) {
 			refused(t, what, b, p, reasons[row.Error])
 			var e *status.Error
 			if _, err := ticket.Open(b, p); !errors.As(err, &e) || e.Reason.Kerberos() != row.Error {
-				t.Errorf("%s: %v has not the Kerberos number %d", what, err, row.Error)
+				t.Errorf("%s: %v; want the Kerberos error %d", what, err, row.Error)
 			}
 		}
 	}

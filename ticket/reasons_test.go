@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// TestOpen_TextOfARefusal bounds and quotes what a peer chose, and has no key in
-// it.
+// TestOpen_TextOfARefusal checks that the error text quotes and truncates names from the
+// ticket, and contains no key.
 func TestOpen_TextOfARefusal(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.Service("ldap/dc.example.com")
@@ -33,8 +33,8 @@ func TestOpen_TextOfARefusal(t *testing.T) {
 	}
 }
 
-// TestKEY_7_TextNamesTheVersions says what the ticket asks for and what the keytab
-// has of that principal, but no more than eight keys of it.
+// TestKEY_7_TextNamesTheVersions checks that the error text names the key that the ticket
+// requires and at most eight keys of that principal in the keytab.
 func TestKEY_7_TextNamesTheVersions(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.Service("ldap/dc.example.com")
@@ -46,7 +46,7 @@ func TestKEY_7_TextNamesTheVersions(t *testing.T) {
 	text := func() string {
 		_, err := ticket.Open(k.APReq().Bytes(), params(r))
 		if err == nil {
-			t.Fatal("a ticket in an unknown key was opened")
+			t.Fatal("Open accepted a ticket under an unknown key")
 		}
 		return err.Error()
 	}
@@ -54,7 +54,7 @@ func TestKEY_7_TextNamesTheVersions(t *testing.T) {
 	if got := text(); !strings.HasSuffix(got, asked) {
 		t.Errorf("%q does not end in %q", got, asked)
 	}
-	for n := 4; n <= 10; n += 2 { // two keys a version: 4, 6, 8 and 10 of them
+	for n := 4; n <= 10; n += 2 { // two keys for each version: 4, 6, 8 and 10 keys
 		r.Rotate(service)
 		k.Kvno = 100
 		got := text()
@@ -64,8 +64,8 @@ func TestKEY_7_TextNamesTheVersions(t *testing.T) {
 	}
 }
 
-// TestKEY_7_EightBitVersions tells a wrong key from a missing version also where
-// the keytab has kept eight bits of it.
+// TestKEY_7_EightBitVersions checks that Open distinguishes a wrong key from a missing
+// version even if the keytab stores only eight bits of the version.
 func TestKEY_7_EightBitVersions(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.Kvno = 1
@@ -93,18 +93,19 @@ func TestKEY_7_EightBitVersions(t *testing.T) {
 		k.Key, k.Kvno = r.NewKey(18), kvno
 		refused(t, fmt.Sprint("keytab has 300, kvno ", kvno), k.APReq().Bytes(), params(r), want)
 	}
-	// A hint is all it is: the right key opens whatever it says.
+	// The version number is a hint: the right key decrypts the ticket whatever the number
+	// is.
 	for _, kvno := range []int64{0, 1, 2, 257, -1} {
 		k := r.Ticket("alice", service)
 		k.Kvno = kvno
 		if got := mustOpen(t, fmt.Sprint("kvno ", kvno), k.APReq().Bytes(), params(r)); got.Kvno != 1 {
-			t.Errorf("kvno %d: the key's is said to be %d, want 1", kvno, got.Kvno)
+			t.Errorf("kvno %d: Open returned the key version %d, want 1", kvno, got.Kvno)
 		}
 	}
 }
 
-// TestKEY_7_TextNamesTheCause: the text of each refusal for want of a key says what the
-// keytab has and what to do, so that a log of it is enough.
+// TestKEY_7_TextNamesTheCause checks that the error text for a missing or wrong key says
+// which keys the keytab has and which action helps.
 func TestKEY_7_TextNamesTheCause(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	r.ETypes = r.ETypes[:1]
@@ -129,7 +130,7 @@ func TestKEY_7_TextNamesTheCause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, err := keytab.Parse(append(entries, others[2:]...)) // behind the version
+	both, err := keytab.Parse(append(entries, others[2:]...)) // [2:] omits the version of the file format
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ type keyOf struct {
 	n     int
 }
 
-// fileOf writes a keytab file of entries that keytab.NewTable does not take.
+// fileOf returns a keytab file with entries that keytab.NewTable refuses.
 func fileOf(entries ...keyOf) []byte {
 	counted := func(b []byte, s string) []byte {
 		return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)

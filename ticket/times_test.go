@@ -12,8 +12,7 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// lifetime makes an AP-REQ with a ticket of these times; the zero Time is not
-// there.
+// lifetime returns an AP-REQ whose ticket has these times. A zero Time is absent.
 func lifetime(r *krbtest.Realm, auth, start, end time.Time) []byte {
 	k := r.Ticket("alice", service)
 	k.Part.AuthTime, k.Part.StartTime, k.Part.EndTime = auth, start, end
@@ -46,7 +45,7 @@ func TestAPREQ_6_PublishedTimes(t *testing.T) {
 		p.Now = seconds(row.Now)
 		want, known := reasons[row.Result]
 		if !known {
-			t.Errorf("%+v: what is %s?", row, row.Result)
+			t.Errorf("%+v: unknown result %s", row, row.Result)
 		}
 		if want == status.ReasonNone {
 			mustOpen(t, row.Result, b, p)
@@ -55,13 +54,14 @@ func TestAPREQ_6_PublishedTimes(t *testing.T) {
 		refused(t, row.Result, b, p, want)
 		var e *status.Error
 		if _, err := ticket.Open(b, p); !errors.As(err, &e) || e.Reason.Kerberos() != numbers[row.Result] {
-			t.Errorf("%+v: %v has not the Kerberos number %d", row, err, numbers[row.Result])
+			t.Errorf("%+v: %v; want the Kerberos error %d", row, err, numbers[row.Result])
 		}
 	}
 }
 
-// TestAPREQ_6_Edges stands a nanosecond to both sides of each bound, in years where
-// seconds need 31, 32 and more bits. A difference of exactly the skew passes.
+// TestAPREQ_6_Edges checks times one nanosecond before and after each bound, in years in
+// which the number of seconds needs 31, 32 and more bits. A difference of exactly the skew
+// is valid.
 func TestAPREQ_6_Edges(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, now := range []time.Time{
@@ -94,12 +94,13 @@ func TestAPREQ_6_Edges(t *testing.T) {
 	}
 }
 
-// TestAPREQ_6_Flag refuses INVALID whatever the times are, and before them: R40.
+// TestAPREQ_6_Flag checks that Open refuses a ticket with the flag INVALID before it checks
+// the times (R40).
 func TestAPREQ_6_Flag(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, end := range []time.Duration{time.Hour, -time.Hour, -48 * time.Hour} {
 		k := r.Ticket("alice", service)
-		k.Part.Flags = krbtest.TicketFlags(flags.TicketInvalid | 1<<(31-6)) // and postdated
+		k.Part.Flags = krbtest.TicketFlags(flags.TicketInvalid | 1<<(31-6)) // INVALID and POSTDATED
 		k.Part.EndTime = r.Now().Add(end)
 		refused(t, "INVALID", k.APReq().Bytes(), params(r), status.ReasonTicketInvalid)
 	}
@@ -108,8 +109,8 @@ func TestAPREQ_6_Flag(t *testing.T) {
 	mustOpen(t, "every other flag", k.APReq().Bytes(), params(r))
 }
 
-// TestAPREQ_6_Inverted refuses a ticket that ends before it starts, even where the
-// skew would cover either end.
+// TestAPREQ_6_Inverted checks that Open refuses a ticket whose end is before its start,
+// even if both are within the skew.
 func TestAPREQ_6_Inverted(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	now := r.Now().Truncate(time.Second)

@@ -13,21 +13,21 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// TestZero_Ticket proves nothing to anybody.
+// TestZero_Ticket checks that the zero Ticket contains no identity and no key.
 func TestZero_Ticket(t *testing.T) {
 	var zero ticket.Ticket
 	e, cipher := zero.Authenticator()
 	if zero.Unproven() != nil || !zero.Service().IsZero() || zero.Options() != 0 || e != 0 || cipher != nil {
-		t.Error("the zero Ticket says something")
+		t.Error("the zero Ticket has content")
 	}
 	got, err := authenticator.Check(&zero, &authenticator.Params{})
 	var e2 *status.Error
 	if got != nil || !errors.As(err, &e2) || e2.Reason != status.ReasonArgument {
-		t.Errorf("Check says %v of a ticket that was never opened, want %v", err, status.ReasonArgument)
+		t.Errorf("Check of the zero Ticket: %v, want %v", err, status.ReasonArgument)
 	}
 }
 
-// TestZero_Params open nothing.
+// TestZero_Params checks Open with Params that lack fields.
 func TestZero_Params(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	k := r.Ticket("alice", service)
@@ -39,8 +39,8 @@ func TestZero_Params(t *testing.T) {
 	mustOpen(t, "no skew", b, &ticket.Params{Keys: r.Table(), Now: r.Now()})
 }
 
-// TestOpen_NotAnAPReq refuses what is none with the parser's Reason, before
-// anything is done with the keys.
+// TestOpen_NotAnAPReq checks that Open refuses bytes that are not an AP-REQ with the Reason
+// of the parser, before it looks for keys.
 func TestOpen_NotAnAPReq(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	k := r.Ticket("alice", service)
@@ -67,8 +67,8 @@ func TestOpen_NotAnAPReq(t *testing.T) {
 	refused(t, "msg-type 15", q.Bytes(), params(r), status.ReasonWrongMessageType)
 }
 
-// TestOpen_SealedGarbage seals what is no EncTicketPart, or says what no principal
-// can be named.
+// TestOpen_SealedGarbage encrypts bytes that are not an EncTicketPart, and tickets with
+// names that are not valid principals.
 func TestOpen_SealedGarbage(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	k := r.Ticket("alice", service)
@@ -98,15 +98,15 @@ func TestOpen_SealedGarbage(t *testing.T) {
 	}
 }
 
-// TestOpen_BitFlips turns every bit of the ticket in an AP-REQ. Its clear part
-// only orders the keys; in the sealed part nothing can be changed.
+// TestOpen_BitFlips changes each bit of an AP-REQ. Open refuses each change of the ticket's
+// ciphertext, and returns the same client if it accepts another change.
 func TestOpen_BitFlips(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	k := r.Ticket("alice", service)
 	b := slices.Clip(k.APReq().Bytes())
 	p := params(r)
 	want := mustOpen(t, "the ticket", b, p).Client
-	sealed := bytes.Index(b, []byte{0x04, 0x81}) + 3 // the first OCTET STRING of some length is the ticket's cipher
+	sealed := bytes.Index(b, []byte{0x04, 0x81}) + 3 // the first long OCTET STRING is the ciphertext of the ticket
 	length := int(b[sealed-1])
 	opened := 0
 	for bit := range 8 * len(b) {
@@ -115,9 +115,9 @@ func TestOpen_BitFlips(t *testing.T) {
 		inCipher := bit/8 >= sealed && bit/8 < sealed+length
 		switch {
 		case err == nil && inCipher:
-			t.Errorf("bit %d of the cipher was turned, and the ticket opened", bit-8*sealed)
+			t.Errorf("Open accepted a ticket whose ciphertext has bit %d changed", bit-8*sealed)
 		case err == nil && got.Unproven().Client != want:
-			t.Errorf("bit %d makes %v of the client", bit, got.Unproven().Client)
+			t.Errorf("with bit %d changed, the client is %v", bit, got.Unproven().Client)
 		case err == nil:
 			opened++
 		case inCipher:
@@ -129,12 +129,12 @@ func TestOpen_BitFlips(t *testing.T) {
 		b[bit/8] ^= 1 << (bit % 8)
 	}
 	if opened == 0 {
-		t.Error("every flip was refused, also in the authenticator and the names")
+		t.Error("Open refused every changed bit, also in the authenticator and the names")
 	}
 }
 
-// TestNAME_9_Service: a service name in clear that has no text form is refused as such
-// where no key opens the ticket. Where a key does, the name in clear decides nothing.
+// TestNAME_9_Service checks that Open refuses a ticket with an invalid service name for
+// that reason if no key decrypts it. If a key decrypts it, Open ignores the name.
 func TestNAME_9_Service(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	good := r.Ticket("alice", service).APReq()
