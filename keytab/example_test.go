@@ -10,12 +10,13 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 )
 
-// Keys from a secret store. A Source is asked for each client and must not wait for
-// the store, so the keys are read when they change. Those of before a change stay:
-// clients have tickets for them. Keys in a file need only OpenFile.
+// This program gets keys from a secret store. The acceptor calls the Source for each
+// client, and the Source must not wait for the store, so the program reads the keys when
+// they change. It keeps the old keys, because clients have tickets under them. For keys in
+// a file, OpenFile is enough.
 func Example() {
 	var current atomic.Pointer[keytab.Table]
-	read := func(secrets ...[]byte) error { // at the start, and when the store tells of a change
+	read := func(secrets ...[]byte) error { // at the start, and when the store reports a change
 		var entries []keytab.Entry
 		for _, b := range secrets {
 			table, err := keytab.Parse(b)
@@ -34,7 +35,7 @@ func Example() {
 	if err := read(secret(4), secret(3)); err != nil {
 		log.Fatal(err)
 	}
-	// For sspi.Config.Keys.
+	// The Source for sspi.Config.Keys.
 	source := keytab.SourceFunc(func(context.Context) (*keytab.Table, error) { return current.Load(), nil })
 
 	table, err := source.Table(context.Background())
@@ -49,7 +50,7 @@ func Example() {
 	// HTTP/www.example.com@EXAMPLE.COM 3 keytab.Key(aes256-cts-hmac-sha1-96, redacted)
 }
 
-// secret is what the store has: a keytab of one key, as ktutil writes it.
+// secret returns a value of the store: a keytab with one key, in the format of ktutil.
 func secret(kvno uint32) []byte {
 	key, err := keytab.NewKey(keytab.AES256_CTS_HMAC_SHA1_96, []byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// followed is a File under a clock that the test moves.
+// followed is a File with a clock that the test sets.
 type followed struct {
 	*File
 	path string
@@ -29,15 +29,15 @@ func (f *followed) clock() time.Time {
 	return f.at
 }
 
-// advance moves the clock, past the next look by default.
+// advance moves the clock by d.
 func (f *followed) advance(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.at = f.at.Add(d)
 }
 
-// write replaces the file's content in place, with a modification time by the
-// test's clock.
+// write replaces the file's content in place. The modification time comes from the test's
+// clock.
 func (f *followed) write(t *testing.T, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(f.path, b, 0o600); err != nil {
@@ -53,7 +53,7 @@ func (f *followed) touch(t *testing.T, at time.Time) {
 	}
 }
 
-// replace puts another file in place, as a careful administrator does.
+// replace replaces the file by another file, with a rename.
 func (f *followed) replace(t *testing.T, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(f.path+".new", b, 0o600); err != nil {
@@ -64,7 +64,7 @@ func (f *followed) replace(t *testing.T, b []byte) {
 	}
 }
 
-// kvnos is what a look after the next second finds.
+// kvnos returns the key versions that the File has after its next check.
 func (f *followed) kvnos(t *testing.T) string {
 	t.Helper()
 	f.advance(checkEvery)
@@ -83,7 +83,7 @@ func kvnosOf(table *Table) string {
 	return out
 }
 
-// generation is a keytab file with keys of some versions.
+// generation returns a keytab file with keys of these versions.
 func generation(t testing.TB, kvnos ...uint32) []byte {
 	t.Helper()
 	var lines []string
@@ -113,13 +113,14 @@ func follow(t *testing.T, b []byte, changes ...func(*FileConfig)) *followed {
 	return f
 }
 
-// TestKEY_12_Noticed: whatever becomes of the file under a running server, the next
-// look finds new keys, and bad news leave the old ones and an error.
+// TestKEY_12_Noticed checks that the File finds new keys at its next check, whatever
+// happened to the file, and that it keeps the old keys and reports an error if it cannot
+// read the file.
 func TestKEY_12_Noticed(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(t *testing.T, f *followed)
-		want   string // kvnos
+		want   string // the key versions
 		fails  bool
 	}{
 		{"nothing", func(t *testing.T, f *followed) {}, "1", false},
@@ -158,7 +159,7 @@ func TestKEY_12_Noticed(t *testing.T) {
 			if row.fails && len(f.warn) != 1 {
 				t.Errorf("warned of %v", f.warn)
 			}
-			// Nothing is for ever.
+			// The File must be able to recover.
 			if row.name == "a directory in its place" {
 				remove(t, f.path)
 			}
@@ -177,8 +178,9 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// TestKEY_12_SameSizeSameTime: a file that is written twice within the steps of its
-// time stamp is read again, though it looks the same.
+// TestKEY_12_SameSizeSameTime checks that the File reads a file again that was written
+// twice within the resolution of its modification time, although size and time are the
+// same.
 func TestKEY_12_SameSizeSameTime(t *testing.T) {
 	f := follow(t, generation(t, 1))
 	stamp := f.clock()
@@ -193,10 +195,10 @@ func TestKEY_12_SameSizeSameTime(t *testing.T) {
 	}
 }
 
-// TestKEY_12_Unreadable: a file that loses its permission. Root is never refused.
+// TestKEY_12_Unreadable removes the read permission of the file. Root can read every file.
 func TestKEY_12_Unreadable(t *testing.T) {
 	if os.Geteuid() == 0 || os.Getuid() < 0 {
-		t.Skip("this user may read every file")
+		t.Skip("root can read every file")
 	}
 	f := follow(t, generation(t, 1))
 	if err := os.Chmod(f.path, 0); err != nil {
@@ -208,8 +210,8 @@ func TestKEY_12_Unreadable(t *testing.T) {
 	}
 }
 
-// TestKEY_12_OnceASecond: the file is looked at once a second, and again when the
-// clock goes back.
+// TestKEY_12_OnceASecond checks that the File checks its file once a second, and also after
+// the clock was set back.
 func TestKEY_12_OnceASecond(t *testing.T) {
 	f := follow(t, generation(t, 1))
 	f.replace(t, generation(t, 2))
@@ -229,11 +231,12 @@ func TestKEY_12_OnceASecond(t *testing.T) {
 	}
 }
 
-// TestKEY_12_StrangersLooks: tokens of strangers, each of which misses a key, make no
-// reading of a file that did not change, nor of one that is broken more than one, and
-// put no regular look off. What is read again unchanged is no new Table.
+// TestKEY_12_StrangersLooks checks what clients with tickets under unknown keys can cause.
+// Refresh must not read a file that did not change, must read a broken file once only, and
+// must not delay the regular check. If the content of the file did not change, the File
+// keeps its Table.
 func TestKEY_12_StrangersLooks(t *testing.T) {
-	var readings int // each begins with a look at the clock
+	var readings int // each reading asks the clock first
 	at := time.Now()
 	path := filepath.Join(t.TempDir(), "keytab")
 	sound := generation(t, 1)
@@ -261,7 +264,7 @@ func TestKEY_12_StrangersLooks(t *testing.T) {
 			t.Errorf("%s: %d readings, want %d at most", what, n, most)
 		}
 		if !f.nextCheck.Load().Equal(due) {
-			t.Errorf("%s: the regular look was put off", what)
+			t.Errorf("%s: Refresh delayed the regular check", what)
 		}
 	}
 	strangers("unchanged", 0)
@@ -273,11 +276,11 @@ func TestKEY_12_StrangersLooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if f.current() != same {
-		t.Error("the same content became another Table")
+		t.Error("Reload replaced the Table although the content is the same")
 	}
 }
 
-// TestKEY_11_Refresh: a key that is missed makes one look, at once.
+// TestKEY_11_Refresh checks that Refresh checks the file at once.
 func TestKEY_11_Refresh(t *testing.T) {
 	f := follow(t, generation(t, 1))
 	old, _ := f.Table(context.Background())
@@ -295,11 +298,11 @@ func TestKEY_11_Refresh(t *testing.T) {
 	}
 	f.replace(t, generation(t, 9))
 	if again, _ := f.Refresh(context.Background(), old); again != table {
-		t.Error("somebody with an old table made the file be read again")
+		t.Error("Refresh with an old Table read the file again")
 	}
 }
 
-// TestKEY_11_Reload reads at once, and says what it found.
+// TestKEY_11_Reload checks that Reload reads the file at once and returns the error.
 func TestKEY_11_Reload(t *testing.T) {
 	f := follow(t, generation(t, 1))
 	f.replace(t, generation(t, 2))
@@ -316,15 +319,15 @@ func TestKEY_11_Reload(t *testing.T) {
 		}
 	}
 	if len(f.warn) != 1 {
-		t.Errorf("warned %d times of one thing", len(f.warn))
+		t.Errorf("%d warnings about one problem", len(f.warn))
 	}
 	if table, _ := f.Table(context.Background()); kvnosOf(table) != "2" {
 		t.Errorf("after a failure: keys of version %s", kvnosOf(table))
 	}
 }
 
-// TestKEY_11_WholeTables: while the file is replaced again and again, every reader
-// has one generation or the other.
+// TestKEY_11_WholeTables checks that every reader has a complete generation of keys while
+// the file is replaced many times.
 func TestKEY_11_WholeTables(t *testing.T) {
 	f := follow(t, generation(t, 1, 1, 1))
 	done := make(chan struct{})
@@ -365,7 +368,7 @@ func TestKEY_11_WholeTables(t *testing.T) {
 	readers.Wait()
 }
 
-// TestOpenFile_Failures: what cannot be opened, and what a zero File does.
+// TestOpenFile_Failures checks the errors of OpenFile, and the zero File.
 func TestOpenFile_Failures(t *testing.T) {
 	dir := t.TempDir()
 	junk := filepath.Join(dir, "junk")
@@ -401,6 +404,6 @@ func TestOpenFile_Failures(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := OpenFile(empty); err != nil {
-		t.Errorf("a keytab without entries can get some: %v", err)
+		t.Errorf("a keytab without entries: %v", err)
 	}
 }

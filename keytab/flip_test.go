@@ -11,15 +11,14 @@ import (
 	"testing"
 )
 
-// places says what each byte of a keytab is. It is made by a walk that shares
-// nothing with Parse.
+// places describes each byte of a keytab. walk fills it and shares no code with Parse.
 type places struct {
-	at      []string // field of each byte
-	entry   []int    // number of the entry that a byte belongs to, -1: none
+	at      []string // the field of each byte
+	entry   []int    // the number of the entry of each byte, or -1
 	cuts    map[int]int
 	entries int
 
-	outOfUse []bool // by entry
+	outOfUse []bool // for each entry
 }
 
 // before returns how many entries end before n, and whether the file may end there.
@@ -84,37 +83,39 @@ func walk(t testing.TB, b []byte) *places {
 		p.entries++
 		p.cuts[pos] = p.entries
 		if v1 {
-			p.cuts[end-4] = p.entries // MIT's count of a name-type that it does not write
+			p.cuts[end-4] = p.entries // MIT's size counts a name type that MIT does not write
 		}
 	}
 	return p
 }
 
-// outcomes is what one flipped bit may do, by field, to an entry that is in use:
-// refuse the file, put the entry out of use, change the named part of it, or
-// nothing. A keytab has no integrity, so most of what it says is believed.
+// outcomes lists, for each field, the permitted effects of a changed bit on an entry with a
+// usable key: Parse refuses the file, the entry becomes unusable, the named part of the
+// entry changes, or nothing changes. A keytab has no integrity protection, so Parse cannot
+// detect most changes.
 var outcomes = map[string]string{
 	"header":      "refused",
-	"size":        "refused nothing", // of MIT's overcount in version 1
-	"hole size":   "refused nothing", // the last hole may end early: zeros are an end
+	"size":        "refused nothing", // a size in version 1 may exceed the entry, because of MIT's error
+	"hole size":   "refused nothing", // the last hole may end early, because zeros end the file
 	"hole":        "nothing",
 	"count":       "refused",
-	"name length": "refused unusable", // the rest of the entry shifts
+	"name length": "refused unusable", // the other fields of the entry shift
 	"realm":       "principal unusable",
 	"component":   "principal unusable",
 	"name-type":   "nothing",
 	"time":        "time",
-	"version 8":   "nothing", // there are 32 bits
+	"version 8":   "nothing", // the 32-bit version has priority
 	"etype":       "etype unusable",
-	"key length":  "refused unusable", // likewise
+	"key length":  "refused unusable", // the other fields of the entry shift
 	"key":         "key",
-	"version 32":  "kvno nothing", // nothing, if only 8 bits are left and say the same
+	"version 32":  "kvno nothing", // nothing changes if the 32-bit version becomes zero and the 8-bit version is the same
 	"flags":       "nothing",
 	"padding":     "refused",
 }
 
-// Every single bit: no panic, no other entry changed or lost, no key in any text,
-// and for each field the expected result.
+// TestKEY_9_BitFlips changes each bit of a keytab. Parse must not panic, must not change or
+// omit another entry, and must have the expected result for each field. No error text may
+// contain a key.
 func TestKEY_9_BitFlips(t *testing.T) {
 	for _, path := range []string{mitFile, mitFileV1, heimdalFile} {
 		whole := fixture(t, path)
@@ -154,8 +155,7 @@ func TestKEY_9_BitFlips(t *testing.T) {
 	}
 }
 
-// difference says what became of an entry, and complains if any other is not as
-// it was.
+// difference returns the change of the entry, and reports every change of another entry.
 func difference(base, table *Table, entry int) string {
 	type list struct{ base, got []string }
 	lists := []list{{usable(base), usable(table)}, {unusable(base), unusable(table)}}
@@ -165,8 +165,8 @@ func difference(base, table *Table, entry int) string {
 	if entry < 0 {
 		return "entries changed"
 	}
-	// Where the entry stands in its list: the files have their entries in order of
-	// time and number, which both lists keep.
+	// Find the index of the entry in its list. The entries of these files are in the order
+	// of time and version, and both lists keep that order.
 	var was, is string
 	for _, l := range lists {
 		i := 0
@@ -190,7 +190,7 @@ func difference(base, table *Table, entry int) string {
 	return part(was, is)
 }
 
-// part names what differs between two descriptions of one entry.
+// part returns the names of the parts in which two descriptions of an entry differ.
 func part(was, is string) string {
 	a, b := strings.Split(was, " "), strings.Split(is, " ")
 	if len(a) != 5 || len(b) != 5 {
@@ -208,7 +208,8 @@ func part(was, is string) string {
 	return strings.Join(parts, " and ")
 }
 
-// checkNoKey looks for the keys of table in text, raw and in the usual clothes.
+// checkNoKey checks that text contains no key of table, neither raw nor in a usual
+// encoding.
 func checkNoKey(t testing.TB, table *Table, text string) {
 	t.Helper()
 	for e := range table.All() {
@@ -218,7 +219,7 @@ func checkNoKey(t testing.TB, table *Table, text string) {
 			strings.Trim(fmt.Sprint(b), "[]"), strings.Trim(fmt.Sprintf("%#v", b), "[]byte{}"), fmt.Sprintf("%q", b)[1:12],
 		} {
 			if strings.Contains(text, s) {
-				t.Errorf("a key in %q", text)
+				t.Errorf("the text contains a key: %q", text)
 			}
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzParse: what parses can be written, and reads as the same; what does not gives
-// an error that holds no key.
+// FuzzParse checks that a parsed Table has the same entries after MarshalBinary and Parse,
+// and that an error contains no key.
 func FuzzParse(f *testing.F) {
 	for _, file := range []string{mitFile, mitFileV1, heimdalFile, labFile} {
 		f.Add(fixture(f, file))
@@ -19,7 +19,7 @@ func FuzzParse(f *testing.F) {
 		table, err := Parse(b)
 		if err != nil {
 			if table != nil {
-				t.Fatal("a table and an error")
+				t.Fatal("Parse returned a Table and an error")
 			}
 			return
 		}
@@ -43,7 +43,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzPrincipal: a name that is read has one spelling, which reads as the same.
+// FuzzPrincipal checks that a parsed name has one text form, which parses to the same
+// Principal.
 func FuzzPrincipal(f *testing.F) {
 	for _, s := range []string{"alice@EXAMPLE.COM", "HTTP/www.example.com@EXAMPLE.COM", `a\/b\@c@R`, `\t\n\b\0@R`, "@", "a@", "@R", "a/@R", `a\`, "a@b@c"} {
 		f.Add(s)
@@ -52,17 +53,17 @@ func FuzzPrincipal(f *testing.F) {
 		p, err := ParsePrincipal(s)
 		if err != nil {
 			if !p.IsZero() {
-				t.Fatal("a name and an error")
+				t.Fatal("ParsePrincipal returned a name and an error")
 			}
 			return
 		}
 		again, err := ParsePrincipal(p.String())
 		if err != nil || again != p || again.String() != p.String() {
-			t.Fatalf("%q is %q, and that is %q, %v", s, p, again, err)
+			t.Fatalf("%q parses to %q, whose text parses to %q, %v", s, p, again, err)
 		}
 		made, err := NewPrincipal(p.Realm(), slices.Collect(p.Components())...)
 		if err != nil || made != p {
-			t.Fatalf("%q in parts is %q, %v", p, made, err)
+			t.Fatalf("NewPrincipal with the parts of %q returned %q, %v", p, made, err)
 		}
 	})
 }

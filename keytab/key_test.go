@@ -38,11 +38,11 @@ func TestKeyOwnership(t *testing.T) {
 	}
 	clear(b)
 	if !bytes.Equal(k.Bytes(), key32) {
-		t.Error("the key changed with its maker's bytes")
+		t.Error("the key changed when the caller changed its bytes")
 	}
 	clear(k.Bytes())
 	if !bytes.Equal(k.Bytes(), key32) {
-		t.Error("the key changed with what Bytes returned")
+		t.Error("the key changed when the caller changed the result of Bytes")
 	}
 }
 
@@ -69,7 +69,7 @@ func TestKeyEqual(t *testing.T) {
 func TestZeroKey(t *testing.T) {
 	var k Key
 	if !k.IsZero() || k.EType() != 0 || k.Bytes() != nil || k.text() != "keytab.Key(none)" {
-		t.Error("the zero Key has something")
+		t.Error("the zero Key has content")
 	}
 	_, d := k.Decrypt(nil, make([]byte, 64), 2)
 	_, e := k.Encrypt(nil, nil, nil, 2)
@@ -80,8 +80,8 @@ func TestZeroKey(t *testing.T) {
 	}
 }
 
-// The operations are those of internal/etype; a few published values show that
-// they are wired up.
+// TestKeyAgainstVectors checks a few published values, to show that the methods of Key call
+// the right functions of internal/etype, whose tests check all values.
 func TestKeyAgainstVectors(t *testing.T) {
 	decrypted, summed := 0, 0
 	for _, v := range vectors.Load(t).Decrypt {
@@ -172,7 +172,8 @@ func TestKeyEncrypt(t *testing.T) {
 	}
 }
 
-// Nothing that holds a key prints it, whatever the verb and however deep it is.
+// TestKEY_10 checks that no value that contains a key prints it, whatever the verb and the
+// depth.
 func TestKEY_10(t *testing.T) {
 	table, err := Parse(fixture(t, mitFile))
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestSEC_3_PrincipalLogValue: a record shows no character that changes a terminal.
+// TestSEC_3_PrincipalLogValue checks that a log record of a Principal contains no control
+// characters, which could change a terminal.
 func TestSEC_3_PrincipalLogValue(t *testing.T) {
 	for text, want := range map[string]string{
 		"alice@R":      "alice@R",

@@ -14,8 +14,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// told returns what is new since the last call, and checks it against want: a part of
-// each text, "" for no notice.
+// told checks the notices since the last call: each element of want is a part of the text
+// of a notice.
 func (f *followed) told(t *testing.T, what string, after *uint64, want ...string) {
 	t.Helper()
 	news, newest := f.Notices(*after)
@@ -37,8 +37,8 @@ func (f *followed) told(t *testing.T, what string, after *uint64, want ...string
 	}
 }
 
-// TestKEY_14_SaidOnce: whatever becomes of the file under a running server is said once
-// when it begins and once when it ends, with the file's name. The keys stay in use.
+// TestKEY_14_SaidOnce checks that the File reports each problem of the file once when it
+// begins and once when it ends, with the file's name, and keeps the keys.
 func TestKEY_14_SaidOnce(t *testing.T) {
 	whole := generation(t, 1, 2)
 	for _, row := range []struct {
@@ -100,8 +100,9 @@ func TestKEY_14_SaidOnce(t *testing.T) {
 	}
 }
 
-// TestKEY_14_AtStart: a keytab without a key is no error, and is said at the start; so
-// is what was read over, and that others may read the file.
+// TestKEY_14_AtStart checks that OpenFile accepts a keytab without a usable key, and that
+// the File then reports this, the entries that it skipped, and a file that other users may
+// read.
 func TestKEY_14_AtStart(t *testing.T) {
 	des := v2().entry("R", names, 7, 3, key16[:8]).entry("R", names, 7, 26, key32).b
 	whole := generation(t, 1)
@@ -134,8 +135,9 @@ func TestKEY_14_AtStart(t *testing.T) {
 	}
 }
 
-// TestKEY_9_ShorterOnReload: a shorter keytab that ends in zeros may have been cut, and
-// does not replace a longer one; one that ends in a line feed does.
+// TestKEY_9_ShorterOnReload checks that a shorter keytab that ends in zeros does not
+// replace a longer one, because it may be truncated. A keytab that ends in a line feed
+// does.
 func TestKEY_9_ShorterOnReload(t *testing.T) {
 	for _, c := range []struct {
 		kvnos  []uint32
@@ -158,13 +160,13 @@ func TestKEY_9_ShorterOnReload(t *testing.T) {
 	}
 }
 
-// TestKEY_13_ExposedLater: a mode that is changed under a running server is noticed.
+// TestKEY_13_ExposedLater checks that the File reports a change of the file's mode.
 func TestKEY_13_ExposedLater(t *testing.T) {
 	f := follow(t, generation(t, 1))
 	var after uint64
 	f.told(t, "at the start", &after)
 	if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Skip("permission bits say nothing here")
+		t.Skip("this operating system has no permission bits")
 	}
 	for range 2 {
 		if err := os.Chmod(f.path, 0o644); err != nil {
@@ -182,7 +184,8 @@ func TestKEY_13_ExposedLater(t *testing.T) {
 	}
 }
 
-// TestParse_SaysWhatTheFileIs: a file that is no keytab is named for what it is.
+// TestParse_SaysWhatTheFileIs checks that the error for a file that is not a keytab names
+// the kind of the file.
 func TestParse_SaysWhatTheFileIs(t *testing.T) {
 	whole := fixture(t, mitFile)
 	wide := func(bom string, big bool) []byte {
@@ -242,7 +245,8 @@ func TestParse_SaysWhatTheFileIs(t *testing.T) {
 	}
 }
 
-// TestKEY_9_ZeroKey: a key of zero bytes, as a file that was cut may have, is not used.
+// TestKEY_9_ZeroKey checks that Parse does not use a key of zero bytes, which a truncated
+// file may have.
 func TestKEY_9_ZeroKey(t *testing.T) {
 	table, err := Parse(v2().entry("R", names, 7, a256, make([]byte, 32)).entry("R", names, 8, a256, key32).b)
 	if err != nil || table.Len() != 1 || len(unusable(table)) != 1 {
@@ -250,7 +254,7 @@ func TestKEY_9_ZeroKey(t *testing.T) {
 	}
 }
 
-// latin1 yields each byte as the character of that number.
+// latin1 returns each byte as the character with its number.
 func latin1(b []byte) iter.Seq[rune] {
 	return func(yield func(rune) bool) {
 		for _, c := range b {

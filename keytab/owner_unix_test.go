@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestKEY_13_ReadableByOthers: whoever may read the file beside its owner is
-// reported, and the keys are used.
+// TestKEY_13_ReadableByOthers checks that the File uses the keys of a file that users other
+// than its owner may read, and reports a warning.
 func TestKEY_13_ReadableByOthers(t *testing.T) {
 	for mode, warns := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true, 0o620: false} {
 		path := filepath.Join(t.TempDir(), "keytab")
@@ -32,7 +32,7 @@ func TestKEY_13_ReadableByOthers(t *testing.T) {
 		if got := len(warned) == 1; got != warns || len(warned) > 1 {
 			t.Errorf("mode %o: warned of %v", mode, warned)
 		}
-		for _, n := range warned { // and says nothing of a failure: the keys are used
+		for _, n := range warned { // the text names no failure, because the keys are used
 			readers := map[bool]string{true: "every user", false: "its group"}[mode&0o004 != 0]
 			if n.Text != "the keytab file "+path+" may be read by "+readers+": a process that can read it can forge any user's ticket for this service" || n.File != path || n.Level != slog.LevelWarn {
 				t.Errorf("mode %o: %+v", mode, n)
@@ -44,10 +44,10 @@ func TestKEY_13_ReadableByOthers(t *testing.T) {
 	}
 }
 
-// TestKEY_13_KubernetesVolume: a volume of a Kubernetes secret has a link to a file in a
-// directory that is itself a link, and swaps that link atomically for new content. The
-// mode is 0440. The keys are used, each generation is read, and the only notice, once for
-// each generation, is that the group may read the file.
+// TestKEY_13_KubernetesVolume uses a volume as Kubernetes mounts a Secret: the file is a
+// link into a directory that is a link too, and Kubernetes replaces that link atomically.
+// The mode is 0440. The File uses the keys of each generation, and the only notice, once
+// for each generation, is that the group may read the file.
 func TestKEY_13_KubernetesVolume(t *testing.T) {
 	dir := t.TempDir()
 	publish := func(version string, content []byte) {
@@ -109,11 +109,11 @@ func TestKEY_13_KubernetesVolume(t *testing.T) {
 	}
 }
 
-// TestKEY_13_RequireOwner: another user's file, or another user's link to ours, is
-// refused when that is asked for.
+// TestKEY_13_RequireOwner checks that RequireOwner refuses a file of another user, and a
+// link of another user to a file of this user.
 func TestKEY_13_RequireOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
+		t.Skip("only root can change the owner of a file")
 	}
 	dir := t.TempDir()
 	mine, theirs := filepath.Join(dir, "mine"), filepath.Join(dir, "theirs")
@@ -135,7 +135,7 @@ func TestKEY_13_RequireOwner(t *testing.T) {
 	}
 	for path, want := range map[string]bool{mine: true, link: true, theirs: false, theirLink: false} {
 		if _, err := OpenFile(path); err != nil {
-			t.Errorf("%s, whoever owns it: %v", filepath.Base(path), err)
+			t.Errorf("%s, without RequireOwner: %v", filepath.Base(path), err)
 		}
 		_, err := FileConfig{Path: path, RequireOwner: true}.Open()
 		if (err == nil) != want || err != nil && status.ReasonOf(err) != status.ReasonNoCredentials {
@@ -144,12 +144,11 @@ func TestKEY_13_RequireOwner(t *testing.T) {
 	}
 }
 
-// TestKEY_12_Pipe: a pipe in place of the file is refused, and nobody waits for
-// somebody to write to it.
+// TestKEY_12_Pipe checks that OpenFile refuses a pipe without waiting for a writer.
 func TestKEY_12_Pipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Skip("no pipes here:", err)
+		t.Skip("cannot make a pipe:", err)
 	}
 	if _, err := OpenFile(path); status.ReasonOf(err) != status.ReasonNoCredentials {
 		t.Error(err)
@@ -165,8 +164,8 @@ func TestKEY_12_Pipe(t *testing.T) {
 	}
 }
 
-// TestKEY_13_NoLink: where there is no file and no link, openTrusted says what the
-// operating system says.
+// TestKEY_13_NoLink checks that openTrusted returns the error of the operating system if
+// the file does not exist.
 func TestKEY_13_NoLink(t *testing.T) {
 	if file, err := openTrusted(filepath.Join(t.TempDir(), "none")); file != nil || !os.IsNotExist(err) {
 		t.Errorf("%v, %v", file, err)

@@ -31,7 +31,7 @@ const (
 	labFile     = "../testdata/ad/lab.keytab"
 )
 
-// described writes an entry out, secret and all.
+// described returns an entry as text, with its key.
 func described(p Principal, kvno uint32, e EType, at time.Time, key string) string {
 	if !at.IsZero() {
 		at = at.UTC()
@@ -53,7 +53,7 @@ func unusable(t *Table) (list []string) {
 	return list
 }
 
-// The expectations are what MIT's klist -kteK prints of the files.
+// TestParseOthersFiles compares with the output of MIT's klist -kteK for the same files.
 func TestParseOthersFiles(t *testing.T) {
 	for _, c := range []struct{ file, usable, unusable string }{
 		{
@@ -114,7 +114,7 @@ func trimmed(s string) (list []string) {
 	return list
 }
 
-// file writes a keytab as the format says, whatever the values are.
+// file writes a keytab. It does not check the values.
 type file struct {
 	order   binary.AppendByteOrder
 	version byte
@@ -129,7 +129,7 @@ func (f *file) raw(b ...byte) *file { f.b = append(f.b, b...); return f }
 
 func (f *file) size(n int32) *file { f.b = f.order.AppendUint32(f.b, uint32(n)); return f }
 
-// entry appends one with the given tail behind its key.
+// entry appends an entry with the bytes of tail after its key.
 func (f *file) entry(realm string, components []string, kvno byte, e EType, key []byte, tail ...byte) *file {
 	var b []byte
 	counted := func(s string) {
@@ -170,7 +170,7 @@ func TestKEY_9(t *testing.T) {
 	b := func(n int) []byte { return make([]byte, n) }
 	for name, c := range map[string]struct {
 		file *file
-		want string // entries, or "error: " and a part of it
+		want string // the entries, or "error: " and a part of the error
 	}{
 		"no entry":                  {v2(), ""},
 		"version 8 bits":            {good(v2()), whole},
@@ -241,7 +241,7 @@ func TestKEY_9(t *testing.T) {
 	}
 }
 
-// Entries that are no use here are told from each other.
+// TestUnusable checks that the reasons of unusable entries differ.
 func TestUnusable(t *testing.T) {
 	f := v2().entry("R", names, 7, 26, key16).entry("R", names, 8, a256, key16).
 		entry("R", []string{"\xff"}, 9, a128, key16).entry("R", names, 10, -133, key16, 0, 0, 1, 0)
@@ -268,9 +268,9 @@ func TestUnusable(t *testing.T) {
 
 var cleanError = regexp.MustCompile(`^kerberos: no-credentials \([^)]*\): not a sound keytab: at byte \d+: [a-zA-Z0-9 ,.;:'-]+$`)
 
-// A file cut exactly between two entries, or in the zeros of an entry's size, is a
-// shorter file; cut anywhere else it is an error, and no error has anything of the file
-// in it.
+// TestKEY_9_Truncation truncates files at each length. A file that ends between two
+// entries, or in the zeros of an entry's size, is a valid, shorter file. At every other
+// length Parse returns an error, whose text contains nothing of the file.
 func TestKEY_9_Truncation(t *testing.T) {
 	for _, path := range []string{mitFile, mitFileV1, heimdalFile, labFile} {
 		whole := fixture(t, path)
@@ -284,8 +284,8 @@ func TestKEY_9_Truncation(t *testing.T) {
 			table, err := Parse(slices.Clip(bytes.Clone(whole[:n])))
 			entries, between := places.before(n)
 			if !between && places.at[n] == "size" && err == nil {
-				// The file ends in one to three zeros of an entry's size: it may be read,
-				// with a notice, and replaces no longer one.
+				// The file ends in one to three zero bytes of an entry's size. Parse
+				// accepts it, with a notice, and it replaces no longer file.
 				end := n
 				for places.at[end-1] == "size" && whole[end-1] == 0 {
 					end--
@@ -329,7 +329,8 @@ func TestMarshalBinary(t *testing.T) {
 			t.Errorf("%s: %v, %v", path, again, err)
 		}
 	}
-	// A file of Heimdal's making without holes, flags and other name-types, byte for byte.
+	// MarshalBinary writes the bytes that Heimdal writes, without holes and flags, and with
+	// the name type 1.
 	f := v2()
 	for _, kvno := range []uint32{0, 1, 255, 256, 1<<32 - 1} {
 		f.entry("R", names, byte(kvno), a256, key32, binary.BigEndian.AppendUint32(nil, kvno)...)
@@ -371,7 +372,8 @@ func TestMarshalBinaryTimes(t *testing.T) {
 	}
 }
 
-// MIT's keytabs have the keys of known passwords under the default salt.
+// TestFromPassword compares with MIT's keytabs of keys from known passwords and the default
+// salt.
 func TestFromPassword(t *testing.T) {
 	for _, c := range []struct{ file, principal, password, salt string }{
 		{mitFile, "HTTP/www.example.com@EXAMPLE.COM", "password", ""},

@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// The rows of MIT's t_sname_match.c, against the function that decides. Some
-// have empty parts, which a Principal cannot.
+// TestAPREQ_2_SnameMatch runs the rows of MIT's t_sname_match.c. It calls the function that
+// decides, because some rows have empty parts, which a Principal cannot have.
 func TestAPREQ_2_SnameMatch(t *testing.T) {
 	rows := vectors.Load(t).SnameMatch
 	if len(rows) != 22 {
@@ -21,14 +21,14 @@ func TestAPREQ_2_SnameMatch(t *testing.T) {
 		if !hasRealm || why != "" {
 			t.Fatalf("%q: %s", row.Principal, why)
 		}
-		got := true // an acceptor without a name admits everything
+		got := true // an acceptor without a name admits every principal
 		if row.Matching != nil {
 			want, wantRealm, hasRealm, why := split(*row.Matching)
 			if !hasRealm || why != "" {
 				t.Fatalf("%q: %s", *row.Matching, why)
 			}
 			p := newPattern(want, wantRealm, row.NameType == "NT-SRV-HST")
-			if row.IgnoreAcceptorHostname { // of krb5.conf; there is none here
+			if row.IgnoreAcceptorHostname { // an option of krb5.conf, which this library does not read
 				p.anyHost = true
 			}
 			got = p.admits(components, realm)
@@ -39,7 +39,7 @@ func TestAPREQ_2_SnameMatch(t *testing.T) {
 	}
 }
 
-// named makes a Table with one key for each of names.
+// named returns a Table with one key for each name.
 func named(t testing.TB, names ...string) *Table {
 	t.Helper()
 	var entries []Entry
@@ -109,10 +109,10 @@ func TestMatch(t *testing.T) {
 		}
 	}
 	if got, err := table.match([]string{"http/HOST", "SVC@r"}, true); err != nil || table.some(got) != `"HTTP/Host@R", "svc@R"` {
-		t.Errorf("without regard to case: %s, %v", table.some(got), err)
+		t.Errorf("without case: %s, %v", table.some(got), err)
 	}
-	if got, err := named(t, "HTTP/\u212a@R").match([]string{"http/k"}, true); err != nil || len(got) != 0 { // the Kelvin sign
-		t.Errorf("more than ASCII is folded: %v, %v", got, err)
+	if got, err := named(t, "HTTP/\u212a@R").match([]string{"http/k"}, true); err != nil || len(got) != 0 { // the Kelvin sign, which Unicode folds to k
+		t.Errorf("a letter outside ASCII matched: %v, %v", got, err)
 	}
 	if got, err := (*Table)(nil).Match("HTTP/a"); err != nil || got != nil {
 		t.Errorf("a nil table: %v, %v", got, err)
@@ -141,8 +141,8 @@ func TestMatchMalformed(t *testing.T) {
 	}
 }
 
-// TestAPREQ_3_Admit: what a service's names admit; case counts, and names that admit no
-// principal are an error, never everybody.
+// TestAPREQ_3_Admit checks which principals a pattern admits. Case is significant. A
+// pattern that admits no principal is an error and does not admit all.
 func TestAPREQ_3_Admit(t *testing.T) {
 	table := named(t, "HTTP/a@R", "HTTP/b@R", "HTTP/a@S", "svc@R", "krbtgt/R@R", "kadmin/admin@R")
 	for _, c := range []struct{ patterns, want string }{

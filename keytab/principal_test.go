@@ -15,7 +15,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// What MIT's library parses and prints; it takes empty parts, which are refused here.
+// TestNAME_1_AgainstMIT compares with the names that MIT's library parses and prints. MIT
+// accepts empty parts, which this library refuses.
 func TestNAME_1_AgainstMIT(t *testing.T) {
 	b, err := os.ReadFile("testdata/names.tsv")
 	if err != nil {
@@ -73,7 +74,7 @@ func TestNAME_1_RoundTrip(t *testing.T) {
 			t.Fatalf("NewPrincipal(%q, %q): %v", realm, components, err)
 		}
 		if got := slices.Collect(p.Components()); !slices.Equal(got, components) || p.Realm() != realm {
-			t.Fatalf("%q@%q came back as %q@%q", components, realm, got, p.Realm())
+			t.Fatalf("%q@%q became %q@%q", components, realm, got, p.Realm())
 		}
 		q, err := ParsePrincipal(p.String())
 		if err != nil || q != p {
@@ -82,10 +83,10 @@ func TestNAME_1_RoundTrip(t *testing.T) {
 		if p.Name()+"@"+strings.TrimPrefix(p.String(), p.Name()+"@") != p.String() {
 			t.Fatalf("Name() = %q of %q", p.Name(), p)
 		}
-		// Equal exactly if all parts are.
+		// Principals are equal exactly if all their parts are equal.
 		parts := fmt.Sprintf("%q %q", realm, components)
 		if old, ok := seen[p]; ok && old != parts {
-			t.Fatalf("%s and %s are one Principal", old, parts)
+			t.Fatalf("%s and %s are equal Principals", old, parts)
 		}
 		seen[p] = parts
 	}
@@ -157,14 +158,14 @@ func TestNAME_6_Refused(t *testing.T) {
 func TestNAME_6_Zero(t *testing.T) {
 	var p Principal
 	if !p.IsZero() || p.String() != "" || p.Realm() != "" || p.Name() != "" || len(slices.Collect(p.Components())) != 0 || p.first() != "" {
-		t.Error("the zero Principal has something")
+		t.Error("the zero Principal has content")
 	}
 	if b, err := p.MarshalText(); err != nil || len(b) != 0 {
-		t.Error("the zero Principal is not empty text")
+		t.Error("the text of the zero Principal is not empty")
 	}
 	p = MustParsePrincipal("a@R")
 	if err := p.UnmarshalText([]byte("bad")); err == nil || p.String() != "a@R" {
-		t.Error("a failed UnmarshalText changed something")
+		t.Error("a failed UnmarshalText changed the Principal")
 	}
 	if err := p.UnmarshalText(nil); err != nil || !p.IsZero() {
 		t.Error("empty text is not the zero Principal")
@@ -183,7 +184,7 @@ func TestPrincipalText(t *testing.T) {
 		t.Errorf("%v came back, %v", out, err)
 	}
 	if err := json.Unmarshal([]byte(`{"P":"x"}`), &out); err == nil {
-		t.Error("a name without a realm was read")
+		t.Error("Unmarshal accepted a name without a realm")
 	}
 }
 
@@ -211,7 +212,7 @@ func TestPrincipalAllocations(t *testing.T) {
 		want float64
 		f    func()
 	}{
-		"parse": {1, func() { sink, _ = ParsePrincipal(string(wire)) }}, // the string itself
+		"parse": {1, func() { sink, _ = ParsePrincipal(string(wire)) }}, // the one allocation is wire's string
 		"realm": {0, func() { sinkString = p.Realm() + p.Name()[:0] }},
 		"components": {0, func() {
 			for c := range p.Components() {

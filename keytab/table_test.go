@@ -16,7 +16,7 @@ const (
 	a256 = AES256_CTS_HMAC_SHA1_96
 )
 
-// spelled makes a table of entries written "name kvno etype key".
+// spelled returns a table of the entries, which have the form "name kvno etype key".
 func spelled(t testing.TB, lines ...string) *Table {
 	t.Helper()
 	var entries []Entry
@@ -40,7 +40,8 @@ func spelled(t testing.TB, lines ...string) *Table {
 	return table
 }
 
-// admit returns all principals, or those that are named.
+// admit returns the Services for the admitted principals, or for all principals if there
+// are none.
 func admit(table *Table, admitted []Principal) *Services {
 	if len(admitted) == 0 {
 		all, _ := table.Admit()
@@ -49,7 +50,8 @@ func admit(table *Table, admitted []Principal) *Services {
 	return table.Only(admitted...)
 }
 
-// tried says which keys are tried, by the byte that they consist of.
+// tried returns the keys that the acceptor would try. A key is named by the byte that it
+// consists of.
 func tried(table *Table, admitted []Principal, service string, e EType, kvno uint32) string {
 	var got []string
 	for entry := range admit(table, admitted).Candidates(Sealed{Service: []byte(service + "@R"), EType: e, Kvno: kvno, Len: 40}) {
@@ -58,7 +60,8 @@ func tried(table *Table, admitted []Principal, service string, e EType, kvno uin
 	return strings.Join(got, " ")
 }
 
-// The version only orders; with 8 bits in the table, they are what is compared.
+// TestKEY_6_Order checks that the key version determines only the order of the keys. If the
+// table has eight bits of a version, the comparison uses these.
 func TestKEY_6_Order(t *testing.T) {
 	table := spelled(t,
 		"h/1 3 17 1", "h/1 5 17 2", "h/1 4 17 3", "h/1 4 18 4", "h/1 4 17 5",
@@ -77,22 +80,25 @@ func TestKEY_6_Order(t *testing.T) {
 		kvno     uint32
 		want     string
 	}{
-		// The service's own: the version asked for (latest written first), then newest first; then others.
+		// First the keys of the named service: those of the ticket's version, the last in
+		// the file first, and then the newest versions. After them the keys of other
+		// services.
 		{nil, "h/1", a128, 4, "h/1:5 h/1:3 h/1:2 h/1:1 h/2:6 h/2:8 h/2:7"},
 		{nil, "h/1", a128, 3, "h/1:1 h/1:2 h/1:5 h/1:3 h/2:7 h/2:8 h/2:6"},
 		{nil, "h/1", a128, 9, "h/1:2 h/1:5 h/1:3 h/1:1 h/2:8 h/2:6 h/2:7"},
 		{nil, "h/1", a128, 0, "h/1:2 h/1:5 h/1:3 h/1:1 h/2:8 h/2:6 h/2:7"},
 		{nil, "h/2", a128, 300, "h/2:8 h/2:6 h/2:7 h/1:2 h/1:5 h/1:3 h/1:1"},
 		{nil, "h/2", a128, 256 + 4, "h/2:6 h/2:8 h/2:7 h/1:5 h/1:3 h/1:2 h/1:1"},
-		{nil, "h/2", a128, 1<<31 + 3, "h/2:7 h/2:8 h/2:6 h/1:1 h/1:2 h/1:5 h/1:3"}, // a read-only DC's
+		{nil, "h/2", a128, 1<<31 + 3, "h/2:7 h/2:8 h/2:6 h/1:1 h/1:2 h/1:5 h/1:3"}, // the version number of a read-only DC
 		{nil, "unknown", a128, 4, "h/1:5 h/1:3 h/2:6 h/1:2 h/1:1 h/2:8 h/2:7"},
-		// The type is exact.
+		// Only keys of the ticket's encryption type.
 		{nil, "h/1", a256, 4, "h/1:4"},
 		{nil, "h/2", a256, 4, "h/1:4"},
 		{nil, "h/1", 19, 4, ""},
 		{nil, "h/1", 23, 4, ""},
 		{nil, "h/1", -1, 4, ""},
-		// Only who is admitted; krbtgt and kadmin only by name.
+		// Only keys of admitted principals, and of krbtgt and kadmin only if they are
+		// named.
 		{p("h/2"), "h/1", a128, 4, "h/2:6 h/2:8 h/2:7"},
 		{p("h/2", "h/1"), "h/1", a128, 4, "h/1:5 h/1:3 h/1:2 h/1:1 h/2:6 h/2:8 h/2:7"},
 		{p("h/3"), "h/1", a128, 4, ""},
@@ -106,8 +112,8 @@ func TestKEY_6_Order(t *testing.T) {
 	}
 }
 
-// TestKEY_8_SharedKeys: a key that many names share, as in Active Directory, is one
-// trial, and does not crowd out the others.
+// TestKEY_8_SharedKeys checks that a key that many names share, as in Active Directory,
+// costs one trial, and leaves room for the other keys.
 func TestKEY_8_SharedKeys(t *testing.T) {
 	var lines []string
 	for i := range 40 {
@@ -160,7 +166,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// A table does not share a key with its maker, who may be using it already.
+// TestNewTableCopies checks that a Table has its own copy of each key.
 func TestNewTableCopies(t *testing.T) {
 	key := testKey(t, a128, 1)
 	table, err := NewTable(Entry{Principal: MustParsePrincipal("a@R"), Key: key})
@@ -192,7 +198,7 @@ func TestNilTable(t *testing.T) {
 		t.Error(err)
 	}
 	if table.Len() != 0 || fmt.Sprint(table) != "keytab.Table(none)" {
-		t.Error("a nil table has something")
+		t.Error("a nil Table has content")
 	}
 }
 
@@ -211,7 +217,7 @@ func TestCandidatesAllocations(t *testing.T) {
 			t.Errorf("%v allocations", got)
 		}
 		if n == 0 {
-			t.Error("nothing tried")
+			t.Error("no key was tried")
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// bulk returns a table of n entries with keys of their own, or with one key.
+// bulk returns a table of n entries with different keys, or with the same key.
 func bulk(t testing.TB, n int, shared bool, name func(i int) (string, uint32)) *Table {
 	t.Helper()
 	entries := make([]Entry, n)
@@ -24,10 +24,10 @@ func bulk(t testing.TB, n int, shared bool, name func(i int) (string, uint32)) *
 		text, kvno := name(i)
 		entries[i] = Entry{Principal: MustParsePrincipal(text), Kvno: kvno, Key: key}
 	}
-	return index(entries, nil) // NewTable prepares keys for decryption, which takes long
+	return index(entries, nil) // NewTable is slow, because it prepares the keys for decryption
 }
 
-// cases writes i into the case of a name's letters.
+// cases returns a name in which the bits of i determine the case of the letters.
 func cases(i int) string {
 	name := []byte("http/abcdefghijklmnop@R")
 	for bit := range 16 {
@@ -38,10 +38,10 @@ func cases(i int) string {
 	return string(name)
 }
 
-// TestKEY_8_BoundOnWork counts trials and look-ups of one token for keytabs of 10,000
-// entries, for each of which a search could take long. The trials are those that 64 KiB
-// pay for, and four more of the ticket's own service; the look-ups do not grow with the
-// keytab.
+// TestKEY_8_BoundOnWork counts the trials and look-ups for one token in keytabs of 10,000
+// entries that make a search long. The number of trials is limited by the budget of 64 KiB
+// and four more keys of the named service. The number of look-ups does not depend on the
+// size of the keytab.
 func TestKEY_8_BoundOnWork(t *testing.T) {
 	const n = 10000
 	numbered := func(format string) func(int) (string, uint32) {
@@ -52,9 +52,9 @@ func TestKEY_8_BoundOnWork(t *testing.T) {
 		table   *Table
 		service string
 		kvno    uint32
-		own     bool // the keys are of the service that the ticket names
+		own     bool // the keys belong to the service that the ticket names
 		nothing bool // no key is admitted
-		one     bool // all names have one key
+		one     bool // all names share one key
 	}{
 		{name: "other services", table: bulk(t, n, false, numbered("HTTP/app%05d.example.com@R")), service: "HTTP/www@R", kvno: 1},
 		{name: "other versions", table: bulk(t, n, false, numbered("HTTP/app%05d.example.com@R")), service: "HTTP/www@R", kvno: 257},
@@ -101,7 +101,8 @@ func TestKEY_8_BoundOnWork(t *testing.T) {
 	}
 }
 
-// TestKEY_8_Charges: what a trial costs, as documented; RC4 costs three times as much.
+// TestKEY_8_Charges checks the documented cost of a trial. A trial with RC4 costs three
+// times as much.
 func TestKEY_8_Charges(t *testing.T) {
 	for _, c := range []struct {
 		etype       EType
@@ -126,8 +127,8 @@ func TestKEY_8_Charges(t *testing.T) {
 	}
 }
 
-// TestKEY_8_Order: the ticket's own service first, then its name in another case, then
-// the services of its host, then all others.
+// TestKEY_8_Order checks the order of the services: the service that the ticket names, the
+// same name in another case, the services of its host, all others.
 func TestKEY_8_Order(t *testing.T) {
 	table := spelled(t,
 		"ldap/other.example.com 2 17 1", "HTTP/other.example.com 1 17 2", "host/www 2 17 3", "host/www.example.com 1 17 4",

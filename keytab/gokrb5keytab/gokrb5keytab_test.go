@@ -15,7 +15,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// content is everything in a table, secrets included.
+// content returns all entries of a table as text, with their keys.
 func content(t *keytab.Table) string {
 	var b strings.Builder
 	for e := range t.All() {
@@ -27,8 +27,8 @@ func content(t *keytab.Table) string {
 	return b.String()
 }
 
-// TestTable_Files: a file that gokrb5 read gives what it gives when it is read
-// here.
+// TestTable_Files checks that a keytab that gokrb5 parsed has the same content as one that
+// this library parsed.
 func TestTable_Files(t *testing.T) {
 	for _, path := range []string{"../testdata/mit.keytab", "../testdata/heimdal.keytab", "../testdata/mit-v1.keytab", "../../testdata/ad/lab.keytab"} {
 		b, err := os.ReadFile(filepath.FromSlash(path))
@@ -54,7 +54,8 @@ func TestTable_Files(t *testing.T) {
 	}
 }
 
-// TestTable_Made: keys that gokrb5 made of a password are those that are made here.
+// TestTable_Made checks that keys that gokrb5 derives from a password are equal to those of
+// this library.
 func TestTable_Made(t *testing.T) {
 	theirs := gokrb5.New()
 	at := time.Unix(1_900_000_000, 0)
@@ -87,7 +88,7 @@ func TestTable_Made(t *testing.T) {
 	}
 }
 
-// TestTable_Misfits: what a program can put into gokrb5's type and no file can hold.
+// TestTable_Misfits checks values of gokrb5's type that no keytab file can contain.
 func TestTable_Misfits(t *testing.T) {
 	if _, err := gokrb5keytab.Table(nil); status.ReasonOf(err) != status.ReasonNoCredentials {
 		t.Errorf("nil: %v", err)
