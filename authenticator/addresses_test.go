@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestAPREQ_9_Addresses: a ticket's addresses bind only where the caller knows
-// the peer's.
+// TestAPREQ_9_Addresses checks that Check compares the addresses of a ticket only if the
+// caller passes the peer's address.
 func TestAPREQ_9_Addresses(t *testing.T) {
 	const v4, netbios, v6 = 2, 20, 24
 	at := func(kind int32, text string) types.HostAddress {

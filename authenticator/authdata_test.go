@@ -19,7 +19,7 @@ func entry(adType int32, data string) types.AuthorizationDataEntry {
 	return types.AuthorizationDataEntry{ADType: adType, ADData: []byte(data)}
 }
 
-// withAD puts authorization data into the ticket or the authenticator.
+// withAD returns a request with authorization data in the ticket or in the authenticator.
 func withAD(d *desk, inTicket bool, entries ...types.AuthorizationDataEntry) *krbtest.APReq {
 	return d.request(func(q *krbtest.APReq) {
 		q.ETypes = nil
@@ -31,8 +31,8 @@ func withAD(d *desk, inTicket bool, entries ...types.AuthorizationDataEntry) *kr
 	})
 }
 
-// TestAD_1_Critical: what is not understood refuses, unless it stands in
-// AD-IF-RELEVANT.
+// TestAD_1_Critical checks that an authorization data type that Check does not know refuses
+// the client, unless it is in AD-IF-RELEVANT.
 func TestAD_1_Critical(t *testing.T) {
 	understood := map[int32]bool{1: true, 8: true, 128: true, 129: true, 141: true, 142: true, 143: true, 144: true}
 	for _, adType := range []int32{
@@ -58,8 +58,8 @@ func TestAD_1_Critical(t *testing.T) {
 	}
 }
 
-// TestAD_1_NestedIsNotLookedInto: AD-IF-RELEVANT inside AD-IF-RELEVANT neither
-// refuses nor says anything.
+// TestAD_1_NestedIsNotLookedInto checks that an AD-IF-RELEVANT inside an AD-IF-RELEVANT has
+// no effect.
 func TestAD_1_NestedIsNotLookedInto(t *testing.T) {
 	target := entry(144, "H\x00")
 	options := entry(143, "\x00\x40\x00\x00")
@@ -69,13 +69,13 @@ func TestAD_1_NestedIsNotLookedInto(t *testing.T) {
 	d.params.Policy = authenticator.BindingAllowMissing
 	c := d.accepts("nested", withAD(d, false, nested))
 	if name, _ := c.Target(); name != "" {
-		t.Errorf("the target %q was read", name)
+		t.Errorf("Check returned the target %q of a nested element", name)
 	}
 	d.refuses("one level deep", withAD(d, false, krbtest.IfRelevant(options)), status.ReasonBindingMissing)
 }
 
-// TestAD_1_APOptions: of the wrong length or twice, it refuses, wherever the
-// client put it.
+// TestAD_1_APOptions checks that an AD-AP-OPTIONS that is too short, too long or repeated
+// refuses the client, whether it is in AD-IF-RELEVANT or not.
 func TestAD_1_APOptions(t *testing.T) {
 	const bad = status.ReasonAuthorizationData
 	four := entry(143, "\x00\x00\x00\x00")
@@ -95,8 +95,8 @@ func TestAD_1_APOptions(t *testing.T) {
 	d.refuses("in two elements", withAD(d, false, krbtest.IfRelevant(four), krbtest.IfRelevant(four)), bad)
 }
 
-// TestAD_1_TicketDoesNotSpeakForTheClient: what the client says about itself
-// stands in the authenticator.
+// TestAD_1_TicketDoesNotSpeakForTheClient checks that target, AP options and encryption
+// types have no effect in the ticket. The client puts them into the authenticator.
 func TestAD_1_TicketDoesNotSpeakForTheClient(t *testing.T) {
 	d := newDesk(t)
 	list, err := asn1.Marshal([]int32{18, 17})
@@ -109,8 +109,8 @@ func TestAD_1_TicketDoesNotSpeakForTheClient(t *testing.T) {
 	}
 }
 
-// TestAD_2_BrokenAndEmpty: nothing in AD-IF-RELEVANT, and no DER in it, is
-// passed over.
+// TestAD_2_BrokenAndEmpty checks that an AD-IF-RELEVANT that is empty or not DER does not
+// refuse the client.
 func TestAD_2_BrokenAndEmpty(t *testing.T) {
 	for _, data := range []string{"", "\x30\x00", "\x30", "\x30\x80", "\x30\x84\xff\xff\xff\xff", "\x30\x02\x30\x00", "junk", "\x31\x00", "\x30\x00\x00"} {
 		for _, inTicket := range []bool{true, false} {
@@ -122,7 +122,8 @@ func TestAD_2_BrokenAndEmpty(t *testing.T) {
 	}
 }
 
-// TestAD_2_Long: the elements are bounded in number, on the outside and within.
+// TestAD_2_Long checks the limit of the number of elements, outside and inside
+// AD-IF-RELEVANT.
 func TestAD_2_Long(t *testing.T) {
 	many := func(n int, e types.AuthorizationDataEntry) []types.AuthorizationDataEntry {
 		return slices.Repeat([]types.AuthorizationDataEntry{e}, n)
@@ -142,8 +143,8 @@ func TestAD_2_Long(t *testing.T) {
 	d.accepts("500 deep in the ticket", withAD(d, true, deep))
 }
 
-// TestAD_2_ETypeList keeps the permitted types of a client's list in its order,
-// and a bounded number of them.
+// TestAD_2_ETypeList checks that Checked.ETypes has the permitted types of the client's
+// list in the client's order, and a limited number of them.
 func TestAD_2_ETypeList(t *testing.T) {
 	list := func(types ...int32) string {
 		b, err := asn1.Marshal(types)
@@ -182,7 +183,8 @@ func TestAD_2_ETypeList(t *testing.T) {
 	}
 }
 
-// TestAD_2_ETypeListTwice: the first that is a list counts, as with targets.
+// TestAD_2_ETypeListTwice checks that the first valid list counts. The same rule holds for
+// targets.
 func TestAD_2_ETypeListTwice(t *testing.T) {
 	d := newDesk(t)
 	const of17, of18, broken = "\x30\x03\x02\x01\x11", "\x30\x03\x02\x01\x12", "\x30\x06\x02\x01\x14\x04\x01\x00"
@@ -197,7 +199,7 @@ func TestAD_2_ETypeListTwice(t *testing.T) {
 	}
 }
 
-// TestAD_2_Target: what is not text is no name.
+// TestAD_2_Target checks that a target that is not valid UTF-16 text gives no name.
 func TestAD_2_Target(t *testing.T) {
 	utf16 := func(units ...uint16) string {
 		var b []byte
@@ -228,6 +230,6 @@ func TestAD_2_Target(t *testing.T) {
 	}
 	d := newDesk(t)
 	if got, _ := d.accepts("two", withAD(d, false, entry(144, "a\x00"), entry(144, "b\x00"))).Target(); got != "a" {
-		t.Errorf("of two targets, %q", got)
+		t.Errorf("two targets: Check returned %q", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestChannelBindings_Marshal: what is empty has no place, what is there lies
-// behind the header, in the order of the fields of sspi.h.
+// TestChannelBindings_Marshal checks that an empty field has offset 0, and that the other
+// fields follow the header in the order of sspi.h.
 func TestChannelBindings_Marshal(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -29,11 +29,12 @@ func TestChannelBindings_Marshal(t *testing.T) {
 	}
 }
 
-// TestChannelBindings_TooLong: lengths and offsets are 32 bits. The three parts
-// are one piece of memory, of which nothing is read.
+// TestChannelBindings_TooLong checks that MarshalBinary refuses fields whose length or
+// offset needs more than 32 bits. The three fields share one piece of memory, which
+// MarshalBinary must not read.
 func TestChannelBindings_TooLong(t *testing.T) {
 	if strconv.IntSize == 32 {
-		t.Skip("there is no memory for such a length")
+		t.Skip("this processor cannot address such a length")
 	}
 	part := make([]byte, 800<<20)
 	b := authenticator.ChannelBindings{InitiatorAddress: part, AcceptorAddress: part, ApplicationData: part}

@@ -23,7 +23,7 @@ func channel(data string) authenticator.ChannelBindings {
 	return authenticator.ChannelBindings{ApplicationData: []byte(data)}
 }
 
-// bareAPReq is the AP-REQ inside a captured token, whatever frames it.
+// bareAPReq returns the AP-REQ in a captured token, whatever its frames are.
 func bareAPReq(t testing.TB, token []byte) []byte {
 	t.Helper()
 	i := bytes.Index(token, []byte{0x6e, 0x82})
@@ -33,7 +33,7 @@ func bareAPReq(t testing.TB, token []byte) []byte {
 	return token[i:][:4+int(token[i+2])<<8+int(token[i+3])]
 }
 
-// checkCaptured holds a captured authenticator against p.
+// checkCaptured runs Check with a captured exchange.
 func checkCaptured(t testing.TB, name string, p authenticator.Params) (*authenticator.Checked, error) {
 	t.Helper()
 	keys, err := keytab.Parse(vectors.ADKeytab(t))
@@ -49,7 +49,8 @@ func checkCaptured(t testing.TB, name string, p authenticator.Params) (*authenti
 	return authenticator.Check(opened, &p)
 }
 
-// TestBIND_4_Captured: MIT's client was bound to this channel.
+// TestBIND_4_Captured checks the bindings of an exchange of MIT's client, which was bound
+// to this channel.
 func TestBIND_4_Captured(t *testing.T) {
 	data := "tls-server-end-point:"
 	for i := range 32 {
@@ -75,15 +76,16 @@ func TestBIND_4_Captured(t *testing.T) {
 	}
 }
 
-// layout is Bnd as RFC 4121, Section 4.1.1.2 has it, written down a second time.
+// layout returns Bnd (RFC 4121, Section 4.1.1.2). It is a second implementation for the
+// comparison.
 func layout(initiatorType uint32, initiator string, acceptorType uint32, acceptor, data string) [16]byte {
 	le := func(n uint32) string { return string(binary.LittleEndian.AppendUint32(nil, n)) }
 	return md5.Sum([]byte(le(initiatorType) + le(uint32(len(initiator))) + initiator +
 		le(acceptorType) + le(uint32(len(acceptor))) + acceptor + le(uint32(len(data))) + data))
 }
 
-// TestBIND_4_Layout: every field counts; without addresses, address types 0 and
-// 255 (Java's) are one.
+// TestBIND_4_Layout checks that every field changes the result. In bindings without
+// addresses, the address types 0 and 255 (which Java sends) are equal.
 func TestBIND_4_Layout(t *testing.T) {
 	full := authenticator.ChannelBindings{
 		InitiatorAddrType: 2, InitiatorAddress: []byte("\x7f\x00\x00\x01"),
@@ -129,7 +131,7 @@ func TestBIND_4_Layout(t *testing.T) {
 	}
 }
 
-// TestBIND_4_EveryBit: no bit of the hash is passed over.
+// TestBIND_4_EveryBit checks that Check refuses every changed bit of the hash.
 func TestBIND_4_EveryBit(t *testing.T) {
 	d := newDesk(t)
 	d.params.Bindings = []authenticator.ChannelBindings{channel("data")}
@@ -140,8 +142,8 @@ func TestBIND_4_EveryBit(t *testing.T) {
 	}
 }
 
-// TestBIND_3_Aware: who says that it knows of bindings must send them, whatever
-// is allowed.
+// TestBIND_3_Aware checks that a client that declares support for bindings must send them
+// under every policy.
 func TestBIND_3_Aware(t *testing.T) {
 	for _, policy := range []authenticator.BindingPolicy{
 		authenticator.BindingDefault, authenticator.BindingRequired, authenticator.BindingAllowMissing, authenticator.BindingProxied, 200,
@@ -162,8 +164,8 @@ func TestBIND_3_Aware(t *testing.T) {
 	}
 }
 
-// TestBIND_2_RequiredWithoutOwn: to require bindings and give none to compare is a
-// mistake that must not look like success.
+// TestBIND_2_RequiredWithoutOwn checks that a caller who requires bindings without passing
+// its own gets an error.
 func TestBIND_2_RequiredWithoutOwn(t *testing.T) {
 	d := newDesk(t)
 	d.params.Policy = authenticator.BindingRequired
@@ -171,8 +173,8 @@ func TestBIND_2_RequiredWithoutOwn(t *testing.T) {
 	d.refuses("some sent", d.request(func(q *krbtest.APReq) { q.Bnd = krbtest.Bindings(0, []byte("data")) }), status.ReasonBindingUnknown)
 }
 
-// keyed replaces the GSS checksum by one of the session key over nothing, of
-// another type if that is not 0.
+// keyed replaces the GSS checksum with a checksum of the session key over no data. If
+// sumType is not 0, the checksum has that type.
 func keyed(sumType int32, options *flags.AP) func(*krbtest.APReq) {
 	return func(q *krbtest.APReq) {
 		q.Authenticator.Cksum = krbtest.Checksum(q.Key, 10, nil)
@@ -183,8 +185,8 @@ func keyed(sumType int32, options *flags.AP) func(*krbtest.APReq) {
 	}
 }
 
-// TestBIND_5_KeyedChecksum: old SMB clients send one; it gives REPLAY and
-// SEQUENCE, and the AP-options say whether it is mutual.
+// TestBIND_5_KeyedChecksum checks requests with a keyed checksum, as old SMB clients send.
+// They get the flags REPLAY and SEQUENCE, and the AP options determine MUTUAL.
 func TestBIND_5_KeyedChecksum(t *testing.T) {
 	const both = flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG
 	none, mutual := flags.AP(0), flags.APMutualRequired
@@ -230,7 +232,8 @@ func TestBIND_5_KeyedChecksum(t *testing.T) {
 	}
 }
 
-// TestBIND_5_NoChecksum: nothing is granted but what the AP-options ask.
+// TestBIND_5_NoChecksum checks that a request without a checksum gets only the flags of its
+// AP options.
 func TestBIND_5_NoChecksum(t *testing.T) {
 	d := newDesk(t)
 	without := func(options flags.AP) *krbtest.APReq {
@@ -244,8 +247,8 @@ func TestBIND_5_NoChecksum(t *testing.T) {
 	}
 }
 
-// TestBIND_5_OptionsDoNotAdd: where there is a GSS checksum, the unprotected
-// AP-options add nothing to its flags.
+// TestBIND_5_OptionsDoNotAdd checks that the AP options, which are not protected, add no
+// flags to those of a GSS checksum.
 func TestBIND_5_OptionsDoNotAdd(t *testing.T) {
 	d := newDesk(t)
 	mutual := flags.APMutualRequired
@@ -255,7 +258,8 @@ func TestBIND_5_OptionsDoNotAdd(t *testing.T) {
 	}
 }
 
-// TestBIND_8_Extensions behind the checksum: whole ones are skipped.
+// TestBIND_8_Extensions checks that Check skips complete extensions after the GSS checksum,
+// and refuses truncated ones.
 func TestBIND_8_Extensions(t *testing.T) {
 	d := newDesk(t)
 	one := "\x00\x00\x00\x09\x00\x00\x00\x01x"
@@ -272,8 +276,7 @@ func TestBIND_8_Extensions(t *testing.T) {
 	}
 }
 
-// TestChannelBindings_Layout writes SEC_CHANNEL_BINDINGS by sspi.h: the places of
-// the fields are the test.
+// TestChannelBindings_Layout writes a SEC_CHANNEL_BINDINGS with the offsets of sspi.h.
 func TestChannelBindings_Layout(t *testing.T) {
 	blob := []byte("\x02\x00\x00\x00\x04\x00\x00\x00\x21\x00\x00\x00" + // initiator: type, length, offset
 		"\x18\x00\x00\x00\x02\x00\x00\x00\x26\x00\x00\x00" + // acceptor
@@ -294,8 +297,8 @@ func TestChannelBindings_Layout(t *testing.T) {
 	}
 }
 
-// TestChannelBindings_EveryBit flips every bit of the header: what a field names
-// must lie behind the header and inside.
+// TestChannelBindings_EveryBit changes each bit of the header. Every field must then be
+// between the header and the end.
 func TestChannelBindings_EveryBit(t *testing.T) {
 	whole, err := authenticator.ChannelBindings{
 		InitiatorAddrType: 2, InitiatorAddress: []byte("IIII"), AcceptorAddrType: 2, AcceptorAddress: []byte("AAAA"), ApplicationData: []byte("DDDDD"),
@@ -333,7 +336,8 @@ func cut(b []byte, length, offset uint64) []byte {
 	return b[offset : offset+length]
 }
 
-// TestChannelBindings_Copies: the result does not change with the buffer.
+// TestChannelBindings_Copies checks that the result does not change if the caller changes
+// the buffer.
 func TestChannelBindings_Copies(t *testing.T) {
 	blob, err := channel("data").MarshalBinary()
 	if err != nil {

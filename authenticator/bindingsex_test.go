@@ -10,7 +10,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// extended is b as a SEC_CHANNEL_BINDINGS_EX.
+// extended returns b as a SEC_CHANNEL_BINDINGS_EX.
 func extended(t testing.TB, b authenticator.ChannelBindings) []byte {
 	t.Helper()
 	plain, err := b.MarshalBinary()
@@ -22,7 +22,7 @@ func extended(t testing.TB, b authenticator.ChannelBindings) []byte {
 	front = binary.LittleEndian.AppendUint32(front, 48)
 	front = binary.LittleEndian.AppendUint32(front, uint32(16+len(plain)))
 	whole := append(front, plain...)
-	for _, i := range []int{6, 9, 11} { // the offsets
+	for _, i := range []int{6, 9, 11} { // the offsets of the three fields
 		if at := binary.LittleEndian.Uint32(whole[4*i:]); at != 0 {
 			binary.LittleEndian.PutUint32(whole[4*i:], at+16)
 		}
@@ -30,8 +30,8 @@ func extended(t testing.TB, b authenticator.ChannelBindings) []byte {
 	return whole
 }
 
-// TestChannelBindings_Extended: the newer form says the same, whatever is to be
-// audited, and bytes behind it are not its own.
+// TestChannelBindings_Extended checks that the newer form parses to the same bindings,
+// whatever its audit flags are, and that bytes after it are ignored.
 func TestChannelBindings_Extended(t *testing.T) {
 	want := authenticator.ChannelBindings{
 		InitiatorAddrType: 2, InitiatorAddress: []byte("IIII"), AcceptorAddrType: 2, AcceptorAddress: []byte("AAAA"), ApplicationData: []byte("DDDDD"),
@@ -54,8 +54,8 @@ func TestChannelBindings_Extended(t *testing.T) {
 			t.Errorf("%d bytes: %+v, %v", n, got, err)
 		}
 	}
-	// A bit of the front refuses the buffer, but for the audit flag and a magic
-	// number that makes it the older form, whose offsets are then wrong.
+	// A changed bit in the first fields refuses the buffer, with two exceptions: the audit
+	// flag, and a magic number that selects the older form, whose offsets are then wrong.
 	for bit := range 8 * 16 {
 		b := bytes.Clone(whole)
 		b[bit/8] ^= 1 << (bit % 8)
@@ -67,19 +67,19 @@ func TestChannelBindings_Extended(t *testing.T) {
 			continue
 		}
 		if err == nil && same(got) {
-			t.Errorf("bit %d changes nothing", bit)
+			t.Errorf("bit %d changed: the buffer parses to the same bindings", bit)
 		}
 		if bit >= 32 && status.ReasonOf(err) != status.ReasonArgument {
 			t.Errorf("bit %d: %+v, %v", bit, got, err)
 		}
 	}
 	if _, err := (authenticator.ChannelBindings{InitiatorAddrType: binary.LittleEndian.Uint32([]byte("CBEX"))}).MarshalBinary(); status.ReasonOf(err) != status.ReasonArgument {
-		t.Errorf("an address type that is the magic number: %v", err)
+		t.Errorf("an address type equal to the magic number: %v", err)
 	}
 }
 
-// FuzzParseChannelBindings: what is read is written and read again the same, and
-// nothing lies outside.
+// FuzzParseChannelBindings checks that parsed bindings marshal to bytes that parse to the
+// same bindings, and that no field is outside the buffer.
 func FuzzParseChannelBindings(f *testing.F) {
 	b := channel("data")
 	plain, err := b.MarshalBinary()
@@ -107,7 +107,7 @@ func FuzzParseChannelBindings(f *testing.F) {
 	})
 }
 
-// TestBIND_3_AwareAnywhere: the client may say that it knows bindings in any
+// TestBIND_3_AwareAnywhere checks that a client may declare support for bindings in any
 // AD-IF-RELEVANT of its authenticator.
 func TestBIND_3_AwareAnywhere(t *testing.T) {
 	d := newDesk(t)
@@ -124,7 +124,7 @@ func TestBIND_3_AwareAnywhere(t *testing.T) {
 	}))
 }
 
-// TestBinding_String: what a log says.
+// TestBinding_String checks the texts for the log.
 func TestBinding_String(t *testing.T) {
 	seen := make(map[string]bool)
 	for b := authenticator.BindingUnchecked; b <= authenticator.BindingMissingAware+1; b++ {

@@ -11,7 +11,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// gssSum builds the field of RFC 4121, Section 4.1.1.
+// gssSum returns the checksum field of RFC 4121, Section 4.1.1.
 func gssSum(bnd [16]byte, f flags.GSS, rest ...byte) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, 16)
 	b = append(b, bnd[:]...)
@@ -61,9 +61,9 @@ func TestBIND_5_DCEStyleImpliesMutual(t *testing.T) {
 	}
 }
 
-// TestBIND_1_Vectors runs MIT's table. It accepts clients without bindings, so
-// the policy is to allow missing ones; under the strict policy every "no" with
-// bindings on our side must be refused.
+// TestBIND_1_Vectors runs MIT's table. MIT accepts clients without bindings, so the test
+// uses a policy that accepts them too. Under the strict policy Check must refuse every
+// client without bindings if the acceptor has bindings.
 func TestBIND_1_Vectors(t *testing.T) {
 	rows := vectors.Load(t).ChannelBindings
 	if len(rows) != 10 {
@@ -134,9 +134,9 @@ func TestBIND_2_DecisionTable(t *testing.T) {
 	}
 }
 
-// TestBIND_9_Unknown: an acceptor that does not know the bindings of its channel
-// refuses a client that sends bindings or supports them, under every policy that does
-// not leave them to a proxy.
+// TestBIND_9_Unknown checks that an acceptor that does not know the bindings of its channel
+// refuses a client that sends or supports bindings, under every policy except those for a
+// proxy.
 func TestBIND_9_Unknown(t *testing.T) {
 	own := []ChannelBindings{{ApplicationData: []byte("tls")}}
 	match, other := own[0].sum(false), [16]byte{1}
@@ -175,7 +175,7 @@ func TestBIND_9_Unknown(t *testing.T) {
 }
 
 func TestBIND_4_AddressesAreNotJavas(t *testing.T) {
-	// Only bindings without addresses have two forms.
+	// Only bindings without addresses have two forms of the hash.
 	b := ChannelBindings{InitiatorAddrType: 2, InitiatorAddress: []byte{127, 0, 0, 1}, ApplicationData: []byte("x")}
 	if !b.matches(b.sum(false)) || b.matches(b.sum(true)) {
 		t.Error("bindings with addresses must match in one form only")
@@ -202,7 +202,7 @@ func TestChannelBindings_RoundTrip(t *testing.T) {
 				flipped := bytes.Clone(blob)
 				flipped[i] ^= 1 << bit
 				if got, err := ParseChannelBindings(flipped); err == nil && i < headerLen && len(got.ApplicationData) > len(blob) {
-					t.Errorf("flip %d.%d made more data than there is", i, bit)
+					t.Errorf("flip %d.%d: a field is longer than the buffer", i, bit)
 				}
 			}
 		}

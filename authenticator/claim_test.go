@@ -16,8 +16,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestREPLAY_1_RewrittenInClear rewrites all that stands in clear around a
-// captured authenticator: it stays the one it is.
+// TestREPLAY_1_RewrittenInClear rewrites all unprotected fields around a captured
+// authenticator. The replay cache must recognise the authenticator.
 func TestREPLAY_1_RewrittenInClear(t *testing.T) {
 	other := krb5.Name{Type: 2, Components: []byte("\x1b\x04HTTP\x1b\x11other.example.com")}
 	for name, rewrite := range map[string]func(d *desk, q *krbtest.APReq, m *krb5.APReq){
@@ -50,7 +50,7 @@ func TestREPLAY_1_RewrittenInClear(t *testing.T) {
 		rewrite(d, q, &m)
 		second := m.Append(nil)
 		if (name == "nothing") != bytes.Equal(first, second) {
-			t.Fatalf("%s: rewriting changed nothing", name)
+			t.Fatalf("%s: the rewritten AP-REQ is unchanged", name)
 		}
 		if _, err := d.claim(second); status.ReasonOf(err) != status.ReasonReplay {
 			t.Errorf("%s: %v, want a replay", name, err)
@@ -58,10 +58,11 @@ func TestREPLAY_1_RewrittenInClear(t *testing.T) {
 	}
 }
 
-// TestREPLAY_1_Tag: it is the MAC, the last bytes of the authenticator's
-// ciphertext; of what a MAC covers no bit can change.
+// TestREPLAY_1_Tag checks that the Tag contains the MAC, which is the end of the
+// authenticator's ciphertext. No bit that the MAC covers can change without a failure of
+// Check.
 func TestREPLAY_1_Tag(t *testing.T) {
-	macs := map[keytab.EType]int{17: 12, 18: 12, 19: 16, 20: 24, 23: 16} // of RC4 it is no MAC, but under one
+	macs := map[keytab.EType]int{17: 12, 18: 12, 19: 16, 20: 24, 23: 16} // for RC4 the last bytes are not the MAC, but the MAC covers them
 	for e := range macs {
 		d := newDesk(t)
 		d.params.ETypes = []keytab.EType{17, 18, 19, 20, 23}
@@ -93,8 +94,8 @@ func TestREPLAY_1_Tag(t *testing.T) {
 	}
 }
 
-// TestREPLAY_3_Record: an authenticator is kept from its own stamp on, until a
-// second after it would be refused for its age.
+// TestREPLAY_3_Record checks that a record lives from the time stamp of its authenticator
+// until one second after the acceptor would refuse the authenticator as too old.
 func TestREPLAY_3_Record(t *testing.T) {
 	for _, ahead := range []time.Duration{0, skew, -skew, time.Microsecond} {
 		d := newDesk(t)
@@ -107,8 +108,8 @@ func TestREPLAY_3_Record(t *testing.T) {
 	}
 }
 
-// TestREPLAY_3_FutureStamp: a client's fast clock does not make its
-// authenticator good a second time.
+// TestREPLAY_3_FutureStamp checks that the acceptor refuses the second use of an
+// authenticator of a client whose clock is ahead.
 func TestREPLAY_3_FutureStamp(t *testing.T) {
 	d := newDesk(t)
 	b := d.request(func(q *krbtest.APReq) { q.SetTime(q.Time().Add(skew)) }).Bytes()
@@ -124,11 +125,12 @@ func TestREPLAY_3_FutureStamp(t *testing.T) {
 	}
 	d.params.Now = now.Add(2*skew + time.Microsecond)
 	if _, err := d.claim(b); status.ReasonOf(err) != status.ReasonClockSkew {
-		t.Errorf("at its end: %v", err)
+		t.Errorf("at the end of the record: %v", err)
 	}
 }
 
-// TestREPLAY_4_SameMicrosecond: one content sealed twice is two authenticators.
+// TestREPLAY_4_SameMicrosecond checks that the same content, encrypted twice, is two
+// authenticators.
 func TestREPLAY_4_SameMicrosecond(t *testing.T) {
 	d := newDesk(t)
 	q := d.request()
@@ -136,13 +138,13 @@ func TestREPLAY_4_SameMicrosecond(t *testing.T) {
 	d.verified("second", q)
 }
 
-// cacheFunc is a ReplayCache.
+// cacheFunc is a ReplayCache that calls a function.
 type cacheFunc func(ctx context.Context, r authenticator.Record) (bool, error)
 
 func (f cacheFunc) Store(ctx context.Context, r authenticator.Record) (bool, error) { return f(ctx, r) }
 
-// TestREPLAY_7_NoAnswerRefuses: whatever a cache does but say that the
-// authenticator is new, and nothing else, refuses.
+// TestREPLAY_7_NoAnswerRefuses checks that every answer of a cache except "fresh" without
+// an error refuses the client.
 func TestREPLAY_7_NoAnswerRefuses(t *testing.T) {
 	boom := errors.New("boom")
 	own := &status.Error{Reason: status.ReasonReplayCacheFull}
@@ -173,8 +175,8 @@ func TestREPLAY_7_NoAnswerRefuses(t *testing.T) {
 	}
 }
 
-// TestREPLAY_7_ContextReachesTheCache: a cache that hangs ends with the caller's
-// context, and with it the attempt.
+// TestREPLAY_7_ContextReachesTheCache checks that the caller's context ends the call of a
+// cache that hangs, and then the attempt.
 func TestREPLAY_7_ContextReachesTheCache(t *testing.T) {
 	d := newDesk(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -192,7 +194,7 @@ func TestREPLAY_7_ContextReachesTheCache(t *testing.T) {
 	}
 }
 
-// TestREPLAY_7_NoCache: it cannot be left out, and the zero cache is none.
+// TestREPLAY_7_NoCache checks that Claim refuses a nil cache and a zero cache.
 func TestREPLAY_7_NoCache(t *testing.T) {
 	d := newDesk(t)
 	c := d.accepts("a client", d.request())
@@ -211,19 +213,19 @@ func TestREPLAY_7_NoCache(t *testing.T) {
 		}
 	}
 	if len(d.cache.records) != 0 {
-		t.Error("a zero Checked reached the cache")
+		t.Error("Claim of a zero Checked called the cache")
 	}
 	var zero authenticator.Checked
 	if zero.SessionEType() != 0 || zero.KeyEType() != 0 || len(zero.ETypes()) != 0 || zero.Flags() != 0 {
-		t.Error("the zero Checked says something")
+		t.Error("the zero Checked has content")
 	}
 	if !(authenticator.Verified{}).IsZero() {
-		t.Error("the zero Verified proves something")
+		t.Error("the zero Verified has content")
 	}
 }
 
-// TestREPLAY_12_ThenAFreshOne: a replay is code 34, and harms nobody's next
-// attempt.
+// TestREPLAY_12_ThenAFreshOne checks that a replay has the Kerberos error 34, and that the
+// next attempt of the client succeeds.
 func TestREPLAY_12_ThenAFreshOne(t *testing.T) {
 	d := newDesk(t)
 	q := d.request()
@@ -240,19 +242,19 @@ func TestREPLAY_12_ThenAFreshOne(t *testing.T) {
 	d.verified("a fresh one", q)
 }
 
-// TestREPLAY_6_ClaimIsOneStore: a claim asks once, with nothing of the client's
-// name in the record.
+// TestREPLAY_6_ClaimIsOneStore checks that Claim calls Store once, with a record that does
+// not contain the client's name.
 func TestREPLAY_6_ClaimIsOneStore(t *testing.T) {
 	d := newDesk(t)
 	d.accepts("checked only", d.request())
 	if len(d.cache.records) != 0 {
-		t.Error("recorded before it was claimed")
+		t.Error("the cache has a record before Claim")
 	}
 	d.verified("claimed", d.request())
 	if n := len(d.cache.records); n != 1 {
-		t.Errorf("%d records of one claim", n)
+		t.Errorf("%d records after one Claim", n)
 	}
 	if slices.Equal(d.cache.records[0].Tag[:], make([]byte, 24)) {
-		t.Error("no tag")
+		t.Error("the record has no Tag")
 	}
 }

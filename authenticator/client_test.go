@@ -10,7 +10,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// who is a client's name as it stands in a message.
+// who is a client name as a message contains it.
 type who struct {
 	realm      string
 	components []string
@@ -22,7 +22,7 @@ func (w who) name(nameType int32) types.PrincipalName {
 
 var alice = who{"EXAMPLE.COM", []string{"alice"}}
 
-// names shows a ticket of one client with an authenticator of another.
+// names returns a request with the ticket of one client and the authenticator of another.
 func names(d *desk, inTicket, inAuthenticator who) *krbtest.APReq {
 	k := d.realm.Ticket("alice", service)
 	k.Part.CRealm, k.Part.CName = inTicket.realm, inTicket.name(1)
@@ -31,8 +31,8 @@ func names(d *desk, inTicket, inAuthenticator who) *krbtest.APReq {
 	return q
 }
 
-// TestAPREQ_1_AnotherClient: name and realm are compared by component, so that
-// no way of writing one name gives another.
+// TestAPREQ_1_AnotherClient checks that Check compares realm and name by component, so that
+// two names with the same text form are different.
 func TestAPREQ_1_AnotherClient(t *testing.T) {
 	admin := who{"EXAMPLE.COM", []string{"alice", "admin"}}
 	for _, row := range []struct {
@@ -61,12 +61,12 @@ func TestAPREQ_1_AnotherClient(t *testing.T) {
 	} {
 		d := newDesk(t)
 		d.refuses(row.name, names(d, row.ticket, row.inAuthenticator), status.ReasonNameMismatch)
-		// The ticket's own name is good: what refuses is the difference.
+		// The name in the ticket is valid; the difference causes the refusal.
 		d.accepts(row.name+", the same twice", names(d, row.ticket, row.ticket))
 	}
 }
 
-// TestAPREQ_1_NothingThere: a name or a realm of nothing is no name.
+// TestAPREQ_1_NothingThere checks that Check refuses an empty name and an empty realm.
 func TestAPREQ_1_NothingThere(t *testing.T) {
 	d := newDesk(t)
 	for name, w := range map[string]who{
@@ -77,8 +77,8 @@ func TestAPREQ_1_NothingThere(t *testing.T) {
 	}
 }
 
-// TestAPREQ_1_NameTypeSaysNothing (RFC 4120, Section 6.2): the type may differ,
-// and the identity is the ticket's in every way.
+// TestAPREQ_1_NameTypeSaysNothing checks that the name type may differ (RFC 4120, Section
+// 6.2), and that the identity is that of the ticket.
 func TestAPREQ_1_NameTypeSaysNothing(t *testing.T) {
 	for _, nameType := range []int32{0, 1, 2, 10, 11, -128} {
 		d := newDesk(t)
@@ -91,7 +91,8 @@ func TestAPREQ_1_NameTypeSaysNothing(t *testing.T) {
 	}
 }
 
-// TestNAME_5_ByteForByte: neither case nor Unicode makes two names one.
+// TestNAME_5_ByteForByte checks that names that differ in case or in Unicode normalization
+// are different names.
 func TestNAME_5_ByteForByte(t *testing.T) {
 	for _, row := range []struct{ name, ticket, inAuthenticator string }{
 		{"case", "alice", "Alice"},
@@ -111,8 +112,8 @@ func TestNAME_5_ByteForByte(t *testing.T) {
 	}
 }
 
-// TestAPREQ_12_Anonymous: who is anonymous by ticket is so in the authenticator
-// too, and nobody else is. Its ticket says so.
+// TestAPREQ_12_Anonymous checks that an authenticator must name the anonymous client if the
+// ticket does, and must not otherwise, and that the Ticket reports the anonymous client.
 func TestAPREQ_12_Anonymous(t *testing.T) {
 	nobody := who{"WELLKNOWN:ANONYMOUS", []string{"WELLKNOWN", "ANONYMOUS"}}
 	d := newDesk(t)
@@ -123,13 +124,14 @@ func TestAPREQ_12_Anonymous(t *testing.T) {
 		t.Errorf("client %s", got)
 	}
 	if v.Ticket().Flags&flags.TicketAnonymous == 0 {
-		t.Error("the flag is gone")
+		t.Error("the Ticket does not have the flag ANONYMOUS")
 	}
 	d.refuses("named by the authenticator", names(d, nobody, alice), status.ReasonNameMismatch)
 	d.refuses("anonymous by the authenticator", names(d, alice, nobody), status.ReasonNameMismatch)
 }
 
-// TestSEC_3_NamesInTextAreShort: a name that a peer made up is quoted and cut.
+// TestSEC_3_NamesInTextAreShort checks that an error text quotes and truncates a name that
+// a peer chose.
 func TestSEC_3_NamesInTextAreShort(t *testing.T) {
 	d := newDesk(t)
 	long := make([]byte, 1024)
@@ -147,7 +149,7 @@ func TestSEC_3_NamesInTextAreShort(t *testing.T) {
 	}
 	for _, c := range []byte(err.Error()) {
 		if c < ' ' {
-			t.Fatal("a control character in the text")
+			t.Fatal("the text contains a control character")
 		}
 	}
 }

@@ -72,7 +72,7 @@ func TestDELEG_1_HeimdalCaptured(t *testing.T) {
 			t.Errorf("%s %v, want %s", name, row.got, row.want)
 		}
 	}
-	if !k.RenewTill.IsZero() { // sent as 19700101000000Z
+	if !k.RenewTill.IsZero() { // the client sent 19700101000000Z
 		t.Errorf("renew-till %v, want none", k.RenewTill)
 	}
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestDELEG_4_EveryBit: a KRB-CRED in which one bit is wrong refuses the client,
-// unless the bit is the ticket's, which is for others to open: then it comes as it is.
+// TestDELEG_4_EveryBit checks that a changed bit in a KRB-CRED refuses the client. The
+// exception is a bit of a forwarded ticket, which only the ticket's service can decrypt:
+// Check returns the changed ticket.
 func TestDELEG_4_EveryBit(t *testing.T) {
 	d := newDelegating(t)
 	var sent *krbtest.Cred
@@ -44,7 +45,7 @@ func TestDELEG_4_EveryBit(t *testing.T) {
 	}
 }
 
-// TestDELEG_4_EveryBeginning: what is cut off refuses the client.
+// TestDELEG_4_EveryBeginning checks that a truncated KRB-CRED refuses the client.
 func TestDELEG_4_EveryBeginning(t *testing.T) {
 	d := newDelegating(t)
 	q := forwards(d, unchanged)
@@ -57,8 +58,9 @@ func TestDELEG_4_EveryBeginning(t *testing.T) {
 	}
 }
 
-// TestDELEG_2_EveryBit: the client seals the descriptions of its tickets, and may write
-// anything there. Credentials that are delivered are complete and the client's own.
+// TestDELEG_2_EveryBit changes each bit of the descriptions of the tickets, which the
+// client encrypts and can choose freely. Credentials that Check returns must be complete
+// and must be those of the client.
 func TestDELEG_2_EveryBit(t *testing.T) {
 	t.Run("sealed", func(t *testing.T) { everyBit(t, unchanged) })
 	t.Run("unencrypted", func(t *testing.T) { everyBit(t, unencrypted) })
@@ -93,7 +95,7 @@ func everyBit(t *testing.T, seal func(*krbtest.APReq, *krbtest.Cred)) {
 			t.Errorf("bit %d: %v, %v", bit, got, k)
 		}
 	}
-	if accepted == 0 || withheld == 0 { // bits of the key, bits of the client's name
+	if accepted == 0 || withheld == 0 { // accepted: bits of the key; withheld: bits of the client's name
 		t.Errorf("%d accepted, %d withheld", accepted, withheld)
 	}
 	for n := range whole {
@@ -104,14 +106,14 @@ func everyBit(t *testing.T, seal func(*krbtest.APReq, *krbtest.Cred)) {
 	}
 }
 
-// checkCred sends credentials with a request, anew.
+// checkCred runs Check with a request that contains the credentials.
 func checkCred(d *desk, q *krbtest.APReq, c *krbtest.Cred) (*authenticator.Checked, error) {
 	q.Flags |= flags.GSS_C_DELEG_FLAG
 	q.Cred = c.Bytes()
 	return d.check(q)
 }
 
-// claimed is what a client forwarded, once it is proven.
+// claimed returns the credentials of a client after Claim.
 func claimed(t *testing.T, d *desk, c *authenticator.Checked) *authenticator.Delegated {
 	t.Helper()
 	v, err := c.Claim(t.Context(), authenticator.NewMemoryCache(0, authenticator.AcceptOlder))
@@ -121,7 +123,7 @@ func claimed(t *testing.T, d *desk, c *authenticator.Checked) *authenticator.Del
 	return v.Delegated()
 }
 
-// opened is what credentials hold, in clear.
+// opened returns the decrypted part of the credentials.
 func opened(t *testing.T, q *krbtest.APReq, c *krbtest.Cred) []byte {
 	t.Helper()
 	var m krb5.KRBCred

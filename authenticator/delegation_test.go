@@ -17,17 +17,17 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// outcome is an outcome of forwarded credentials that the acceptor asked for.
+// outcome is a result for forwarded credentials that the acceptor requests.
 type outcome string
 
 const (
 	delivers      outcome = "delivered"
-	withholds     outcome = "withheld" // and the client is accepted
+	withholds     outcome = "withheld" // Check accepts the client without the credentials
 	refusesClient outcome = "refused"
 )
 
-// delegates fails unless the credentials in q have the outcome want. Where they are not
-// delivered, the flag is not granted and the error says why.
+// delegates checks that the credentials in q have the outcome want. If Check does not
+// return them, it must not grant the flag, and its error must name the cause.
 func (d *desk) delegates(what string, q *krbtest.APReq, want outcome) {
 	d.Helper()
 	if want == refusesClient {
@@ -41,7 +41,7 @@ func (d *desk) delegates(what string, q *krbtest.APReq, want outcome) {
 	}
 	delivered := v.Delegated() != nil
 	if delivered != (want == delivers) || (v.Flags()&flags.GSS_C_DELEG_FLAG != 0) != delivered {
-		d.Errorf("%s: credentials %v, flags %v; want them %s", what, v.Delegated(), v.Flags(), want)
+		d.Errorf("%s: credentials %v, flags %v; want the credentials %s", what, v.Delegated(), v.Flags(), want)
 	}
 	why := v.DelegationError()
 	if delivered && why != nil || !delivered && status.ReasonOf(why) != status.ReasonBadDelegation {
@@ -52,7 +52,7 @@ func (d *desk) delegates(what string, q *krbtest.APReq, want outcome) {
 // unencrypted sends the credentials as Heimdal does, with encryption type 0.
 func unencrypted(_ *krbtest.APReq, c *krbtest.Cred) { c.Key = types.EncryptionKey{} }
 
-// forwards sends credentials after a change to them.
+// forwards returns a request with credentials that change has changed.
 func forwards(d *desk, change func(q *krbtest.APReq, c *krbtest.Cred)) *krbtest.APReq {
 	q := d.request()
 	c := q.Forward()
@@ -70,8 +70,8 @@ func newDelegating(t testing.TB) *desk {
 	return d
 }
 
-// TestDELEG_1_OnlyOnDemand: otherwise nothing is read, and the flag is not
-// granted.
+// TestDELEG_1_OnlyOnDemand checks that Check ignores credentials that the acceptor does not
+// request, and does not grant the flag.
 func TestDELEG_1_OnlyOnDemand(t *testing.T) {
 	junk := func(d *desk) *krbtest.APReq {
 		return d.request(func(q *krbtest.APReq) {
@@ -96,7 +96,7 @@ func TestDELEG_1_OnlyOnDemand(t *testing.T) {
 	}
 }
 
-// TestDELEG_1_Read: what the client forwarded comes whole.
+// TestDELEG_1_Read checks that Check returns all credentials that the client forwarded.
 func TestDELEG_1_Read(t *testing.T) {
 	d := newDelegating(t)
 	var sent *krbtest.Cred
@@ -126,9 +126,10 @@ func TestDELEG_1_Read(t *testing.T) {
 	}
 }
 
-// TestDELEG_2_Descriptions: there are as many descriptions as tickets; credentials that
-// are another client's, lack a name or the end, or have a key that policy does not
-// permit, are withheld, and the client is accepted without them.
+// TestDELEG_2_Descriptions checks that Check refuses a KRB-CRED whose numbers of
+// descriptions and tickets differ. It withholds credentials of another client, without a
+// name or an end, or with a key that policy does not permit, and accepts the client without
+// them.
 func TestDELEG_2_Descriptions(t *testing.T) {
 	type change = func(q *krbtest.APReq, c *krbtest.Cred)
 	info := func(change func(*krbtest.CredInfo)) change {
@@ -212,7 +213,8 @@ func TestDELEG_2_Descriptions(t *testing.T) {
 	d.delegates("a key of RC4, which is permitted", forwards(d, info(func(i *krbtest.CredInfo) { i.Key = types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)} })), good)
 }
 
-// TestDELEG_2_Timestamp: credentials whose time stamp is not recent are withheld.
+// TestDELEG_2_Timestamp checks that Check withholds credentials whose time stamp is not
+// recent.
 func TestDELEG_2_Timestamp(t *testing.T) {
 	for _, row := range []struct {
 		ahead time.Duration
@@ -235,8 +237,8 @@ func TestDELEG_2_Timestamp(t *testing.T) {
 	d.delegates("none", forwards(d, func(_ *krbtest.APReq, c *krbtest.Cred) { c.Part.Timestamp, c.Part.Usec = time.Time{}, 0 }), delivers)
 }
 
-// TestDELEG_3_Keys: credentials open with the subkey or the session key, under usage 14,
-// or are unencrypted inside the authenticator (RFC 6448).
+// TestDELEG_3_Keys checks that the subkey or the session key decrypts the credentials, with
+// key usage 14, and that they may be unencrypted inside the authenticator (RFC 6448).
 func TestDELEG_3_Keys(t *testing.T) {
 	other := func(e keytab.EType) func(*desk, *krbtest.APReq) types.EncryptionKey {
 		return func(d *desk, _ *krbtest.APReq) types.EncryptionKey { return d.realm.NewKey(e) }
@@ -279,7 +281,8 @@ func TestDELEG_3_Keys(t *testing.T) {
 	}))
 }
 
-// TestDELEG_4_Bad: what is wanted and bad refuses.
+// TestDELEG_4_Bad checks that malformed credentials that the acceptor requests refuse the
+// client.
 func TestDELEG_4_Bad(t *testing.T) {
 	d := newDelegating(t)
 	send := func(cred []byte) *krbtest.APReq {
@@ -294,7 +297,7 @@ func TestDELEG_4_Bad(t *testing.T) {
 	d.refuses("another message", send(d.request().Bytes()), status.ReasonBadDelegation)
 	d.refuses("bytes behind", forwardsBytes(d, func(b []byte) []byte { return append(b, 0) }), status.ReasonBadDelegation)
 	d.refuses("cut", forwardsBytes(d, func(b []byte) []byte { return b[:len(b)-1] }), status.ReasonBadDelegation)
-	// Not in the middle: what a ticket holds is for others to open.
+	// The bits are not those of the forwarded ticket, which Check cannot decrypt.
 	for _, i := range []int{0, 1, 5, 10, len(whole) - 100, len(whole) - 1} {
 		d.refuses("a flipped bit", forwardsBytes(d, func(b []byte) []byte {
 			b[i] ^= 1
@@ -320,16 +323,16 @@ func TestDELEG_4_Bad(t *testing.T) {
 	}), status.ReasonBadGSSChecksum)
 }
 
-// forwardsBytes sends good credentials after a change to their bytes. The
-// session key they are sealed in is the exchange's own.
+// forwardsBytes returns a request with valid credentials whose bytes change has changed.
+// They are encrypted in the session key of the exchange.
 func forwardsBytes(d *desk, change func([]byte) []byte) *krbtest.APReq {
 	q := forwards(d, unchanged)
 	q.Cred = change(q.Cred)
 	return q
 }
 
-// TestDELEG_3_Label: a KRB-CRED that is labelled with another type than the key's does
-// not open, and ciphertext that is labelled as unencrypted is malformed.
+// TestDELEG_3_Label checks that Check refuses a KRB-CRED that is labelled with another type
+// than its key, and a ciphertext that is labelled as unencrypted.
 func TestDELEG_3_Label(t *testing.T) {
 	for _, label := range []int32{0, 17, 19, 20, 23, -1} {
 		d := newDelegating(t)
@@ -344,7 +347,8 @@ func TestDELEG_3_Label(t *testing.T) {
 	}
 }
 
-// TestDELEG_3_NowhereElse: no other part of an AP-REQ may be of encryption type 0.
+// TestDELEG_3_NowhereElse checks that no other part of an AP-REQ may have encryption type
+// 0.
 func TestDELEG_3_NowhereElse(t *testing.T) {
 	d := newDelegating(t)
 	q := d.request()

@@ -16,10 +16,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// keyStore is what a cache for several hosts needs of a shared store: one step that sets
-// a key if it is not there. It must not evict keys before their time, and after it has
-// lost them nobody may come in for twice the skew. In Redis the step is
-// SET key "" NX PX milliseconds, with maxmemory-policy noeviction.
+// keyStore is the interface of a store that several hosts share: one atomic step that sets
+// a key if it does not exist. The store must not evict keys early. If it loses its keys,
+// the hosts must accept no client for twice the skew. In Redis the step is SET key "" NX PX
+// milliseconds, with maxmemory-policy noeviction.
 type keyStore interface {
 	SetIfAbsent(ctx context.Context, key string, ttl time.Duration) (set bool, err error)
 }
@@ -27,16 +27,17 @@ type keyStore interface {
 // hostsCache is a ReplayCache for all hosts of a service.
 type hostsCache struct{ store keyStore }
 
-// The hosts' clocks and the store's differ: TTL is long enough for that.
+// Store adds a second to the TTL, because the clocks of the hosts and of the store differ.
 func (c *hostsCache) Store(ctx context.Context, r authenticator.Record) (fresh bool, err error) {
-	if r.TTL() <= 0 { // a store would forget it at once, or never
+	if r.TTL() <= 0 { // some stores delete such a key at once, others never
 		return false, errors.New("the record has ended")
 	}
-	// Stores count in their own units: round up. What goes wrong refuses the client.
+	// Stores count in their own units, so round up. An error refuses the client.
 	return c.store.SetIfAbsent(ctx, "krb5rc:"+string(r.Tag[:]), r.TTL()+time.Second)
 }
 
-// Two hosts behind one name share a cache: what one has accepted, the other refuses.
+// Two hosts with the same service name share a cache: each refuses an authenticator that
+// the other has accepted.
 func ExampleReplayCache() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	cfg, err := realm.Config("HTTP/www.example.com")
@@ -65,13 +66,13 @@ func ExampleReplayCache() {
 	// replay
 }
 
-// TestReplayCacheExample: an implementation is held to the contract by replaytest, and
-// so is the example's.
+// TestReplayCacheExample checks the cache of the example with replaytest, as every
+// implementation should.
 func TestReplayCacheExample(t *testing.T) {
 	replaytest.Run(t, func(*testing.T) authenticator.ReplayCache { return &hostsCache{newMapStore()} })
 }
 
-// mapStore stands for the shared store. It forgets nothing.
+// mapStore stands for the shared store. It deletes nothing.
 type mapStore struct {
 	mu   sync.Mutex
 	keys map[string]bool

@@ -12,8 +12,9 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// An AP-REQ by itself, as protocols without GSS-API send it: the ticket is opened, its
-// bearer is checked, and only Claim proves the client. Package sspi does all of this.
+// This program verifies a bare AP-REQ, as protocols without GSS-API send it. Open decrypts
+// the ticket, Check verifies the sender, and only Claim returns a Verified, which has the
+// client's identity. Package sspi makes these calls for a program.
 func Example() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	keys, err := realm.Service("demo/localhost")
@@ -24,11 +25,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	request, _, err := client.Next(nil) // from the wire
+	request, _, err := client.Next(nil) // the client sends this
 	if err != nil {
 		log.Fatal(err)
 	}
-	cache := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, realm.Now()) // elsewhere SharedCache
+	cache := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, realm.Now()) // a server uses SharedCache
 	const skew = 5 * time.Minute
 
 	tkt, err := ticket.Open(request, &ticket.Params{Keys: keys, Now: realm.Now(), Skew: skew})

@@ -16,8 +16,7 @@ import (
 
 const service = "HTTP/www.example.com"
 
-// desk is where clients of a realm show their tickets. Its clock stands still,
-// and its cache counts.
+// desk is an acceptor in a realm. Its clock does not run, and its cache counts the calls.
 type desk struct {
 	testing.TB
 	realm  *krbtest.Realm
@@ -39,7 +38,7 @@ func deskOf(t testing.TB, r *krbtest.Realm) *desk {
 	}
 }
 
-// request is the AP-REQ of a client that does everything right.
+// request returns a valid AP-REQ after the changes.
 func (d *desk) request(changes ...func(*krbtest.APReq)) *krbtest.APReq {
 	q := d.realm.Ticket("alice", service).APReq()
 	for _, change := range changes {
@@ -48,7 +47,7 @@ func (d *desk) request(changes ...func(*krbtest.APReq)) *krbtest.APReq {
 	return q
 }
 
-// open opens the ticket of an AP-REQ, which must be good.
+// open opens the ticket of an AP-REQ, which must be valid.
 func (d *desk) open(apReq []byte) *ticket.Ticket {
 	d.Helper()
 	every := []keytab.EType{17, 18, 19, 20, 23}
@@ -73,7 +72,7 @@ func (d *desk) accepts(what string, q *krbtest.APReq) *authenticator.Checked {
 	return c
 }
 
-// refuses fails unless Check refuses q with that Reason and gives nothing.
+// refuses checks that Check refuses q with the Reason want and returns nothing.
 func (d *desk) refuses(what string, q *krbtest.APReq, want status.Reason) {
 	d.Helper()
 	c, err := d.check(q)
@@ -82,11 +81,11 @@ func (d *desk) refuses(what string, q *krbtest.APReq, want status.Reason) {
 		d.Errorf("%s: %v, want the Reason %v", what, err, want)
 	}
 	if c != nil {
-		d.Errorf("%s: refused, and yet there is a Checked", what)
+		d.Errorf("%s: Check returned an error and a Checked", what)
 	}
 }
 
-// wants is accepts for ReasonNone, else refuses.
+// wants calls accepts if want is ReasonNone, and refuses otherwise.
 func (d *desk) wants(what string, q *krbtest.APReq, want status.Reason) {
 	d.Helper()
 	if want != status.ReasonNone {
@@ -98,7 +97,7 @@ func (d *desk) wants(what string, q *krbtest.APReq, want status.Reason) {
 	}
 }
 
-// claim is the whole way of bytes that may have been sent before.
+// claim runs Open, Check and Claim with an AP-REQ, which may have been sent before.
 func (d *desk) claim(apReq []byte) (authenticator.Verified, error) {
 	d.Helper()
 	c, err := authenticator.Check(d.open(apReq), &d.params)
@@ -117,7 +116,7 @@ func (d *desk) verified(what string, q *krbtest.APReq) authenticator.Verified {
 	return v
 }
 
-// counter counts and keeps what a cache is asked.
+// counter is a ReplayCache that stores the records of its calls.
 type counter struct {
 	authenticator.ReplayCache
 	records []authenticator.Record
@@ -128,8 +127,8 @@ func (c *counter) Store(ctx context.Context, r authenticator.Record) (bool, erro
 	return c.ReplayCache.Store(ctx, r)
 }
 
-// TestAPREQ_11_OnlyAfterSuccess: a Checked may have been seen before, so it
-// names nobody; what the ticket says comes of a Verified, and comes whole.
+// TestAPREQ_11_OnlyAfterSuccess checks that a Checked, which may be a replay, has no method
+// that returns the client, and that a Verified returns all fields of the ticket.
 func TestAPREQ_11_OnlyAfterSuccess(t *testing.T) {
 	var methods []string
 	for m := range reflect.TypeFor[*authenticator.Checked]().Methods() {
@@ -157,7 +156,7 @@ func TestAPREQ_11_OnlyAfterSuccess(t *testing.T) {
 		t.Errorf("times %v %v %v", got.AuthTime, got.StartTime, got.EndTime)
 	}
 	if len(got.AuthorizationData) == 0 {
-		t.Error("the authorization data is gone")
+		t.Error("the Ticket has no authorization data")
 	}
 	target, untrusted := v.Target()
 	if target != q.Target || !untrusted {
@@ -170,7 +169,7 @@ func TestAPREQ_11_OnlyAfterSuccess(t *testing.T) {
 	}
 }
 
-// TestAPREQ_11_OptionalFields: what the client leaves out is zero.
+// TestAPREQ_11_OptionalFields checks that a field that the client omits is zero.
 func TestAPREQ_11_OptionalFields(t *testing.T) {
 	d := newDesk(t)
 	v := d.verified("no subkey, no number", d.request(func(q *krbtest.APReq) {
@@ -189,8 +188,8 @@ func TestCheck_ZeroTicket(t *testing.T) {
 	}
 }
 
-// TestCheck_SubkeyRefused: the subkey's type is one that is permitted, its
-// length that of the type.
+// TestCheck_SubkeyRefused checks that Check refuses a subkey whose type is not permitted or
+// whose length does not match its type.
 func TestCheck_SubkeyRefused(t *testing.T) {
 	d := newDesk(t)
 	for name, change := range map[string]func(q *krbtest.APReq){
@@ -208,7 +207,8 @@ func TestCheck_SubkeyRefused(t *testing.T) {
 	d.refuses("not permitted here", d.request(), status.ReasonETypeRefused)
 }
 
-// TestAPREQ_4_Usage: an authenticator opens under usage 11 and no other.
+// TestAPREQ_4_Usage checks that Check decrypts an authenticator with key usage 11 and no
+// other.
 func TestAPREQ_4_Usage(t *testing.T) {
 	d := newDesk(t)
 	for _, usage := range []uint32{0, 2, 7, 10, 12, 14, 22, 23, 24, 25} {
@@ -216,8 +216,8 @@ func TestAPREQ_4_Usage(t *testing.T) {
 	}
 }
 
-// TestAPREQ_5_Label: a ciphertext that is labelled with another type than the
-// session key's does not open, though its bytes would.
+// TestAPREQ_5_Label checks that Check refuses an authenticator that is labelled with
+// another type than that of the session key.
 func TestAPREQ_5_Label(t *testing.T) {
 	d := newDesk(t)
 	for _, label := range []int32{17, 19, 20, 23, 3, -1, 1 << 30} {
@@ -226,8 +226,8 @@ func TestAPREQ_5_Label(t *testing.T) {
 	d.refuses("a key of another type", d.request(func(q *krbtest.APReq) { q.Key = d.realm.NewKey(17) }), status.ReasonWrongKey)
 }
 
-// TestKEY_5_ETypes: the session key seals the reply; what the client would use
-// by itself is its subkey, if it sent one.
+// TestKEY_5_ETypes checks that the reply uses the session key, and that the client's
+// messages use its subkey if it sent one.
 func TestKEY_5_ETypes(t *testing.T) {
 	for _, row := range []struct{ session, subkey, want keytab.EType }{
 		{17, 0, 17}, {20, 0, 20}, {18, 17, 17}, {17, 20, 20}, {19, 19, 19},

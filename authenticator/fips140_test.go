@@ -10,8 +10,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestEnforcedFIPS_Bindings: where MD5 is forbidden, bindings that would need it refuse
-// the client and do not panic.
+// TestEnforcedFIPS_Bindings checks that bindings, which need MD5, refuse the client and do
+// not panic if the mode forbids MD5.
 func TestEnforcedFIPS_Bindings(t *testing.T) {
 	if !fips140.Enforced() {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestEnforcedFIPS_Bindings$", "-test.v")
@@ -28,6 +28,6 @@ func TestEnforcedFIPS_Bindings(t *testing.T) {
 		t.Error(err)
 	}
 	if b, err := decideBinding(&checksum{bindings: [16]byte{1}}, false, &Params{}); b != BindingUnchecked || err != nil {
-		t.Errorf("without bindings of ours: %v, %v", b, err)
+		t.Errorf("without bindings of the acceptor: %v, %v", b, err)
 	}
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// What is sealed reaches the parsers only from who has the key: a client for
-// the authenticator, a KDC for the ticket. These targets have the keys.
+// The parsers of encrypted content see only bytes from a holder of the key: a client for
+// the authenticator, a KDC for the ticket. These fuzz targets have the keys.
 
-// fuzzed gives out the fuzzer's bytes with no room behind them.
+// fuzzed returns a copy of the fuzzer's bytes without spare capacity.
 func fuzzed(b []byte) []byte { return slices.Clip(bytes.Clone(b)) }
 
-// attempt goes the whole way. Refusals blame the client; who passes is the
-// ticket's client and passes once.
+// attempt runs Open, Check and Claim. An error must have a Reason that blames the client.
+// Claim must succeed the first time and refuse the second time.
 func (d *desk) attempt(apReq []byte) (authenticator.Verified, bool) {
 	d.Helper()
 	opened, err := ticket.Open(apReq, &ticket.Params{Keys: d.keys, Now: d.params.Now, Skew: d.params.Skew})
@@ -53,8 +53,8 @@ func (d *desk) blamesTheClient(err error) {
 	}
 }
 
-// isAlice fails unless the client is the one that the ticket, or the sealed
-// authenticator, names.
+// isAlice checks that the verified client is alice, whom the ticket and the authenticator
+// name.
 func (d *desk) isAlice(v authenticator.Verified) {
 	d.Helper()
 	if got := v.Ticket().Client.String(); got != "alice@EXAMPLE.COM" {
@@ -62,8 +62,9 @@ func (d *desk) isAlice(v authenticator.Verified) {
 	}
 }
 
-// FuzzAuthenticatorPlaintext: whatever a client seals, it is let in as the
-// ticket's client or not at all; gokrb5 must read the same name in it.
+// FuzzAuthenticatorPlaintext checks that the acceptor accepts a client only as the client
+// of the ticket, whatever the authenticator contains, and that gokrb5 reads the same name
+// in the authenticator.
 func FuzzAuthenticatorPlaintext(f *testing.F) {
 	for _, q := range fuzzRequests(newDesk(f)) {
 		f.Add(q.AuthenticatorBytes())
@@ -90,8 +91,8 @@ func FuzzAuthenticatorPlaintext(f *testing.F) {
 	})
 }
 
-// FuzzTicketPlaintext: whatever a ticket says, an authenticator of alice under a
-// known session key is let in only where the ticket is alice's with that key.
+// FuzzTicketPlaintext checks that the acceptor accepts alice's authenticator under a known
+// session key only if the ticket names alice and contains that key.
 func FuzzTicketPlaintext(f *testing.F) {
 	d := newDesk(f)
 	for _, q := range fuzzRequests(d) {
@@ -112,7 +113,7 @@ func FuzzTicketPlaintext(f *testing.F) {
 		}
 		d.isAlice(v)
 		if !bytes.Equal(v.Ticket().SessionKey.Bytes(), sessionKey.KeyValue) {
-			t.Fatal("another session key")
+			t.Fatal("the session key differs")
 		}
 		if c := v.Ticket(); c.EndTime.Before(d.params.Now.Add(-skew)) || c.StartTime.After(d.params.Now.Add(skew)) || c.Flags&flags.TicketInvalid != 0 {
 			t.Fatalf("accepted from %v to %v, %v", c.StartTime, c.EndTime, c.Flags)
@@ -120,11 +121,12 @@ func FuzzTicketPlaintext(f *testing.F) {
 	})
 }
 
-// sessionKey is of type 18.
+// sessionKey has encryption type 18.
 var sessionKey = types.EncryptionKey{KeyType: 18, KeyValue: bytes.Repeat([]byte{7}, 32)}
 
-// FuzzGSSChecksum: the granted flags are those of the checksum, DELEG only with
-// credentials, and there is a match only with our own hash.
+// FuzzGSSChecksum checks that the granted flags are those of the checksum, that DELEG is
+// granted only with credentials, and that bindings match only with the hash of the
+// acceptor's bindings.
 func FuzzGSSChecksum(f *testing.F) {
 	for _, q := range fuzzRequests(newDesk(f)) {
 		var a types.Authenticator
@@ -158,18 +160,18 @@ func FuzzGSSChecksum(f *testing.F) {
 		}
 		asked := flags.GSS(binary.LittleEndian.Uint32(sum[20:]))
 		if more := v.Flags() &^ asked; more&^flags.GSS_C_MUTUAL_FLAG != 0 || more != 0 && asked&flags.GSS_C_DCE_STYLE == 0 {
-			t.Fatalf("asked for %v, granted %v", asked, v.Flags())
+			t.Fatalf("requested %v, granted %v", asked, v.Flags())
 		}
 	})
 }
 
-// FuzzKRBCred: a KRB-CRED as it is, or with its sealed part replaced. What comes
-// out of it is alice's.
+// FuzzKRBCred changes a KRB-CRED, or replaces its encrypted part. Credentials that Check
+// returns must be alice's.
 func FuzzKRBCred(f *testing.F) {
 	d := newDesk(f)
 	cred := d.request().Forward()
 	f.Add(cred.Bytes(), []byte(nil))
-	cred.Key = types.EncryptionKey{} // in clear, so that the seed shows what is inside
+	cred.Key = types.EncryptionKey{} // unencrypted, so that the seed shows its content
 	open := cred.Bytes()
 	f.Add(open, []byte(nil))
 	if i := bytes.LastIndex(open, []byte{0x7d, 0x81}); i >= 0 { // EncKrbCredPart
@@ -207,7 +209,7 @@ func FuzzKRBCred(f *testing.F) {
 	})
 }
 
-// fuzzRequests are requests with everything in them that a client can send.
+// fuzzRequests returns requests with every field that a client can send.
 func fuzzRequests(d *desk) []*krbtest.APReq {
 	return []*krbtest.APReq{
 		d.request(),

@@ -8,8 +8,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Lists of a ticket were read once when it was opened. Were that left out one
-// day, broken ones must still refuse here, and never count as empty.
+// broken are lists that Open refuses. The checks of this package must refuse them too, and
+// must not treat them as empty, in case Open ever omits its check.
 
 var broken = [][]byte{{}, {0x30}, {0x30, 0x80}, {0x30, 0x02, 0x30, 0x00}, {0x31, 0x00}, {0x30, 0x00, 0x00}, []byte("junk")}
 
@@ -20,8 +20,8 @@ func TestAPREQ_9_BrokenList(t *testing.T) {
 			t.Errorf("%x: %v", b, err)
 		}
 	}
-	// A list of no addresses, which RFC 4120, Section 5.2.5 advises against, is
-	// as none.
+	// An empty list of addresses, which RFC 4120, Section 5.2.5 advises against, has the
+	// meaning of no list.
 	if err := checkAddresses([]byte{0x30, 0x00}, peer); err != nil {
 		t.Errorf("an empty list: %v", err)
 	}

@@ -10,18 +10,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// model is a replay cache that forgets nothing, and what it takes to tell
-// whether the real one may refuse.
+// model is a replay cache that never drops a record. It also keeps the values that decide
+// whether a MemoryCache may refuse.
 type model struct {
 	max      int
-	start    int64            // microseconds, like all times here
-	accepted map[uint64]int64 // stamps by tag
-	clients  map[uint64]byte  // by tag
-	life     int64            // the longest a record was to be kept
-	horizon  int64            // the latest stamp that may have been forgotten
+	start    int64            // in microseconds, as all times here
+	accepted map[uint64]int64 // the time stamp of each tag
+	clients  map[uint64]byte  // the client of each tag
+	life     int64            // the longest lifetime requested so far
+	horizon  int64            // the latest time stamp that the cache may have dropped
 }
 
-// judge says what is wrong with the answer to tag, or nothing.
+// judge returns the error in the cache's answer to tag, or "".
 func (m *model) judge(tag uint64, stamp, now, life int64, got status.Reason) string {
 	m.life = max(m.life, life)
 	m.start = min(m.start, now) // the clock was set back to before the start
@@ -85,7 +85,7 @@ func (m *model) count(which func(stamp int64) bool) (n int) {
 	return n
 }
 
-// countOf is count for one client.
+// countOf counts the accepted records of one client.
 func (m *model) countOf(client byte, which func(stamp int64) bool) (n int) {
 	for tag, stamp := range m.accepted {
 		if m.clients[tag] == client && which(stamp) {
@@ -95,13 +95,13 @@ func (m *model) countOf(client byte, which func(stamp int64) bool) (n int) {
 	return n
 }
 
-// FuzzMemoryCache plays new authenticators, replays and steps of the clock, of
-// acceptors with different skews, to a small cache and to a map that forgets
-// nothing. No authenticator gets in twice, whatever the clock does, no client gets more
-// than its share, and every refusal has its reason.
+// FuzzMemoryCache presents new authenticators, replays and steps of the clock, for
+// acceptors with different skews, to a small cache and to a model. The cache must accept no
+// authenticator twice, give no client more than its share, and refuse only for the
+// documented reasons.
 //
-// The input is the number of records, and then operations of three bytes: what and whose,
-// and a number.
+// The input is the number of records, and then operations of three bytes: the operation and
+// the client, and a number.
 func FuzzMemoryCache(f *testing.F) {
 	f.Add([]byte("\x04\x00\x00\x00\x01\x00\x00"))
 	f.Add([]byte("\x0f\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x08\x00\x00")) // one client floods, two others
@@ -115,24 +115,24 @@ func FuzzMemoryCache(f *testing.F) {
 		c := authenticator.NewMemoryCacheAt(m.max, authenticator.RefuseOlder, start)
 		clock := start
 		skews := [...]time.Duration{5 * time.Minute, time.Minute}
-		var stamps []time.Time // by tag
+		var stamps []time.Time // the time stamp of each tag
 		for ops := in[1:]; len(ops) >= 3; ops = ops[3:] {
 			what, number := ops[0], int16(binary.BigEndian.Uint16(ops[1:]))
 			skew := skews[what>>7]
 			switch what & 3 {
-			case 0: // a new one, of a client whose clock is off by number/32768 of the skew
+			case 0: // a new authenticator of a client whose clock is off by number/32768 of the skew
 				stamps = append(stamps, clock.Add(skew*time.Duration(number)/32768).Truncate(time.Microsecond))
 				number = int16(len(stamps) - 1)
 				m.clients[uint64(number)] = what >> 2 & 7
-			case 1: // one that was presented, recently or long ago
+			case 1: // an authenticator that was presented before
 				if len(stamps) == 0 {
 					continue
 				}
 				number = int16(int(uint16(number)) % len(stamps))
-			case 2: // the clock goes on
+			case 2: // the clock advances
 				clock = clock.Add(time.Duration(uint16(number)) * 20 * time.Millisecond)
 				continue
-			case 3: // the clock steps, back or forward by up to 18 hours
+			case 3: // the clock is set back or forward by up to 18 hours
 				clock = clock.Add(time.Duration(number) * 2 * time.Second)
 				continue
 			}
@@ -142,7 +142,7 @@ func FuzzMemoryCache(f *testing.F) {
 			got := present(t, c, r)
 			if r.TTL() <= 0 {
 				if got != status.ReasonArgument {
-					t.Fatalf("a record that has ended: %v", got)
+					t.Fatalf("an expired record: %v", got)
 				}
 				continue
 			}

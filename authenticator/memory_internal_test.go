@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// load is what TestMemoryFollowsTheLoad watches.
+// load presents records to a cache for TestMemoryFollowsTheLoad.
 type load struct {
 	cache *MemoryCache
 	now   time.Time
@@ -29,8 +29,7 @@ func (l *load) run(t *testing.T, perSecond int, d time.Duration) {
 	}
 }
 
-// held is how many records there are, and how many the maps have room for at
-// least.
+// held returns the number of records, and the number for which the maps have room at least.
 func (l *load) held() (records, room int) {
 	for i := range l.cache.shards {
 		records += len(l.cache.shards[i].seen)
@@ -39,15 +38,15 @@ func (l *load) held() (records, room int) {
 	return records, room
 }
 
-// TestMemoryFollowsTheLoad: the records that have ended are an eighth or little
-// more of those that count, and after a burst its memory is given back.
+// TestMemoryFollowsTheLoad checks that expired records are at most about an eighth of the
+// live ones, and that the cache releases memory after a burst.
 func TestMemoryFollowsTheLoad(t *testing.T) {
 	const life = 300
 	l := &load{cache: NewMemoryCacheAt(0, RefuseOlder, time.Unix(1e9, 0)), now: time.Unix(1e9, 0)}
 	before := heap()
 	l.run(t, 1000, 10*time.Minute)
 	if n, room := l.held(); n < 1000*life || n > 1000*life*5/4 || room < n {
-		t.Errorf("%d records held, %d count, room for %d", n, 1000*life, room)
+		t.Errorf("%d records, of which %d are live; room for %d", n, 1000*life, room)
 	}
 	full := heap() - before
 	if full > 100*1000*life {
@@ -55,7 +54,7 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 	}
 	l.run(t, 50, time.Hour)
 	if n, room := l.held(); n < 50*life || n > 50*life*5/4 || room > 1000*life/2 {
-		t.Errorf("after the burst: %d records held, %d count, room for %d", n, 50*life, room)
+		t.Errorf("after the burst: %d records, of which %d are live; room for %d", n, 50*life, room)
 	}
 	if rest := heap() - before; rest > full/4 {
 		t.Errorf("%d bytes left of %d", rest, full)
@@ -63,8 +62,8 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 	runtime.KeepAlive(l)
 }
 
-// TestMemoryPerRecord: a record takes no more memory than NewMemoryCache says, however
-// full the maps happen to be.
+// TestMemoryPerRecord checks that a record needs at most the memory that NewMemoryCache
+// documents, whatever the load of the maps is.
 func TestMemoryPerRecord(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	for name, row := range map[string]struct {
@@ -98,8 +97,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestShrinkKeepsTheRest: a shard that has dropped most of its records, and moved
-// the others, knows them still.
+// TestShrinkKeepsTheRest checks that a shard that has dropped most of its records and moved
+// the others still has the others.
 func TestShrinkKeepsTheRest(t *testing.T) {
 	start := time.Unix(1e9, 0)
 	c := NewMemoryCacheAt(2000, RefuseOlder, start)
@@ -131,8 +130,7 @@ func TestShrinkKeepsTheRest(t *testing.T) {
 	}
 }
 
-// TestShardsAreEven: the tags of one client do not gather in one shard, whatever
-// they have in common.
+// TestShardsAreEven checks that the tags of one client are spread over all shards.
 func TestShardsAreEven(t *testing.T) {
 	c := NewMemoryCacheAt(0, AcceptOlder, time.Unix(1e9, 0))
 	if len(c.shards) != maxShards {
@@ -150,12 +148,12 @@ func TestShardsAreEven(t *testing.T) {
 			set(&tag, i)
 			first, again := c.shard(&tag), c.shard(&tag)
 			if first != again {
-				t.Fatal("a tag has two shards")
+				t.Fatal("one tag belongs to two shards")
 			}
 			count[first]++
 		}
 		for _, n := range count {
-			if n < 800 || n > 1200 { // 1000, with a standard deviation of 31
+			if n < 800 || n > 1200 { // the mean is 1000, the standard deviation 31
 				t.Errorf("%s: %d in a shard, not 1000", name, n)
 			}
 		}

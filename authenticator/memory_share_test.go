@@ -22,8 +22,8 @@ func of(client string, now time.Time) authenticator.Record {
 	return r
 }
 
-// flood presents n new authenticators of each client in turn, and returns how many each
-// has in the cache. Every refusal must be for the client's share.
+// flood presents n new authenticators of each client in turn, and returns how many records
+// each client has in the cache. Every refusal must have ReasonReplayCacheShare.
 func flood(t testing.TB, c *authenticator.MemoryCache, now time.Time, n int, clients ...string) map[string]int {
 	t.Helper()
 	held := map[string]int{}
@@ -51,21 +51,23 @@ func TestREPLAY_13_MemoryCacheKeepsShares(t *testing.T) {
 	}
 }
 
-// TestREPLAY_13_Flood: one client, and several together, take their shares and no more;
-// they are refused with a Reason of their own, and all other clients get in.
+// TestREPLAY_13_Flood checks that one client, or several together, can use only their
+// shares, that the cache refuses them with a Reason of its own, and that it accepts all
+// other clients.
 func TestREPLAY_13_Flood(t *testing.T) {
 	const room = 20000
 	for _, attackers := range [][]string{{"a"}, {"a", "b", "c"}, strings.Split("abcdefghijklmnopqrst", "")} {
 		c := authenticator.NewMemoryCacheAt(room, authenticator.RefuseOlder, start)
 		held := flood(t, c, start, 2*room/len(attackers), attackers...)
-		most, total := room/(4+len(attackers))*11/10, 0 // a tenth for shards that fill unevenly
+		most, total := room/(4+len(attackers))*11/10, 0 // plus a tenth, because the shards fill unevenly
 		for client, n := range held {
 			total += n
 			if n > most || n < most/2 {
 				t.Errorf("%d floods: %s holds %d of %d records, want up to %d", len(attackers), client, n, room, most)
 			}
 		}
-		// Other clients fill a third of the room that is left, each with one record or with several.
+		// Other clients use a third of the remaining room, each with one record or with
+		// several.
 		for i := range (room - total) / 3 {
 			r := use(start, 0)
 			if i%2 == 0 {
@@ -79,8 +81,8 @@ func TestREPLAY_13_Flood(t *testing.T) {
 	}
 }
 
-// TestREPLAY_13_OverShareForgetsNothing: a client over its share is refused, and its
-// records stay.
+// TestREPLAY_13_OverShareForgetsNothing checks that the cache keeps the records of a client
+// that it refuses because of its share.
 func TestREPLAY_13_OverShareForgetsNothing(t *testing.T) {
 	c := authenticator.NewMemoryCacheAt(1000, authenticator.RefuseOlder, start)
 	var held []authenticator.Record
@@ -96,18 +98,18 @@ func TestREPLAY_13_OverShareForgetsNothing(t *testing.T) {
 	for _, r := range held {
 		expect(t, c, later(r, start.Add(skew)), status.ReasonReplay)
 	}
-	// When its records have ended the client gets in again, at once.
+	// After its records have expired, the cache accepts the client again.
 	after := start.Add(skew + 2*time.Second)
 	expect(t, c, of("a", after), status.ReasonNone)
 	for _, r := range held {
 		if got := present(t, c, r); got != status.ReasonReplay && got != status.ReasonBeforeReplayCache {
-			t.Fatalf("a record that was dropped: %v", got)
+			t.Fatalf("a dropped record: %v", got)
 		}
 	}
 }
 
-// TestREPLAY_13_BusyAgain: a client whose records have ended gets in with its first
-// authenticator after that, though others have filled most of the room meanwhile.
+// TestREPLAY_13_BusyAgain checks that the cache accepts the first authenticator of a client
+// whose records have expired, although other clients have used most of the room meanwhile.
 func TestREPLAY_13_BusyAgain(t *testing.T) {
 	const room = 1000
 	c := authenticator.NewMemoryCacheAt(room, authenticator.RefuseOlder, start)
@@ -122,7 +124,7 @@ func TestREPLAY_13_BusyAgain(t *testing.T) {
 	}
 }
 
-// TestREPLAY_13_LastRecord: the last free record goes to a client that has none.
+// TestREPLAY_13_LastRecord checks that a client without a record gets the last free one.
 func TestREPLAY_13_LastRecord(t *testing.T) {
 	c := authenticator.NewMemoryCacheAt(2, authenticator.RefuseOlder, start)
 	expect(t, c, of("a", start), status.ReasonNone)
@@ -132,8 +134,8 @@ func TestREPLAY_13_LastRecord(t *testing.T) {
 	expect(t, c, of("a", start), status.ReasonReplayCacheFull)
 }
 
-// TestREPLAY_13_Record: a record carries the digest of the client's principal, which is
-// the same for every ticket of the client, and not its name.
+// TestREPLAY_13_Record checks that a record contains the digest of the client's principal,
+// which is the same for every ticket of the client, and does not contain the name.
 func TestREPLAY_13_Record(t *testing.T) {
 	d := newDesk(t)
 	d.verified("alice", d.request())
@@ -154,8 +156,8 @@ func TestREPLAY_13_Record(t *testing.T) {
 	}
 }
 
-// TestREPLAY_13_Case: a client does not get a share for each way to write its name. Active
-// Directory issues tickets under the name as the client writes it.
+// TestREPLAY_13_Case checks that a client does not get a share for each spelling of its
+// name. Active Directory issues tickets under the name as the client writes it.
 func TestREPLAY_13_Case(t *testing.T) {
 	digest := func(name string) authenticator.ClientDigest {
 		p, err := keytab.ParsePrincipal(name)
@@ -171,23 +173,23 @@ func TestREPLAY_13_Case(t *testing.T) {
 	} {
 		for _, other := range others {
 			if digest(other) != digest(name) {
-				t.Errorf("%s has another digest than %s", other, name)
+				t.Errorf("the digests of %s and %s differ", other, name)
 			}
 		}
 	}
 	if digest("alice@EXAMPLE.COM") == digest("alice@EXAMPLE.ORG") || digest("jürgen@EXAMPLE.COM") == digest("jurgen@EXAMPLE.COM") {
-		t.Error("two clients have one digest")
+		t.Error("two clients have the same digest")
 	}
 	d := newDesk(t)
 	d.verified("alice", d.request())
 	d.verified("ALICE", d.realm.Ticket("ALICE", service).APReq())
 	if d.cache.records[0].Client != d.cache.records[1].Client {
-		t.Error("the tickets of alice and ALICE count to two clients")
+		t.Error("the tickets of alice and ALICE have different digests")
 	}
 }
 
-// TestREPLAY_13_NamesTheClient: the error says which client is over its share, and that
-// it is not proven.
+// TestREPLAY_13_NamesTheClient checks that the error names the client that is over its
+// share, and says that the client is not proven.
 func TestREPLAY_13_NamesTheClient(t *testing.T) {
 	d := newDesk(t)
 	over := &status.Error{Reason: status.ReasonReplayCacheShare, Detail: "the client has 5 records"}
@@ -204,8 +206,8 @@ func TestREPLAY_13_NamesTheClient(t *testing.T) {
 	}
 }
 
-// BenchmarkMemoryCache_Flood presents new authenticators of a client that is over its
-// share of the default cache: of the flooding client, and of others.
+// BenchmarkMemoryCache_Flood presents new authenticators to a default cache in which one
+// client is over its share: those of that client, and those of others.
 func BenchmarkMemoryCache_Flood(b *testing.B) {
 	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
 	for range 5 << 20 {
@@ -226,7 +228,7 @@ func BenchmarkMemoryCache_Flood(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				r := &records[i%len(records)]
-				if i >= len(records) { // new again
+				if i >= len(records) { // start again with new records
 					rand.Read(r.Tag[:8])
 				}
 				_, _ = c.Store(b.Context(), *r)

@@ -10,15 +10,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// steered is a system's clock that a test sets: the wall clock is ahead of the true time
-// by some difference, and the monotonic time is not.
+// steered is a clock that a test sets. Its wall clock is ahead of the true time by a
+// variable difference; its monotonic clock is not.
 type steered struct {
 	mu      sync.Mutex
 	elapsed time.Duration
 	ahead   time.Duration
 }
 
-// trueStart is the true time at which the caches of these tests are made.
+// trueStart is the true time at which these tests create their caches.
 var trueStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func (s *steered) now() time.Time {
@@ -45,8 +45,8 @@ func (s *steered) set(ahead time.Duration) {
 	s.ahead = ahead
 }
 
-// stamped presents a new authenticator that was stamped at the client's clock, which is
-// off from the acceptor's by the given time.
+// stamped presents a new authenticator of a client whose clock differs from the acceptor's
+// by off.
 func (s *steered) stamped(t *testing.T, c *MemoryCache, off time.Duration) (Record, status.Reason) {
 	t.Helper()
 	now := s.now()
@@ -68,15 +68,15 @@ func (s *steered) wants(t *testing.T, c *MemoryCache, what string, off time.Dura
 	}
 }
 
-// cacheOf makes a cache that goes by s as NewMemoryCache goes by the system's clock.
+// cacheOf returns a cache that uses s in place of the system's clock.
 func (s *steered) cacheOf(rule StartRule) *MemoryCache {
 	return newMemoryCache(1000, rule, s.now(), s.read)
 }
 
 const before, accepted = status.ReasonBeforeReplayCache, status.ReasonNone
 
-// TestREPLAY_14_ClockCorrected: a clock that was an hour ahead when the cache was made
-// refuses no client after its correction, neither soon nor late.
+// TestREPLAY_14_ClockCorrected checks that a cache whose clock was an hour ahead at its
+// creation refuses no client after the clock is corrected, soon or late.
 func TestREPLAY_14_ClockCorrected(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Second, 10 * time.Minute, 59 * time.Minute, 3 * time.Hour} {
 		s := &steered{ahead: time.Hour}
@@ -84,8 +84,8 @@ func TestREPLAY_14_ClockCorrected(t *testing.T) {
 		s.wait(later)
 		s.set(0)
 		s.wants(t, c, later.String(), 0, accepted)
-		// Clients whose clocks are behind get in if they made their authenticators
-		// after the true start, and are refused as ever if they made them before it.
+		// The cache accepts clients whose clocks are behind if their authenticators are
+		// from after the true start, and refuses them otherwise.
 		behind := min(later, 4*time.Minute)
 		s.wants(t, c, later.String(), -behind, accepted)
 		if later < 4*time.Minute {
@@ -94,20 +94,21 @@ func TestREPLAY_14_ClockCorrected(t *testing.T) {
 	}
 }
 
-// TestREPLAY_14_StepBack: where the cache was in use when the clock was set back, stamps
-// from before the last call stay refused: earlier processes may have accepted them.
+// TestREPLAY_14_StepBack checks that a cache that was used before its clock was set back
+// refuses time stamps from before its last call, because an earlier process may have
+// accepted them.
 func TestREPLAY_14_StepBack(t *testing.T) {
 	s := &steered{}
 	c := s.cacheOf(RefuseOlder)
 	s.wait(10 * time.Minute)
 	s.wants(t, c, "in use", 0, accepted)
 	s.wait(time.Minute)
-	s.set(-30 * time.Minute) // now before the start by 19 minutes
+	s.set(-30 * time.Minute) // now 19 minutes before the start
 	s.wants(t, c, "set back", 0, accepted)
 	s.wants(t, c, "set back", -50*time.Second, accepted)            // stamped after the last call
-	s.wants(t, c, "set back", -62*time.Second, before)              // before it
-	s.wants(t, c, "set back", -4*time.Minute, before)               // between the making of the cache and the last call
-	s.set(-60 * time.Minute)                                        // and once more
+	s.wants(t, c, "set back", -62*time.Second, before)              // stamped before the last call
+	s.wants(t, c, "set back", -4*time.Minute, before)               // stamped between the creation of the cache and the last call
+	s.set(-60 * time.Minute)                                        // set back a second time
 	s.wants(t, c, "set back again", 0, accepted)                    //
 	s.wants(t, c, "set back again", -2*time.Second, before)         //
 	s.set(0)                                                        // corrected
@@ -117,8 +118,8 @@ func TestREPLAY_14_StepBack(t *testing.T) {
 	s.wants(t, c, "later", -4*time.Minute-30*time.Second, accepted) //
 }
 
-// TestREPLAY_14_SmallStepBack: a small correction of a clock leaves a cache that has long
-// been there as it is.
+// TestREPLAY_14_SmallStepBack checks that a small correction of the clock has no effect on
+// a cache that has run for a long time.
 func TestREPLAY_14_SmallStepBack(t *testing.T) {
 	s := &steered{}
 	c := s.cacheOf(RefuseOlder)
@@ -128,8 +129,9 @@ func TestREPLAY_14_SmallStepBack(t *testing.T) {
 	s.wants(t, c, "after", -4*time.Minute, accepted)
 }
 
-// TestREPLAY_14_StepForward: a clock that was behind at the start, as one without a
-// battery is, and is then corrected: stamps from before the true start are refused.
+// TestREPLAY_14_StepForward checks a clock that is behind at the start, as on a machine
+// without a battery, and is corrected later: the cache refuses time stamps from before the
+// true start.
 func TestREPLAY_14_StepForward(t *testing.T) {
 	for _, rule := range []StartRule{RefuseOlder, RefuseWithinSkew} {
 		s := &steered{ahead: -50 * 365 * 24 * time.Hour}
@@ -143,8 +145,8 @@ func TestREPLAY_14_StepForward(t *testing.T) {
 	}
 }
 
-// TestREPLAY_14_RecordsStay: records that the cache stored before the clock was set stay
-// known, and what it dropped stays refused.
+// TestREPLAY_14_RecordsStay checks that the cache keeps its records when the clock is set,
+// and refuses authenticators whose records it has dropped.
 func TestREPLAY_14_RecordsStay(t *testing.T) {
 	for _, by := range []time.Duration{-time.Hour, -6 * time.Minute, -time.Second, time.Hour} {
 		s := &steered{ahead: time.Hour}
@@ -159,11 +161,11 @@ func TestREPLAY_14_RecordsStay(t *testing.T) {
 			used = append(used, r)
 		}
 		s.set(time.Hour + by)
-		for range 70 { // an hour and more: the old stamps become recent
+		for range 70 { // for more than an hour, in which the old time stamps become recent
 			for _, r := range used {
 				r.Now = s.now()
 				if fresh, _ := c.Store(t.Context(), r); fresh {
-					t.Fatalf("%v: accepted again what was stamped %v", by, r.Time)
+					t.Fatalf("%v: accepted the authenticator of %v a second time", by, r.Time)
 				}
 			}
 			s.wait(time.Minute)
@@ -171,8 +173,9 @@ func TestREPLAY_14_RecordsStay(t *testing.T) {
 	}
 }
 
-// TestREPLAY_14_StrictRule: RefuseWithinSkew never follows a clock that is set back, so
-// that nothing that an earlier process accepted under the wrong clock is accepted again.
+// TestREPLAY_14_StrictRule checks that RefuseWithinSkew never accepts earlier time stamps
+// after the clock was set back, so that the cache accepts nothing that an earlier process
+// accepted under the wrong clock.
 func TestREPLAY_14_StrictRule(t *testing.T) {
 	s := &steered{ahead: time.Hour}
 	c := s.cacheOf(RefuseWithinSkew)
@@ -185,8 +188,8 @@ func TestREPLAY_14_StrictRule(t *testing.T) {
 	s.wants(t, c, "past the start", 0, accepted)
 }
 
-// TestREPLAY_14_InjectedClock: of an injected clock the cache knows only the time of each
-// record. A time before the start is that of a clock that was set back.
+// TestREPLAY_14_InjectedClock checks a cache with an injected clock, which knows only the
+// time of each record. A record from before the start means that the clock was set back.
 func TestREPLAY_14_InjectedClock(t *testing.T) {
 	s := &steered{ahead: time.Hour}
 	c := NewMemoryCacheAt(1000, RefuseOlder, s.now())
@@ -199,8 +202,8 @@ func TestREPLAY_14_InjectedClock(t *testing.T) {
 	s.wants(t, c, "a minute later", -time.Minute-time.Millisecond, before)
 }
 
-// TestREPLAY_14_OneStep: of calls at the same time as a step of the clock, none sees a
-// beginning that is later than both clocks say.
+// TestREPLAY_14_OneStep checks that no call that runs while the clock is set sees a
+// beginning that is later than the true start.
 func TestREPLAY_14_OneStep(t *testing.T) {
 	s := &steered{ahead: time.Hour}
 	c := s.cacheOf(RefuseOlder)
@@ -219,8 +222,9 @@ func TestREPLAY_14_OneStep(t *testing.T) {
 	group.Wait()
 }
 
-// TestREPLAY_14_StaleReading: a call that has read the clock before it was set once more,
-// and that goes on after another call has noted this, moves the beginning no further.
+// TestREPLAY_14_StaleReading checks a call that reads the clock and continues after the
+// clock was set again and another call has noted this: the delayed call must not move the
+// beginning.
 func TestREPLAY_14_StaleReading(t *testing.T) {
 	s := &steered{ahead: time.Hour}
 	var c *MemoryCache
@@ -230,7 +234,7 @@ func TestREPLAY_14_StaleReading(t *testing.T) {
 		if delayed {
 			delayed = false
 			s.set(0)
-			c.begin.at(0) // the other call
+			c.begin.at(0) // the other call notes the step
 		}
 		return wall, elapsed
 	})
@@ -240,7 +244,7 @@ func TestREPLAY_14_StaleReading(t *testing.T) {
 	}
 }
 
-// TestREPLAY_8_SaysWhen: the refusal says both times and the way out.
+// TestREPLAY_8_SaysWhen checks that the error contains both times and the action to take.
 func TestREPLAY_8_SaysWhen(t *testing.T) {
 	s := &steered{}
 	c := s.cacheOf(RefuseOlder)

@@ -19,11 +19,11 @@ import (
 
 const skew = 5 * time.Minute
 
-// start is the clock of these tests, not on a whole microsecond.
+// start is the time at the start of these tests. It is not a whole microsecond.
 var start = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 
-// use is a new authenticator of a client that has no other record, and whose clock is
-// ahead of now.
+// use returns a new authenticator of a client without other records, whose clock is ahead
+// of now.
 func use(now time.Time, ahead time.Duration) authenticator.Record {
 	stamp := now.Add(ahead).Truncate(time.Microsecond)
 	r := authenticator.Record{Time: stamp, Now: now, Until: stamp.Add(skew + time.Second)}
@@ -32,14 +32,14 @@ func use(now time.Time, ahead time.Duration) authenticator.Record {
 	return r
 }
 
-// later is r presented again when the clock reads now.
+// later returns r, presented again when the acceptor's clock is at now.
 func later(r authenticator.Record, now time.Time) authenticator.Record {
 	r.Now = now
 	return r
 }
 
-// expect stores r and compares the answer: ReasonNone is fresh, ReasonReplay is
-// known, any other an error.
+// expect stores r and compares the answer: ReasonNone means fresh, ReasonReplay means
+// known, and any other Reason is that of the error.
 func expect(t *testing.T, c *authenticator.MemoryCache, r authenticator.Record, want status.Reason) {
 	t.Helper()
 	if got := present(t, c, r); got != want {
@@ -52,7 +52,7 @@ func present(t testing.TB, c *authenticator.MemoryCache, r authenticator.Record)
 	fresh, err := c.Store(t.Context(), r)
 	switch {
 	case err != nil && fresh:
-		t.Fatalf("fresh, and an error: %v", err)
+		t.Fatalf("Store returned fresh and an error: %v", err)
 	case err != nil:
 		return status.ReasonOf(err)
 	case !fresh:
@@ -72,8 +72,8 @@ func TestREPLAY_9_MemoryCacheConforms(t *testing.T) {
 	}
 }
 
-// TestREPLAY_2_OneOfManyPasses presents one authenticator 64 times at once, on one, two and
-// eight processors.
+// TestREPLAY_2_OneOfManyPasses presents one authenticator in 64 concurrent calls, on one,
+// two and eight processors.
 func TestREPLAY_2_OneOfManyPasses(t *testing.T) {
 	rounds := 1000
 	if testing.Short() {
@@ -108,7 +108,7 @@ func TestREPLAY_3_LivesFromItsStamp(t *testing.T) {
 	r := use(start, skew)
 	expect(t, c, r, status.ReasonNone)
 	for _, after := range []time.Duration{0, skew, 3 * skew / 2, 2 * skew, 2*skew + time.Second - time.Microsecond} {
-		for range 100 { // so that it is swept, if it can be
+		for range 100 { // so that the cache drops the record if it may
 			expect(t, c, use(start.Add(after), 0), status.ReasonNone)
 		}
 		expect(t, c, later(r, start.Add(after)), status.ReasonReplay)
@@ -116,7 +116,8 @@ func TestREPLAY_3_LivesFromItsStamp(t *testing.T) {
 	expect(t, c, later(r, r.Until), status.ReasonArgument)
 }
 
-// TestREPLAY_3_EndIsNotRoundedDown: the end of a record is not rounded down.
+// TestREPLAY_3_EndIsNotRoundedDown checks that the cache does not round the end of a record
+// down.
 func TestREPLAY_3_EndIsNotRoundedDown(t *testing.T) {
 	c := authenticator.NewMemoryCacheAt(1, authenticator.RefuseOlder, start)
 	r := use(start, time.Second)
@@ -141,16 +142,16 @@ func TestREPLAY_5_FullRefuses(t *testing.T) {
 			r := use(start, time.Second)
 			got := present(t, c, r)
 			if got == status.ReasonReplayCacheFull && max > 2000 {
-				break // the shards do not fill evenly
+				break // the shards fill unevenly
 			}
 			if got != status.ReasonNone {
 				t.Fatalf("max %d: %v after %d", max, got, len(held))
 			}
 			held = append(held, r)
 		}
-		// The tags are spread at random over shards of 1024 or more, 64 at most, and
-		// the first of them to be full refuses. Below five standard deviations that
-		// is no chance.
+		// The tags are spread at random over at most 64 shards of 1024 or more records, and
+		// the cache is full when the first shard is full. Fewer records than five standard
+		// deviations below the mean are practically impossible.
 		least := max
 		if shards := min(64, max/1024); shards > 1 {
 			least -= int(5 * math.Sqrt(float64(max*shards)))
@@ -158,8 +159,8 @@ func TestREPLAY_5_FullRefuses(t *testing.T) {
 		if len(held) < least {
 			t.Errorf("max %d: full at %d, want %d at least", max, len(held), least)
 		}
-		// It never holds more, and forgets none of them. A thousand and more refusals
-		// in a row leave no chance that one of the 64 shards still has room.
+		// The cache never holds more records, and drops none of them. After 1500 refusals
+		// in a row it is practically impossible that a shard still has room.
 		for refused := 0; refused < 1500; refused++ {
 			if r := use(start.Add(skew), 0); present(t, c, r) == status.ReasonNone {
 				held, refused = append(held, r), 0
@@ -171,22 +172,22 @@ func TestREPLAY_5_FullRefuses(t *testing.T) {
 		for _, r := range held {
 			expect(t, c, later(r, start.Add(skew)), status.ReasonReplay)
 		}
-		// When they have ended there is room again, at once.
+		// When the records have expired, there is room at once.
 		after := start.Add(3 * skew)
 		for range min(max, 100) {
 			expect(t, c, use(after, 0), status.ReasonNone)
 		}
-		// And what was forgotten is not new for a clock that went back.
+		// A record that the cache has dropped is not new if the clock is set back.
 		for _, r := range held {
 			if got := present(t, c, r); got != status.ReasonReplay && got != status.ReasonBeforeReplayCache {
-				t.Fatalf("max %d: a forgotten record: %v", max, got)
+				t.Fatalf("max %d: a dropped record: %v", max, got)
 			}
 		}
 	}
 }
 
-// TestREPLAY_5_OneHasEnded: full but for one record among a thousand that has
-// ended, there is room for one.
+// TestREPLAY_5_OneHasEnded checks that a full cache in which one record of a thousand has
+// expired has room for one record.
 func TestREPLAY_5_OneHasEnded(t *testing.T) {
 	const max = 1000
 	for range 20 {
@@ -212,7 +213,7 @@ func TestREPLAY_7_Context(t *testing.T) {
 	if fresh || status.ReasonOf(err) != status.ReasonCanceled || !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v, %v", fresh, err)
 	}
-	expect(t, c, r, status.ReasonNone) // it took nothing
+	expect(t, c, r, status.ReasonNone) // the failed call has stored nothing
 }
 
 func TestREPLAY_8_StartRules(t *testing.T) {
@@ -249,8 +250,8 @@ func TestREPLAY_8_StartRules(t *testing.T) {
 	}
 }
 
-// TestREPLAY_8_SystemClock: what is stamped while the cache is there is
-// accepted, what is stamped before is not.
+// TestREPLAY_8_SystemClock checks that the cache accepts time stamps from after its
+// creation and refuses earlier ones.
 func TestREPLAY_8_SystemClock(t *testing.T) {
 	before := use(time.Now(), -time.Microsecond)
 	c := authenticator.NewMemoryCache(0, authenticator.RefuseOlder)
@@ -264,7 +265,7 @@ func TestREPLAY_10_OneCachePerProcess(t *testing.T) {
 	for range 16 {
 		group.Go(func() {
 			if authenticator.SharedCache() != first {
-				t.Error("another cache")
+				t.Error("SharedCache returned another cache")
 			}
 		})
 	}
@@ -275,8 +276,9 @@ func TestREPLAY_10_OneCachePerProcess(t *testing.T) {
 	expect(t, first, use(time.Now().Add(-time.Hour), 0), status.ReasonBeforeReplayCache)
 }
 
-// TestREPLAY_11_ClockSteps: whatever the clock does, nothing gets in twice; and
-// a step there and back locks out only what may have been known.
+// TestREPLAY_11_ClockSteps checks that the cache accepts nothing twice when the clock is
+// set, and that a step forward and back refuses only authenticators that the cache may have
+// dropped.
 func TestREPLAY_11_ClockSteps(t *testing.T) {
 	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
 	fill := func(now time.Time) {
@@ -290,15 +292,17 @@ func TestREPLAY_11_ClockSteps(t *testing.T) {
 	expect(t, c, old, status.ReasonNone)
 	expect(t, c, fast, status.ReasonNone)
 
-	// Forward by an hour: both have ended, and are dropped.
+	// The clock moves forward by an hour. Both records have expired, and the cache drops
+	// them.
 	fill(start.Add(time.Hour))
 	for _, r := range []authenticator.Record{old, fast} {
 		if got := present(t, c, r); got != status.ReasonReplay && got != status.ReasonBeforeReplayCache {
 			t.Fatalf("after a step forward and back: %v", got)
 		}
 	}
-	// Back again: who is stamped after all that was dropped gets in, and is
-	// kept to its own end, though the clock has been later than that.
+	// The clock is set back. The cache accepts a client whose time stamp is later than
+	// those of all dropped records, and keeps its record to the end, although the clock had
+	// been later than that.
 	now := start.Add(skew + time.Second)
 	after := use(now, 0)
 	expect(t, c, after, status.ReasonNone)
@@ -306,12 +310,13 @@ func TestREPLAY_11_ClockSteps(t *testing.T) {
 	fill(now.Add(4 * time.Minute))
 	expect(t, c, later(after, now.Add(4*time.Minute)), status.ReasonReplay)
 
-	// Back by more than the skew, past what still counts.
+	// The clock is set back by more than the skew.
 	expect(t, c, later(after, now.Add(-2*skew)), status.ReasonReplay)
 }
 
-// TestSkewsMayDiffer_Shards: one record that wants to be kept for longer counts for all
-// parts of a large cache, so that clients of the acceptor with the greater skew get in.
+// TestSkewsMayDiffer_Shards checks that one record with a longer lifetime extends the
+// lifetime of records in all shards of a large cache, so that the cache accepts clients of
+// the acceptor with the greater skew.
 func TestSkewsMayDiffer_Shards(t *testing.T) {
 	c := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, start)
 	until := func(r authenticator.Record, skew time.Duration) authenticator.Record {
@@ -319,7 +324,7 @@ func TestSkewsMayDiffer_Shards(t *testing.T) {
 		return r
 	}
 	expect(t, c, until(use(start, 0), 10*time.Minute), status.ReasonNone)
-	for i := range 30000 { // five minutes of the other's
+	for i := range 30000 { // five minutes of clients of the other acceptor
 		now := start.Add(time.Duration(i) * 10 * time.Millisecond)
 		expect(t, c, until(use(now, 0), time.Minute), status.ReasonNone)
 	}
@@ -328,8 +333,8 @@ func TestSkewsMayDiffer_Shards(t *testing.T) {
 	}
 }
 
-// TestSkewsMayDiffer: acceptors with different skews that share the cache do
-// not open a gap for each other.
+// TestSkewsMayDiffer checks that acceptors with different skews can share the cache without
+// accepting an authenticator twice.
 func TestSkewsMayDiffer(t *testing.T) {
 	c := authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, start)
 	short := use(start, time.Second)
@@ -347,8 +352,9 @@ func TestSkewsMayDiffer(t *testing.T) {
 		t.Errorf("at the acceptor with the greater skew: %v", got)
 	}
 
-	// From the first record on that wants it, all are kept for longer; so those
-	// of the acceptor with the smaller skew drop none of the other's.
+	// After the first record with the longer lifetime, the cache keeps all records that
+	// long. Records of the acceptor with the smaller skew then make it drop none of the
+	// other's records.
 	c = authenticator.NewMemoryCacheAt(2000, authenticator.RefuseOlder, start)
 	long := use(start, time.Second)
 	expect(t, c, long, status.ReasonNone)
@@ -394,8 +400,8 @@ func TestRecordTTL(t *testing.T) {
 	}
 }
 
-// TestStoreDoesNotAllocate: in steady state, with as many records dropped as
-// stored, and for a replay.
+// TestStoreDoesNotAllocate checks that Store does not allocate while the cache drops as
+// many records as it stores, or for a replay.
 func TestStoreDoesNotAllocate(t *testing.T) {
 	c := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, start)
 	var cache authenticator.ReplayCache = c
@@ -424,7 +430,7 @@ func BenchmarkMemoryCache(b *testing.B) {
 			c := authenticator.NewMemoryCacheAt(0, authenticator.AcceptOlder, start)
 			ctx, now, tag := context.Background(), start, [24]byte{}
 			store := func() {
-				for i := range tag { // cheap, and never the same
+				for i := range tag { // a fast generator that never repeats
 					if tag[i]++; tag[i] != 0 {
 						break
 					}

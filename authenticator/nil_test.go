@@ -10,8 +10,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// TestCheck_NilTicket: a program that did not look at the error of Open, or of
-// Check, refuses its clients, and does not fall over with the first.
+// TestCheck_NilTicket checks that a program that ignores the error of Open or Check refuses
+// its clients and does not panic.
 func TestCheck_NilTicket(t *testing.T) {
 	for name, opened := range map[string]*ticket.Ticket{"nil": nil, "zero": new(ticket.Ticket)} {
 		c, err := authenticator.Check(opened, &authenticator.Params{Now: time.Now()})

@@ -13,14 +13,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// fault is one thing that is wrong with an exchange.
+// fault is one error of an exchange.
 type fault struct {
 	name  string
 	spoil func(d *desk, q *krbtest.APReq)
 	want  status.Reason
 }
 
-// faults are in the order in which they must be found.
+// faults are in the order in which Check must find them.
 var faults = []fault{
 	{"another key", func(d *desk, q *krbtest.APReq) {
 		q.Key = d.realm.NewKey(18)
@@ -61,8 +61,8 @@ var faults = []fault{
 	}, status.ReasonBadDelegation},
 }
 
-// TestAPREQ_13_Order spoils an exchange in two ways: the Reason is that of the
-// first check. What was refused is never recorded (REPLAY-6).
+// TestAPREQ_13_Order makes two errors in one exchange. The Reason must be that of the first
+// check, and the cache must not get a record of a refused exchange (REPLAY-6).
 func TestAPREQ_13_Order(t *testing.T) {
 	for i, first := range faults {
 		for _, second := range faults[i:] {
@@ -80,8 +80,8 @@ func TestAPREQ_13_Order(t *testing.T) {
 	}
 }
 
-// TestAPREQ_13_TicketBeforeAuthenticator: authorization data of the ticket
-// counts before that of the authenticator, and both before the clock.
+// TestAPREQ_13_TicketBeforeAuthenticator checks the order: authorization data of the
+// ticket, then that of the authenticator, then the clock.
 func TestAPREQ_13_TicketBeforeAuthenticator(t *testing.T) {
 	d := newDesk(t)
 	q := d.request()
@@ -90,8 +90,8 @@ func TestAPREQ_13_TicketBeforeAuthenticator(t *testing.T) {
 	d.refuses("in the ticket", q, status.ReasonAuthorizationData)
 }
 
-// TestAPREQ_13_ReplayIsLast: an authenticator that was used is refused for what
-// else is wrong with its second use.
+// TestAPREQ_13_ReplayIsLast checks that the second use of an authenticator that also has
+// another error is refused for the other error.
 func TestAPREQ_13_ReplayIsLast(t *testing.T) {
 	for name, x := range map[string]struct {
 		spoil func(*authenticator.Params)
@@ -115,8 +115,8 @@ func TestAPREQ_13_ReplayIsLast(t *testing.T) {
 	}
 }
 
-// TestAPREQ_14_RefusedTellsFlags: a refusal behind the checksum says what the
-// client asked for, since that tells whether it waits for an answer.
+// TestAPREQ_14_RefusedTellsFlags checks that an error after the checksum was read contains
+// the client's flags, which say whether the client waits for an answer.
 func TestAPREQ_14_RefusedTellsFlags(t *testing.T) {
 	for _, f := range faults {
 		d := newDesk(t)

@@ -12,9 +12,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestAPREQ_8_VectorsThroughCheck: MIT's fields, in tickets. With all of their
-// realms allowed they pass, unless they do not expand; with the KDC's word they
-// all do.
+// TestAPREQ_8_VectorsThroughCheck uses MIT's transited fields in tickets. If all their
+// realms are allowed, Check accepts each field that can be expanded. If the KDC has checked
+// the path, Check accepts all.
 func TestAPREQ_8_VectorsThroughCheck(t *testing.T) {
 	for _, row := range vectors.Load(t).TransitedExpand {
 		d := deskOf(t, krbtest.NewRealm(row.Server))
@@ -36,8 +36,8 @@ func TestAPREQ_8_VectorsThroughCheck(t *testing.T) {
 	}
 }
 
-// TestAPREQ_8_EveryRealmCounts: one realm on the way that is not allowed
-// refuses, wherever it stands; and what the client may say does not matter.
+// TestAPREQ_8_EveryRealmCounts checks that one realm on the path that is not allowed
+// refuses the client, at any position, and that the client cannot change this.
 func TestAPREQ_8_EveryRealmCounts(t *testing.T) {
 	for contents, want := range map[string]status.Reason{
 		"":                      status.ReasonNone,
@@ -68,8 +68,9 @@ func TestAPREQ_8_EveryRealmCounts(t *testing.T) {
 	}
 }
 
-// TestAPREQ_8_UpAndDown: the way leads up from the client's realm to the first
-// that contains both, and down to ours; nothing beside it or beyond its ends.
+// TestAPREQ_8_UpAndDown checks the hierarchical path: up from the client's realm to the
+// first realm that contains both, and down to the service's realm. No realm beside the path
+// or beyond its ends is allowed.
 func TestAPREQ_8_UpAndDown(t *testing.T) {
 	good, bad := status.ReasonNone, status.ReasonTransited
 	for _, row := range []struct {
@@ -86,7 +87,7 @@ func TestAPREQ_8_UpAndDown(t *testing.T) {
 		{"A.B.ORG", "C.D.ORG", "E.C.D.ORG", bad},
 		{"ORG", "C.D.ORG", "D.ORG", good},
 		{"C.D.ORG", "ORG", "D.ORG", good},
-		{"D.ORG", "C.D.ORG", "ORG", bad}, // above both
+		{"D.ORG", "C.D.ORG", "ORG", bad}, // this realm is above the realm that contains both
 		{"A.B.ORG", "A.C.ORG", "XB.ORG", bad},
 		{"A.B.ORG", "A.C.ORG", "RG", bad},
 		{"A.B.ORG", "A.C.COM", "B.ORG", good}, // no realm contains both: two trees, and a trust between them

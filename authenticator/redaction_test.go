@@ -11,9 +11,8 @@ import (
 	"github.com/gosspi/kerberos/internal/secret/secrettest"
 )
 
-// TestKEY_10_NothingPrintsAKey: what an exchange makes on its way can be printed
-// by whoever looks for a fault, and shows no key. A client's subkey is the key of
-// the messages where there is no AP-REP.
+// TestKEY_10_NothingPrintsAKey checks that printing any value of an exchange shows no key.
+// If there is no AP-REP, the client's subkey protects the messages.
 func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	d := newDesk(t)
 	d.params.Delegate = true
@@ -24,7 +23,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	checked := d.accepts("Check", q)
 	verified := d.verified("Claim", q)
 	if !bytes.Equal(verified.Subkey().Bytes(), q.Authenticator.SubKey.KeyValue) || verified.Delegated() == nil {
-		t.Fatal("the subkey is not what is looked for")
+		t.Fatal("the Checked has another subkey than the request")
 	}
 	secrets := map[string][]byte{
 		"service key":   q.Ticket.Key.KeyValue,
@@ -43,24 +42,24 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	}
 }
 
-// sealedEnd is the end of a ticket, which unlike its beginning has no names in it.
+// sealedEnd returns the end of a ticket, which unlike its beginning contains no names.
 func sealedEnd(ticket authenticator.Secret) []byte {
 	b := ticket.Bytes()
 	return b[len(b)-32:]
 }
 
-// TestSEC_2_NothingPrintsATag: neither a record nor what makes or keeps records prints
-// the MAC of an authenticator. In an unexported field of a struct of another package a
-// Tag does print, because package fmt calls no method there. That is accepted: caches
-// compare and hash a Tag, so it must be an array and cannot lie behind pointers, and it
-// is no key: the client sent the MAC in clear, and it proves nothing once the cache has
-// it. Package gob writes a Tag whole, as a cache may want that stores its records; and %p,
-// which is for pointers, asks no method of a Tag.
+// TestSEC_2_NothingPrintsATag checks that neither a record nor a value that makes or keeps
+// records prints the MAC of an authenticator. There are three accepted exceptions. Package
+// fmt prints a Tag in an unexported field of a struct of another package, because it calls
+// no method there; caches compare and hash a Tag, so it must be an array and cannot be
+// behind a pointer. Package gob writes a Tag, as a cache that stores its records may need.
+// The verb %p calls no method of a Tag. A Tag is not a key: the client sent the MAC
+// unencrypted, and it proves nothing after the cache has it.
 func TestSEC_2_NothingPrintsATag(t *testing.T) {
 	d := newDesk(t)
 	b := d.request().Bytes()
 	_, sealed := d.open(b).Authenticator()
-	known := secrettest.New(t, map[string][]byte{"MAC": sealed[len(sealed)-12:]}) // aes256-cts-hmac-sha1-96: RFC 3962, Section 6
+	known := secrettest.New(t, map[string][]byte{"MAC": sealed[len(sealed)-12:]}) // the length for aes256-cts-hmac-sha1-96: RFC 3962, Section 6
 	checked, err := authenticator.Check(d.open(b), &d.params)
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +80,6 @@ func TestSEC_2_NothingPrintsATag(t *testing.T) {
 		known.Absent(t, name, v.Exported(), "gob", "%p", "%+p", "% p", "%#p")
 	}
 	if shown := fmt.Sprint(struct{ tag authenticator.Tag }{record.Tag}); known.Shows(shown) == "" {
-		t.Error("an unexported Tag does not print any more: test it as everything else")
+		t.Error("an unexported Tag prints redacted: add it to the values above")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestAPREQ_7_ToTheMicrosecond: a difference of the skew passes, of a
-// microsecond more does not, to either side.
+// TestAPREQ_7_ToTheMicrosecond checks that a difference of exactly the skew is accepted in
+// both directions, and that one more microsecond is refused.
 func TestAPREQ_7_ToTheMicrosecond(t *testing.T) {
 	const us = time.Microsecond
 	for _, row := range []struct {
@@ -41,8 +41,8 @@ func TestAPREQ_7_ToTheMicrosecond(t *testing.T) {
 	}
 }
 
-// TestAPREQ_7_BetweenMicroseconds: the acceptor's clock is finer than the
-// client's.
+// TestAPREQ_7_BetweenMicroseconds checks an acceptor's clock that is finer than a
+// microsecond, the unit of the client's time.
 func TestAPREQ_7_BetweenMicroseconds(t *testing.T) {
 	d := newDesk(t)
 	q := d.request()
@@ -54,7 +54,8 @@ func TestAPREQ_7_BetweenMicroseconds(t *testing.T) {
 	d.refuses("a nanosecond early", q, status.ReasonClockSkew)
 }
 
-// TestAPREQ_7_Cusec: microseconds count, and are less than a second.
+// TestAPREQ_7_Cusec checks that microseconds count, and that a value of a second or more is
+// refused.
 func TestAPREQ_7_Cusec(t *testing.T) {
 	for cusec, want := range map[int64]status.Reason{
 		0: status.ReasonNone, 999_999: status.ReasonNone,
@@ -64,7 +65,7 @@ func TestAPREQ_7_Cusec(t *testing.T) {
 		d := newDesk(t)
 		fits := int(cusec)
 		if int64(fits) != cusec {
-			continue // gokrb5 has an int
+			continue // gokrb5 cannot encode it, because its field is an int
 		}
 		q := d.request(func(q *krbtest.APReq) { q.Authenticator.Cusec = fits })
 		c, err := d.check(q)
@@ -77,7 +78,7 @@ func TestAPREQ_7_Cusec(t *testing.T) {
 	}
 }
 
-// TestAPREQ_7_AnyYear: far years and years before 1970 are compared like others.
+// TestAPREQ_7_AnyYear checks years before 1970 and in the far future.
 func TestAPREQ_7_AnyYear(t *testing.T) {
 	for _, year := range []int{1900, 1969, 2038, 2039, 2107, 9998} {
 		r := krbtest.NewRealm("EXAMPLE.COM")

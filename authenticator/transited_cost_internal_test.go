@@ -8,10 +8,10 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// TestDOS_2_TransitedPath: the KDC of a trusted realm may name a client's realm
-// with hundreds of labels and a hundred realms on the way. That the way from one
-// to the other is sought once, and not for each of them, shows in the allocations:
-// some for each realm that the field names, none for each label.
+// TestDOS_2_TransitedPath checks the cost of a ticket of a trusted realm's KDC that names a
+// client's realm with hundreds of labels and a hundred transited realms. The number of
+// allocations shows that the package computes the path once and not for each realm: some
+// allocations for each realm of the field, none for each label.
 func TestDOS_2_TransitedPath(t *testing.T) {
 	client, err := keytab.NewPrincipal(strings.Repeat("A.", 500)+"ORG", "alice")
 	if err != nil {

@@ -23,8 +23,8 @@ func TestAPREQ_8_TransitedVectors(t *testing.T) {
 			t.Errorf("%+v: ok %v", row, ok)
 			continue
 		}
-		// The vectors list a gap's realms after its neighbour in places: the
-		// order carries no meaning, the set does.
+		// The vectors list the realms of a gap after their neighbour. Only the set matters,
+		// not the order.
 		want := slices.Clone(row.Realms)
 		slices.Sort(got)
 		slices.Sort(want)
@@ -36,7 +36,7 @@ func TestAPREQ_8_TransitedVectors(t *testing.T) {
 
 func TestAPREQ_8_TransitedMalformed(t *testing.T) {
 	for _, s := range []string{
-		`EDU\`, "MIT.", " ", ",A,B.C,", // a quote of nothing, short for nothing, a name of nothing, no way between
+		`EDU\`, "MIT.", " ", ",A,B.C,", // a quoted nothing, an abbreviation of nothing, an empty name, no path between
 		strings.Repeat("A", maxTransited+1), strings.Repeat("A,", maxTransitedRealms+1),
 	} {
 		if realms, ok := expandTransited(s, "X.Y", "Z.Y"); ok {
@@ -48,13 +48,13 @@ func TestAPREQ_8_TransitedMalformed(t *testing.T) {
 	}
 }
 
-// TestAPREQ_8_TransitedBounds: a field of 4096 bytes and 128 realms, and no more,
-// also where they lie in a gap.
+// TestAPREQ_8_TransitedBounds checks the limits of 4096 bytes and 128 realms, also for
+// realms in a gap.
 func TestAPREQ_8_TransitedBounds(t *testing.T) {
-	deep := strings.Repeat("A.", maxTransitedRealms+1) + "B" // 128 realms between it and B
+	deep := strings.Repeat("A.", maxTransitedRealms+1) + "B" // there are 128 realms between deep and B
 	for _, row := range []struct {
 		name, contents, client, server string
-		realms                         int // -1: refused
+		realms                         int // -1 if the field is refused
 	}{
 		{"nothing", "", "X.Y", "Z.Y", 0},
 		{"4096 bytes", strings.Repeat("A", maxTransited), "X", "Y", 1},
@@ -109,10 +109,10 @@ func TestAPREQ_8_TransitedPolicy(t *testing.T) {
 	}
 }
 
-// TestAPREQ_8_ForestTrust: Active Directory's clients of a domain below the root of a
-// trusted forest come through realms that are ancestors of the client's realm or of
-// the service's, where the two realms have no suffix in common and the KDC has not
-// checked the path. No other realm may lie between, in no form of writing it.
+// TestAPREQ_8_ForestTrust checks clients of a domain below the root of a trusted forest of
+// Active Directory. Their path contains ancestors of the client's realm and of the
+// service's realm, the two realms have no common suffix, and the KDC has not checked the
+// path. No other realm may be on the path, however it is written.
 func TestAPREQ_8_ForestTrust(t *testing.T) {
 	for _, row := range []struct {
 		client, service, transited string
@@ -129,10 +129,10 @@ func TestAPREQ_8_ForestTrust(t *testing.T) {
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "OTHER.PARTNER.TEST", status.ReasonTransited},
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "B.CHILD.PARTNER.TEST", status.ReasonTransited},
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "SUB.EXAMPLE.COM", status.ReasonTransited},
-		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "ARTNER.TEST", status.ReasonTransited}, // a suffix, but of no label
+		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "ARTNER.TEST", status.ReasonTransited}, // a suffix of the text, and not of the labels
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "partner.test", status.ReasonTransited},
 		{"CHILD.PARTNER.TEST", "EXAMPLE.COM", "XPARTNER.TEST", status.ReasonTransited},
-		// Names in X.500 style have no domain above them, whatever they end in.
+		// A name in X.500 style has no parent domain, whatever its end is.
 		{`\/C=DE\/O=CHILD.PARTNER.TEST`, "EXAMPLE.COM", "PARTNER.TEST", status.ReasonTransited},
 		{`\/C=DE\/O=CHILD.PARTNER.TEST`, `\/C=DE\/O=EXAMPLE.TEST`, "TEST", status.ReasonTransited},
 		{`\/C=DE\/O=CHILD.PARTNER.TEST`, "SUB.EXAMPLE.COM", "EXAMPLE.COM", status.ReasonNone},
@@ -146,7 +146,7 @@ func TestAPREQ_8_ForestTrust(t *testing.T) {
 			t.Errorf("%s to %s through %s: %v, want %v", row.client, row.service, row.transited, err, row.want)
 		}
 		if err != nil && !strings.Contains(err.Error(), "Config.TransitedRealms") {
-			t.Errorf("no cure in %v", err)
+			t.Errorf("the error does not name TransitedRealms: %v", err)
 		}
 	}
 }

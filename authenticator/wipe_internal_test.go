@@ -10,8 +10,7 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// watch makes Check take its scratch from the result, and ends that with the
-// test.
+// watch makes Check use the returned scratch until the end of the test.
 func watch(t *testing.T) *scratch {
 	t.Helper()
 	s := new(scratch)
@@ -20,8 +19,8 @@ func watch(t *testing.T) *scratch {
 	return s
 }
 
-// TestCheck_Wipes: of the authenticator's plaintext, which holds the subkey,
-// nothing is left, whether Check accepts or not.
+// TestCheck_Wipes checks that Check overwrites the authenticator's plaintext, which
+// contains the subkey, whether it accepts or refuses.
 func TestCheck_Wipes(t *testing.T) {
 	const service = "HTTP/www.example.com"
 	for name, change := range map[string]func(*krbtest.APReq){
@@ -52,8 +51,8 @@ func TestCheck_Wipes(t *testing.T) {
 	}
 }
 
-// TestCheck_KeepsNoLongScratch: one oversized authenticator does not make every
-// later wipe a long one.
+// TestCheck_KeepsNoLongScratch checks that Check does not keep the buffer of one oversized
+// authenticator, which would make every later wipe long.
 func TestCheck_KeepsNoLongScratch(t *testing.T) {
 	for size, kept := range map[int]bool{maxKept: true, maxKept + 1: false} {
 		watch(t)
@@ -63,11 +62,11 @@ func TestCheck_KeepsNoLongScratch(t *testing.T) {
 		}
 		s.release()
 		found := false
-		for range 100 { // a pool may drop what it is given, but not make it up
+		for range 100 { // a pool may drop values
 			found = found || scratches.Get() == any(s)
 		}
 		if found && !kept {
-			t.Errorf("a scratch of %d bytes was kept", size)
+			t.Errorf("Check kept a scratch of %d bytes", size)
 		}
 	}
 }

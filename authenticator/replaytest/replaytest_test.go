@@ -13,19 +13,19 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// cache is a plain, honest cache that forgets nothing, and, by its switches, a
-// bad one in every way that the suite is there to find.
+// cache is a correct cache that never drops a record. Its switches add each fault that the
+// test suite must find.
 type cache struct {
 	mu   sync.Mutex
-	seen map[[24]byte]time.Time // until
-	come [][24]byte             // the keys of seen, as they came
+	seen map[[24]byte]time.Time // the end of each record
+	come [][24]byte             // the keys of seen, in the order of arrival
 
 	key       func(r authenticator.Record) [24]byte
 	until     func(r authenticator.Record) time.Time
-	now       func(r authenticator.Record) time.Time // nil: never forget
+	now       func(r authenticator.Record) time.Time // if nil, the cache never drops a record
 	racy      bool
 	overwrite bool
-	max       int // evict the oldest above it
+	max       int // the cache evicts the oldest record above this number
 	noContext bool
 	noTTL     bool
 	always    *bool
@@ -75,7 +75,7 @@ func (c *cache) Store(ctx context.Context, r authenticator.Record) (bool, error)
 	return !known, nil
 }
 
-// recorder is a testing.TB that notes failure.
+// recorder is a testing.TB that records a failure.
 type recorder struct {
 	testing.TB
 	mu     sync.Mutex
@@ -99,7 +99,7 @@ func TestHonestCachePasses(t *testing.T) {
 	Run(t, func(*testing.T) authenticator.ReplayCache { return &cache{seen: map[[24]byte]time.Time{}} })
 }
 
-// TestBadCachesFail: each way to be wrong is found, by the part that is for it.
+// TestBadCachesFail checks that the part of the suite that is made for a fault finds it.
 func TestBadCachesFail(t *testing.T) {
 	yes, no := true, false
 	fromNow := func(r authenticator.Record) time.Time { return r.Now }
@@ -152,14 +152,14 @@ func TestBadCachesFail(t *testing.T) {
 	}
 }
 
-// sharing is an honest cache with a share per client, and, by its switches, a bad one.
+// sharing is a correct cache with a share for each client. Its switches add faults.
 type sharing struct {
 	cache
 	held   map[authenticator.ClientDigest]int
 	share  int
-	global bool // refuses every client when one is over its share
-	evicts bool // makes room for a client by forgetting records
-	quiet  bool // refuses without the Reason
+	global bool // the cache refuses every client when one is over its share
+	evicts bool // the cache drops records to make room for a client
+	quiet  bool // the cache refuses without the Reason
 	over   bool
 }
 
@@ -184,8 +184,9 @@ func (c *sharing) Store(ctx context.Context, r authenticator.Record) (bool, erro
 	return false, &status.Error{Reason: status.ReasonReplayCacheShare}
 }
 
-// TestSharesFindsBadCaches: an honest share passes; a cache without a share, with a share
-// that is too large, that refuses all clients or forgets records does not.
+// TestSharesFindsBadCaches checks that Shares accepts a correct cache, and finds a cache
+// without a share, with a share that is too large, that refuses all clients, or that drops
+// records.
 func TestSharesFindsBadCaches(t *testing.T) {
 	const room = 1000
 	for name, row := range map[string]struct {

@@ -29,8 +29,8 @@ func Shares(t *testing.T, room int, open func(t *testing.T) authenticator.Replay
 
 var shareChecks = []struct {
 	name   string
-	floods int     // clients that flood the cache at a time
-	most   float64 // of the room, that they may take together
+	floods int     // clients that flood the cache at the same time
+	most   float64 // the part of the room that they may use together
 }{
 	{"one flood", 1, 0.5},
 	{"four floods", 4, 0.8},
