@@ -12,31 +12,51 @@ import (
 	"github.com/gosspi/kerberos/internal/interop/program"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // acceptor is an acceptor of this library for one service of a forest.
 type acceptor struct {
 	forest  *forest
 	service string // its account
-	keys    *keytab.Table
 	sspi    *sspi.Acceptor
 }
 
-// acceptor makes an acceptor with the keytab of a service.
+// acceptor makes an acceptor with the keytab of a service. It knows the SID of the
+// service's domain.
 func (f *forest) acceptor(t testing.TB, service string) *acceptor {
+	t.Helper()
+	return f.acceptorWith(t, service, sspi.PACPolicy{DomainSIDs: map[string]pac.SID{f.Realm: f.domainSID()}})
+}
+
+// acceptorWith makes an acceptor with the keytab of a service and a policy about PACs.
+func (f *forest) acceptorWith(t testing.TB, service string, policy sspi.PACPolicy) *acceptor {
 	t.Helper()
 	b, err := os.ReadFile(f.keytab(service))
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &acceptor{forest: f, service: service}
-	if a.keys, err = keytab.Parse(b); err != nil {
+	keys, err := keytab.Parse(b)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if a.sspi, err = sspi.NewAcceptor(sspi.Config{Keys: a.keys}); err != nil {
+	a := &acceptor{forest: f, service: service}
+	if a.sspi, err = sspi.NewAcceptor(sspi.Config{Keys: keys, PAC: policy}); err != nil {
 		t.Fatal(err)
 	}
 	return a
+}
+
+func (f *forest) domainSID() pac.SID { return pac.MustParseSID(f.sid) }
+
+// sidOf returns the SID of an account of the forest, by its sAMAccountName.
+func (f *forest) sidOf(t testing.TB, name string) pac.SID {
+	t.Helper()
+	sid, err := pac.ParseSID(f.sids[name])
+	if err != nil {
+		t.Fatalf("%s of %s: %v", name, f.Realm, err)
+	}
+	return sid
 }
 
 // client says how an initiator asks for a service.
