@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"testing"
 )
 
 // spec describes a forest of one domain. testdata/forest.py reads the same text.
@@ -23,6 +24,9 @@ type spec struct {
 		Members     []string
 		Foreign     []string // accounts of the other forest
 	}
+	// Hostile are members of groups whose SID is that of a group of the other forest: a
+	// hostile administrator of the forest made them.
+	Hostile []struct{ Name, Group, SID string }
 	// ActsFor lists the accounts that may delegate to a service (resource-based
 	// constrained delegation).
 	ActsFor map[string][]string
@@ -49,4 +53,16 @@ func readSpecs() (map[string]spec, map[string]json.RawMessage, error) {
 		return nil, nil, err
 	}
 	return specs, texts, json.Unmarshal(b, &texts)
+}
+
+// user returns the spec of a user.
+func (s *spec) user(t testing.TB, name string) account {
+	t.Helper()
+	for _, u := range s.Users {
+		if u.Name == name {
+			return u
+		}
+	}
+	t.Fatalf("testdata/forests.json has no user %s", name)
+	return account{}
 }

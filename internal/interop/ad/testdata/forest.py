@@ -32,6 +32,7 @@ OPTIONS = {  # of userAccountControl and of msDS-SupportedEncryptionTypes
     "uncompressed-sids": (0, 0x80000),
 }
 CLAIM_TYPES = {"int64": 1, "uint64": 2, "string": 3, "boolean": 6}
+FORCE = ["relax:0", "provision:0"]  # admits a SID of another domain
 SCOPE = {"global": -0x7FFFFFFE, "local": -0x7FFFFFFC, "universal": -0x7FFFFFF8}
 
 SMB_CONF = """[global]
@@ -163,6 +164,18 @@ class Forest:
         descriptor = security.descriptor.from_sddl("O:BAD:" + aces, security.dom_sid(self.db.domain_sid))
         self.modify(self.find(service).dn, "msDS-AllowedToActOnBehalfOfOtherIdentity", ndr_pack(descriptor))
 
+    def hostile(self, entry, sids):
+        """Adds a member of a group that has a SID of the other forest, as only a hostile administrator can."""
+        self.account(entry, "user")
+        self.db.add({
+            "dn": "CN=%s,CN=Users,%s" % (entry["group"], self.base),
+            "objectClass": "group",
+            "sAMAccountName": entry["group"],
+            "groupType": str(SCOPE["universal"]),
+            "objectSid": ndr_pack(security.dom_sid(sids[entry["sid"]])),
+            "member": str(self.find(entry["name"]).dn),
+        }, controls=FORCE)
+
     def modify(self, dn, attribute, value, how=ldb.FLAG_MOD_REPLACE):
         self.db.modify(ldb.Message.from_dict(self.db, {"dn": dn, attribute: value}, how))
 
@@ -220,6 +233,8 @@ class Forest:
             members = ["<SID=%s>" % request["partner"]["sids"][m] for m in entry.get("foreign", [])]
             if members:
                 self.modify(self.dn_of_group(entry), "member", members, ldb.FLAG_MOD_ADD)
+        for entry in self.spec["hostile"]:
+            self.hostile(entry, request["partner"]["sids"])
         self.db.transaction_commit()
 
     def trust(self, partner, secret):
