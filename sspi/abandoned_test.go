@@ -8,8 +8,8 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// TestCTX_8_AbandonedContexts: a context that is forgotten half-way is a little
-// memory, and no goroutine.
+// TestCTX_8_AbandonedContexts checks that a context that the program abandons in the middle
+// of an exchange holds little memory and no goroutine.
 func TestCTX_8_AbandonedContexts(t *testing.T) {
 	const n, most = 500, 4096
 	for _, state := range []string{"new", "retry", "third leg", "established", "failed first"} {
@@ -45,7 +45,8 @@ func TestCTX_8_AbandonedContexts(t *testing.T) {
 	}
 }
 
-// abandoned brings a context into a state and forgets everything else.
+// abandoned returns a context in the given state. Nothing else keeps a reference to its
+// exchange.
 func abandoned(t *testing.T, s *site, state string) *sspi.Context {
 	c := s.acceptor.NewContext(sspi.ContextConfig{})
 	h := c.Handle()

@@ -12,15 +12,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// accepts gives a request to a new context and returns its peer and the reason
+// accepts passes a request to a new context and returns the reply, the peer and the Reason
 // of a refusal.
 func (s *site) accepts(cc sspi.ContextConfig, q *krbtest.APReq) (reply []byte, peer *sspi.Peer, why status.Reason) {
 	reply, peer, err := s.acceptor.NewContext(cc).Accept(context.Background(), q.Token())
 	return reply, peer, status.ReasonOf(err)
 }
 
-// TestAccept_Framing: a bare AP-REQ is for DCE style and a framed one for all
-// else; AllowRawAPReq admits the other bare ones, and answers bare.
+// TestAccept_Framing checks that Accept requires a bare AP-REQ in DCE style and a framed
+// one otherwise. AllowRawAPReq also admits other bare ones, and the reply is then bare.
 func TestAccept_Framing(t *testing.T) {
 	bare := func(q *krbtest.APReq) { q.Raw = true }
 	framed := func(q *krbtest.APReq) { dce(q); q.Framed = true }
@@ -53,14 +53,15 @@ func TestAccept_Framing(t *testing.T) {
 				}
 				return
 			}
-			if _, _, err := client.Next(reply); err != nil { // which wants the framing it has itself
+			if _, _, err := client.Next(reply); err != nil { // the client requires the framing of its request
 				t.Errorf("the client: %v", err)
 			}
 		})
 	}
 }
 
-// TestAccept_MaxToken: the limit is the last length that passes.
+// TestPARSE_2_MaxToken checks that a token of exactly MaxToken bytes is accepted, and a
+// longer one refused.
 func TestPARSE_2_MaxToken(t *testing.T) {
 	s := newSite(t)
 	q := s.request()
@@ -73,8 +74,8 @@ func TestPARSE_2_MaxToken(t *testing.T) {
 	}
 }
 
-// TestAccept_Targets: the client must have named one of them (MS-KILE, Section
-// 3.2.5.8), byte for byte.
+// TestAccept_Targets checks that the client must have named one of the Targets (MS-KILE,
+// Section 3.2.5.8), byte for byte.
 func TestAccept_Targets(t *testing.T) {
 	s := newSite(t)
 	for _, row := range []struct {
@@ -103,12 +104,12 @@ func TestAccept_Targets(t *testing.T) {
 	}
 }
 
-// TestAccept_WhoWaits: a client that waits by its checksum alone gets its
-// KRB-ERROR too, once the checksum was read.
+// TestAccept_WhoWaits checks that a client that asks for mutual authentication only in its
+// checksum gets a KRB-ERROR if the checksum was read before the refusal.
 func TestAccept_WhoWaits(t *testing.T) {
 	s := newSite(t)
 	var none flags.AP
-	quiet := func(q *krbtest.APReq) { q.Options = &none } // MUTUAL only in the checksum
+	quiet := func(q *krbtest.APReq) { q.Options = &none } // MUTUAL is only in the checksum
 	used := s.request(quiet)
 	token := used.Token()
 	if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); err != nil {
@@ -137,7 +138,7 @@ func TestAccept_WhoWaits(t *testing.T) {
 	}
 }
 
-// rotating is a source of keys that has newer ones when it is asked to look.
+// rotating is a source of keys that has newer keys after Refresh.
 type rotating struct {
 	now, then *keytab.Table
 	looks     int
@@ -153,8 +154,8 @@ func (r *rotating) Refresh(_ context.Context, old *keytab.Table) (*keytab.Table,
 	return r.now, nil
 }
 
-// TestAccept_KeyChangedAMomentAgo: a ticket that no key opens makes the source
-// look once, and is tried with what it found.
+// TestAccept_KeyChangedAMomentAgo checks that Accept calls Refresh once if no key decrypts
+// the ticket, and tries the new keys.
 func TestAccept_KeyChangedAMomentAgo(t *testing.T) {
 	keys := &rotating{}
 	s := newSite(t, func(cfg *sspi.Config) {

@@ -14,7 +14,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestAcquire_Arguments: what AcquireCredentialsHandle returns for what.
+// TestAcquire_Arguments checks the code that AcquireCredentialsHandle returns for each
+// argument.
 func TestAcquire_Arguments(t *testing.T) {
 	s := newSite(t)
 	cfg := &sspi.Config{Keys: s.keys, Time: s.realm.Now}
@@ -61,7 +62,7 @@ func TestAcquire_Arguments(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			a := right
 			row.change(&a)
-			h, expiry := s.cred, untouchedStamp // the handle holds something else before
+			h, expiry := s.cred, untouchedStamp // the handle holds other credentials before the call
 			code := sspi.AcquireCredentialsHandle(a.principal, a.pkg, a.use, a.logon, a.auth, a.getKey, a.getArg, &h, &expiry)
 			wantCode(t, "acquire", code, row.want)
 			if ok := row.want == status.SEC_E_OK; ok != (h != sspi.CredHandle{}) || ok != (h.Acceptor() != nil) {
@@ -81,8 +82,8 @@ func TestAcquire_Arguments(t *testing.T) {
 	wantCode(t, "no handle", sspi.AcquireCredentialsHandle("", sspi.Kerberos, sspi.SECPKG_CRED_INBOUND, nil, cfg, nil, nil, nil, nil), status.SEC_E_INVALID_HANDLE)
 }
 
-// TestAcquire_OneService: the principal restricts, and replaces Config.Services
-// without changing the caller's Config.
+// TestAcquire_OneService checks that the principal restricts the services, and replaces
+// Config.Services without a change of the caller's Config.
 func TestAcquire_OneService(t *testing.T) {
 	s := newSite(t)
 	const other = "host/other.example.com"
@@ -104,7 +105,8 @@ func TestAcquire_OneService(t *testing.T) {
 	}
 }
 
-// TestAcquire_DefaultKeytab: without a Config it is the process's keytab.
+// TestAcquire_DefaultKeytab checks that a call without a Config uses the default keytab of
+// the process.
 func TestAcquire_DefaultKeytab(t *testing.T) {
 	s := newSite(t)
 	file, err := s.keys.MarshalBinary()
@@ -127,7 +129,7 @@ func TestAcquire_DefaultKeytab(t *testing.T) {
 	}
 	for _, name := range []string{path, "FILE:" + path, "WRFILE:" + path} {
 		if runtime.GOOS == "windows" && name == path {
-			continue // its drive looks like a type, which package keytab tests
+			continue // the drive letter looks like the type of a keytab, which package keytab tests
 		}
 		h, code := acquire(name)
 		wantCode(t, name, code, status.SEC_E_OK)
@@ -136,7 +138,7 @@ func TestAcquire_DefaultKeytab(t *testing.T) {
 		if names.UserName != service {
 			t.Errorf("credentials of %q", names.UserName)
 		}
-		// The clock is the real one here: a ticket of the site's time is not valid.
+		// This acceptor uses the real clock, so a ticket of the site's time is not valid.
 		l := s.first(s.request().Token())
 		l.cred = &h
 		if time.Now().Before(s.realm.Now().Add(-time.Hour)) {
@@ -188,7 +190,7 @@ func TestAcquire_QueryCredentials(t *testing.T) {
 	for n := range uint32(40) {
 		want := status.SEC_E_UNSUPPORTED_FUNCTION
 		if n == sspi.SECPKG_CRED_ATTR_NAMES {
-			want = status.SEC_E_INVALID_PARAMETER // for want of a buffer
+			want = status.SEC_E_INVALID_PARAMETER // because the buffer is nil
 		}
 		wantCode(t, "query", sspi.QueryCredentialsAttributes(&s.cred, n, nil), want)
 	}

@@ -7,8 +7,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestKEY_8_AdmittedOnce: which principals of a keytab Config.Services admits, or that
-// it admits none, is found out once for each generation of keys: any client can ask.
+// TestKEY_8_AdmittedOnce checks that the acceptor computes the principals that
+// Config.Services admits once for each generation of keys, also if it admits none, because
+// any client can cause this work.
 func TestKEY_8_AdmittedOnce(t *testing.T) {
 	table := func(name string) *keytab.Table {
 		keys, err := keytab.FromPassword(keytab.MustParsePrincipal(name), 1, "secret", "", keytab.AES128_CTS_HMAC_SHA1_96)

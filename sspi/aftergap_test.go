@@ -12,12 +12,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// gapStep is the arrival of a message of that number, in a context whose client asked
+// gapStep is the arrival of the message with this number, in a context whose client asked
 // for SEQUENCE and REPLAY.
 type gapStep struct {
 	number  int
-	byRule  status.Reason // of Unwrap and its siblings
-	missing uint64        // of UnwrapAfterGap and its siblings
+	byRule  status.Reason // the Reason of Unwrap and the related functions
+	missing uint64        // the result of UnwrapAfterGap and the related functions
 	after   status.Reason
 }
 
@@ -27,7 +27,8 @@ const (
 	isGap         = status.ReasonMessageGap
 )
 
-// gapSteps begin as the stream of a client that begins with its second number (Wine).
+// gapSteps begin like the messages of a client that begins with its second number, as Wine
+// does.
 var gapSteps = []gapStep{
 	{1, isGap, 1, 0},
 	{2, 0, 0, 0},
@@ -40,15 +41,16 @@ var gapSteps = []gapStep{
 	{7, 0, 0, 0},
 }
 
-// received is what a receiving call of either face gave.
+// received is the result of a function of either API that receives a message.
 type received struct {
 	text    string
 	missing uint64
 	err     error
-	code    status.Code // of the Windows face
+	code    status.Code // the code of the Windows API
 }
 
-// gapCalls receive a message or a signature, by the default rules or after a gap.
+// gapCalls are the functions that receive a message or a MIC, with the default rules or
+// after a gap.
 var gapCalls = map[string]struct {
 	mic      bool
 	afterGap bool
@@ -88,7 +90,7 @@ var gapCalls = map[string]struct {
 	}},
 }
 
-// inWindows takes the Reason of a call of the Windows face from the handle.
+// inWindows adds to r the Reason that the handle has after a call of the Windows API.
 func inWindows(h *sspi.CtxtHandle, r received) received {
 	if r.code != status.SEC_E_OK {
 		r.err = h.MessageErr()
@@ -99,8 +101,9 @@ func inWindows(h *sspi.CtxtHandle, r received) received {
 	return r
 }
 
-// TestMSG_13_BothFaces: each place in the sequence has a Reason of its own in both faces.
-// A message after a gap is delivered on demand, with the count of missing ones.
+// TestMSG_13_BothFaces checks that each position in the sequence has its own Reason in both
+// APIs, and that the AfterGap functions deliver a message after a gap with the count of
+// missing messages.
 func TestMSG_13_BothFaces(t *testing.T) {
 	for name, call := range gapCalls {
 		for _, e := range []keytab.EType{17, 18, 19, 20} {
@@ -131,7 +134,7 @@ func TestMSG_13_BothFaces(t *testing.T) {
 	}
 }
 
-// numbered makes eight messages or signatures of the client.
+// numbered returns eight wrapped messages or MICs of the client.
 func numbered(t *testing.T, client *krbtest.Initiator, mic bool) [][]byte {
 	t.Helper()
 	var tokens [][]byte
@@ -146,8 +149,8 @@ func numbered(t *testing.T, client *krbtest.Initiator, mic bool) [][]byte {
 	return tokens
 }
 
-// TestMSG_13_AESOnly: an RC4 context, and one without mutual authentication, deliver no
-// message after a gap.
+// TestMSG_13_AESOnly checks that an RC4 context and a context without mutual authentication
+// deliver no message after a gap.
 func TestMSG_13_AESOnly(t *testing.T) {
 	for name, establish := range map[string]func(t *testing.T) (sspi.CtxtHandle, *krbtest.Initiator){
 		"RC4": func(t *testing.T) (sspi.CtxtHandle, *krbtest.Initiator) {
@@ -171,7 +174,8 @@ func TestMSG_13_AESOnly(t *testing.T) {
 	}
 }
 
-// TestMessageErr: the Reason of each failed call for messages, until the next one fails.
+// TestMessageErr checks that a handle keeps the error of a failed message function until
+// the next one fails.
 func TestMessageErr(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	copied := h

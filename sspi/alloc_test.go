@@ -11,10 +11,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestAllocations_Accept holds the budget of an accept: the context, the session
-// key, three key schedules, the client's name, its subkey, which is hidden from
-// printers, and the reply; in the Windows face the reply lies in the caller's
-// buffer.
+// TestAllocations_Accept limits the allocations of Accept: the context, the session key,
+// three key schedules, the client's name, its subkey, which is behind a pointer so that
+// nothing prints it, and the reply. In the Windows API the reply is in the caller's buffer.
 func TestAllocations_Accept(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -31,9 +30,9 @@ func TestAllocations_Accept(t *testing.T) {
 		goFace, buffer float64
 	}{
 		{"small", plain, "", 8, 7},
-		// A copy that all byte fields of the ticket share.
+		// All byte fields of the ticket share one copy.
 		{"with authorization data", windows, "", 9, 8},
-		// The name, and where it lies.
+		// The target's text, and the value that holds it.
 		{"with a target", plain, service, 10, 9},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -78,8 +77,8 @@ func TestAllocations_Accept(t *testing.T) {
 	}
 }
 
-// TestAllocations_Messages: protecting messages into the caller's memory takes
-// none.
+// TestAllocations_Messages checks that functions that protect messages in the caller's
+// memory do not allocate.
 func TestAllocations_Messages(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

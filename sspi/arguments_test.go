@@ -8,7 +8,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestArguments_LaterCredential: phCredential counts on the first call alone.
+// TestArguments_LaterCredential checks that AcceptSecurityContext uses phCredential in the
+// first call only.
 func TestArguments_LaterCredential(t *testing.T) {
 	for name, credential := range map[string]func(s *site) *sspi.CredHandle{
 		"nil":  func(*site) *sspi.CredHandle { return nil },
@@ -42,7 +43,7 @@ func TestArguments_LaterCredential(t *testing.T) {
 	}
 }
 
-// TestArguments_DataRep: TargetDataRep changes nothing, whatever it is.
+// TestArguments_DataRep checks that TargetDataRep has no effect.
 func TestArguments_DataRep(t *testing.T) {
 	for _, drep := range []uint32{sspi.SECURITY_NATIVE_DREP, sspi.SECURITY_NETWORK_DREP, 1, 0xFFFFFFFF} {
 		s := newSite(t)
@@ -64,8 +65,8 @@ func TestArguments_DataRep(t *testing.T) {
 	}
 }
 
-// TestArguments_FragmentToFit: a reply is whole or there is none, whatever room the
-// caller would have it cut to.
+// TestArguments_FragmentToFit checks that AcceptSecurityContext returns a whole reply or
+// none, although the caller asks for fragments.
 func TestArguments_FragmentToFit(t *testing.T) {
 	for _, p := range []sspi.Package{sspi.Kerberos, sspi.Negotiate} {
 		s := newSite(t)

@@ -17,17 +17,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Messages of which a part is signed and not sealed, as DCE RPC has them with its
-// header and trailer (MS-KILE, Section 3.4.5.4.1). krbtest has none, so here
-// they are made and opened with gokrb5's parts, for etype 18: sealed is the
-// concatenation of the sealed parts, signed is that of all parts.
+// These tests use messages with parts that are signed and not sealed, as DCE/RPC has them
+// for its header and trailer (MS-KILE, Section 3.4.5.4.1). krbtest does not have such
+// messages, so the tests make and verify them with functions of gokrb5, for encryption type
+// 18. In the functions below, sealed is the concatenation of the sealed parts, and signed
+// is the concatenation of all parts.
 
 const (
 	acceptorFlags  = krbtest.FlagSentByAcceptor | krbtest.FlagSealed | krbtest.FlagAcceptorSubkey
 	initiatorFlags = krbtest.FlagSealed | krbtest.FlagAcceptorSubkey
 )
 
-// associatedHeader is the clear header of a token; ec is 16 in DCE style.
+// associatedHeader returns the header of a token; ec is 16 in DCE style.
 func associatedHeader(flag byte, ec, rrc uint16, number uint64) []byte {
 	b := []byte{0x05, 0x04, flag, 0xff}
 	b = binary.BigEndian.AppendUint16(b, ec)
@@ -35,7 +36,7 @@ func associatedHeader(flag byte, ec, rrc uint16, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(b, number)
 }
 
-// sealAssociated makes TOKEN and sealed parts of a client's message.
+// sealAssociated returns the TOKEN and the sealed parts of a message of the client.
 func sealAssociated(t *testing.T, key types.EncryptionKey, inDCE bool, number uint64, sealed, signed []byte) (token, data []byte) {
 	t.Helper()
 	ec := uint16(0)
@@ -65,8 +66,8 @@ func sealAssociated(t *testing.T, key types.EncryptionKey, inDCE bool, number ui
 	return token, c[16:body]
 }
 
-// openAssociated is the inverse for a message of ours; between are the sealed
-// parts, plain is what they should be, signed all parts in clear.
+// openAssociated verifies a message of the acceptor: between are the sealed parts, plain is
+// their expected content, and signed is the content of all parts.
 func openAssociated(t *testing.T, key types.EncryptionKey, token, between, plain, signed []byte) {
 	t.Helper()
 	et, err := crypto.GetEtype(key.KeyType)
@@ -99,7 +100,7 @@ func openAssociated(t *testing.T, key types.EncryptionKey, token, between, plain
 	}
 }
 
-// piece is a DATA buffer of a message; the order of its bytes counts.
+// piece is a DATA buffer of a message.
 type piece struct {
 	attr sspi.SECBUFFER
 	text string
@@ -125,7 +126,7 @@ func assemble(list []piece) (d []sspi.SecBuffer, sealed, signed []byte) {
 	return d, sealed, signed
 }
 
-// associatedEach runs a test for each list of pieces, in both styles.
+// associatedEach runs a test for each list of pieces, with DCE style and without.
 func associatedEach(t *testing.T, test func(t *testing.T, x *secured, list []piece)) {
 	for name, list := range pieces {
 		for _, inDCE := range []bool{true, false} {
@@ -179,7 +180,8 @@ func TestAssociated_Decrypt(t *testing.T) {
 			}
 			return d
 		}
-		// Any change of a signed piece is noticed; pieces left out may be anything.
+		// A change of a signed piece is detected. A change of a piece outside the signature
+		// is not.
 		for i, p := range list {
 			if p.text == "" {
 				continue

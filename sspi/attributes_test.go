@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestQuery_EqualHeaders: the numbers are those of sspi.h, and every attribute that
-// is answered is looked up there.
+// TestQuery_EqualHeaders checks that the constants have the values of sspi.h, and that
+// every attribute that QueryContextAttributes supports is in the table.
 func TestQuery_EqualHeaders(t *testing.T) {
 	file, err := os.ReadFile("../testdata/constants.tsv")
 	if err != nil {
@@ -39,13 +39,14 @@ func TestQuery_EqualHeaders(t *testing.T) {
 			t.Errorf("%s is %d, in the header %d (%v)", name, n, want, ok)
 		}
 	}
-	// What follows a first value of an enum counts on from it.
+	// In C, an enum value without a number is one more than the value before it.
 	if sspi.SecPkgAttrLastClientTokenNo != 1 {
 		t.Error("the states of a client's token")
 	}
 }
 
-// TestQuery_Embedded: what embeds an attribute is none.
+// TestQuery_Embedded checks that QueryContextAttributes refuses a type that embeds the type
+// of an attribute.
 func TestQuery_Embedded(t *testing.T) {
 	h, _ := newSite(t).establish(t)
 	type embedding struct{ sspi.ContextAttribute }
@@ -56,7 +57,7 @@ func TestQuery_Embedded(t *testing.T) {
 	}
 }
 
-// TestQuery_WhoTheClientIs: a client of another realm is what that realm says it is.
+// TestQuery_WhoTheClientIs checks that the name of a client contains the client's realm.
 func TestQuery_WhoTheClientIs(t *testing.T) {
 	for realm, client := range map[string]string{"EXAMPLE.COM": "alice@EXAMPLE.COM", "OTHER.EXAMPLE.NET": "alice@OTHER.EXAMPLE.NET"} {
 		h, _ := newSite(t).establish(t, func(q *krbtest.APReq) {
@@ -76,9 +77,9 @@ func TestQuery_WhoTheClientIs(t *testing.T) {
 	}
 }
 
-// TestQuery_ClientSpecifiedTarget: the name is the client's word, whole and as it
-// came, whatever key opened the ticket. A client without one is not the same as one
-// that names nothing of ours.
+// TestQuery_ClientSpecifiedTarget checks that the target is the unchanged name that the
+// client sent, whatever key decrypted the ticket. The result for a client without a target
+// differs from the result for a client that names another service.
 func TestQuery_ClientSpecifiedTarget(t *testing.T) {
 	for _, target := range []string{service + "@EXAMPLE.COM", "cifs/elsewhere@OTHER", "HTTP/wéb.example.com", "x"} {
 		for _, untrusted := range []bool{false, true} {
@@ -96,8 +97,8 @@ func TestQuery_ClientSpecifiedTarget(t *testing.T) {
 	}
 }
 
-// TestQuery_LastClientToken: as long as another token is due, the last one was not
-// the last.
+// TestQuery_LastClientToken checks that the status says No as long as the acceptor expects
+// another token.
 func TestQuery_LastClientToken(t *testing.T) {
 	token := func(h sspi.CtxtHandle) sspi.SECPKG_ATTR_LCT_STATUS {
 		return query[sspi.SecPkgContext_LastClientTokenStatus](t, h, sspi.SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS).LastClientTokenStatus
@@ -111,7 +112,7 @@ func TestQuery_LastClientToken(t *testing.T) {
 			t.Errorf("%s: %d, want %d", state, got, want)
 		}
 	}
-	// And so within a token that comes in pieces.
+	// The status also says No within a fragmented token.
 	s := newSite(t)
 	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
 	begun, _, _ := s.client(onlyKerberos).Next(nil)

@@ -10,22 +10,22 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// bargain is an exchange of package Negotiate as the model of FuzzCTX_1_Operations
-// knows it. Its state is "negotiating" until it is over.
+// bargain is an exchange of package Negotiate in the model of FuzzCTX_1_Operations. Its
+// state is "negotiating" until the exchange ends.
 type bargain struct {
 	n      *krbtest.Negotiation
-	pieces [][]byte // of the client's token: those that were not sent yet
-	cut    int      // how many pieces it makes of a token
-	late   bool     // its clock is wrong at first
-	over   bool     // it needs no more answers
+	pieces [][]byte // the fragments of the client's token that were not sent yet
+	cut    int      // the number of fragments of each token
+	late   bool     // the client's clock is wrong at the first try
+	over   bool     // the client expects no further reply
 
-	begun     bool // the server has seen something of it
-	hintsSent bool // the server has spoken first
-	missing   int  // bytes, of the token that the server has a piece of
-	spoilt    bool // what the server has of it is not all the client's
+	begun     bool // the acceptor has received bytes of the exchange
+	hintsSent bool // the acceptor has sent the first token
+	missing   int  // the number of bytes that are missing in the acceptor's fragmented token
+	spoilt    bool // the bytes that the acceptor has stored are not all from the client
 }
 
-// offer makes a client, and a context for it in one of the faces.
+// offer creates a client, and a context for it in one of the APIs.
 func (m *machine) offer(t *testing.T, slot, variant int) {
 	changes := [...]func(*krbtest.APReq){nothing, oneWay, dce, late}
 	x := &modelled{state: "negotiating"}
@@ -39,11 +39,11 @@ func (m *machine) offer(t *testing.T, slot, variant int) {
 	if variant < 48 {
 		m.handles[slot] = m.acceptor.NewContext(sspi.ContextConfig{}).Handle()
 	} else {
-		m.goOn(t, slot, 0) // the first call of the Windows face makes the context
+		m.goOn(t, slot, 0) // in the Windows API the first call creates the context
 	}
 }
 
-// clientSays is what the client says to a reply.
+// clientSays passes a reply to the client and stores the client's next token.
 func (m *machine) clientSays(t *testing.T, x *modelled, reply []byte) {
 	token, done, err := x.n.Next(reply)
 	if err != nil {
@@ -55,8 +55,8 @@ func (m *machine) clientSays(t *testing.T, x *modelled, reply []byte) {
 	}
 }
 
-// give gives a token to the context in the Go face, or in the Windows face, where
-// there may be too little room for the answer at first.
+// give passes a token to the context: in the Go API, or in the Windows API, where the first
+// output buffer may be too small.
 func (m *machine) give(t *testing.T, h *sspi.CtxtHandle, token []byte, variant int, late bool) (status.Code, []byte) {
 	if variant%2 == 1 {
 		reply, peer, err := h.Context().Accept(context.Background(), token)
@@ -75,7 +75,7 @@ func (m *machine) give(t *testing.T, h *sspi.CtxtHandle, token []byte, variant i
 		return l
 	}
 	l := prepare()
-	if variant%4 == 2 && !late { // the answer to a refusal would be dropped
+	if variant%4 == 2 && !late { // the reply of a refusal would be lost
 		l.out = room(1)
 	}
 	code := l.call()
@@ -90,7 +90,7 @@ func (m *machine) give(t *testing.T, h *sspi.CtxtHandle, token []byte, variant i
 	return code, l.reply()
 }
 
-// goOn gives the context what the client has to say next.
+// goOn passes the client's next token to the context.
 func (m *machine) goOn(t *testing.T, slot, variant int) {
 	h, x := &m.handles[slot], m.models[slot]
 	if x.state != "negotiating" || len(x.pieces) == 0 {
@@ -130,8 +130,8 @@ func (m *machine) refused(t *testing.T, h *sspi.CtxtHandle, x *modelled, code st
 	x.state = "failed"
 }
 
-// answered holds what came of a token of the client's against what the client says of
-// it.
+// answered compares the acceptor's result for a token of the client with the client's own
+// state.
 func (m *machine) answered(t *testing.T, h *sspi.CtxtHandle, x *modelled, code status.Code, reply []byte) {
 	if m.closed {
 		m.closed, x.state = false, "closed"
@@ -152,7 +152,7 @@ func (m *machine) answered(t *testing.T, h *sspi.CtxtHandle, x *modelled, code s
 	}
 }
 
-// disturb gives the context what is not the client's.
+// disturb passes a token to the context that is not from its client.
 func (m *machine) disturb(t *testing.T, slot, variant int) {
 	h, x := &m.handles[slot], m.models[slot]
 	if x.state != "negotiating" {
@@ -163,7 +163,7 @@ func (m *machine) disturb(t *testing.T, slot, variant int) {
 	case 1:
 		token = nil
 	case 2:
-		if x.begun { // else it would be the right one of another client
+		if x.begun { // otherwise the context would accept the other client
 			token = m.request().Token()
 		}
 	}
@@ -182,7 +182,7 @@ func (m *machine) disturb(t *testing.T, slot, variant int) {
 	}
 }
 
-// watch lets m close a context while its client is proven.
+// watch lets m close a context while Accept calls the replay cache.
 func (m *machine) watch(cfg *sspi.Config) { cfg.Replay = watchedCache{cfg.Replay, m} }
 
 type watchedCache struct {

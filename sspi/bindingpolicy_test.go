@@ -17,8 +17,8 @@ const (
 	proxyBound   = flags.ASC_REQ_PROXY_BINDINGS
 )
 
-// TestBindingPolicy_OfTheGoFace: a flag of the Windows face does not undo what the Go
-// face demanded of a context.
+// TestBindingPolicy_OfTheGoFace checks that a flag of AcceptSecurityContext does not weaken
+// the binding policy of a ContextConfig.
 func TestBindingPolicy_OfTheGoFace(t *testing.T) {
 	for _, row := range []struct {
 		policy sspi.BindingPolicy
@@ -42,9 +42,9 @@ func TestBindingPolicy_OfTheGoFace(t *testing.T) {
 	}
 }
 
-// TestBIND_9_BothFaces: a context that does not know the bindings of its channel refuses
-// bound clients, also when the Windows face continues it, and accepts them once a buffer
-// brings the bindings.
+// TestBIND_9_BothFaces checks that a context that does not know the bindings of its channel
+// refuses bound clients, also if AcceptSecurityContext continues the exchange, and accepts
+// them after a buffer with the bindings.
 func TestBIND_9_BothFaces(t *testing.T) {
 	unknown := errors.New("the certificate was not recorded")
 	for _, row := range []struct {
@@ -80,8 +80,8 @@ func TestBIND_9_BothFaces(t *testing.T) {
 	}
 }
 
-// TestBindingPolicy_TwoCalls: clients may come without bindings only with the call that
-// says so, and a later call does not take PROXY_BINDINGS away.
+// TestBindingPolicy_TwoCalls checks that a flag that allows clients without bindings
+// applies to its call only, and that a later call does not remove PROXY_BINDINGS.
 func TestBindingPolicy_TwoCalls(t *testing.T) {
 	for _, row := range []struct {
 		first, second flags.ASC_REQ
@@ -109,7 +109,8 @@ func TestBindingPolicy_TwoCalls(t *testing.T) {
 	}
 }
 
-// TestBindingsResult_Allocated: memory that is the result's alone is told of too.
+// TestBindingsResult_Allocated checks that ASC_RET_ALLOCATED_MEMORY is set if the result of
+// the bindings is the only allocated buffer.
 func TestBindingsResult_Allocated(t *testing.T) {
 	s := newSite(t)
 	l := s.first(s.request(oneWay, bound("a")).Token())
@@ -122,9 +123,9 @@ func TestBindingsResult_Allocated(t *testing.T) {
 	}
 }
 
-// TestBindingsBuffer_EveryBit flips every bit of a bindings buffer, header and data, in both
-// forms. The client is let in only where the bit says nothing: in the place of a part
-// that is empty, and in the audit flag.
+// TestBindingsBuffer_EveryBit changes each bit of a bindings buffer, of the header and of
+// the data, in both forms. The acceptor accepts the client only if the bit has no meaning:
+// the offset of an empty field, or the audit flag.
 func TestBindingsBuffer_EveryBit(t *testing.T) {
 	const data = "tls-server-end-point:0123"
 	plain := channel(t, data).Buffer
@@ -137,7 +138,7 @@ func TestBindingsBuffer_EveryBit(t *testing.T) {
 	for _, form := range []struct {
 		name   string
 		whole  []byte
-		fields int // where the eight fields begin
+		fields int // the offset of the eight fields
 	}{{"SEC_CHANNEL_BINDINGS", plain, 0}, {"SEC_CHANNEL_BINDINGS_EX", ex, 16}} {
 		for bit := range 8 * len(form.whole) {
 			s := newSite(t)

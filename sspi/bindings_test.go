@@ -10,7 +10,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// channel is a SEC_CHANNEL_BINDINGS buffer for a channel's application data.
+// channel returns a SEC_CHANNEL_BINDINGS buffer with the application data of a channel.
 func channel(t *testing.T, data string) sspi.SecBuffer {
 	t.Helper()
 	b, err := sspi.ChannelBindings{ApplicationData: []byte(data)}.MarshalBinary()
@@ -20,7 +20,7 @@ func channel(t *testing.T, data string) sspi.SecBuffer {
 	return sspi.SecBuffer{BufferType: sspi.SECBUFFER_CHANNEL_BINDINGS, Buffer: b}
 }
 
-// bound is a client on a channel.
+// bound makes a client bind its token to a channel.
 func bound(data string) func(*krbtest.APReq) {
 	return func(q *krbtest.APReq) { q.Bnd = krbtest.Bindings(0, []byte(data)) }
 }
@@ -31,8 +31,8 @@ func nothing(*krbtest.APReq) {}
 
 func noChecksum(q *krbtest.APReq) { q.NoChecksum = true }
 
-// TestBIND_2_Policy is the decision table of Extended Protection: what the server
-// passed and requested, what the client sent.
+// TestBIND_2_Policy checks the decision table of Extended Protection: the bindings that the
+// server passes, its flags, and the bindings that the client sends.
 func TestBIND_2_Policy(t *testing.T) {
 	const (
 		allow = flags.ASC_REQ_ALLOW_MISSING_BINDINGS
@@ -43,7 +43,7 @@ func TestBIND_2_Policy(t *testing.T) {
 		name   string
 		given  []string
 		client func(*krbtest.APReq)
-		plain  status.Code // as requested here, and under two flags
+		plain  status.Code // with no flag, and with two flags
 		allow  status.Code
 		proxy  status.Code
 	}{
@@ -79,8 +79,8 @@ func TestBIND_2_Policy(t *testing.T) {
 	}
 }
 
-// TestBIND_2_BuffersAnywhere: bindings count wherever they stand, and with
-// attributes; what is no bindings buffer does not.
+// TestBIND_2_BuffersAnywhere checks that a buffer of bindings counts at every position and
+// with attribute bits, and that a buffer of another type does not count.
 func TestBIND_2_BuffersAnywhere(t *testing.T) {
 	s := newSite(t)
 	before := s.first(s.request(bound("a")).Token())
@@ -100,8 +100,8 @@ func TestBIND_2_BuffersAnywhere(t *testing.T) {
 	wantCode(t, "in a buffer of another type", l.call(), status.SEC_E_OK)
 }
 
-// TestBIND_2_Malformed: a structure that points outside itself is the caller's
-// mistake. It never means that there are no bindings.
+// TestBIND_2_Malformed checks that a structure with offsets outside the buffer is an error
+// of the caller. It never means that there are no bindings.
 func TestBIND_2_Malformed(t *testing.T) {
 	whole := channel(t, "tls-server-end-point:data").Buffer
 	change := func(at int, to byte) []byte {
@@ -128,8 +128,8 @@ func TestBIND_2_Malformed(t *testing.T) {
 	}
 }
 
-// TestBIND_2_GivenOnce: bindings given on the first of two calls hold on the
-// second too.
+// TestBIND_2_GivenOnce checks that bindings of the first of two calls also apply to the
+// second.
 func TestBIND_2_GivenOnce(t *testing.T) {
 	for _, row := range []struct {
 		name          string
@@ -159,9 +159,9 @@ func TestBIND_2_GivenOnce(t *testing.T) {
 	}
 }
 
-// TestBIND_2_GivenTooLate: with the third leg of DCE style the decision has been
-// made. Who gives the first bindings then is told so; to give them again is
-// well.
+// TestBIND_2_GivenTooLate checks the third token of DCE style, which comes after the
+// decision about the bindings. A call that passes the first bindings then gets an error; a
+// call that passes the same bindings again succeeds.
 func TestBIND_2_GivenTooLate(t *testing.T) {
 	s := newSite(t)
 	x := inState["third leg"](t, s)
@@ -187,8 +187,8 @@ func TestBIND_2_GivenTooLate(t *testing.T) {
 	}
 }
 
-// TestBIND_2_SameGivenAgain: the same bindings, from both faces, are the same, however
-// their empty fields are written.
+// TestBIND_2_SameGivenAgain checks that both APIs recognise equal bindings, whatever the
+// encoding of empty fields is.
 func TestBIND_2_SameGivenAgain(t *testing.T) {
 	for name, own := range map[string]sspi.ChannelBindings{
 		"nil":   {ApplicationData: []byte("a")},

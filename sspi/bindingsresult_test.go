@@ -16,7 +16,7 @@ const (
 	notValidMask = sspi.SEC_CHANNEL_BINDINGS_RESULT_NOTVALID_MISMATCH | sspi.SEC_CHANNEL_BINDINGS_RESULT_NOTVALID_MISSING
 )
 
-// TestBIND_2_Result is the whole decision table, by what the result's buffer says.
+// TestBIND_2_Result checks the whole decision table by the content of the result buffer.
 func TestBIND_2_Result(t *testing.T) {
 	const (
 		allow = flags.ASC_REQ_ALLOW_MISSING_BINDINGS
@@ -34,7 +34,7 @@ func TestBIND_2_Result(t *testing.T) {
 		name   string
 		given  bool
 		client func(*krbtest.APReq)
-		want   map[flags.ASC_REQ]sspi.SEC_CHANNEL_BINDINGS_RESULT // 0: none
+		want   map[flags.ASC_REQ]sspi.SEC_CHANNEL_BINDINGS_RESULT // 0 if there is no result
 	}{
 		{"none given, none sent", false, nothing, map[flags.ASC_REQ]sspi.SEC_CHANNEL_BINDINGS_RESULT{0: 0, allow: 0, proxy: absent, both: missing}},
 		{"none given, some sent", false, bound("a"), map[flags.ASC_REQ]sspi.SEC_CHANNEL_BINDINGS_RESULT{0: 0, allow: 0, proxy: proxied, both: proxied}},
@@ -77,7 +77,8 @@ func TestBIND_2_Result(t *testing.T) {
 	}
 }
 
-// TestBIND_2_ResultRoom: too little room for the result changes nothing.
+// TestBIND_2_ResultRoom checks that a result buffer that is too small causes an error
+// without a change.
 func TestBIND_2_ResultRoom(t *testing.T) {
 	s := newSite(t)
 	token := s.request(bound("a")).Token()

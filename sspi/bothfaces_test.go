@@ -11,17 +11,16 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// FuzzCTX_1_BothFaces does calls of both faces in any order on one context, while a
-// client goes through a negotiation, its tokens whole or in pieces. Whatever the order
-// is: there is a peer exactly from the moment that a call said so, it is the client,
-// messages work from then until the context is closed, deleted or exported, and never
-// otherwise.
+// FuzzCTX_1_BothFaces makes calls of both APIs on one context in any order, while a client
+// negotiates with whole tokens or fragments. In every order, the context has a peer exactly
+// from the call that returned success, the peer is the client, and messages work from then
+// until the context is closed, deleted or exported.
 func FuzzCTX_1_BothFaces(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 0, 5, 6, 7})          // the Go face alone
-	f.Add([]byte{16, 1, 1, 1, 8, 5, 9, 5})      // the Windows face alone
-	f.Add([]byte{32, 2, 3, 2, 3, 0, 1, 5, 6})   // in pieces
-	f.Add([]byte{48, 0, 4, 1, 5, 10, 5})        // rubbish amid
-	f.Add([]byte{64, 1, 0, 11, 0, 1, 5, 12, 5}) // bindings too late, export
+	f.Add([]byte{0, 0, 0, 0, 5, 6, 7})          // the Go API only
+	f.Add([]byte{16, 1, 1, 1, 8, 5, 9, 5})      // the Windows API only
+	f.Add([]byte{32, 2, 3, 2, 3, 0, 1, 5, 6})   // fragments
+	f.Add([]byte{48, 0, 4, 1, 5, 10, 5})        // invalid bytes between
+	f.Add([]byte{64, 1, 0, 11, 0, 1, 5, 12, 5}) // bindings too late, then export
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) == 0 || len(program) > 40 {
 			return
@@ -38,12 +37,12 @@ func FuzzCTX_1_BothFaces(f *testing.F) {
 	})
 }
 
-// bothFaces is a context, and what should be true of it.
+// bothFaces is a context and its expected state.
 type bothFaces struct {
 	t           *testing.T
 	c           *sspi.Context
 	n           *krbtest.Negotiation
-	expected    []byte // the client's next token, or what is left of it
+	expected    []byte // the client's next token, or the rest of it
 	established bool
 	ended       bool // closed, deleted, failed or exported
 }
@@ -87,7 +86,7 @@ func (x *bothFaces) step(op byte) {
 		_ = sspi.DeleteSecurityContext(&h)
 		x.ended = true
 	case 10:
-		x.windowsFace(x.expected, int(op)) // little room: nothing happens
+		x.windowsFace(x.expected, int(op)) // the buffer is too small, so the call changes nothing
 	case 11:
 		_, _, _ = x.c.Unwrap(nil, []byte{op})
 	case 12:
@@ -100,7 +99,7 @@ func (x *bothFaces) step(op byte) {
 	}
 }
 
-// piece is the next half of what is due.
+// piece returns the next half of the expected bytes.
 func (x *bothFaces) piece() []byte {
 	if len(x.expected) < 2 {
 		return x.expected
@@ -130,7 +129,7 @@ func (x *bothFaces) windowsFace(token []byte, size int) {
 	x.after(token, out.Buffers[0].Buffer, err)
 }
 
-// after takes what a call with token returned.
+// after updates the expected state with the result of a call.
 func (x *bothFaces) after(token, reply []byte, err error) {
 	switch {
 	case err == nil:
@@ -139,12 +138,12 @@ func (x *bothFaces) after(token, reply []byte, err error) {
 		}
 		x.established = true
 	case x.established, x.ended:
-		return // refused, and nothing changed
+		return // the call was refused and changed nothing
 	case err != sspi.ErrContinue:
 		x.ended = x.c.Err() != nil
 		return
 	case len(reply) == 0:
-		x.expected = bytes.TrimPrefix(x.expected, token) // a piece; rubbish may begin as one does
+		x.expected = bytes.TrimPrefix(x.expected, token) // a fragment; invalid bytes may begin like one
 		return
 	}
 	if next, _, err := x.n.Next(bytes.Clone(reply)); err == nil {

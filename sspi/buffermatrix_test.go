@@ -16,18 +16,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// fate is the fate of the bytes in a buffer beside TOKEN (or STREAM) and DATA.
+// fate is the effect of a call on the bytes in a buffer beside TOKEN (or STREAM) and DATA.
 type fate string
 
 const (
-	sealed  fate = "sealed"        // and so signed
-	signed  fate = "signed"        // a change of them is noticed
-	cutOff  fate = "cut"           // the caller sees no bytes
-	leftOut fate = "left out"      // no mark promises anything, and the bytes stay
-	refused fate = "INVALID_TOKEN" // the call does nothing
+	sealed  fate = "sealed"        // sealed, and therefore signed
+	signed  fate = "signed"        // a change is detected
+	cutOff  fate = "cut"           // the call sets the length of the buffer to 0
+	leftOut fate = "left out"      // the call ignores the buffer, whose mark promises no protection
+	refused fate = "INVALID_TOKEN" // the call fails without an effect
 )
 
-// functions are in the order of the columns of the table below.
+// functions names the columns of the table below.
 var functions = []string{"MakeSignature", "VerifySignature", "EncryptMessage", "DecryptMessage, TOKEN", "DecryptMessage, STREAM"}
 
 const (
@@ -35,8 +35,8 @@ const (
 	rwc = sspi.SECBUFFER_READONLY_WITH_CHECKSUM
 )
 
-// bufferTable has a row for each type and mark; the type 0xFFFF stands for all
-// types that no call serves.
+// bufferTable has a row for each type and mark. The type 0xFFFF stands for all types that
+// no function uses.
 var bufferTable = []struct {
 	t    sspi.SECBUFFER
 	mark sspi.SECBUFFER
@@ -61,8 +61,8 @@ var bufferTable = []struct {
 
 const unserved sspi.SECBUFFER = 0xFFFF
 
-// fateOf looks up a row. Bits that are neither of the two marks change nothing, and both
-// marks together are refused.
+// fateOf returns the value of a row. Bits other than the two marks have no effect. A buffer
+// with both marks is refused.
 func fateOf(t *testing.T, typ, attributes sspi.SECBUFFER, column int) fate {
 	t.Helper()
 	mark := attributes & (ro | rwc)
@@ -83,9 +83,9 @@ func fateOf(t *testing.T, typ, attributes sspi.SECBUFFER, column int) fate {
 	return ""
 }
 
-// TestBuffers_EveryTypeAndMark: a buffer of each type with each combination of attribute
-// bits, before and behind the DATA of each call. No buffer that looks signed, sealed or
-// verified is anything less.
+// TestBuffers_EveryTypeAndMark passes a buffer of each type with each combination of
+// attribute bits to each function, before and after DATA. No buffer whose mark promises a
+// protection may get less.
 func TestBuffers_EveryTypeAndMark(t *testing.T) {
 	s := newSite(t)
 	h, client := s.establish(t, s.ofType(keytab.AES256_CTS_HMAC_SHA1_96))
@@ -101,7 +101,7 @@ func TestBuffers_EveryTypeAndMark(t *testing.T) {
 					attributes := bits << 28
 					want := fateOf(t, typ, attributes, column)
 					if first && want == cutOff && column == 4 {
-						continue // that DATA receives the message: TestDecrypt_StreamBuffers
+						continue // this DATA receives the message: TestDecrypt_StreamBuffers
 					}
 					got := x.try(t, column, sspi.SecBuffer{BufferType: typ | attributes, Buffer: []byte(extra)}, want, first)
 					if got != "" {
@@ -113,7 +113,7 @@ func TestBuffers_EveryTypeAndMark(t *testing.T) {
 	}
 }
 
-// TestBuffers_MarkedToken: the memory of a TOKEN that is marked is not written.
+// TestBuffers_MarkedToken checks that no call writes to the memory of a marked TOKEN.
 func TestBuffers_MarkedToken(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	x := &secured{handle: h, client: client, sum: 12}
@@ -158,21 +158,21 @@ const (
 	extra = "and extra bytes"
 )
 
-// matrix is a context with one more buffer in each call.
+// matrix is a context whose calls get one more buffer.
 type matrix struct {
 	secured
-	number uint64 // of the client's next message, beyond its first
+	number uint64 // the number of the client's next message, relative to its first
 }
 
-// try makes a call with the buffer b beside the others, and returns how its bytes fared
-// otherwise than want says; "" if they fared so.
+// try calls a function with the additional buffer b. It returns "" if the effect on the
+// bytes of b is want, and a description of the difference otherwise.
 func (x *matrix) try(t *testing.T, column int, b sspi.SecBuffer, want fate, first bool) string {
 	t.Helper()
 	if column == 0 || column == 2 {
 		return x.send(t, column == 2, b, want, first)
 	}
 	if want == signed || want == sealed {
-		// A change of the bytes is noticed.
+		// The call detects a change of the bytes.
 		if code, _ := x.receive(t, column, b, want, first, true); code != status.SEC_E_MESSAGE_ALTERED {
 			return "changed bytes give " + code.String()
 		}
@@ -192,7 +192,7 @@ func differs(got, want status.Code) string {
 	return ""
 }
 
-// left says how the bytes in the extra buffer are otherwise than want.
+// left returns the difference between the additional buffer and want, or "".
 func (x *matrix) left(d *sspi.SecBufferDesc, want fate, first bool) string {
 	i := len(d.Buffers) - 1
 	if first {
@@ -211,7 +211,8 @@ func (x *matrix) left(d *sspi.SecBufferDesc, want fate, first bool) string {
 	return ""
 }
 
-// arranged puts b before the DATA or behind it; TOKEN or STREAM is in the middle.
+// arranged returns the buffers with b before or after DATA. TOKEN or STREAM is in the
+// middle.
 func arranged(b, data, token sspi.SecBuffer, first bool) *sspi.SecBufferDesc {
 	if first {
 		return buffers(b, data, token)
@@ -219,7 +220,8 @@ func arranged(b, data, token sspi.SecBuffer, first bool) *sspi.SecBufferDesc {
 	return buffers(token, data, b)
 }
 
-// covered are the parts that are sealed and signed where the extra bytes are.
+// covered returns the sealed and the signed content if the additional bytes have the effect
+// want.
 func covered(want fate, first bool) (sealedPart, signedPart string) {
 	both := main + extra
 	if first {
@@ -277,8 +279,8 @@ func (x *matrix) send(t *testing.T, seal bool, b sspi.SecBuffer, want fate, firs
 	return ""
 }
 
-// receive gives a client's message to a receiving function, with the extra bytes as they
-// were signed, or changed.
+// receive passes a message of the client to a receiving function, with the additional bytes
+// as they were signed, or changed.
 func (x *matrix) receive(t *testing.T, column int, b sspi.SecBuffer, want fate, first, changed bool) (status.Code, *sspi.SecBufferDesc) {
 	t.Helper()
 	b.Buffer = bytes.Clone(b.Buffer)
@@ -311,7 +313,8 @@ func (x *matrix) receive(t *testing.T, column int, b sspi.SecBuffer, want fate, 
 	return sspi.DecryptMessage(&x.handle, d, 0, nil), d
 }
 
-// micOf makes the client's signature of a message with a number of the test's choice.
+// micOf returns the client's MIC of a message, with a sequence number that the test
+// chooses.
 func micOf(key types.EncryptionKey, number uint64, text string) []byte {
 	h := []byte{0x04, 0x04, krbtest.FlagAcceptorSubkey, 0xff, 0xff, 0xff, 0xff, 0xff}
 	h = binary.BigEndian.AppendUint64(h, number)

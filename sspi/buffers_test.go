@@ -16,7 +16,7 @@ func buffers(list ...sspi.SecBuffer) *sspi.SecBufferDesc { return &sspi.SecBuffe
 func TestBuffers_Input(t *testing.T) {
 	const tok = sspi.SECBUFFER_TOKEN
 	s := newSite(t)
-	filled := func(n int) []sspi.SecBuffer { return make([]sspi.SecBuffer, n) } // EMPTY
+	filled := func(n int) []sspi.SecBuffer { return make([]sspi.SecBuffer, n) } // buffers of type EMPTY
 	for _, row := range []struct {
 		name string
 		in   func(token []byte) *sspi.SecBufferDesc
@@ -65,8 +65,7 @@ func TestBuffers_Input(t *testing.T) {
 	}
 }
 
-// replyLen is how long the answer to a request is, from another site that is
-// just the same.
+// replyLen returns the length of the reply to a request, which an equal site computes.
 func replyLen(t *testing.T, changes ...func(*krbtest.APReq)) int {
 	t.Helper()
 	s := newSite(t)
@@ -86,7 +85,7 @@ func TestBuffers_OutputRoom(t *testing.T) {
 		token, _, _ := client.Next(nil)
 		l := s.first(token)
 		memory := bytes.Repeat([]byte{behind}, n+extra+64)
-		l.out.Buffers[0].Buffer = memory[:n+extra] // and 64 bytes that are not the buffer's
+		l.out.Buffers[0].Buffer = memory[:n+extra] // the slice has 64 bytes of capacity that do not belong to the buffer
 		l.out.Buffers[0].Needed = 7
 		wantCode(t, "accept", l.call(), status.SEC_E_OK)
 		b := l.out.Buffers[0]
@@ -147,8 +146,8 @@ func TestBuffers_Allocate(t *testing.T) {
 	}
 }
 
-// TestBuffers_NothingToSend: without mutual authentication there is no reply and
-// no need for a place to put it.
+// TestBuffers_NothingToSend checks that an exchange without mutual authentication returns
+// no reply and needs no output buffer.
 func TestBuffers_NothingToSend(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -179,7 +178,8 @@ func TestBuffers_NothingToSend(t *testing.T) {
 	}
 }
 
-// TestBuffers_ThirdLegWithoutOutput: nothing answers the third leg.
+// TestBuffers_ThirdLegWithoutOutput checks that the third token of DCE style needs no
+// output buffer.
 func TestBuffers_ThirdLegWithoutOutput(t *testing.T) {
 	s := newSite(t)
 	x := inState["third leg"](t, s)
@@ -195,8 +195,8 @@ func TestBuffers_ThirdLegWithoutOutput(t *testing.T) {
 	}
 }
 
-// TestBuffers_OneMemory: the reply may be put where the token was, or half over
-// it.
+// TestBuffers_OneMemory checks that the reply may be written to the memory of the token, or
+// to memory that overlaps it.
 func TestBuffers_OneMemory(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*krbtest.APReq)

@@ -18,8 +18,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// capturedRC4 is an acceptor under a policy. Its randomness is out of the captured
-// AP-REP, if the session key is of RC4: a confounder, no subkey, a sequence number.
+// capturedRC4 returns a context with these policies, and the captured AP-REP. If the
+// session key is RC4, the acceptor's randomness is taken from the captured AP-REP: a
+// confounder and a sequence number, and no subkey.
 func capturedRC4(t *testing.T, c vectors.ADCase, etypes, tickets []keytab.EType) (*sspi.Context, []byte) {
 	t.Helper()
 	keys, err := keytab.Parse(vectors.ADKeytab(t))
@@ -65,8 +66,9 @@ func rc4Randomness(t *testing.T, key, token []byte) []byte {
 	return binary.BigEndian.AppendUint32(plain[:8:8], uint32(part.SequenceNumber))
 }
 
-// TestCaptured_RC4Context: ticket, session key and context are of RC4, and the AP-REP
-// is that of the other acceptor to the last byte, with the client's own subkey in it.
+// TestCaptured_RC4Context checks an exchange whose ticket, session key and context are RC4.
+// The AP-REP is equal to that of the other acceptor, byte for byte, and contains the
+// client's subkey.
 func TestCaptured_RC4Context(t *testing.T) {
 	c := vectors.ADCaseNamed(t, "rc4-only")
 	ctx, apRep := capturedRC4(t, c, []keytab.EType{keytab.RC4_HMAC}, nil)
@@ -84,8 +86,8 @@ func TestCaptured_RC4Context(t *testing.T) {
 	openCapturedMessages(t, c, ctx)
 }
 
-// TestCaptured_RC4Ticket: the ticket is of RC4, everything else of AES, and a policy
-// for tickets alone is enough.
+// TestCaptured_RC4Ticket checks an exchange whose ticket is RC4 and whose other keys are
+// AES. A policy for tickets is enough for it.
 func TestCaptured_RC4Ticket(t *testing.T) {
 	c := vectors.ADCaseNamed(t, "alice-def")
 	for _, row := range []struct{ etypes, tickets []keytab.EType }{
@@ -107,7 +109,7 @@ func TestCaptured_RC4Ticket(t *testing.T) {
 	}
 }
 
-// TestCaptured_RC4TicketOnly: the policy for tickets admits no session key of RC4.
+// TestCaptured_RC4TicketOnly checks that the policy for tickets admits no RC4 session key.
 func TestCaptured_RC4TicketOnly(t *testing.T) {
 	c := vectors.ADCaseNamed(t, "rc4-only")
 	ctx, _ := capturedRC4(t, c, nil, []keytab.EType{18, 23})

@@ -20,12 +20,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Exchanges between other implementations, captured with their keys. The
-// acceptor's randomness is taken out of the captured AP-REP and put into ours,
-// so that our AP-REP must be equal to MIT's to the last byte, and the captured
-// messages must open under our context.
+// The exchanges of this file were captured between other implementations, with their keys.
+// Each test takes the acceptor's randomness from the captured AP-REP. This library's AP-REP
+// must then be equal to MIT's, byte for byte, and the context must open the captured
+// messages.
 
-// captured is what a test needs of an exchange.
+// captured is the part of an exchange that a test needs.
 type captured struct {
 	acceptor *sspi.Acceptor
 	apRep    []byte
@@ -40,7 +40,8 @@ func newCaptured(t *testing.T, c vectors.ADCase) captured {
 	cfg := sspi.Config{
 		Keys: keys,
 		Time: func() time.Time { return c.Time },
-		// The captured clock stands still at a time before the cache was made.
+		// The captured clock does not run, and its time is before the creation of the
+		// cache.
 		Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
 	}
 	out := captured{}
@@ -54,8 +55,8 @@ func newCaptured(t *testing.T, c vectors.ADCase) captured {
 	return out
 }
 
-// acceptorRandomness takes confounder, subkey and sequence number out of an
-// AP-REP, with gokrb5.
+// acceptorRandomness returns the confounder, the subkey and the sequence number of an
+// AP-REP, which gokrb5 decrypts.
 func acceptorRandomness(t *testing.T, c vectors.ADCase, token []byte) []byte {
 	t.Helper()
 	key := ticketSessionKey(t, c)
@@ -134,8 +135,8 @@ func checkCapturedPeer(t *testing.T, c vectors.ADCase, peer *sspi.Peer) {
 	if got := peer.Client.String(); got != c.Client {
 		t.Errorf("client %q, want %q", got, c.Client)
 	}
-	// What the other acceptor granted, less what is local to it and what was
-	// not asked for here.
+	// The flags that the other acceptor granted, without its local flags and those that
+	// this acceptor did not request.
 	const local = 0x100 | 0x80 | 0x800 | flags.GSS_C_DELEG_FLAG // TRANS, PROT_READY and CHANNEL_BOUND
 	if want := (flags.GSS(c.ClientSide.Granted) &^ local).ASC(); peer.Flags != want {
 		t.Errorf("flags %v, want %v", peer.Flags, want)
@@ -193,7 +194,8 @@ func TestCaptured_DCEStyle(t *testing.T) {
 	checkCapturedPeer(t, c, peer)
 }
 
-// TestCaptured_SPNEGO: our answer is that of the other acceptor, to the last byte.
+// TestCaptured_SPNEGO checks that the reply is equal to that of the other acceptor, byte
+// for byte.
 func TestCaptured_SPNEGO(t *testing.T) {
 	c := vectors.ADCaseNamed(t, "alice-spnego")
 	x := newCaptured(t, c)
@@ -209,7 +211,8 @@ func TestCaptured_SPNEGO(t *testing.T) {
 	openCapturedMessages(t, c, ctx)
 }
 
-// TestCaptured_Refused: what policy or package keep out, and why.
+// TestCaptured_Refused checks the Reason for exchanges that the policy or the package
+// refuses.
 func TestCaptured_Refused(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -217,7 +220,7 @@ func TestCaptured_Refused(t *testing.T) {
 	}{
 		{"rc4-only", status.ReasonETypeRefused},
 		{"alice-def", status.ReasonETypeRefused}, // an RC4 ticket with an AES session key
-		{"alice-spnego", status.ReasonSPNEGO},    // in package Kerberos
+		{"alice-spnego", status.ReasonSPNEGO},    // SPNEGO, in package Kerberos
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := vectors.ADCaseNamed(t, row.name)
@@ -237,7 +240,7 @@ func TestCaptured_Refused(t *testing.T) {
 	}
 }
 
-// TestCaptured_ChannelBindings: the same token under each policy.
+// TestCaptured_ChannelBindings checks one token under each policy.
 func TestCaptured_ChannelBindings(t *testing.T) {
 	c := vectors.ADCaseNamed(t, "alice-cb")
 	data := append([]byte("tls-server-end-point:"), capturedBinding(t, c)...)
@@ -266,8 +269,8 @@ func TestCaptured_ChannelBindings(t *testing.T) {
 	}
 }
 
-// capturedBinding: the transcripts hold 32 bytes 00 to 1f as the certificate's
-// hash; the captured Bnd proves it.
+// capturedBinding returns the hash of the certificate, which the transcripts show as the 32
+// bytes 00 to 1f. The captured Bnd proves it.
 func capturedBinding(t *testing.T, c vectors.ADCase) []byte {
 	t.Helper()
 	hash := make([]byte, 32)

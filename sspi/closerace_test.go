@@ -10,9 +10,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestCTX_4_CloseInEachLeg: Close beside the Accept of each leg of a negotiation. What
-// comes of it is a context that is closed, and one that let somebody in only if Accept
-// says so.
+// TestCTX_4_CloseInEachLeg calls Close concurrently with the Accept of each token of a
+// negotiation. The context must be closed afterwards, and only an Accept that succeeded may
+// return a peer.
 func TestCTX_4_CloseInEachLeg(t *testing.T) {
 	for name, style := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": oneWay, "DCE style": dce} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestCTX_4_CloseInEachLeg(t *testing.T) {
 							_, peer, err := c.Accept(context.Background(), token)
 							switch r := status.ReasonOf(err); r {
 							case status.ReasonNone, status.ReasonContextState, status.ReasonInvalidHandle:
-							case status.ReasonMalformedToken, status.ReasonWrongMessageType: // the same token for the next leg
+							case status.ReasonMalformedToken, status.ReasonWrongMessageType: // the concurrent call has accepted the token, and the next state refuses it
 							default:
 								t.Error(err)
 							}
@@ -72,7 +72,7 @@ func TestCTX_4_CloseInEachLeg(t *testing.T) {
 	}
 }
 
-// acceptLeg is one Accept that must not fail; done: it was the last.
+// acceptLeg calls Accept, which must succeed. done reports whether the exchange has ended.
 func acceptLeg(t *testing.T, c *sspi.Context, token []byte) (reply []byte, done bool) {
 	reply, _, err := c.Accept(context.Background(), token)
 	if err != nil && err != sspi.ErrContinue {

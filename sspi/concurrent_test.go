@@ -17,7 +17,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// gate is a source of keys that holds everybody up until it is opened.
+// gate is a source of keys whose calls wait until the test opens it.
 type gate struct {
 	keys    *keytab.Table
 	arrived chan struct{}
@@ -34,7 +34,7 @@ func (g *gate) Table(ctx context.Context) (*keytab.Table, error) {
 	}
 }
 
-// gated is a site whose exchanges wait for their keys.
+// gated returns a site whose exchanges wait for their keys.
 func gated(t *testing.T, changes ...func(*sspi.Config)) (*site, *gate) {
 	g := &gate{arrived: make(chan struct{}, 100), open: make(chan struct{})}
 	s := newSite(t, append(changes, func(cfg *sspi.Config) {
@@ -44,8 +44,8 @@ func gated(t *testing.T, changes ...func(*sspi.Config)) (*site, *gate) {
 	return s, g
 }
 
-// TestCTX_7_SecondAccept: while one Accept runs on a context, another is refused
-// at once, and leaves nothing of its wishes behind.
+// TestCTX_7_SecondAccept checks that Accept refuses a call at once while another Accept
+// runs on the context, and that the refused call leaves none of its request flags behind.
 func TestCTX_7_SecondAccept(t *testing.T) {
 	s, g := gated(t)
 	h := s.acceptor.NewContext(sspi.ContextConfig{}).Handle()
@@ -73,7 +73,7 @@ func TestCTX_7_SecondAccept(t *testing.T) {
 	}
 }
 
-// TestCTX_7_ManyAccepts: of any number, exactly one proceeds.
+// TestCTX_7_ManyAccepts checks that exactly one of many concurrent calls proceeds.
 func TestCTX_7_ManyAccepts(t *testing.T) {
 	s := newSite(t)
 	for range 50 {
@@ -98,7 +98,8 @@ func TestCTX_7_ManyAccepts(t *testing.T) {
 	}
 }
 
-// TestCTX_4_DeleteDuringAccept: the exchange ends in nothing.
+// TestCTX_4_DeleteDuringAccept checks that an exchange establishes nothing if the context
+// is deleted meanwhile.
 func TestCTX_4_DeleteDuringAccept(t *testing.T) {
 	var events []sspi.Event
 	s, g := gated(t, recordEvents(&events))
@@ -126,7 +127,7 @@ func TestCTX_4_DeleteDuringAccept(t *testing.T) {
 	}
 }
 
-// TestCTX_4_DeleteOnce: of any number of deletes, exactly one succeeds.
+// TestCTX_4_DeleteOnce checks that exactly one of many deletes succeeds.
 func TestCTX_4_DeleteOnce(t *testing.T) {
 	s := newSite(t)
 	h, _ := s.establish(t)
@@ -149,10 +150,10 @@ func TestCTX_4_DeleteOnce(t *testing.T) {
 	}
 }
 
-// TestCTX_4_CloseDuringMessages: every message call beside a Close does all that
-// it should, or nothing. Nine callers begin together. After a number of calls, which
-// differs from round to round, the caller that made the last of them closes; the
-// others go on until they meet the closed context.
+// TestCTX_4_CloseDuringMessages checks that a message function that runs concurrently with
+// Close has its whole effect or none. Nine goroutines begin together. After a number of
+// calls that differs from round to round, the goroutine that made the last of them calls
+// Close. The others continue until they see the closed context.
 func TestCTX_4_CloseDuringMessages(t *testing.T) {
 	for round := range 40 {
 		h, client := newSite(t).establish(t, asking(krbtest.DefaultFlags&^flags.GSS_C_SEQUENCE_FLAG&^flags.GSS_C_REPLAY_FLAG))
@@ -218,8 +219,8 @@ func TestCTX_4_CloseDuringMessages(t *testing.T) {
 	}
 }
 
-// refusedAsClosed reports whether err says that the context is closed; no other
-// error may come.
+// refusedAsClosed reports whether err says that the context is closed. It fails the test
+// for every other error.
 func refusedAsClosed(t *testing.T, err error) bool {
 	if err != nil && status.ReasonOf(err) != status.ReasonInvalidHandle {
 		t.Errorf("beside a close: %v", err)
@@ -241,7 +242,8 @@ func distinctNumbers(t *testing.T, all [][][]byte) {
 	}
 }
 
-// TestCTX_7_OneAcceptor: one serves any number of goroutines, in both styles.
+// TestCTX_7_OneAcceptor checks that one acceptor serves many goroutines, with DCE style and
+// without.
 func TestCTX_7_OneAcceptor(t *testing.T) {
 	s := newSite(t)
 	var wg sync.WaitGroup
@@ -272,8 +274,8 @@ func TestCTX_7_OneAcceptor(t *testing.T) {
 	wg.Wait()
 }
 
-// TestDOS_4_BackendTimeout: what Accept waits for, it does not wait for longer
-// than the caller wants; in the Windows face, than BackendTimeout.
+// TestDOS_4_BackendTimeout checks that Accept stops waiting for keys when the caller's
+// context ends, and AcceptSecurityContext after BackendTimeout.
 func TestDOS_4_BackendTimeout(t *testing.T) {
 	s, g := gated(t, func(cfg *sspi.Config) { cfg.BackendTimeout = 10 * time.Millisecond })
 	l := s.first(s.request().Token())

@@ -16,7 +16,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// forwarding makes a client forward credentials after a change to them.
+// forwarding makes a client forward credentials that change has changed.
 func forwarding(change func(*krbtest.Cred)) func(*krbtest.APReq) {
 	return func(q *krbtest.APReq) {
 		c := q.Forward()
@@ -26,12 +26,12 @@ func forwarding(change func(*krbtest.Cred)) func(*krbtest.APReq) {
 	}
 }
 
-// speaker is a client with or without SPNEGO.
+// speaker is a client, with SPNEGO or without.
 type speaker interface {
 	Next(reply []byte) (token []byte, done bool, err error)
 }
 
-// converse runs a whole exchange of client, in either face, and returns the context.
+// converse runs an exchange with the client, in either API, and returns the context.
 func (s *site) converse(t *testing.T, windows bool, client speaker) (*sspi.Context, flags.ASC_RET, error) {
 	t.Helper()
 	c := s.acceptor.NewContext(sspi.ContextConfig{AcceptDelegation: !windows})
@@ -67,16 +67,17 @@ func (s *site) converse(t *testing.T, windows bool, client speaker) (*sspi.Conte
 	return nil, 0, nil
 }
 
-// TestDELEG_5_BothFaces: in each mechanism, style and face, credentials are delivered
-// whether they are encrypted or not; credentials that must not be used are withheld,
-// cost no login and are in the one record; malformed credentials refuse the client.
+// TestDELEG_5_BothFaces checks each mechanism, style and API. The context delivers
+// credentials, encrypted or not. It withholds credentials that must not be used, accepts
+// the client all the same, and names the cause in the one record. Malformed credentials
+// refuse the client.
 func TestDELEG_5_BothFaces(t *testing.T) {
 	sealed := func(*krbtest.Cred) {}
 	clear := func(c *krbtest.Cred) { c.Key = types.EncryptionKey{} }
 	for name, row := range map[string]struct {
 		change    func(*krbtest.Cred)
 		delivered bool
-		detail    string // of the record, where they are withheld
+		detail    string // the text in the record, if the credentials are withheld
 		want      status.Reason
 	}{
 		"encrypted":   {sealed, true, "", status.ReasonNone},
@@ -126,8 +127,8 @@ func TestDELEG_5_BothFaces(t *testing.T) {
 	}
 }
 
-// checkDelegationRecord wants one record of the attempt, which says why credentials were
-// withheld if detail is not "".
+// checkDelegationRecord checks that the attempt has one record, which names the cause for
+// withheld credentials if detail is not "".
 func checkDelegationRecord(t *testing.T, events []sspi.Event, detail string, want status.Reason) {
 	t.Helper()
 	if len(events) != 1 {
@@ -142,7 +143,7 @@ func checkDelegationRecord(t *testing.T, events []sspi.Event, detail string, wan
 	}
 }
 
-// TestDELEG_5_Logged: the acceptor's log names the reason in the line of the acceptance.
+// TestDELEG_5_Logged checks that the log line of the accepted client names the cause.
 func TestDELEG_5_Logged(t *testing.T) {
 	var text bytes.Buffer
 	s := newSite(t, func(cfg *sspi.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
@@ -155,8 +156,8 @@ func TestDELEG_5_Logged(t *testing.T) {
 	}
 }
 
-// TestDELEG_5_Captured: Heimdal's captured credentials are delivered by the Go face and
-// by the Windows face.
+// TestDELEG_5_Captured checks that both APIs deliver the captured credentials of Heimdal's
+// client.
 func TestDELEG_5_Captured(t *testing.T) {
 	c := vectors.ADCaseNamed(t, "heimdal-deleg")
 	for _, windows := range []bool{false, true} {

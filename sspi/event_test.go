@@ -15,8 +15,8 @@ import (
 
 var denied = &status.Error{Reason: status.ReasonNotAuthorized, Detail: "not in the group"}
 
-// TestLOG_1_Deferred: an attempt on a context with DeferReport has exactly one record,
-// at the moment when the caller reports it, and no later than Close.
+// TestLOG_1_Deferred checks that an attempt on a context with DeferReport has exactly one
+// record, which appears when the caller reports it, or else in Close.
 func TestLOG_1_Deferred(t *testing.T) {
 	remote := netip.MustParseAddrPort("192.0.2.7:4711")
 	deferring := sspi.ContextConfig{DeferReport: true, Remote: remote}
@@ -82,8 +82,8 @@ func TestLOG_1_Deferred(t *testing.T) {
 	}
 }
 
-// TestLOG_1_DeferredRetry: the record of the first try is reported by the second at the
-// latest.
+// TestLOG_1_DeferredRetry checks that the second try reports the record of the first try if
+// the caller did not.
 func TestLOG_1_DeferredRetry(t *testing.T) {
 	var events []sspi.Event
 	s := newSite(t, recordEvents(&events))
@@ -103,8 +103,8 @@ func TestLOG_1_DeferredRetry(t *testing.T) {
 	}
 }
 
-// TestLOG_1_Report: a decision outside Accept has its record, and an Event that names no
-// decision is not taken for an accepted client.
+// TestLOG_1_Report checks that Report writes a record for a decision outside Accept, and
+// that an Event without a decision is not reported as an accepted client.
 func TestLOG_1_Report(t *testing.T) {
 	var events []sspi.Event
 	s := newSite(t, recordEvents(&events))
@@ -138,8 +138,8 @@ func TestLOG_1_Report(t *testing.T) {
 	}
 }
 
-// TestLOG_1_NothingToTake: a context that reports by itself keeps no record, and neither
-// does a leg that decides nothing.
+// TestLOG_1_NothingToTake checks that TakeEvent returns nothing if the context reports by
+// itself, and after a token that decides nothing.
 func TestLOG_1_NothingToTake(t *testing.T) {
 	s := newSite(t)
 	own := s.acceptor.NewContext(sspi.ContextConfig{})
@@ -169,7 +169,7 @@ func summaries(events []sspi.Event) (out []string) {
 	return out
 }
 
-// summary is the verdict of a record in a few words.
+// summary returns the verdict of a record in a few words.
 func summary(e sspi.Event) string {
 	var s string
 	if e.Err != nil {

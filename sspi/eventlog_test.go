@@ -21,10 +21,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// line is one record in slog's JSON.
+// line is one record of slog's JSON handler.
 type line map[string]any
 
-// logged is a Logger's lines.
+// logged collects the lines of a Logger.
 type logged struct{ bytes.Buffer }
 
 func (l *logged) into(cfg *sspi.Config) { cfg.Logger = slog.New(slog.NewJSONHandler(&l.Buffer, nil)) }
@@ -43,7 +43,7 @@ func (l *logged) take(t *testing.T) (out []line) {
 	return out
 }
 
-// one returns the only line.
+// one returns the line since the last call, which must be the only one.
 func (l *logged) one(t *testing.T) line {
 	t.Helper()
 	lines := l.take(t)
@@ -53,8 +53,8 @@ func (l *logged) one(t *testing.T) line {
 	return lines[0]
 }
 
-// wants compares a record with what it must hold; nil: the attribute must be absent, "*":
-// it must be there.
+// wants compares a record with the expected attributes. The value nil means that the
+// attribute must be absent, and "*" that it may have any value.
 func (r line) wants(t *testing.T, want line) {
 	t.Helper()
 	for key, value := range want {
@@ -72,7 +72,7 @@ const (
 	serverAt = service + "@EXAMPLE.COM"
 )
 
-// TestLOG_6_Accepted: what an administrator wants to know of an accepted client.
+// TestLOG_6_Accepted checks the attributes of the record of an accepted client.
 func TestLOG_6_Accepted(t *testing.T) {
 	common := line{
 		"level": "INFO", "msg": "kerberos: accepted", "kerberos.client.name": aliceAt, "kerberos.service.name": serverAt,
@@ -122,8 +122,8 @@ func TestLOG_6_Accepted(t *testing.T) {
 	}
 }
 
-// TestLOG_6_LaterLegs: the record of an exchange of several legs has the facts of its
-// AP-REQ, and is written once.
+// TestLOG_6_LaterLegs checks that an exchange of several tokens has one record, with the
+// facts of its AP-REQ.
 func TestLOG_6_LaterLegs(t *testing.T) {
 	for name, mechanism := range map[string]string{"third leg": "kerberos/unframed", "MIC": "spnego/kerberos"} {
 		t.Run(name, func(t *testing.T) {
@@ -142,8 +142,9 @@ func TestLOG_6_LaterLegs(t *testing.T) {
 	}
 }
 
-// TestLOG_3_Refused: a refusal names the client as soon as a ticket opened, says that it is
-// unproven, names the service asked for, and never has an empty detail.
+// TestLOG_3_Refused checks that the record of a refusal names the client if a key decrypted
+// the ticket, says that the client is not proven, names the requested service, and has a
+// detail.
 func TestLOG_3_Refused(t *testing.T) {
 	opened := line{
 		"kerberos.client.unproven_name": aliceAt, "kerberos.service.name": serverAt, "kerberos.service.requested_name": serverAt,
@@ -198,7 +199,8 @@ func TestLOG_3_Refused(t *testing.T) {
 	}
 }
 
-// TestLOG_3_Details: texts that name cause and cure (cases C12, C13 and C16, NTLM, replay).
+// TestLOG_3_Details checks the texts that name cause and action (cases C12, C13 and C16,
+// NTLM, replay).
 func TestLOG_3_Details(t *testing.T) {
 	start := krbtest.NewRealm("EXAMPLE.COM").Now()
 	for name, row := range map[string]struct {
@@ -279,8 +281,9 @@ func TestLOG_3_Details(t *testing.T) {
 	}
 }
 
-// TestLOG_4_NothingOfAPeerIsRaw: no attribute holds a character that a terminal acts on,
-// whatever a stranger or a foreign KDC writes, and every record is bounded.
+// TestLOG_4_NothingOfAPeerIsRaw checks that no attribute contains a control character,
+// whatever names a client or a foreign KDC chooses, and that the length of a record is
+// limited.
 func TestLOG_4_NothingOfAPeerIsRaw(t *testing.T) {
 	evil := "a\x1b[31m\u202e\u2066\u0085\n\x00\u200b\ufeff" + strings.Repeat("x", 900)
 	for name, change := range map[string]func(*krbtest.APReq){
@@ -320,7 +323,7 @@ func TestLOG_4_NothingOfAPeerIsRaw(t *testing.T) {
 	}
 }
 
-// key is a session key of its own.
+// key returns a new session key.
 func key(e int32) types.EncryptionKey {
 	n := 32
 	if e == 23 {
@@ -329,7 +332,7 @@ func key(e int32) types.EncryptionKey {
 	return types.EncryptionKey{KeyType: e, KeyValue: bytes.Repeat([]byte{7}, n)}
 }
 
-// critical is authorization data of a type outside AD-IF-RELEVANT.
+// critical returns authorization data of a type outside AD-IF-RELEVANT.
 func critical(adType int32) types.AuthorizationData {
 	return types.AuthorizationData{{ADType: adType, ADData: []byte("x")}}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestLOG_1_Import: the refusal of an exported context has a record; the caller's own
-// mistakes, and a successful import, have none.
+// TestLOG_1_Import checks that the refusal of an exported context has a record. An error of
+// the caller and a successful import have none.
 func TestLOG_1_Import(t *testing.T) {
 	var log logged
 	s := newSite(t, log.into, exporting)
@@ -53,11 +53,11 @@ func TestLOG_1_Import(t *testing.T) {
 	}
 }
 
-// TestPeer_GSSFlags: the flags of the checksum reach the peer as they came, beside what
-// follows from them, and outlive an export.
+// TestPeer_GSSFlags checks that Peer has the unchanged flags of the checksum beside the
+// flags that they imply, also after an export and import.
 func TestPeer_GSSFlags(t *testing.T) {
 	s := newSite(t, exporting)
-	const asked = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_INTEG_FLAG | 0x40 | 0x8000 | 1<<30 // ANON and DELEG_POLICY
+	const asked = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_INTEG_FLAG | 0x40 | 0x8000 | 1<<30 // the last three are ANON, DELEG_POLICY and an unknown flag
 	h, _ := s.establish(t, asking(asked))
 	if p := h.Context().Peer(); p.GSSFlags != asked || p.Flags != flags.ASC_RET_MUTUAL_AUTH|flags.ASC_RET_INTEGRITY {
 		t.Errorf("flags %v and %v", p.GSSFlags, p.Flags)
@@ -75,8 +75,9 @@ func TestPeer_GSSFlags(t *testing.T) {
 	}
 }
 
-// TestDefaultETypes: the default is 17 to 20 without RC4, each caller has a slice of its
-// own, and an acceptor that is given it accepts as one without ETypes.
+// TestDefaultETypes checks that the default is the types 17 to 20, without RC4, that each
+// caller gets a new slice, and that an acceptor with these ETypes accepts the same clients
+// as one with nil.
 func TestDefaultETypes(t *testing.T) {
 	first := sspi.DefaultETypes()
 	if want := []int32{17, 18, 19, 20}; len(first) != len(want) || int32(first[0]) != 17 || int32(first[3]) != 20 {
@@ -98,13 +99,14 @@ func TestDefaultETypes(t *testing.T) {
 	}
 }
 
-// TestAPREQ_14_VersionAndType: a wrong pvno, tkt-vno, authenticator-vno or msg-type is
-// answered with error 39 or 40 if the client waits and the rest of its AP-REQ parses
-// (RFC 4120, Section 3.2.3), and with nothing otherwise.
+// TestAPREQ_14_VersionAndType checks an AP-REQ with a wrong pvno, tkt-vno,
+// authenticator-vno or msg-type. The acceptor answers with error 39 or 40 if the client
+// waits for a reply and the rest of its AP-REQ parses (RFC 4120, Section 3.2.3), and with
+// nothing otherwise.
 func TestAPREQ_14_VersionAndType(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*krbtest.APReq)
-		code   int32 // 0: no answer
+		code   int32 // 0 if there is no answer
 	}{
 		"pvno 4":                    {func(q *krbtest.APReq) { q.PVNO = 4 }, 39},
 		"tkt-vno 6":                 {func(q *krbtest.APReq) { q.Ticket.VNO = 6 }, 39},

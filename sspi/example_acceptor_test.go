@@ -14,11 +14,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// A service is its keys, and which of them may accept. Mistakes in a Config show
-// here, and not when the first client comes.
+// A Config names the keys of a service. NewAcceptor reports errors of the Config, before
+// the first client connects.
 func ExampleNewAcceptor() {
 	keys, err := keytab.FromPassword(keytab.MustParsePrincipal("HTTP/www.example.com@EXAMPLE.COM"), 3, "a long secret", "")
-	if err != nil { // elsewhere: keytab.OpenFile("/etc/http.keytab")
+	if err != nil { // a server calls keytab.OpenFile("/etc/http.keytab")
 		log.Fatal(err)
 	}
 	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"HTTP/"}})
@@ -34,7 +34,7 @@ func ExampleNewAcceptor() {
 	// argument
 }
 
-// Who somebody is says the context. What somebody may do says the program, by the
+// A Peer is the identity of a client. The program decides about its permissions, by the
 // whole principal: the same name in another realm is another person.
 func ExamplePeer() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
@@ -63,8 +63,8 @@ func ExamplePeer() {
 	// alice/admin@EXAMPLE.COM is no user here
 }
 
-// The Logger receives one record for each attempt, accepted or refused. It names the
-// Reason and holds no secrets.
+// The Logger receives one record for each attempt, accepted or refused. The record names
+// the Reason and contains no secrets.
 func ExampleConfig_logger() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	cfg, err := realm.Config("HTTP/www.example.com")
@@ -91,8 +91,8 @@ func ExampleConfig_logger() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote := netip.MustParseAddrPort("192.0.2.7:50123") // as the listener reports it
-	for range 2 {                                        // the second time it is a replay
+	remote := netip.MustParseAddrPort("192.0.2.7:50123") // the address that the listener reports
+	for range 2 {                                        // the second attempt is a replay
 		_, _, _ = acceptor.NewContext(sspi.ContextConfig{Remote: remote}).Accept(context.Background(), token)
 	}
 	// Output:

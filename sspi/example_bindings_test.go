@@ -10,8 +10,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Channel bindings go in beside the token. A client that is bound to another channel,
-// as one whose connection ends at somebody in between, is refused.
+// A server passes its channel bindings in a buffer beside the token. AcceptSecurityContext
+// refuses a client that is bound to another channel, as a client is whose connection an
+// attacker terminates.
 func ExampleAcceptSecurityContext_channelBindings() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("ldap/dc.example.com")
@@ -19,7 +20,7 @@ func ExampleAcceptSecurityContext_channelBindings() {
 		log.Fatal(err)
 	}
 	cred := acceptor.CredHandle(sspi.Negotiate)
-	own := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:...")} // sspitls makes them
+	own := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:...")} // sspitls computes the bindings
 	other := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:???")}
 	packed, err := own.MarshalBinary()
 	if err != nil {
@@ -30,7 +31,7 @@ func ExampleAcceptSecurityContext_channelBindings() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		token, _, err := client.Next(nil) // from the wire
+		token, _, err := client.Next(nil) // the client sends this
 		if err != nil {
 			log.Fatal(err)
 		}

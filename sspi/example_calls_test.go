@@ -10,12 +10,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// tokenBuffer is a descriptor of one token.
+// tokenBuffer returns a descriptor of one token.
 func tokenBuffer(b []byte) *sspi.SecBufferDesc {
 	return &sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{{BufferType: sspi.SECBUFFER_TOKEN, Buffer: b}}}
 }
 
-// loggedIn is a context of the Windows face, and alice at its other end.
+// loggedIn returns an established context of the Windows API, and its client, alice.
 func loggedIn() (sspi.CtxtHandle, *sspitest.Initiator) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	cfg, err := realm.Config("HTTP/www.example.com")
@@ -57,8 +57,8 @@ func ExampleAcquireCredentialsHandle() {
 	// SEC_E_OK SEC_E_INVALID_HANDLE
 }
 
-// The loop of a server, until SEC_E_OK. Whoever is in may still not be allowed in: that
-// is the last step.
+// A server calls AcceptSecurityContext until it returns SEC_E_OK. Then it decides whether
+// the authenticated client may use it.
 func ExampleAcceptSecurityContext() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -72,10 +72,10 @@ func ExampleAcceptSecurityContext() {
 	cred := acceptor.CredHandle(sspi.Kerberos)
 	var ctx sspi.CtxtHandle
 	defer sspi.DeleteSecurityContext(&ctx)
-	var phContext *sspi.CtxtHandle // nil at first
+	var phContext *sspi.CtxtHandle // nil at the first call
 	var reply []byte
 	for code := status.SEC_I_CONTINUE_NEEDED; code == status.SEC_I_CONTINUE_NEEDED; phContext = &ctx {
-		token, _, err := client.Next(reply) // from the wire
+		token, _, err := client.Next(reply) // the client sends this
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -96,7 +96,8 @@ func ExampleAcceptSecurityContext() {
 	// alice <nil>
 }
 
-// A refusal keeps its reason behind the handle; too little room is no refusal.
+// The handle of a refused exchange has the error with the Reason. An output buffer that is
+// too small is not a refusal.
 func ExampleCtxtHandle_Err() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -116,7 +117,7 @@ func ExampleCtxtHandle_Err() {
 	out := tokenBuffer(make([]byte, 10))
 	code := sspi.AcceptSecurityContext(&cred, nil, tokenBuffer(token), 0, 0, &ctx, out, nil, nil)
 	fmt.Println(code, out.Buffers[0].Needed > 10)
-	for range 2 { // the second time it is a replay
+	for range 2 { // the second attempt is a replay
 		out = tokenBuffer(nil)
 		code = sspi.AcceptSecurityContext(&cred, nil, tokenBuffer(token), flags.ASC_REQ_ALLOCATE_MEMORY, 0, &ctx, out, nil, nil)
 		fmt.Println(code, status.ReasonOf(ctx.Err()))
@@ -141,7 +142,7 @@ func ExampleQueryContextAttributes() {
 	// SEC_E_OK 2031-05-17 18:30:15 +0000 UTC
 }
 
-// Messages are sealed where they are. The token goes in front.
+// EncryptMessage encrypts the message in its buffer. The token precedes it.
 func ExampleEncryptMessage() {
 	ctx, client := loggedIn()
 	var sizes sspi.SecPkgContext_Sizes
@@ -171,7 +172,7 @@ func ExampleEncryptMessage() {
 	// hello, server
 }
 
-// A signature travels beside the message, which stays as it is.
+// MakeSignature returns a MIC, which the server sends beside the unchanged message.
 func ExampleMakeSignature() {
 	ctx, client := loggedIn()
 	message := []byte("pay 10")
@@ -209,7 +210,8 @@ func ExampleEnumerateSecurityPackages() {
 	// SEC_E_SECPKG_NOT_FOUND
 }
 
-// A front end accepts, a worker goes on. The handle here is of no more use.
+// A front end accepts the client and exports the context, and a worker process imports it.
+// The handle of the front end is invalid afterwards.
 func ExampleExportSecurityContext() {
 	ctx, client := loggedIn()
 	var packed sspi.SecBuffer
@@ -232,7 +234,7 @@ func ExampleExportSecurityContext() {
 	// from the worker <nil>
 }
 
-// exampleWorker is the acceptor of the worker.
+// exampleWorker returns the acceptor of the worker process.
 func exampleWorker() *sspi.Acceptor {
 	cfg, err := sspitest.NewDeterministicRealm("EXAMPLE.COM").Config("HTTP/www.example.com")
 	if err != nil {
@@ -246,7 +248,7 @@ func exampleWorker() *sspi.Acceptor {
 	return acceptor
 }
 
-// Nobody is ever impersonated: what a client delegated is used explicitly, or not.
+// The package never impersonates a client. A program uses delegated credentials explicitly.
 func ExampleImpersonateSecurityContext() {
 	ctx, _ := loggedIn()
 	var token *sspi.AccessToken

@@ -12,9 +12,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// A refusal is one value for two audiences: the Reason, with its help and details, is
-// for whoever runs the service; the Code is what SSPI has for it. The client gets
-// neither, only the reply.
+// The error of a refusal has a Reason, with help and details for the operator, and a Code
+// for SSPI callers. The client receives only the reply.
 func Example_errors() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -34,10 +33,10 @@ func Example_errors() {
 	c := acceptor.NewContext(sspi.ContextConfig{})
 	_, _, err = c.Accept(context.Background(), token)
 
-	fmt.Println(status.ReasonOf(err), status.CodeOf(err))                          // also for nil and ErrContinue
-	fmt.Println(errors.Is(err, &status.Error{Reason: status.ReasonTicketExpired})) // any error of that Reason
-	fmt.Println(errors.Is(err, status.SEC_E_LOGON_DENIED.Err()), c.Err() == err)   // of that Code
-	if refusal, ok := errors.AsType[*status.Error](err); ok {                      // the whole of it
+	fmt.Println(status.ReasonOf(err), status.CodeOf(err))                          // also works with nil and ErrContinue
+	fmt.Println(errors.Is(err, &status.Error{Reason: status.ReasonTicketExpired})) // compares the Reason
+	fmt.Println(errors.Is(err, status.SEC_E_LOGON_DENIED.Err()), c.Err() == err)   // compares the Code
+	if refusal, ok := errors.AsType[*status.Error](err); ok {                      // returns the whole error
 		fmt.Println(refusal.Reason.Help())
 		fmt.Println(refusal.Detail)
 	}

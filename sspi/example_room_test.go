@@ -9,9 +9,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Too little room for the reply is no refusal: nothing has happened, and the same
-// token goes in again. ASC_REQ_ALLOCATE_MEMORY, or a buffer of
-// SecPkgInfo.MaxToken bytes, spares the second call.
+// If the output buffer is too small, the call changes nothing, and the server passes the
+// same token again. With ASC_REQ_ALLOCATE_MEMORY, or a buffer of SecPkgInfo.MaxToken bytes,
+// no second call is necessary.
 func ExampleAcceptSecurityContext_bufferTooSmall() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -22,7 +22,7 @@ func ExampleAcceptSecurityContext_bufferTooSmall() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, _, err := client.Next(nil) // from the wire
+	token, _, err := client.Next(nil) // the client sends this
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func ExampleAcceptSecurityContext_bufferTooSmall() {
 	// true <nil>
 }
 
-// A message may have been signed and not sealed. A server that wants secrets looks at
+// A client may sign a message without sealing it. A server that requires encryption checks
 // pfQOP.
 func ExampleDecryptMessage() {
 	ctx, client := loggedIn()

@@ -12,11 +12,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// The loop of a server. It ends with a peer or with a refusal; whether the peer may
-// come in is the program's own question.
+// A server calls Accept with each token of the client, until it returns a peer or refuses.
+// Then the program decides whether the peer may use it.
 func Example() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
-	acceptor, err := realm.Acceptor("HTTP/www.example.com") // elsewhere sspi.NewAcceptor
+	acceptor, err := realm.Acceptor("HTTP/www.example.com") // a server calls sspi.NewAcceptor
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -28,14 +28,14 @@ func Example() {
 	defer c.Close()
 	var reply []byte
 	for {
-		token, _, err := client.Next(reply) // from the wire
+		token, _, err := client.Next(reply) // the client sends this
 		if err != nil {
 			log.Fatal(err)
 		}
 		var peer *sspi.Peer
 		reply, peer, err = c.Accept(context.Background(), token)
 		if err == sspi.ErrContinue {
-			continue // the reply has been sent
+			continue // a server sends the reply here
 		}
 		if err != nil {
 			fmt.Println("refused:", status.ReasonOf(err))
@@ -48,7 +48,7 @@ func Example() {
 	// Output: alice <nil>
 }
 
-// exchange logs alice in.
+// exchange runs alice's login.
 func exchange(cfg func(*sspi.Config), cc sspi.ContextConfig, o sspitest.Options) (*sspi.Context, *sspitest.Initiator, error) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	c, err := realm.Config("HTTP/www.example.com")
@@ -71,10 +71,9 @@ func exchange(cfg func(*sspi.Config), cc sspi.ContextConfig, o sspitest.Options)
 
 func asItIs(*sspi.Config) {}
 
-// A server can demand what a client must have asked for, and that it is bound to the
-// server's own channel.
+// A server can require context flags, and that the client is bound to the server's channel.
 func ExampleContextConfig() {
-	channel := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:...")} // sspitls makes them
+	channel := sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:...")} // sspitls computes the bindings
 	_, _, err := exchange(asItIs, sspi.ContextConfig{
 		Require:         flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_CONFIDENTIALITY,
 		ChannelBindings: []sspi.ChannelBindings{channel},
@@ -123,8 +122,8 @@ func ExampleContext_VerifyMIC() {
 	// Output: message-altered <nil>
 }
 
-// Forwarded tickets are read only where they are asked for. Package sspideleg makes a
-// client of them.
+// Accept returns forwarded tickets only with AcceptDelegation. Package sspideleg makes a
+// Kerberos client of them.
 func ExampleContext_Delegated() {
 	c, _, err := exchange(asItIs, sspi.ContextConfig{AcceptDelegation: true}, sspitest.Options{Delegate: true})
 	if err != nil {
@@ -136,7 +135,7 @@ func ExampleContext_Delegated() {
 	// Output: alice@EXAMPLE.COM to krbtgt/EXAMPLE.COM@EXAMPLE.COM
 }
 
-// What is exported here goes on where it is imported, once.
+// A context that one process exports continues in the process that imports it, once.
 func ExampleContext_Export() {
 	key := make([]byte, 32) // from a secret store
 	c, client, err := exchange(func(cfg *sspi.Config) { cfg.ExportKey = sspi.NewSecret(key) }, sspi.ContextConfig{}, sspitest.Options{})
@@ -165,7 +164,7 @@ func ExampleContext_Export() {
 	// replay
 }
 
-// Reasons are stable and can be counted; they never go to the peer.
+// Reasons are stable, so programs can count them. The client never receives them.
 func ExampleConfig_onEvent() {
 	count := make(map[status.Reason]int)
 	_, _, err := exchange(func(cfg *sspi.Config) {

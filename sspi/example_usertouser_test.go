@@ -10,12 +10,12 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// bob serves without a keytab, as himself: what he has is a ticket-granting ticket
-// from his own login. Clients ask for it first, and come with a ticket that the KDC
-// sealed in its session key.
+// bob runs a service without a keytab. He has a ticket-granting ticket from his own login.
+// A client asks for that ticket first, and then sends a service ticket that the KDC
+// encrypted in the session key of bob's ticket.
 func ExampleTGT() {
 	kdc := krbtest.NewRealm("EXAMPLE.COM")
-	login := kdc.TGT("bob") // elsewhere from a credential cache or a client's login
+	login := kdc.TGT("bob") // a program takes it from a credential cache or from the login of a Kerberos client
 	key, err := keytab.NewKey(keytab.EType(login.Part.Key.KeyType), login.Part.Key.KeyValue)
 	if err != nil {
 		log.Fatal(err)
@@ -30,10 +30,10 @@ func ExampleTGT() {
 	}
 	c := acceptor.NewContext(sspi.ContextConfig{})
 	defer c.Close()
-	// The client's first token, and our ticket in the reply.
+	// Accept answers the client's first token with bob's ticket-granting ticket.
 	reply, _, err := c.Accept(context.Background(), krbtest.TGTRequest("bob", "EXAMPLE.COM"))
 	fmt.Println(err == sspi.ErrContinue)
-	// The KDC gives the client a ticket for it.
+	// The KDC issues the client a service ticket for bob.
 	request, err := kdc.UserToUser("alice", reply)
 	if err != nil {
 		log.Fatal(err)

@@ -11,14 +11,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestCTX_12_ImportExpired: under EnforceExpiry neither face imports a context whose
-// ticket has ended, and the attempt does not reach the replay cache. Without EnforceExpiry
-// the context is imported.
+// TestCTX_12_ImportExpired checks that neither API imports a context with EnforceExpiry
+// whose ticket has expired, and that such an attempt does not reach the replay cache.
+// Without EnforceExpiry the import succeeds.
 func TestCTX_12_ImportExpired(t *testing.T) {
 	const skew = 5 * time.Minute
 	for name, row := range map[string]struct {
 		enforce bool
-		after   time.Duration // the ticket's end and the skew
+		after   time.Duration // the time since the ticket's end plus the skew
 		want    status.Reason
 	}{
 		"at the end":             {true, 0, status.ReasonNone},
@@ -67,8 +67,8 @@ func TestCTX_12_ImportExpired(t *testing.T) {
 	}
 }
 
-// TestCTX_12_ImportIsOfItsClient: an import counts toward its client's share of the replay
-// cache.
+// TestCTX_12_ImportIsOfItsClient checks that the record of an import counts for its
+// client's share of the replay cache.
 func TestCTX_12_ImportIsOfItsClient(t *testing.T) {
 	s := newSite(t, exporting)
 	c, _ := s.established(t, sspi.ContextConfig{})
@@ -91,7 +91,7 @@ func TestCTX_12_ImportIsOfItsClient(t *testing.T) {
 	}
 }
 
-// storeFunc is a ReplayCache.
+// storeFunc is a ReplayCache that calls a function.
 type storeFunc func(ctx context.Context, r authenticator.Record) (bool, error)
 
 func (f storeFunc) Store(ctx context.Context, r authenticator.Record) (bool, error) { return f(ctx, r) }

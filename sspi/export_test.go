@@ -22,7 +22,7 @@ var exportKey = bytes.Repeat([]byte{9}, 32)
 
 func exporting(cfg *sspi.Config) { cfg.ExportKey = sspi.NewSecret(exportKey) }
 
-// worker is another process: its own acceptor and its own replay cache, the same
+// worker returns the acceptor of another process: it has its own replay cache, and the same
 // clock and export key.
 func (s *site) worker(t testing.TB, changes ...func(*sspi.Config)) *sspi.Acceptor {
 	t.Helper()
@@ -40,7 +40,7 @@ func (s *site) worker(t testing.TB, changes ...func(*sspi.Config)) *sspi.Accepto
 	return a
 }
 
-// established is a context of the Go face after its exchange, and its client.
+// established returns an established context of the Go API, and its client.
 func (s *site) established(t testing.TB, cc sspi.ContextConfig, changes ...func(*krbtest.APReq)) (*sspi.Context, *krbtest.Initiator) {
 	t.Helper()
 	c, client := s.acceptor.NewContext(cc), s.request(changes...).Start()
@@ -62,8 +62,8 @@ func (s *site) established(t testing.TB, cc sspi.ContextConfig, changes ...func(
 	}
 }
 
-// TestCTX_12_Export: the context goes on in another process where it was, for every
-// type of key and style, and not here.
+// TestCTX_12_Export checks that the context continues in another process at the same
+// sequence numbers, for every type of key and style, and is closed in the first process.
 func TestCTX_12_Export(t *testing.T) {
 	sequenced := func(q *krbtest.APReq) { q.Flags |= flags.GSS_C_SEQUENCE_FLAG | flags.GSS_C_REPLAY_FLAG }
 	for _, e := range []keytab.EType{17, 18, 19, 20} {
@@ -99,7 +99,7 @@ func TestCTX_12_Export(t *testing.T) {
 				if _, err := w.Import(context.Background(), sealed); status.ReasonOf(err) != status.ReasonReplay {
 					t.Errorf("a second time: %v", err)
 				}
-				again, err := moved.Export() // and back
+				again, err := moved.Export() // back to the first acceptor
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -112,7 +112,8 @@ func TestCTX_12_Export(t *testing.T) {
 	}
 }
 
-// TestCTX_12_ReplayIsCarriedOver: a message that was taken before is not taken after.
+// TestCTX_12_ReplayIsCarriedOver checks that the imported context refuses a message that
+// the exported context has accepted.
 func TestCTX_12_ReplayIsCarriedOver(t *testing.T) {
 	s := newSite(t, exporting)
 	c, client := s.established(t, sspi.ContextConfig{}, func(q *krbtest.APReq) { q.Flags &^= flags.GSS_C_SEQUENCE_FLAG })
@@ -142,7 +143,7 @@ func TestCTX_12_ReplayIsCarriedOver(t *testing.T) {
 	}
 }
 
-// TestCTX_12_Delegated: forwarded credentials go along.
+// TestCTX_12_Delegated checks that an export contains the delegated credentials.
 func TestCTX_12_Delegated(t *testing.T) {
 	s := newSite(t, exporting)
 	c, _ := s.established(t, sspi.ContextConfig{AcceptDelegation: true}, func(q *krbtest.APReq) {
@@ -169,7 +170,8 @@ func TestCTX_12_Delegated(t *testing.T) {
 	}
 }
 
-// TestCTX_12_ExportRefused: what cannot go, and stays as it was.
+// TestCTX_12_ExportRefused checks that Export refuses contexts that cannot be exported, and
+// leaves them unchanged.
 func TestCTX_12_ExportRefused(t *testing.T) {
 	s := newSite(t)
 	c, client := s.established(t, sspi.ContextConfig{})
@@ -194,7 +196,8 @@ func TestCTX_12_ExportRefused(t *testing.T) {
 	}
 }
 
-// TestCTX_12_ImportRefused: not ours, changed, old, and what nobody may bring.
+// TestCTX_12_ImportRefused checks that Import refuses an export that is altered, expired or
+// under another key, and an export that the policy or the replay cache refuses.
 func TestCTX_12_ImportRefused(t *testing.T) {
 	s := newSite(t, exporting)
 	export := func() []byte {
@@ -254,7 +257,8 @@ func TestCTX_12_ImportRefused(t *testing.T) {
 	}
 }
 
-// TestCTX_12_ImportCanceled: an end of the caller's context is no failure of the cache.
+// TestCTX_12_ImportCanceled checks that the end of the caller's context is not reported as
+// a failure of the replay cache.
 func TestCTX_12_ImportCanceled(t *testing.T) {
 	s := newSite(t, exporting)
 	c, _ := s.established(t, sspi.ContextConfig{})
@@ -270,14 +274,14 @@ func TestCTX_12_ImportCanceled(t *testing.T) {
 	}
 }
 
-// mute gives no answer.
+// mute is a ReplayCache that returns no answer.
 type mute struct{}
 
 func (mute) Store(context.Context, authenticator.Record) (bool, error) {
 	return false, fmt.Errorf("the network is down")
 }
 
-// TestCTX_12_Windows: the same with handles.
+// TestCTX_12_Windows checks export and import with handles.
 func TestCTX_12_Windows(t *testing.T) {
 	s := newSite(t, exporting)
 	h, client := s.establish(t)
@@ -322,8 +326,8 @@ func TestCTX_12_Windows(t *testing.T) {
 	wantCode(t, "twice", sspi.ImportSecurityContext(sspi.Kerberos, &packed, &cred, &again), status.SEC_E_LOGON_DENIED)
 }
 
-// TestCTX_12_ExportBesideMessages: of messages that are sealed while the context goes,
-// each number is used once, on one side or the other.
+// TestCTX_12_ExportBesideMessages seals messages concurrently with the export, and checks
+// that each sequence number is used once, by the exported or by the imported context.
 func TestCTX_12_ExportBesideMessages(t *testing.T) {
 	s := newSite(t, exporting)
 	c, client := s.established(t, sspi.ContextConfig{}, func(q *krbtest.APReq) { q.Flags |= flags.GSS_C_SEQUENCE_FLAG })
@@ -365,7 +369,7 @@ func TestCTX_12_ExportBesideMessages(t *testing.T) {
 	}
 }
 
-// TestKEY_10_Export: what is exported shows no key.
+// TestKEY_10_Export checks that an export contains no readable key.
 func TestKEY_10_Export(t *testing.T) {
 	s := newSite(t, exporting)
 	c, _ := s.established(t, sspi.ContextConfig{})
@@ -379,8 +383,8 @@ func TestKEY_10_Export(t *testing.T) {
 	}
 }
 
-// TestExportKey_Redacted: neither a Config nor an Acceptor, nor what holds them, shows
-// the key that exported contexts are sealed under.
+// TestExportKey_Redacted checks that neither a Config nor an Acceptor, nor a value that
+// contains them, prints the key of exported contexts.
 func TestExportKey_Redacted(t *testing.T) {
 	key := []byte("0123456789abcdef~!@#$%^&*()_+-=?")
 	cfg := sspi.Config{Keys: newSite(t).keys, ExportKey: sspi.NewSecret(key)}
@@ -409,7 +413,7 @@ func TestExportKey_Redacted(t *testing.T) {
 	}
 }
 
-// TestImpersonate: nothing is ever impersonated, and it says so.
+// TestImpersonate checks that the functions for impersonation return an error.
 func TestImpersonate(t *testing.T) {
 	s := newSite(t)
 	var token *sspi.AccessToken

@@ -11,9 +11,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// unprotected finds the bits of a first token that no checksum covers, and says
-// what becomes of a token in which one of them is changed. ReasonNone: it is
-// accepted, since the bit decides nothing.
+// unprotected returns the bits of a first token that no checksum covers, with the result
+// for a token in which the bit is changed. ReasonNone means that the acceptor accepts the
+// token, because the bit has no effect.
 func unprotected(t *testing.T, token []byte) map[int]status.Reason {
 	t.Helper()
 	bits := make(map[int]status.Reason)
@@ -29,29 +29,30 @@ func unprotected(t *testing.T, token []byte) map[int]status.Reason {
 			bits[bit] = status.ReasonNone
 		}
 	}
-	// One bit makes the mechanism Microsoft's number for the same: 113554 is 86 f7
-	// 12, 48018 is 82 f7 12.
+	// One bit turns the OID of Kerberos into the OID that Microsoft uses for Kerberos:
+	// 113554 is encoded as 86 f7 12, 48018 as 82 f7 12.
 	bits[8*(find("\x2a\x86\x48\x86\xf7\x12")+3)+2] = status.ReasonNone
-	// AP-options: 0 unused bits, which may be 1, 2 or 4, for the last are 0; then
-	// the options. USE-SESSION-KEY asks for what is not configured. MUTUAL-REQUIRED
-	// stands in the checksum too, the others mean nothing.
+	// The AP options begin with the number of unused bits, 0. It may be 1, 2 or 4, because
+	// the last bits are 0. Of the options, USE-SESSION-KEY requests user-to-user, which is
+	// not configured. MUTUAL-REQUIRED is in the checksum too. The others have no effect.
 	options := find("\x03\x05\x00\x20\x00\x00\x00") + 2
 	for bit := range 3 {
 		bits[8*options+bit] = status.ReasonNone
 	}
 	all(options+1, 4)
 	bits[8*(options+1)+6] = status.ReasonNoTGT
-	// The service in clear orders the keys that are tried, and the kvno too.
+	// The service name and the key version of the ticket only determine the order in which
+	// keys are tried.
 	all(find("EXAMPLE.COM"), len("EXAMPLE.COM"))
 	all(find("HTTP"), len("HTTP"))
 	all(find("www.example.com"), len("www.example.com"))
-	all(find("\x02\x01\x03\xa1\x19")+2, 1) // name-type
+	all(find("\x02\x01\x03\xa1\x19")+2, 1) // the name type
 	all(find("\xa1\x03\x02\x01\x01\xa2")+4, 1)
 	return bits
 }
 
-// TestPARSE_1_EveryBit: every single-bit change of a first token is refused, or is
-// on the list above, with the result that stands there. What is accepted is the
+// TestPARSE_1_EveryBit checks that the acceptor refuses a first token with one changed bit,
+// or that the bit is in the list above and has the listed result. An accepted token has the
 // same client.
 func TestPARSE_1_EveryBit(t *testing.T) {
 	for e := keytab.EType(17); e <= 20; e++ {
@@ -79,14 +80,14 @@ func TestPARSE_1_EveryBit(t *testing.T) {
 	}
 }
 
-// fresh is a context of an acceptor that has seen no token.
+// fresh returns a context of an acceptor that has seen no token.
 func fresh(t *testing.T, s *site) *sspi.Context {
 	t.Helper()
 	return newSite(t, func(cfg *sspi.Config) { cfg.Keys, cfg.Time = s.keys, s.realm.Now }).acceptor.NewContext(sspi.ContextConfig{})
 }
 
-// TestPARSE_1_EveryTruncation: a token that was cut anywhere, or that goes on, is
-// malformed, framed or bare.
+// TestPARSE_1_EveryTruncation checks that a truncated or extended token is malformed,
+// framed or bare.
 func TestPARSE_1_EveryTruncation(t *testing.T) {
 	for name, change := range map[string]func(*krbtest.APReq){"framed": nothing, "DCE style": dce} {
 		s := newSite(t)
@@ -105,8 +106,8 @@ func TestPARSE_1_EveryTruncation(t *testing.T) {
 	}
 }
 
-// TestPARSE_9_OtherMessages: a first token of another kind is refused, whatever its
-// frame says.
+// TestPARSE_9_OtherMessages checks that the acceptor refuses other Kerberos messages as a
+// first token, whatever their frame is.
 func TestPARSE_9_OtherMessages(t *testing.T) {
 	s := newSite(t)
 	request := s.request()
@@ -144,8 +145,8 @@ func TestPARSE_9_OtherMessages(t *testing.T) {
 	}
 }
 
-// TestPARSE_3_Empty: an empty token has a defined result on every call, and ends the
-// exchange where a token was due.
+// TestPARSE_3_Empty checks that an empty token has a defined result in every call, and ends
+// an exchange that expects a token.
 func TestPARSE_3_Empty(t *testing.T) {
 	for _, token := range [][]byte{nil, {}} {
 		s := newSite(t)

@@ -12,15 +12,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// accept runs the one call of a one-way client.
+// accept runs the exchange of a one-way client, which has one token.
 func (s *site) accept(q *krbtest.APReq) error {
 	_, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), q.Token())
 	return err
 }
 
-// TestREPLAY_13_OneClientFloods: a client that encrypts the authenticator of one ticket
-// anew again and again fills its share of the replay cache. Then it alone is refused; the
-// record names it; and it gets in again when its first authenticators have ended.
+// TestREPLAY_13_OneClientFloods checks a client that sends many authenticators for one
+// ticket and uses up its share of the replay cache. The acceptor then refuses this client
+// only, names it in the record, and accepts it again when its first records have expired.
 func TestREPLAY_13_OneClientFloods(t *testing.T) {
 	const room = 500
 	var events []sspi.Event
@@ -63,15 +63,15 @@ func TestREPLAY_13_OneClientFloods(t *testing.T) {
 	}
 }
 
-// TestREPLAY_14_ClockCorrected: an acceptor that started while its clock was an hour ahead
-// accepts its clients as soon as the clock is right, and does not accept again what it
-// accepted before.
+// TestREPLAY_14_ClockCorrected checks an acceptor that started while its clock was an hour
+// ahead. It accepts clients as soon as the clock is corrected, and refuses what it accepted
+// before.
 func TestREPLAY_14_ClockCorrected(t *testing.T) {
 	ahead := time.Hour
 	s := newSite(t, func(cfg *sspi.Config) {
 		realm := cfg.Time
 		cfg.Time = func() time.Time { return realm().Add(ahead) }
-		cfg.Replay = nil // the acceptor's own
+		cfg.Replay = nil // use the acceptor's default cache
 	})
 	fast := s.request(oneWay)
 	fast.SetTime(fast.Time().Add(ahead))

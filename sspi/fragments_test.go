@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestNegotiate_Fragments: each kind of client, each of its tokens in pieces: nothing
-// is said until a token is there whole.
+// TestNegotiate_Fragments sends each token of each kind of client in fragments. The
+// acceptor sends no reply before a token is complete.
 func TestNegotiate_Fragments(t *testing.T) {
 	for name, row := range map[string]struct {
 		mechanisms [][]byte
@@ -50,8 +50,8 @@ func TestNegotiate_Fragments(t *testing.T) {
 	}
 }
 
-// TestNegotiate_BindingsWithEachFragment: a server gives its bindings with each call,
-// and the client decides how many calls there are. What is held does not grow.
+// TestNegotiate_BindingsWithEachFragment passes the server's bindings with each call, whose
+// number the client decides. The memory of the context must not grow.
 func TestNegotiate_BindingsWithEachFragment(t *testing.T) {
 	s := newSite(t)
 	cred := s.acceptor.CredHandle(sspi.Negotiate)
@@ -76,7 +76,8 @@ func TestNegotiate_BindingsWithEachFragment(t *testing.T) {
 	}
 }
 
-// TestCTX_11_RoomForFragments: where the answer did not fit, the last piece comes again.
+// TestCTX_11_RoomForFragments checks that the caller passes the last fragment again after
+// an output buffer that was too small.
 func TestCTX_11_RoomForFragments(t *testing.T) {
 	s := newSite(t)
 	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
@@ -96,7 +97,8 @@ func TestCTX_11_RoomForFragments(t *testing.T) {
 	}
 }
 
-// TestPARSE_3_NothingBehindAFragment: an empty token amid pieces is no beginning.
+// TestPARSE_3_NothingBehindAFragment checks that an empty token after a fragment does not
+// begin a new negotiation.
 func TestPARSE_3_NothingBehindAFragment(t *testing.T) {
 	c := newSite(t).acceptor.NewContext(sspi.ContextConfig{})
 	if _, _, err := c.Accept(context.Background(), []byte("\x60\x82\x01")); err != sspi.ErrContinue {

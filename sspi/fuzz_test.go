@@ -13,10 +13,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// FuzzAccept gives whole tokens to an acceptor, twice on one context. Whatever
-// comes ends in a verdict that blames the token; the only client there is, is the
-// one whose tokens are among the seeds. A second look at an accepted token, by
-// another context, finds a replay.
+// FuzzAccept passes whole tokens to an acceptor, twice on one context. Every result must be
+// a success for the client of the seeds or an error that blames the token. A second context
+// must find a replay in an accepted token.
 func FuzzAccept(f *testing.F) {
 	realm := krbtest.NewRealm("EXAMPLE.COM")
 	keys := realm.Service(service)
@@ -53,7 +52,7 @@ func FuzzAccept(f *testing.F) {
 		}
 		again := a.NewContext(sspi.ContextConfig{})
 		_, _, err = again.Accept(context.Background(), first)
-		if err == sspi.ErrContinue { // a fragment, or a list of mechanisms
+		if err == sspi.ErrContinue { // a fragment, or the request for the list of mechanisms
 			_, _, err = again.Accept(context.Background(), second)
 		}
 		if status.ReasonOf(err) != status.ReasonReplay {
@@ -62,7 +61,7 @@ func FuzzAccept(f *testing.F) {
 	})
 }
 
-// seedTokens are first tokens of every kind that there is.
+// seedTokens returns first tokens of every kind.
 func seedTokens(realm *krbtest.Realm) [][]byte {
 	tokens := [][]byte{{}, []byte("NTLMSSP\x00"), []byte("NEGOEXTS"), {0x60, 0}, {0x6e, 0x80}}
 	for _, e := range []keytab.EType{17, 18, 19, 20} {

@@ -11,9 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// FuzzCTX_12_Import seals any bytes under the right key: what a faulty exporter might
-// send. Whatever comes is refused, or is a context that behaves like one and can be
-// exported again.
+// FuzzCTX_12_Import encrypts any bytes under the right key, as a faulty exporter might.
+// Import must refuse them, or return a context that works and that can be exported again.
 func FuzzCTX_12_Import(f *testing.F) {
 	s := newSite(f, exporting)
 	for _, change := range []func(*krbtest.APReq){nothing, oneWay, dce, func(q *krbtest.APReq) {

@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// constant is randomness of which there is none, so that a recorded exchange can be
-// had again.
+// constant is an io.Reader that returns one constant byte in place of random bytes, so that
+// an exchange can be repeated.
 type constant struct{}
 
 func (constant) Read(b []byte) (int, error) {
@@ -24,9 +24,9 @@ func (constant) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// FuzzNegotiate gives three tokens to one context. The seeds are whole exchanges,
-// with MICs that are right, and nobody who fuzzes can make others: whoever gets in
-// by a list that Kerberos does not head has shown the list of a seed.
+// FuzzNegotiate passes three tokens to one context. The seeds are complete exchanges with
+// valid MICs, which the fuzzer cannot make. If the acceptor accepts a client whose list
+// does not begin with Kerberos, the list must be that of a seed.
 func FuzzNegotiate(f *testing.F) {
 	realm := krbtest.NewRealm("EXAMPLE.COM")
 	keys := realm.Service(service)
@@ -79,7 +79,7 @@ func FuzzNegotiate(f *testing.F) {
 		}
 		init, err := spnego.ParseInit(first)
 		if err != nil {
-			return // it came in pieces, or behind hints
+			return // the token was fragmented, or followed the acceptor's hints
 		}
 		if _, kerberosFirst := init.Choose(krbtest.OIDKerberos, krbtest.OIDMSKerberos); kerberosFirst {
 			return
@@ -90,8 +90,8 @@ func FuzzNegotiate(f *testing.F) {
 	})
 }
 
-// record runs an exchange and returns the client's three tokens; those that there
-// were not are empty.
+// record runs an exchange and returns the client's three tokens. A token that the exchange
+// does not have is empty.
 func record(t testing.TB, n *krbtest.Negotiation, a *sspi.Acceptor) (tokens [3][]byte) {
 	t.Helper()
 	c := a.NewContext(sspi.ContextConfig{})
@@ -104,7 +104,7 @@ func record(t testing.TB, n *krbtest.Negotiation, a *sspi.Acceptor) (tokens [3][
 		if token == nil {
 			break
 		}
-		if i < len(tokens) { // the longest exchange has one more
+		if i < len(tokens) { // the longest exchange has one more token
 			tokens[i] = token
 		}
 		if reply, _, err = c.Accept(context.Background(), token); err != nil && err != sspi.ErrContinue {

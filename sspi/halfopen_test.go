@@ -15,11 +15,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// halfOpen is the bound on the memory of a half-open context (CTX-8).
+// halfOpen is the limit of the memory of a half-open context (CTX-8).
 const halfOpen = 4096
 
-// longestList is a list of 1024 bytes, the most that is accepted, in which Kerberos is
-// the last.
+// longestList returns a list of 1024 bytes, the longest that the acceptor accepts, in which
+// Kerberos is the last mechanism.
 func longestList(mechanism []byte) [][]byte {
 	long := append([]byte{0x2a}, bytes.Repeat([]byte{1}, 61)...)
 	list := append(slices.Repeat([][]byte{long}, 15), long[:60-len(mechanism)-4])
@@ -29,7 +29,7 @@ func longestList(mechanism []byte) [][]byte {
 // holds measures the memory of a context that begin leaves half-open.
 func holds(n int, begin func() *sspi.Context) int64 {
 	contexts := make([]*sspi.Context, n)
-	begin() // what is made once
+	begin() // allocates the memory that all calls share
 	before := heap()
 	for i := range contexts {
 		contexts[i] = begin()
@@ -40,8 +40,8 @@ func holds(n int, begin func() *sspi.Context) int64 {
 	return each
 }
 
-// TestCTX_8_HalfOpenMemory: whatever a client sends, a context that waits for its next
-// token holds less than 4 KiB. Tokens that arrive whole are not kept.
+// TestCTX_8_HalfOpenMemory checks that a context that expects another token holds less than
+// 4 KiB, whatever the client sent. It does not keep tokens that arrived whole.
 func TestCTX_8_HalfOpenMemory(t *testing.T) {
 	big := func(q *krbtest.APReq) { // a token near the greatest length
 		q.Ticket.Part.AuthorizationData = types.AuthorizationData{{ADType: 1, ADData: []byte(
@@ -83,7 +83,8 @@ func TestCTX_8_HalfOpenMemory(t *testing.T) {
 	}
 }
 
-// TestCTX_8_HalfOpenUserToUser: the ticket that a client asked for is not kept.
+// TestCTX_8_HalfOpenUserToUser checks that the context does not keep the ticket-granting
+// ticket that it sent.
 func TestCTX_8_HalfOpenUserToUser(t *testing.T) {
 	s := userSite(t)
 	token := (&krbtest.NegTokenInit{Mechanisms: longestList(krbtest.OIDUser2User)}).Bytes()
@@ -100,16 +101,16 @@ func TestCTX_8_HalfOpenUserToUser(t *testing.T) {
 	}
 }
 
-// TestCTX_8_HalfOpenFragments: a context that waits for the rest of a token holds the
-// bytes that it received and less than 4 KiB more, in whatever pieces they arrived;
-// where tokens arrive whole it holds none.
+// TestCTX_8_HalfOpenFragments checks that a context that expects the rest of a token holds
+// the received bytes and less than 4 KiB more, whatever the fragments are, and no fragments
+// with WholeTokens.
 func TestCTX_8_HalfOpenFragments(t *testing.T) {
 	s := newSite(t)
 	token := append([]byte("\x60\x82\xff\x00\x06\x06\x2b\x06\x01\x05\x05\x02"), make([]byte, 65000)...)
 	for _, sent := range []int{12, 1000, 33000, len(token)} {
 		for _, size := range []int{1, 100, 1 << 15, 1 << 16} {
 			if size == 1 && sent > 1000 {
-				size = 13 // a test need not take all day
+				size = 13 // keeps the test short
 			}
 			each := holds(20, func() *sspi.Context {
 				c := s.acceptor.NewContext(sspi.ContextConfig{})
@@ -137,8 +138,8 @@ func TestCTX_8_HalfOpenFragments(t *testing.T) {
 	}
 }
 
-// TestCTX_8_ClosedHoldsNothing: Close releases what a client sent, though the program
-// keeps the context.
+// TestCTX_8_ClosedHoldsNothing checks that Close releases the client's bytes even if the
+// program keeps the context.
 func TestCTX_8_ClosedHoldsNothing(t *testing.T) {
 	s := newSite(t)
 	token := append([]byte("\xa1\x82\xff\x00"), make([]byte, 65000)...)
@@ -151,7 +152,7 @@ func TestCTX_8_ClosedHoldsNothing(t *testing.T) {
 	})
 	fresh := holds(20, func() *sspi.Context { return s.acceptor.NewContext(sspi.ContextConfig{}) })
 	t.Logf("%d bytes, a new context %d", each, fresh)
-	if each > fresh+512 { // less than the list, and a hundredth of the fragments
+	if each > fresh+512 { // less than the list, and less than a hundredth of the fragments
 		t.Errorf("a closed context holds %d bytes, a new one %d", each, fresh)
 	}
 }

@@ -32,8 +32,8 @@ func TestCTX_4_AfterDelete(t *testing.T) {
 	}
 }
 
-// TestCTX_4_OneFateForCopies: a context has one life, however many handles name
-// it.
+// TestCTX_4_OneFateForCopies checks that all copies of a handle refer to one context, which
+// ends once.
 func TestCTX_4_OneFateForCopies(t *testing.T) {
 	s := newSite(t)
 	h, _ := s.establish(t)
@@ -81,7 +81,7 @@ func TestCTX_4_Credentials(t *testing.T) {
 	var name sspi.SecPkgCredentials_Names
 	wantCode(t, "query", sspi.QueryCredentialsAttributes(&s.cred, sspi.SECPKG_CRED_ATTR_NAMES, &name), status.SEC_E_INVALID_HANDLE)
 
-	// Contexts live on, half-open ones too.
+	// Established and half-open contexts continue.
 	wantCode(t, "a message", sspi.DecryptMessage(&h, stream(standing{client: client}.wrap("text")), 0, nil), status.SEC_E_OK)
 	l = s.second(half.handle, half.expected)
 	wantCode(t, "the third leg", l.call(), status.SEC_E_OK)
@@ -92,8 +92,8 @@ func TestCTX_4_Credentials(t *testing.T) {
 	wantCode(t, "new credentials", l.call(), status.SEC_E_OK)
 }
 
-// TestCTX_5_WhatIsNoHandle: handles are made by this package alone; the zero one
-// is all that others can write down.
+// TestCTX_5_WhatIsNoHandle checks that a zero handle is invalid, and that a program cannot
+// set the fields of a handle, so that it can make no other one.
 func TestCTX_5_WhatIsNoHandle(t *testing.T) {
 	s := newSite(t)
 	token := s.request().Token()
@@ -128,8 +128,8 @@ func TestCTX_5_WhatIsNoHandle(t *testing.T) {
 	}
 }
 
-// TestHandles_NewContext: on a later call phNewContext may be another variable;
-// both then name one context. Without a phNewContext nothing happens at all.
+// TestHandles_NewContext checks that phNewContext of a later call may be another variable;
+// both variables then refer to one context. A call without phNewContext has no effect.
 func TestHandles_NewContext(t *testing.T) {
 	s := newSite(t)
 	x := inState["third leg"](t, s)
@@ -156,8 +156,8 @@ func TestHandles_NewContext(t *testing.T) {
 	wantCode(t, "query the other", sspi.QueryContextAttributes(x.handle, sspi.SECPKG_ATTR_NAMES, new(sspi.SecPkgContext_Names)), status.SEC_E_INVALID_HANDLE)
 }
 
-// TestHandles_NoExchange: where the arguments are wrong, a first call leaves no
-// handle, and a later one leaves the context as it is.
+// TestHandles_NoExchange checks that a first call with invalid arguments leaves no handle,
+// and that a later one leaves the context unchanged.
 func TestHandles_NoExchange(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -200,7 +200,7 @@ func TestHandles_NoExchange(t *testing.T) {
 	}
 }
 
-// TestHandles_Nil: nothing panics, whatever is left out.
+// TestHandles_Nil checks that no function panics if arguments are nil.
 func TestHandles_Nil(t *testing.T) {
 	wantCode(t, "accept", sspi.AcceptSecurityContext(nil, nil, nil, 0, 0, nil, nil, nil, nil), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "acquire", sspi.AcquireCredentialsHandle("", "", 0, nil, nil, nil, nil, nil, nil), status.SEC_E_INVALID_HANDLE)
@@ -229,13 +229,13 @@ func TestHandles_Nil(t *testing.T) {
 	wantCode(t, "decrypt nothing", sspi.DecryptMessage(x.handle, nil, 0, nil), status.SEC_E_INVALID_TOKEN)
 	wantCode(t, "complete nothing", sspi.CompleteAuthToken(x.handle, nil), status.SEC_E_UNSUPPORTED_FUNCTION)
 
-	// All that may be nil is nil.
+	// Every argument that may be nil is nil.
 	var established sspi.CtxtHandle
 	in := tokenIn(s.request(oneWay).Token())
 	wantCode(t, "accept the least", sspi.AcceptSecurityContext(&s.cred, nil, in, 0, 0, &established, nil, nil, nil), status.SEC_E_OK)
 }
 
-// TestHandles_Printed: a handle says no more than whether it is one.
+// TestHandles_Printed checks that a printed handle shows only whether it is valid.
 func TestHandles_Printed(t *testing.T) {
 	h, _ := newSite(t).establish(t)
 	for got, want := range map[string]string{

@@ -11,7 +11,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// half is an exchange that waits for its last leg.
+// half returns the last call of an exchange in DCE style.
 func (s *site) half(t *testing.T, first func(l *leg), changes ...func(*krbtest.APReq)) (last *leg) {
 	t.Helper()
 	client := s.request(append(changes, func(q *krbtest.APReq) { q.Flags |= flags.GSS_C_DCE_STYLE })...).Start()
@@ -26,8 +26,8 @@ func (s *site) half(t *testing.T, first func(l *leg), changes ...func(*krbtest.A
 	return s.second(&l.handle, third)
 }
 
-// TestBIND_2_OthersGivenTooLate: bindings that were not there when the decision was
-// made are not taken for checked, whatever the decision was.
+// TestBIND_2_OthersGivenTooLate checks that a call with bindings after the decision gets an
+// error, whatever the decision was, because the bindings were not checked.
 func TestBIND_2_OthersGivenTooLate(t *testing.T) {
 	for name, row := range map[string]struct {
 		client func(*krbtest.APReq)
@@ -52,8 +52,8 @@ func TestBIND_2_OthersGivenTooLate(t *testing.T) {
 	}
 }
 
-// TestBIND_7_DemandedLater: a demand of any call counts, and one that cannot be met
-// any more ends the exchange.
+// TestBIND_7_DemandedLater checks that a required flag of any call counts, and ends the
+// exchange if the client cannot meet it any more.
 func TestBIND_7_DemandedLater(t *testing.T) {
 	lacking := asking(krbtest.DefaultFlags &^ flags.GSS_C_INTEG_FLAG)
 	for _, row := range []struct {
@@ -85,8 +85,8 @@ func TestBIND_7_DemandedLater(t *testing.T) {
 	}
 }
 
-// TestBIND_2_ResultOfLastLeg: what the leg before decided is told when the last one
-// ends the exchange, also badly.
+// TestBIND_2_ResultOfLastLeg checks that the last call returns the result of the bindings
+// that an earlier call decided, also if it refuses.
 func TestBIND_2_ResultOfLastLeg(t *testing.T) {
 	for name, row := range map[string]struct {
 		spoil func([]byte)
@@ -113,8 +113,8 @@ func TestBIND_2_ResultOfLastLeg(t *testing.T) {
 	}
 }
 
-// TestBIND_2_ResultWithTheMIC: the same where the last leg is SPNEGO's MIC; nothing is
-// told before.
+// TestBIND_2_ResultWithTheMIC checks the same for an exchange whose last token is the
+// mechListMIC. Earlier calls return no result.
 func TestBIND_2_ResultWithTheMIC(t *testing.T) {
 	s := newSite(t)
 	h := s.acceptor.NewContext(sspi.ContextConfig{ChannelBindings: []sspi.ChannelBindings{{ApplicationData: []byte("a")}}}).Handle()
