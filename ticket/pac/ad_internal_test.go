@@ -87,12 +87,14 @@ func TestPAC_7_Samba417(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := parseContainer(raw)
+		p := new(PAC)
+		err = p.container.parse(raw)
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)
 			continue
 		}
-		compareSamba(t, filepath.Base(file), c, &want)
+		p.decode()
+		compareSamba(t, filepath.Base(file), p, &want)
 	}
 }
 
@@ -105,9 +107,9 @@ func readFile(t *testing.T, path string) []byte {
 	return b
 }
 
-func compareSamba(t *testing.T, name string, c *container, want *sambaPAC) {
+func compareSamba(t *testing.T, name string, p *PAC, want *sambaPAC) {
 	t.Helper()
-	p := decode(c)
+	c := &p.container
 	if p.logonErr != nil || p.upnErr != nil || p.conflict != nil || len(c.raw) != want.Length {
 		t.Errorf("%s: %v, %v, %v, %d bytes", name, p.logonErr, p.upnErr, p.conflict, len(c.raw))
 		return

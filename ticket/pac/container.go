@@ -3,6 +3,7 @@ package pac
 import (
 	"encoding/binary"
 	"math/bits"
+	"sync"
 
 	"github.com/gosspi/kerberos/keytab"
 )
@@ -53,40 +54,40 @@ type container struct {
 // has reports whether the PAC has a buffer of a known type, which may be empty.
 func (c *container) has(bufferType int) bool { return c.present&(1<<bufferType) != 0 }
 
-// parseContainer reads the header and the directory of buffers. It refuses a directory
-// that does not fit, buffers that overlap or are not aligned, and two buffers of one known
-// type. It ignores unknown types, and does not look into any buffer.
-func parseContainer(raw []byte) (*container, error) {
+// parse reads the header and the directory of buffers. It refuses a directory that does not
+// fit, buffers that overlap or are not aligned, and two buffers of one known type. It ignores
+// unknown types, and does not look into any buffer.
+func (c *container) parse(raw []byte) error {
 	if len(raw) < headerLen {
-		return nil, bad("the PAC is shorter than its header")
+		return bad("the PAC is shorter than its header")
 	}
 	count, version := binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint32(raw[4:])
 	switch {
 	case version != 0:
-		return nil, bad("the version of the PAC is not 0")
+		return bad("the version of the PAC is not 0")
 	case count > maxBuffers:
-		return nil, bad("the PAC has more than 64 buffers")
+		return bad("the PAC has more than 64 buffers")
 	case int(count)*entryLen > len(raw)-headerLen:
-		return nil, bad("the PAC is shorter than its list of buffers")
+		return bad("the PAC is shorter than its list of buffers")
 	}
-	c := &container{raw: raw}
+	c.raw = raw
 	table := raw[headerLen:][:int(count)*entryLen]
 	for i := 0; i < len(table); i += entryLen {
 		start, end, err := extent(table[i:], headerLen+len(table), len(raw))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for j := 0; j < i; j += entryLen {
 			// This entry was checked in an earlier round.
 			if s, e, _ := extent(table[j:], headerLen+len(table), len(raw)); start < e && s < end {
-				return nil, bad("two buffers of the PAC overlap")
+				return bad("two buffers of the PAC overlap")
 			}
 		}
 		if err := c.add(binary.LittleEndian.Uint32(table[i:]), start, end); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // extent returns where the buffer of an entry begins and ends.
@@ -157,6 +158,10 @@ func (c *container) signature(bufferType int) (sumType int32, start, end, buffer
 	return sumType, start, start + n, c.start[bufferType] + len(b), nil
 }
 
+// copies holds the memory of the copies that verify makes. A ticket, and so a PAC, is at most
+// as long as a token.
+var copies = sync.Pool{New: func() any { return new([]byte) }}
+
 // verify verifies the server signature, which covers the PAC with the server and KDC
 // signatures set to zero ([MS-PAC], Section 2.8.1). The number of a read-only domain
 // controller behind a signature is zero too: it is written after the server has signed.
@@ -170,7 +175,10 @@ func (c *container) verify(key keytab.Key) error {
 	if err != nil {
 		return err
 	}
-	signed := append(make([]byte, 0, len(c.raw)), c.raw...)
+	scratch := copies.Get().(*[]byte)
+	defer copies.Put(scratch)
+	signed := append((*scratch)[:0], c.raw...)
+	*scratch = signed
 	clear(signed[start:bufferEnd])
 	clear(signed[kdcStart:kdcEnd])
 	if err := key.VerifyChecksum(sumType, c.raw[start:end], signed, usageSignature); err != nil {

@@ -50,17 +50,18 @@ const (
 	upnHasSAMName  = 2
 )
 
-func decodeUPNDNSInfo(b []byte) (*UPNDNSInfo, error) {
+// decode decodes buffer 12.
+func (u *UPNDNSInfo) decode(b []byte) error {
 	const header, extendedHeader = 12, 20
 	if len(b) < header {
-		return nil, errLayout
+		return errLayout
 	}
 	flags := le32(b[8:])
 	least := header
 	if flags&upnHasSAMName != 0 {
 		least = extendedHeader
 	}
-	u := &UPNDNSInfo{Constructed: flags&upnConstructed != 0}
+	u.Constructed = flags&upnConstructed != 0
 	var fields [4][]byte
 	for i, at := range [...]int{0, 4, 12, 16} {
 		if at >= least {
@@ -68,19 +69,19 @@ func decodeUPNDNSInfo(b []byte) (*UPNDNSInfo, error) {
 		}
 		var ok bool
 		if fields[i], ok = field(b, at, least); !ok {
-			return nil, errLayout
+			return errLayout
 		}
 	}
 	if err := decodeTexts(fields[:3], &u.UPN, &u.DNSDomain, &u.SAMName); err != nil {
-		return nil, err
+		return err
 	}
 	if flags&upnHasSAMName != 0 {
 		var ok bool
 		if u.SID, ok = decodeSID(fields[3]); !ok {
-			return nil, errSIDForm
+			return errSIDForm
 		}
 	}
-	return u, nil
+	return nil
 }
 
 // field returns the bytes that the length and the offset at a place describe. The bytes

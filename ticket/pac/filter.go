@@ -14,7 +14,8 @@ const (
 )
 
 // Access is the part of a LogonInfo or of a DeviceInfo that may decide about access. The
-// lists are in the order of the PAC and share no memory with it.
+// lists are in the order of the PAC. They may share memory with it: the caller must not modify
+// them.
 type Access struct {
 	// User is the account, or the zero SID if the account must not count.
 	User SID
@@ -72,23 +73,15 @@ func (a *Access) Filter(l *LogonInfo, origin Origin, domain SID) error {
 	if origin != OwnRealm && !domain.IsZero() && l.DomainSID == domain {
 		return bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
 	}
-	n := len(l.Groups) + len(l.ExtraSIDs) + len(l.ResourceGroups)
-	*a = Access{Groups: make([]Group, 0, n)}
-	f := filter{origin: origin, local: domain, client: l.DomainSID, access: a}
-	f.account(l.UserSID)
-	for _, g := range l.Groups {
-		f.add(g, f.knows(g.SID))
+	f := filter{origin: origin, local: domain, client: l.DomainSID}
+	f.groups, f.unflagged = l.Groups, [2][]Group{l.ExtraSIDs, l.ResourceGroups}
+	if l.UserFlags&LOGON_EXTRA_SIDS != 0 {
+		f.extraSIDs, f.unflagged[0] = l.ExtraSIDs, nil
 	}
-	planted := len(a.Filtered)
-	for _, g := range l.ExtraSIDs {
-		f.add(g, l.UserFlags&LOGON_EXTRA_SIDS != 0 && f.extra(g.SID))
+	if l.UserFlags&LOGON_RESOURCE_GROUPS != 0 {
+		f.resourceGroups, f.unflagged[1] = l.ResourceGroups, nil
 	}
-	// The KDC expands the SIDs of a client into groups of its own domain, also SIDs that a
-	// foreign KDC planted. A member cannot tell such groups from the others.
-	expanded := origin == OtherForest && len(a.Filtered) > planted
-	for _, g := range l.ResourceGroups {
-		f.add(g, l.UserFlags&LOGON_RESOURCE_GROUPS != 0 && !expanded && f.resource(l.ResourceDomainSID))
-	}
+	f.run(a, l.UserSID, l.all)
 	return nil
 }
 
@@ -106,49 +99,82 @@ func (d *DeviceInfo) Filter(origin Origin, domain SID) (*Access, error) {
 		return nil, bad("DEVICE_INFO claims a computer of the service's domain for a client of another realm")
 	}
 	access := new(Access)
-	f := filter{origin: origin, local: domain, client: client, access: access}
-	f.account(d.SID)
-	for _, g := range d.Groups {
-		f.add(g, f.knows(g.SID))
-	}
-	planted := len(access.Filtered)
-	for _, g := range d.ExtraSIDs {
-		f.add(g, f.extra(g.SID))
-	}
-	expanded := origin == OtherForest && len(access.Filtered) > planted
-	for _, g := range d.DomainGroups {
-		of := g.SID.Domain()
-		f.add(g, of == claimsDomain && f.extra(g.SID) || !expanded && f.resource(of))
-	}
+	f := filter{origin: origin, local: domain, client: client, groups: d.Groups, extraSIDs: d.ExtraSIDs, resourceGroups: d.DomainGroups}
+	f.run(access, d.SID, nil)
 	return access, nil
 }
 
-// filter is the state of one call of Filter.
+// filter is one call of Filter: where the client and its SIDs come from.
 type filter struct {
 	origin        Origin
 	local, client SID // domains of the service and of the client
-	access        *Access
+
+	groups, extraSIDs, resourceGroups []Group
+	unflagged                         [2][]Group // lists that the user flags do not announce
 }
 
-// account stores the SID of the account.
-func (f *filter) account(sid SID) {
-	if f.knows(sid) {
-		f.access.User = sid
+// run sets a. all contains every group of f in the order of walk, or is nil; a shares its
+// memory if every group grants, as is usual.
+func (f *filter) run(a *Access, account SID, all []Group) {
+	*a = Access{}
+	if f.knows(account) {
+		a.User = account
 	} else {
-		f.access.Filtered = append(f.access.Filtered, Group{sid, 0})
+		a.Filtered = append(a.Filtered, Group{account, 0})
 	}
+	if all != nil && f.walk(func(g Group, authorised bool) bool { return authorised && g.Grants() }) {
+		a.Groups = all[:len(all):len(all)]
+		return
+	}
+	a.Groups = make([]Group, 0, len(f.groups)+len(f.extraSIDs)+len(f.resourceGroups))
+	f.walk(a.add)
 }
 
-// add sorts one group into the lists.
-func (f *filter) add(g Group, authorised bool) {
+// walk calls visit for each group with the answer whether the realm of the client has
+// authority over it, until visit returns false.
+func (f *filter) walk(visit func(g Group, authorised bool) bool) bool {
+	for _, g := range f.groups {
+		if !visit(g, f.knows(g.SID)) {
+			return false
+		}
+	}
+	planted := false
+	for _, g := range f.extraSIDs {
+		authorised := f.extra(g.SID)
+		planted = planted || !authorised
+		if !visit(g, authorised) {
+			return false
+		}
+	}
+	// The KDC expands the SIDs of a client into groups of its own domain, also SIDs that a
+	// foreign KDC planted. A member cannot tell such groups from the others.
+	expanded := f.origin == OtherForest && planted
+	for _, g := range f.resourceGroups {
+		if !visit(g, !expanded && f.resource(g.SID.Domain()) || g.SID.Domain() == claimsDomain && f.extra(g.SID)) {
+			return false
+		}
+	}
+	for _, list := range f.unflagged {
+		for _, g := range list {
+			if !visit(g, false) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// add sorts one group into the lists. It returns true.
+func (a *Access) add(g Group, authorised bool) bool {
 	switch {
 	case !authorised:
-		f.access.Filtered = append(f.access.Filtered, g)
+		a.Filtered = append(a.Filtered, g)
 	case !g.Grants():
-		f.access.DenyOnly = append(f.access.DenyOnly, g)
+		a.DenyOnly = append(a.DenyOnly, g)
 	default:
-		f.access.Groups = append(f.access.Groups, g)
+		a.Groups = append(a.Groups, g)
 	}
+	return true
 }
 
 // knows reports whether SIDs of the client's domain count: always for clients of the

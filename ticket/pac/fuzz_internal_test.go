@@ -231,3 +231,25 @@ func TestFileTime(t *testing.T) {
 		}
 	}
 }
+
+func parseContainer(raw []byte) (*container, error) {
+	c := new(container)
+	return c, c.parse(raw)
+}
+
+// decodeLogonInfo returns nil with an error, as PAC.LogonInfo does.
+func decodeLogonInfo(b []byte) (*LogonInfo, error) {
+	l := new(LogonInfo)
+	if err := l.decode(b); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func decodeUPNDNSInfo(b []byte) (*UPNDNSInfo, error) {
+	u := new(UPNDNSInfo)
+	if err := u.decode(b); err != nil {
+		return nil, err
+	}
+	return u, nil
+}

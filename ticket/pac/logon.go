@@ -69,6 +69,8 @@ type LogonInfo struct {
 	// ResourceGroups are domain-local groups of the service's domain, ResourceDomainSID.
 	ResourceDomainSID SID
 	ResourceGroups    []Group
+
+	all []Group // Groups, ExtraSIDs and ResourceGroups, if they follow each other
 }
 
 // maxSIDs is the limit of the SIDs in one PAC buffer.
@@ -81,22 +83,18 @@ var (
 	errNoDomainSID = errors.New("it has relative identifiers without the SID of their domain")
 )
 
-// decodeLogonInfo decodes buffer 1.
-func decodeLogonInfo(b []byte) (*LogonInfo, error) {
+// decode decodes buffer 1 into the zero LogonInfo.
+func (l *LogonInfo) decode(b []byte) error {
 	d, err := ndr.NewDecoder(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var w logonWire
 	w.read(&d)
-	l := new(LogonInfo)
 	if err := w.referents(&d, l); err != nil {
-		return nil, err
+		return err
 	}
-	if err := d.Close(); err != nil {
-		return nil, err
-	}
-	return l, nil
+	return d.Close()
 }
 
 // logonWire is the fixed part of a KERB_VALIDATION_INFO.
@@ -193,7 +191,7 @@ func (w *logonWire) referents(d *ndr.Decoder, l *LogonInfo) error {
 	if all, err = readRIDs(d, w.resource).appendTo(all, l.ResourceDomainSID); err != nil {
 		return err
 	}
-	l.ResourceGroups = all[first:]
+	l.ResourceGroups, l.all = all[first:], all
 	if err := d.Err(); err != nil {
 		return err
 	}
@@ -221,7 +219,7 @@ func (w *logonWire) set(l *LogonInfo, buffers *[8][]byte) error {
 	} else if len(l.ExtraSIDs) > 0 {
 		// A user id of 0 puts the SID of the account first into ExtraSids ([MS-PAC],
 		// Section 2.5, UserId).
-		l.UserSID, l.ExtraSIDs = l.ExtraSIDs[0].SID, l.ExtraSIDs[1:]
+		l.UserSID, l.ExtraSIDs, l.all = l.ExtraSIDs[0].SID, l.ExtraSIDs[1:], nil
 	}
 	if l.UserSID.IsZero() || l.AccountName == "" {
 		return errors.New("it has no account name or no SID of the account")

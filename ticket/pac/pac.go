@@ -24,11 +24,15 @@ type Ticket struct {
 // is immutable and safe for concurrent use. The nil PAC is an absent one: it has no facts.
 type PAC struct {
 	container container
-	logon     *LogonInfo
+	logon     *LogonInfo // logonInfo, or nil
 	logonErr  error
-	upn       *UPNDNSInfo
+	upn       *UPNDNSInfo // upnInfo, or nil
 	upnErr    error
 	conflict  error
+
+	// One allocation for all.
+	logonInfo LogonInfo
+	upnInfo   UPNDNSInfo
 }
 
 // Verify checks a PAC and returns it. It verifies, in this order, the directory of buffers,
@@ -43,8 +47,9 @@ type PAC struct {
 // raw is neither modified nor copied, and must not be modified as long as the PAC is in
 // use.
 func Verify(raw []byte, t Ticket) (*PAC, error) {
-	c, err := parseContainer(raw)
-	if err != nil {
+	p := new(PAC)
+	c := &p.container
+	if err := c.parse(raw); err != nil {
 		return nil, err
 	}
 	if err := c.verify(t.Key); err != nil {
@@ -53,20 +58,24 @@ func Verify(raw []byte, t Ticket) (*PAC, error) {
 	if err := c.fits(t); err != nil {
 		return nil, err
 	}
-	return decode(c), nil
+	p.decode()
+	return p, nil
 }
 
 // decode decodes the buffers about the account.
-func decode(c *container) *PAC {
-	p := &PAC{container: *c}
+func (p *PAC) decode() {
+	c := &p.container
 	if c.has(typeLogonInfo) {
-		p.logon, p.logonErr = decodeLogonInfo(c.buffers[typeLogonInfo])
+		if p.logonErr = p.logonInfo.decode(c.buffers[typeLogonInfo]); p.logonErr == nil {
+			p.logon = &p.logonInfo
+		}
 	}
 	if c.has(typeUPNDNSInfo) {
-		p.upn, p.upnErr = decodeUPNDNSInfo(c.buffers[typeUPNDNSInfo])
+		if p.upnErr = p.upnInfo.decode(c.buffers[typeUPNDNSInfo]); p.upnErr == nil {
+			p.upn = &p.upnInfo
+		}
 	}
 	p.conflict = p.crossCheck()
-	return p
 }
 
 // verifiedPAC begins the bytes of MarshalBinary, so that UnmarshalBinary takes no PAC from a
@@ -89,11 +98,11 @@ func (p *PAC) UnmarshalBinary(b []byte) error {
 	if !ok {
 		return &status.Error{Reason: status.ReasonArgument, Detail: "the bytes were not made by PAC.MarshalBinary"}
 	}
-	c, err := parseContainer(bytes.Clone(raw))
-	if err != nil {
+	*p = PAC{}
+	if err := p.container.parse(bytes.Clone(raw)); err != nil {
 		return &status.Error{Reason: status.ReasonArgument, Detail: "the bytes were not made by PAC.MarshalBinary", Err: err}
 	}
-	*p = *decode(c)
+	p.decode()
 	return nil
 }
 

@@ -2,6 +2,7 @@ package pac
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/gosspi/kerberos/internal/ndr"
@@ -19,7 +20,8 @@ func decodeTexts(units [][]byte, texts ...*string) error {
 		return nil
 	}
 	var ends [8]int
-	all := make([]byte, 0, total)
+	var few [512]byte // as a rule enough, so that only the text itself is allocated
+	all := slices.Grow(few[:0], total)
 	for i, u := range units {
 		var ok bool
 		if all, ok = ndr.AppendUTF8(all, u); !ok {
