@@ -117,12 +117,12 @@ type filter struct {
 // memory if every group grants, as is usual.
 func (f *filter) run(a *Access, account SID, all []Group) {
 	*a = Access{}
-	if f.knows(account) {
+	if f.knows(&account) {
 		a.User = account
 	} else {
 		a.Filtered = append(a.Filtered, Group{account, 0})
 	}
-	if all != nil && f.walk(func(g Group, authorised bool) bool { return authorised && g.Grants() }) {
+	if all != nil && f.walk(func(g *Group, authorised bool) bool { return authorised && g.Grants() }) {
 		a.Groups = all[:len(all):len(all)]
 		return
 	}
@@ -132,14 +132,15 @@ func (f *filter) run(a *Access, account SID, all []Group) {
 
 // walk calls visit for each group with the answer whether the realm of the client has
 // authority over it, until visit returns false.
-func (f *filter) walk(visit func(g Group, authorised bool) bool) bool {
-	for _, g := range f.groups {
-		if !visit(g, f.knows(g.SID)) {
+func (f *filter) walk(visit func(g *Group, authorised bool) bool) bool {
+	for i := range f.groups {
+		if g := &f.groups[i]; !visit(g, f.knows(&g.SID)) {
 			return false
 		}
 	}
 	planted := false
-	for _, g := range f.extraSIDs {
+	for i := range f.extraSIDs {
+		g := &f.extraSIDs[i]
 		authorised := f.extra(g.SID)
 		planted = planted || !authorised
 		if !visit(g, authorised) {
@@ -149,14 +150,15 @@ func (f *filter) walk(visit func(g Group, authorised bool) bool) bool {
 	// The KDC expands the SIDs of a client into groups of its own domain, also SIDs that a
 	// foreign KDC planted. A member cannot tell such groups from the others.
 	expanded := f.origin == OtherForest && planted
-	for _, g := range f.resourceGroups {
-		if !visit(g, !expanded && f.resource(g.SID.Domain()) || g.SID.Domain() == claimsDomain && f.extra(g.SID)) {
+	for i := range f.resourceGroups {
+		g := &f.resourceGroups[i]
+		if !visit(g, !expanded && f.resource(&g.SID) || g.SID.in(&claimsDomain) && f.extra(g.SID)) {
 			return false
 		}
 	}
 	for _, list := range f.unflagged {
-		for _, g := range list {
-			if !visit(g, false) {
+		for i := range list {
+			if !visit(&list[i], false) {
 				return false
 			}
 		}
@@ -165,14 +167,14 @@ func (f *filter) walk(visit func(g Group, authorised bool) bool) bool {
 }
 
 // add sorts one group into the lists. It returns true.
-func (a *Access) add(g Group, authorised bool) bool {
+func (a *Access) add(g *Group, authorised bool) bool {
 	switch {
 	case !authorised:
-		a.Filtered = append(a.Filtered, g)
+		a.Filtered = append(a.Filtered, *g)
 	case !g.Grants():
-		a.DenyOnly = append(a.DenyOnly, g)
+		a.DenyOnly = append(a.DenyOnly, *g)
 	default:
-		a.Groups = append(a.Groups, g)
+		a.Groups = append(a.Groups, *g)
 	}
 	return true
 }
@@ -180,8 +182,8 @@ func (a *Access) add(g Group, authorised bool) bool {
 // knows reports whether SIDs of the client's domain count: always for clients of the
 // service's realm, else only if the service's domain is known, because only then the
 // client's domain is known to differ from it.
-func (f *filter) knows(sid SID) bool {
-	return f.origin == OwnRealm || !f.local.IsZero() && sid.Domain() != f.local
+func (f *filter) knows(sid *SID) bool {
+	return f.origin == OwnRealm || !f.local.IsZero() && !sid.in(&f.local)
 }
 
 // extra reports whether a SID of ExtraSids counts.
@@ -204,14 +206,14 @@ func (f *filter) extra(sid SID) bool {
 	return sid.Domain().IsDomain() && sid.Domain() == f.client
 }
 
-// resource reports whether resource groups of a domain count: only the service's domain
-// has domain-local groups that count here.
-func (f *filter) resource(domain SID) bool {
+// resource reports whether a resource group counts: only the service's domain has
+// domain-local groups that count here. A client of the service's own realm has the service's
+// domain.
+func (f *filter) resource(group *SID) bool {
 	if f.local.IsZero() {
-		// A client of the service's own realm has the service's domain.
-		return f.origin == OwnRealm && domain == f.client
+		return f.origin == OwnRealm && group.in(&f.client)
 	}
-	return domain == f.local
+	return group.in(&f.local)
 }
 
 // machineAssigned reports whether only the machine of the service may assign sid ([MS-PAC],

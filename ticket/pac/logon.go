@@ -2,6 +2,7 @@ package pac
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gosspi/kerberos/internal/ndr"
@@ -270,12 +271,13 @@ func readRIDs(d *ndr.Decoder, l list) array { return readArray(d, l, 8) }
 
 // appendTo appends the groups of an array of GROUP_MEMBERSHIP in the given domain.
 func (a array) appendTo(groups []Group, domain SID) ([]Group, error) {
+	if a.len() > 0 && domain.withRID(0).IsZero() {
+		return nil, errNoDomainSID
+	}
+	groups = slices.Grow(groups, a.len())
 	for b := a.elements; len(b) >= 8; b = b[8:] {
-		g := Group{domain.withRID(le32(b)), le32(b[4:])}
-		if g.SID.IsZero() {
-			return nil, errNoDomainSID
-		}
-		groups = append(groups, g)
+		groups = append(groups, Group{SID: domain, Attributes: le32(b[4:])})
+		groups[len(groups)-1].SID.addRID(le32(b))
 	}
 	return groups, nil
 }

@@ -3,6 +3,7 @@ package pac
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -151,9 +152,24 @@ func (s SID) withRID(rid uint32) SID {
 	if s.IsZero() || s.n == maxSubAuthorities {
 		return SID{}
 	}
+	s.addRID(rid)
+	return s
+}
+
+// addRID makes the SID of a domain, with fewer than 15 sub-authorities, that of the account
+// rid in it.
+func (s *SID) addRID(rid uint32) {
 	s.sub[s.n] = rid
 	s.n++
-	return s
+}
+
+// in reports whether s is the SID of an account of domain, as s.Domain() == domain does for
+// a SID with sub-authorities, without a copy.
+func (s *SID) in(domain *SID) bool {
+	if !s.valid || !domain.valid || s.n == 0 || s.n-1 != domain.n || s.authority != domain.authority {
+		return false
+	}
+	return slices.Equal(s.sub[:domain.n], domain.sub[:domain.n])
 }
 
 // IsDomain reports whether s has the form of the SID of a domain or of a machine: S-1-5-21
