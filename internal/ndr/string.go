@@ -24,6 +24,9 @@ func (d *Decoder) UnicodeString() UnicodeString {
 	return s
 }
 
+// Units returns the number of UTF-16 code units of s.
+func (s UnicodeString) Units() int { return int(s.length / 2) }
+
 // Buffer reads the referent of s, a conformant and varying array, and returns a view of its
 // UTF-16LE code units. It returns nil if the buffer of s is null.
 func (d *Decoder) Buffer(s UnicodeString) []byte {

@@ -117,15 +117,15 @@ func compareSamba(t *testing.T, name string, p *PAC, want *sambaPAC) {
 	var types []int
 	for _, b := range want.Buffers {
 		types = append(types, b.Type)
-		if len(c.buffers[b.Type]) != b.Size {
-			t.Errorf("%s: buffer %d has %d bytes, want %d", name, b.Type, len(c.buffers[b.Type]), b.Size)
+		if len(c.buffer(b.Type)) != b.Size {
+			t.Errorf("%s: buffer %d has %d bytes, want %d", name, b.Type, len(c.buffer(b.Type)), b.Size)
 		}
 	}
 	slices.Sort(types)
 	if !slices.Equal(types, p.Buffers()) {
 		t.Errorf("%s: buffers %v, want %v", name, p.Buffers(), types)
 	}
-	if client, err := decodeClientInfo(c.buffers[typeClientInfo]); c.has(typeClientInfo) && (err != nil || client.authTime != want.Client.ID || client.name != want.Client.Name) {
+	if client, err := decodeClientInfo(c.buffer(typeClientInfo)); c.has(typeClientInfo) && (err != nil || client.authTime != want.Client.ID || must(t, client.name) != want.Client.Name) {
 		t.Errorf("%s: CLIENT_INFO %+v, %v", name, client, err)
 	}
 	l, w := p.logon, &want.Logon
@@ -154,7 +154,7 @@ func compareSamba(t *testing.T, name string, p *PAC, want *sambaPAC) {
 	}
 	groups := func(domain SID, rids []sambaRID) (out []Group) {
 		for _, r := range rids {
-			out = append(out, Group{domain.withRID(r.RID), r.Attributes})
+			out = append(out, Group{new(arena).account(domain, r.RID), r.Attributes})
 		}
 		return out
 	}
@@ -200,4 +200,14 @@ func compareTimes(t *testing.T, name string, l *LogonInfo, want *sambaPAC) {
 			t.Errorf("%s: time %d is %v, want %v", name, i, pair.got, expected)
 		}
 	}
+}
+
+// must returns the text of UTF-16LE code units.
+func must(t *testing.T, units []byte) string {
+	t.Helper()
+	text, err := decodeText(units)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

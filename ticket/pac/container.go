@@ -37,6 +37,7 @@ const known = 1<<typeLogonInfo | 1<<typeCredentials | 1<<typeServerSignature | 1
 
 // Limits of the container ([MS-PAC], Section 2.3).
 const (
+	maxLen     = 16 << 20
 	maxBuffers = 64
 	headerLen  = 8
 	entryLen   = 16
@@ -46,10 +47,22 @@ const (
 // container is the directory of a PAC: the contents of each known buffer.
 type container struct {
 	raw     []byte
-	start   [knownTypes]int
-	buffers [knownTypes][]byte // views of raw; nil if the PAC has no such buffer
-	present uint32             // set of types that the PAC has
+	extents [knownTypes][2]uint32 // start and end in raw
+	present uint32                // set of types that the PAC has
 }
+
+// buffer returns the content of the buffer of a known type, a view of raw. It is nil if the
+// PAC has no such buffer.
+func (c *container) buffer(bufferType int) []byte {
+	if !c.has(bufferType) {
+		return nil
+	}
+	e := c.extents[bufferType]
+	return c.raw[e[0]:e[1]:e[1]]
+}
+
+// start returns where the buffer of a known type begins.
+func (c *container) start(bufferType int) int { return int(c.extents[bufferType][0]) }
 
 // has reports whether the PAC has a buffer of a known type, which may be empty.
 func (c *container) has(bufferType int) bool { return c.present&(1<<bufferType) != 0 }
@@ -63,6 +76,8 @@ func (c *container) parse(raw []byte) error {
 	}
 	count, version := binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint32(raw[4:])
 	switch {
+	case len(raw) > maxLen:
+		return bad("the PAC is longer than 16 MiB")
 	case version != 0:
 		return bad("the version of the PAC is not 0")
 	case count > maxBuffers:
@@ -110,8 +125,7 @@ func (c *container) add(bufferType uint32, start, end int) error {
 		return bad("the PAC has two buffers of one type")
 	}
 	c.present |= 1 << bufferType
-	c.start[bufferType] = start
-	c.buffers[bufferType] = c.raw[start:end:end]
+	c.extents[bufferType] = [2]uint32{uint32(start), uint32(end)}
 	return nil
 }
 
@@ -142,7 +156,7 @@ var signatureLens = map[int32]int{
 // the checksum and where the buffer end.
 func (c *container) signature(bufferType int) (sumType int32, start, end, bufferEnd int, err error) {
 	const typeLen, rodcLen = 4, 2
-	b := c.buffers[bufferType]
+	b := c.buffer(bufferType)
 	if len(b) < typeLen {
 		return 0, 0, 0, 0, bad("a signature of the PAC is missing or too short")
 	}
@@ -154,8 +168,8 @@ func (c *container) signature(bufferType int) (sumType int32, start, end, buffer
 	if rest := len(b) - typeLen - n; rest != 0 && rest != rodcLen {
 		return 0, 0, 0, 0, bad("the length of a signature of the PAC does not fit its checksum type")
 	}
-	start = c.start[bufferType] + typeLen
-	return sumType, start, start + n, c.start[bufferType] + len(b), nil
+	start = c.start(bufferType) + typeLen
+	return sumType, start, start + n, c.start(bufferType) + len(b), nil
 }
 
 // copies holds the memory of the copies that verify makes. A ticket, and so a PAC, is at most

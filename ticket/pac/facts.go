@@ -12,7 +12,7 @@ var errLayout = errors.New("its lengths and offsets do not fit")
 // clientInfo is the PAC_CLIENT_INFO ([MS-PAC], Section 2.7).
 type clientInfo struct {
 	authTime uint64 // FILETIME
-	name     string
+	name     []byte // UTF-16LE code units
 }
 
 func decodeClientInfo(b []byte) (clientInfo, error) {
@@ -24,8 +24,7 @@ func decodeClientInfo(b []byte) (clientInfo, error) {
 	if n > len(b)-header {
 		return clientInfo{}, errLayout
 	}
-	name, err := decodeText(b[header:][:n])
-	return clientInfo{binary.LittleEndian.Uint64(b), name}, err
+	return clientInfo{binary.LittleEndian.Uint64(b), b[header:][:n]}, nil
 }
 
 // UPNDNSInfo is the UPN_DNS_INFO of a PAC ([MS-PAC], Section 2.10).
@@ -72,12 +71,14 @@ func (u *UPNDNSInfo) decode(b []byte) error {
 			return errLayout
 		}
 	}
-	if err := decodeTexts(fields[:3], &u.UPN, &u.DNSDomain, &u.SAMName); err != nil {
+	var a arena
+	a.b.Grow(len(b)) // every character takes at least as many bytes in b, except those of three bytes in UTF-8
+	if err := a.texts(fields[:3], &u.UPN, &u.DNSDomain, &u.SAMName); err != nil {
 		return err
 	}
 	if flags&upnHasSAMName != 0 {
 		var ok bool
-		if u.SID, ok = decodeSID(fields[3]); !ok {
+		if u.SID, ok = a.decodeSID(fields[3]); !ok {
 			return errSIDForm
 		}
 	}
@@ -168,11 +169,12 @@ func decodeDeviceInfo(b []byte) (*DeviceInfo, error) {
 	}
 	user, primary, hasDomain := d.Uint32(), d.Uint32(), d.Pointer()
 	groups, extra, domains := readList(&d), readList(&d), readList(&d)
-	domain, err := readSID(&d, hasDomain)
+	var a arena
+	domain, err := a.readSID(&d, hasDomain)
 	if err != nil {
 		return nil, err
 	}
-	info := &DeviceInfo{SID: domain.withRID(user), PrimaryGroup: domain.withRID(primary)}
+	info := &DeviceInfo{SID: a.account(domain, user), PrimaryGroup: a.account(domain, primary)}
 	if info.SID.IsZero() {
 		return nil, errNoDomainSID
 	}
@@ -180,24 +182,24 @@ func decodeDeviceInfo(b []byte) (*DeviceInfo, error) {
 	if rids.len() > maxSIDs || extra.count > maxSIDs {
 		return nil, errSIDs
 	}
-	if info.Groups, err = rids.appendTo(nil, domain); err != nil {
+	if info.Groups, err = a.appendRIDs(nil, rids, domain); err != nil {
 		return nil, err
 	}
-	if info.ExtraSIDs, err = appendSIDs(nil, &d, readArray(&d, extra, 8)); err != nil {
+	if info.ExtraSIDs, err = a.appendSIDs(nil, &d, readArray(&d, extra, 8)); err != nil {
 		return nil, err
 	}
-	if info.DomainGroups, err = readDomainGroups(&d, domains); err != nil {
+	if info.DomainGroups, err = a.domainGroups(&d, domains); err != nil {
 		return nil, err
 	}
 	return info, d.Close()
 }
 
-// readDomainGroups reads an array of DOMAIN_GROUP_MEMBERSHIP ([MS-PAC], Section 2.2.3).
-func readDomainGroups(d *ndr.Decoder, l list) ([]Group, error) {
+// domainGroups reads an array of DOMAIN_GROUP_MEMBERSHIP ([MS-PAC], Section 2.2.3).
+func (a *arena) domainGroups(d *ndr.Decoder, l list) ([]Group, error) {
 	const size = 12
 	var out []Group
 	for b := readArray(d, l, size).elements; len(b) >= size; b = b[size:] {
-		domain, err := readSID(d, le32(b) != 0)
+		domain, err := a.readSID(d, le32(b) != 0)
 		if err != nil {
 			return nil, err
 		}
@@ -207,7 +209,7 @@ func readDomainGroups(d *ndr.Decoder, l list) ([]Group, error) {
 		if len(out)+rids.len() > maxSIDs {
 			return nil, errSIDs
 		}
-		if out, err = rids.appendTo(out, domain); err != nil {
+		if out, err = a.appendRIDs(out, rids, domain); err != nil {
 			return nil, err
 		}
 	}

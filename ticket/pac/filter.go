@@ -117,7 +117,7 @@ type filter struct {
 // memory if every group grants, as is usual.
 func (f *filter) run(a *Access, account SID, all []Group) {
 	*a = Access{}
-	if f.knows(&account) {
+	if f.knows(account) {
 		a.User = account
 	} else {
 		a.Filtered = append(a.Filtered, Group{account, 0})
@@ -134,7 +134,7 @@ func (f *filter) run(a *Access, account SID, all []Group) {
 // authority over it, until visit returns false.
 func (f *filter) walk(visit func(g *Group, authorised bool) bool) bool {
 	for i := range f.groups {
-		if g := &f.groups[i]; !visit(g, f.knows(&g.SID)) {
+		if g := &f.groups[i]; !visit(g, f.knows(g.SID)) {
 			return false
 		}
 	}
@@ -152,7 +152,7 @@ func (f *filter) walk(visit func(g *Group, authorised bool) bool) bool {
 	expanded := f.origin == OtherForest && planted
 	for i := range f.resourceGroups {
 		g := &f.resourceGroups[i]
-		if !visit(g, !expanded && f.resource(&g.SID) || g.SID.in(&claimsDomain) && f.extra(g.SID)) {
+		if !visit(g, !expanded && f.resource(g.SID) || g.SID.Domain() == claimsDomain && f.extra(g.SID)) {
 			return false
 		}
 	}
@@ -182,8 +182,8 @@ func (a *Access) add(g *Group, authorised bool) bool {
 // knows reports whether SIDs of the client's domain count: always for clients of the
 // service's realm, else only if the service's domain is known, because only then the
 // client's domain is known to differ from it.
-func (f *filter) knows(sid *SID) bool {
-	return f.origin == OwnRealm || !f.local.IsZero() && !sid.in(&f.local)
+func (f *filter) knows(sid SID) bool {
+	return f.origin == OwnRealm || !f.local.IsZero() && sid.Domain() != f.local
 }
 
 // extra reports whether a SID of ExtraSids counts.
@@ -209,24 +209,23 @@ func (f *filter) extra(sid SID) bool {
 // resource reports whether a resource group counts: only the service's domain has
 // domain-local groups that count here. A client of the service's own realm has the service's
 // domain.
-func (f *filter) resource(group *SID) bool {
+func (f *filter) resource(group SID) bool {
 	if f.local.IsZero() {
-		return f.origin == OwnRealm && group.in(&f.client)
+		return f.origin == OwnRealm && group.Domain() == f.client
 	}
-	return group.in(&f.local)
+	return group.Domain() == f.local
 }
 
 // machineAssigned reports whether only the machine of the service may assign sid ([MS-PAC],
 // Section 4.1.2.2, AlwaysFilter): identities such as Everyone, Network, Local System and
 // Authenticated Users, and the aliases of BUILTIN.
 func machineAssigned(sid SID) bool {
-	authority := sid.authority
-	switch authority {
-	case [6]byte{5: 0}, [6]byte{5: 1}, [6]byte{5: 2}, [6]byte{5: 3}:
+	switch sid.authority() {
+	case 0, 1, 2, 3:
 		return true
-	case [6]byte{5: 5}:
+	case 5:
 		// SIDs of domains are S-1-5-21-...
-		return sid.n == 0 || sid.sub[0] != 21 && !slices.Contains(assignedByKDC[:], sid)
+		return sid.count() == 0 || sid.sub(0) != 21 && !slices.Contains(assignedByKDC[:], sid)
 	}
 	return false
 }

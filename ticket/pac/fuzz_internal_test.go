@@ -53,8 +53,8 @@ func FuzzContainer(f *testing.F) {
 			return
 		}
 		for _, bufferType := range c.types() {
-			b := c.buffers[bufferType]
-			if len(b) > 0 && !bytes.Equal(raw[c.start[bufferType]:][:len(b)], b) {
+			b := c.buffer(bufferType)
+			if len(b) > 0 && !bytes.Equal(raw[c.start(bufferType):][:len(b)], b) {
 				t.Fatalf("buffer %d is not in the PAC", bufferType)
 			}
 		}
@@ -77,7 +77,7 @@ func FuzzBuffers(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, bufferType := range c.types() {
-			f.Add(c.buffers[bufferType])
+			f.Add(c.buffer(bufferType))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -128,7 +128,7 @@ func TestPAC_10_Bombs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logon := c.buffers[typeLogonInfo]
+	logon := c.buffer(typeLogonInfo)
 	for i := 0; i+4 <= len(logon); i += 4 {
 		for _, n := range []uint32{0xffffffff, 0x7fffffff, 0x10000000, 4096, 4097} {
 			b := slices.Clip(bytes.Clone(logon))

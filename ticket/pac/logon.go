@@ -2,7 +2,6 @@ package pac
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gosspi/kerberos/internal/ndr"
@@ -168,40 +167,55 @@ func (w *logonWire) referents(d *ndr.Decoder, l *LogonInfo) error {
 	}
 	groups := readRIDs(d, w.groups)
 	buffers[6], buffers[7] = d.Buffer(w.server), d.Buffer(w.domain)
-	var err error
-	if l.DomainSID, err = readSID(d, w.sid); err != nil {
-		return err
-	}
-	extra := readArray(d, w.extra, 8)
 	if n := uint64(w.groups.count) + uint64(w.extra.count) + uint64(w.resource.count); d.Err() == nil && n > maxSIDs {
 		return errSIDs
 	}
-	all := make([]Group, 0, groups.len()+extra.len()+int(min(w.resource.count, maxSIDs)))
-	if all, err = groups.appendTo(all, l.DomainSID); err != nil {
+	n := groups.len() + int(min(w.extra.count, maxSIDs)) + int(min(w.resource.count, maxSIDs))
+	var a arena
+	a.b.Grow(w.textLen() + (n+4)*usualSIDLen)
+	var err error
+	if l.DomainSID, err = a.readSID(d, w.sid); err != nil {
+		return err
+	}
+	extra := readArray(d, w.extra, 8)
+	all := make([]Group, 0, n)
+	if all, err = a.appendRIDs(all, groups, l.DomainSID); err != nil {
 		return err
 	}
 	l.Groups = all[:len(all):len(all)]
-	if all, err = appendSIDs(all, d, extra); err != nil {
+	if all, err = a.appendSIDs(all, d, extra); err != nil {
 		return err
 	}
 	l.ExtraSIDs = all[len(l.Groups):len(all):len(all)]
-	if l.ResourceDomainSID, err = readSID(d, w.resourceSID); err != nil {
+	if l.ResourceDomainSID, err = a.readSID(d, w.resourceSID); err != nil {
 		return err
 	}
 	first := len(all)
-	if all, err = readRIDs(d, w.resource).appendTo(all, l.ResourceDomainSID); err != nil {
+	if all, err = a.appendRIDs(all, readRIDs(d, w.resource), l.ResourceDomainSID); err != nil {
 		return err
 	}
 	l.ResourceGroups, l.all = all[first:], all
 	if err := d.Err(); err != nil {
 		return err
 	}
-	return w.set(l, &buffers)
+	return w.set(l, &a, &buffers)
+}
+
+// usualSIDLen is the packed length of the SID of an account in a domain.
+const usualSIDLen = authorityLen + 5*subAuthorityLen
+
+// textLen returns the length of all names, if they are ASCII.
+func (w *logonWire) textLen() int {
+	n := w.server.Units() + w.domain.Units()
+	for _, s := range w.names {
+		n += s.Units()
+	}
+	return n
 }
 
 // set sets the members of l that have no referents, and the names.
-func (w *logonWire) set(l *LogonInfo, buffers *[8][]byte) error {
-	err := decodeTexts(buffers[:], &l.AccountName, &l.FullName, &l.LogonScript, &l.ProfilePath,
+func (w *logonWire) set(l *LogonInfo, a *arena, buffers *[8][]byte) error {
+	err := a.texts(buffers[:], &l.AccountName, &l.FullName, &l.LogonScript, &l.ProfilePath,
 		&l.HomeDirectory, &l.HomeDirectoryDrive, &l.LogonServer, &l.LogonDomain)
 	if err != nil {
 		return err
@@ -214,9 +228,9 @@ func (w *logonWire) set(l *LogonInfo, buffers *[8][]byte) error {
 	l.LastSuccessfulLogon, l.LastFailedLogon = fileTime(w.lastLogon), fileTime(w.lastFailure)
 	l.LogonCount, l.BadPasswordCount, l.FailedLogonCount = w.counts[0], w.counts[1], w.failures
 	l.UserFlags, l.AccountControl = w.flags, w.control
-	l.PrimaryGroup = l.DomainSID.withRID(w.primary)
+	l.PrimaryGroup = a.account(l.DomainSID, w.primary)
 	if w.userID != 0 {
-		l.UserSID = l.DomainSID.withRID(w.userID)
+		l.UserSID = a.account(l.DomainSID, w.userID)
 	} else if len(l.ExtraSIDs) > 0 {
 		// A user id of 0 puts the SID of the account first into ExtraSids ([MS-PAC],
 		// Section 2.5, UserId).
@@ -228,25 +242,26 @@ func (w *logonWire) set(l *LogonInfo, buffers *[8][]byte) error {
 	return nil
 }
 
-// readSID reads the referent of a pointer to an RPC_SID: the maximum count of the
-// conformant array and the SID.
-func readSID(d *ndr.Decoder, present bool) (SID, error) {
+// readSID reads the referent of a pointer to an RPC_SID: the maximum count of the conformant
+// array and the SID.
+func (a *arena) readSID(d *ndr.Decoder, present bool) (SID, error) {
 	if !present {
 		return SID{}, d.Err()
 	}
 	count := d.Uint32()
-	head := d.Bytes(8)
+	const header = 2
+	head := d.Bytes(header + authorityLen)
 	if err := d.Err(); err != nil {
 		return SID{}, err
 	}
 	if head[0] != 1 || head[1] > maxSubAuthorities || uint32(head[1]) != count {
 		return SID{}, errSIDForm
 	}
-	sid := SID{valid: true, n: head[1], authority: [6]byte(head[2:])}
-	for i := range sid.sub[:sid.n] {
-		sid.sub[i] = d.Uint32()
+	subs := d.Bytes(int(count) * subAuthorityLen)
+	if err := d.Err(); err != nil {
+		return SID{}, err
 	}
-	return sid, d.Err()
+	return a.sid(head[header:], subs), nil
 }
 
 // An array is a view of the fixed-size elements of a conformant array.
@@ -269,24 +284,35 @@ func readArray(d *ndr.Decoder, l list, size int) array {
 // readRIDs reads an array of GROUP_MEMBERSHIP: a relative identifier and attributes.
 func readRIDs(d *ndr.Decoder, l list) array { return readArray(d, l, 8) }
 
-// appendTo appends the groups of an array of GROUP_MEMBERSHIP in the given domain.
-func (a array) appendTo(groups []Group, domain SID) ([]Group, error) {
-	if a.len() > 0 && domain.withRID(0).IsZero() {
+// appendRIDs appends the groups of an array of GROUP_MEMBERSHIP in the given domain.
+func (a *arena) appendRIDs(groups []Group, rids array, domain SID) ([]Group, error) {
+	b := rids.elements
+	if len(b) >= 8 && (domain.IsZero() || domain.count() == maxSubAuthorities) {
 		return nil, errNoDomainSID
 	}
-	groups = slices.Grow(groups, a.len())
-	for b := a.elements; len(b) >= 8; b = b[8:] {
-		groups = append(groups, Group{SID: domain, Attributes: le32(b[4:])})
-		groups[len(groups)-1].SID.addRID(le32(b))
+	var room [32 * usualSIDLen]byte
+	n := len(domain.packed) + subAuthorityLen
+	for len(b) >= 8 {
+		batch := b[:min(len(b)/8, 32)*8] // so many that room is enough, as a rule
+		b = b[len(batch):]
+		packed := room[:0]
+		for g := batch; len(g) >= 8; g = g[8:] {
+			packed = append(append(packed, domain.packed...), g[:4]...)
+		}
+		text := a.text(packed)
+		for g := batch; len(g) >= 8; g = g[8:] {
+			groups = append(groups, Group{SID{text[:n]}, le32(g[4:])})
+			text = text[n:]
+		}
 	}
 	return groups, nil
 }
 
 // appendSIDs reads the SIDs of an array of KERB_SID_AND_ATTRIBUTES and appends them.
-func appendSIDs(groups []Group, d *ndr.Decoder, a array) ([]Group, error) {
-	for b := a.elements; len(b) >= 8; b = b[8:] {
+func (a *arena) appendSIDs(groups []Group, d *ndr.Decoder, sids array) ([]Group, error) {
+	for b := sids.elements; len(b) >= 8; b = b[8:] {
 		d.Require(le32(b) != 0)
-		sid, err := readSID(d, true)
+		sid, err := a.readSID(d, true)
 		if err != nil {
 			return nil, err
 		}

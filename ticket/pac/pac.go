@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gosspi/kerberos/internal/ndr"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
@@ -66,12 +67,12 @@ func Verify(raw []byte, t Ticket) (*PAC, error) {
 func (p *PAC) decode() {
 	c := &p.container
 	if c.has(typeLogonInfo) {
-		if p.logonErr = p.logonInfo.decode(c.buffers[typeLogonInfo]); p.logonErr == nil {
+		if p.logonErr = p.logonInfo.decode(c.buffer(typeLogonInfo)); p.logonErr == nil {
 			p.logon = &p.logonInfo
 		}
 	}
 	if c.has(typeUPNDNSInfo) {
-		if p.upnErr = p.upnInfo.decode(c.buffers[typeUPNDNSInfo]); p.upnErr == nil {
+		if p.upnErr = p.upnInfo.decode(c.buffer(typeUPNDNSInfo)); p.upnErr == nil {
 			p.upn = &p.upnInfo
 		}
 	}
@@ -111,13 +112,17 @@ func (c *container) fits(t Ticket) error {
 	if !c.has(typeClientInfo) {
 		return bad("the PAC has no CLIENT_INFO")
 	}
-	info, err := decodeClientInfo(c.buffers[typeClientInfo])
+	info, err := decodeClientInfo(c.buffer(typeClientInfo))
+	var few [64]byte
+	name, ok := ndr.AppendUTF8(few[:0], info.name)
 	switch {
 	case err != nil:
 		return badCause("CLIENT_INFO of the PAC is malformed", err)
+	case !ok:
+		return badCause("CLIENT_INFO of the PAC is malformed", errText)
 	case info.authTime != toFileTime(t.AuthTime):
 		return bad("the authentication time in CLIENT_INFO of the PAC is not that of the ticket")
-	case info.name != t.Client.Name() && info.name != displayName(t.Client):
+	case string(name) != t.Client.Name() && string(name) != displayName(t.Client):
 		return bad("the name in CLIENT_INFO of the PAC is not the client's name in the ticket")
 	}
 	return nil
@@ -195,7 +200,7 @@ func (p *PAC) claims(bufferType int, name string) ([]Claim, error) {
 	if p == nil {
 		return nil, nil
 	}
-	claims, err := decodeClaims(p.container.buffers[bufferType])
+	claims, err := decodeClaims(p.container.buffer(bufferType))
 	if err != nil {
 		return nil, undecodable(name, err)
 	}
@@ -208,7 +213,7 @@ func (p *PAC) DeviceInfo() (*DeviceInfo, error) {
 	if p == nil || !p.container.has(typeDeviceInfo) {
 		return nil, nil
 	}
-	info, err := decodeDeviceInfo(p.container.buffers[typeDeviceInfo])
+	info, err := decodeDeviceInfo(p.container.buffer(typeDeviceInfo))
 	if err != nil {
 		return nil, undecodable("DEVICE_INFO", err)
 	}
@@ -221,7 +226,7 @@ func (p *PAC) DelegationInfo() (*DelegationInfo, error) {
 	if p == nil || !p.container.has(typeDelegationInfo) {
 		return nil, nil
 	}
-	info, err := decodeDelegationInfo(p.container.buffers[typeDelegationInfo])
+	info, err := decodeDelegationInfo(p.container.buffer(typeDelegationInfo))
 	if err != nil {
 		return nil, undecodable("S4U_DELEGATION_INFO", err)
 	}
@@ -233,7 +238,7 @@ func (p *PAC) Attributes() (Attributes, bool, error) {
 	if p == nil || !p.container.has(typeAttributes) {
 		return 0, false, nil
 	}
-	a, err := decodeAttributes(p.container.buffers[typeAttributes])
+	a, err := decodeAttributes(p.container.buffer(typeAttributes))
 	return a, err == nil, undecodable("ATTRIBUTES_INFO", err)
 }
 
@@ -243,7 +248,7 @@ func (p *PAC) RequestorSID() (SID, error) {
 	if p == nil || !p.container.has(typeRequestor) {
 		return SID{}, nil
 	}
-	sid, ok := decodeSID(p.container.buffers[typeRequestor])
+	sid, ok := decodeSID(p.container.buffer(typeRequestor))
 	if !ok {
 		return SID{}, undecodable("REQUESTOR", errSIDForm)
 	}
@@ -256,7 +261,7 @@ func (p *PAC) RequestorGUID() (guid [16]byte, ok bool, err error) {
 	if p == nil || !p.container.has(typeRequestorGUID) {
 		return guid, false, nil
 	}
-	b := p.container.buffers[typeRequestorGUID]
+	b := p.container.buffer(typeRequestorGUID)
 	if len(b) != len(guid) {
 		return guid, false, undecodable("REQUESTOR_GUID", errLayout)
 	}

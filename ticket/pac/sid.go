@@ -3,10 +3,10 @@ package pac
 import (
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/gosspi/kerberos/internal/ndr"
 	"github.com/gosspi/kerberos/internal/quote"
 )
 
@@ -17,11 +17,15 @@ const maxSubAuthorities = 15
 // are equal exactly if they identify the same principal, so that a SID can be the key of a
 // map. The zero SID is no SID; its String is empty.
 type SID struct {
-	n         uint8 // number of sub-authorities
-	valid     bool
-	authority [6]byte
-	sub       [maxSubAuthorities]uint32
+	// packed has the six bytes of the identifier authority, and four bytes for each
+	// sub-authority, least significant first, as in the packet form.
+	packed string
 }
+
+const (
+	authorityLen    = 6
+	subAuthorityLen = 4
+)
 
 var errSID = errors.New("pac: not a SID: want S-1- and an authority, then up to 15 numbers below 2^32, joined by -")
 
@@ -38,21 +42,19 @@ func ParseSID(s string) (SID, error) {
 	if err != nil {
 		return SID{}, err
 	}
-	sid := SID{valid: true}
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], authority)
-	copy(sid.authority[:], b[2:])
+	var wide [8]byte
+	binary.BigEndian.PutUint64(wide[:], authority)
+	packed := append(make([]byte, 0, authorityLen+maxSubAuthorities*subAuthorityLen), wide[8-authorityLen:]...)
 	for more {
 		var part string
 		part, rest, more = strings.Cut(rest, "-")
 		n, err := parseNumber(part, 10, 32)
-		if err != nil || sid.n == maxSubAuthorities {
+		if err != nil || len(packed) == cap(packed) {
 			return SID{}, errSID
 		}
-		sid.sub[sid.n] = uint32(n)
-		sid.n++
+		packed = binary.LittleEndian.AppendUint32(packed, uint32(n))
 	}
-	return sid, nil
+	return SID{string(packed)}, nil
 }
 
 // parseAuthority parses an identifier authority of 48 bits.
@@ -86,7 +88,25 @@ func MustParseSID(s string) SID {
 }
 
 // IsZero reports whether s is the zero SID.
-func (s SID) IsZero() bool { return !s.valid }
+func (s SID) IsZero() bool { return s.packed == "" }
+
+// count returns the number of sub-authorities.
+func (s SID) count() int { return max(0, len(s.packed)-authorityLen) / subAuthorityLen }
+
+// sub returns the sub-authority i.
+func (s SID) sub(i int) uint32 {
+	at := authorityLen + i*subAuthorityLen
+	p := s.packed[at : at+subAuthorityLen]
+	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
+}
+
+// authority returns the identifier authority.
+func (s SID) authority() (n uint64) {
+	for i := range min(len(s.packed), authorityLen) {
+		n = n<<8 | uint64(s.packed[i])
+	}
+	return n
+}
 
 // String returns the form that ParseSID parses.
 func (s SID) String() string {
@@ -94,17 +114,15 @@ func (s SID) String() string {
 		return ""
 	}
 	b := append(make([]byte, 0, 64), "S-1-"...)
-	var wide [8]byte
-	copy(wide[2:], s.authority[:])
-	if n := binary.BigEndian.Uint64(wide[:]); n < 1<<32 {
+	if n := s.authority(); n < 1<<32 {
 		b = strconv.AppendUint(b, n, 10)
 	} else {
 		b = append(b, "0x"...)
 		b = strconv.AppendUint(b, n, 16)
 	}
-	for _, n := range s.sub[:s.n] {
+	for i := range s.count() {
 		b = append(b, '-')
-		b = strconv.AppendUint(b, uint64(n), 10)
+		b = strconv.AppendUint(b, uint64(s.sub(i)), 10)
 	}
 	return string(b)
 }
@@ -129,65 +147,79 @@ func (s *SID) UnmarshalText(b []byte) error {
 // Domain returns s without its last sub-authority: the SID of the domain of an account, or
 // the zero SID if s has no sub-authority.
 func (s SID) Domain() SID {
-	if s.n == 0 {
+	if s.count() == 0 {
 		return SID{}
 	}
-	s.n--
-	s.sub[s.n] = 0
-	return s
+	return SID{s.packed[:len(s.packed)-subAuthorityLen]}
 }
 
 // RID returns the last sub-authority, which is the relative identifier of an account in
 // its domain, or 0 if s has no sub-authority.
 func (s SID) RID() uint32 {
-	if s.n == 0 {
+	if s.count() == 0 {
 		return 0
 	}
-	return s.sub[s.n-1]
-}
-
-// withRID returns the SID of the account rid in the domain s. It returns the zero SID if s
-// is zero or already has 15 sub-authorities.
-func (s SID) withRID(rid uint32) SID {
-	if s.IsZero() || s.n == maxSubAuthorities {
-		return SID{}
-	}
-	s.addRID(rid)
-	return s
-}
-
-// addRID makes the SID of a domain, with fewer than 15 sub-authorities, that of the account
-// rid in it.
-func (s *SID) addRID(rid uint32) {
-	s.sub[s.n] = rid
-	s.n++
-}
-
-// in reports whether s is the SID of an account of domain, as s.Domain() == domain does for
-// a SID with sub-authorities, without a copy.
-func (s *SID) in(domain *SID) bool {
-	if !s.valid || !domain.valid || s.n == 0 || s.n-1 != domain.n || s.authority != domain.authority {
-		return false
-	}
-	return slices.Equal(s.sub[:domain.n], domain.sub[:domain.n])
+	return s.sub(s.count() - 1)
 }
 
 // IsDomain reports whether s has the form of the SID of a domain or of a machine: S-1-5-21
 // and three numbers.
 func (s SID) IsDomain() bool {
-	return s.valid && s.authority == [6]byte{5: 5} && s.n == 4 && s.sub[0] == 21
+	return s.count() == 4 && s.authority() == 5 && s.sub(0) == 21
 }
 
 // decodeSID decodes the packet form of a SID ([MS-DTYP], Section 2.4.2.2), which must be
 // all of b.
-func decodeSID(b []byte) (SID, bool) {
-	const header = 8
-	if len(b) < header || b[0] != 1 || b[1] > maxSubAuthorities || len(b) != header+4*int(b[1]) {
+func decodeSID(b []byte) (SID, bool) { return new(arena).decodeSID(b) }
+
+// decodeSID decodes the packet form of a SID into a.
+func (a *arena) decodeSID(b []byte) (SID, bool) {
+	const header = 2
+	if len(b) < header+authorityLen || b[0] != 1 || b[1] > maxSubAuthorities || len(b) != header+authorityLen+subAuthorityLen*int(b[1]) {
 		return SID{}, false
 	}
-	sid := SID{valid: true, n: b[1], authority: [6]byte(b[2:8])}
-	for i := range sid.sub[:sid.n] {
-		sid.sub[i] = binary.LittleEndian.Uint32(b[header+4*i:])
+	return a.sid(b[header:], nil), true
+}
+
+// An arena holds the SIDs and texts of one buffer, as a rule in one allocation.
+type arena struct{ b strings.Builder }
+
+// sid stores a SID of an authority and sub-authorities.
+func (a *arena) sid(authority, subs []byte) SID {
+	start := a.b.Len()
+	a.b.Write(authority)
+	a.b.Write(subs)
+	return SID{a.b.String()[start:]}
+}
+
+// text stores b.
+func (a *arena) text(b []byte) string {
+	start := a.b.Len()
+	a.b.Write(b)
+	return a.b.String()[start:]
+}
+
+// account stores the SID of the account rid in a domain. It returns the zero SID if domain is
+// zero or already has 15 sub-authorities.
+func (a *arena) account(domain SID, rid uint32) SID {
+	if domain.IsZero() || domain.count() == maxSubAuthorities {
+		return SID{}
 	}
-	return sid, true
+	start := a.b.Len()
+	a.b.WriteString(domain.packed)
+	a.b.Write([]byte{byte(rid), byte(rid >> 8), byte(rid >> 16), byte(rid >> 24)})
+	return SID{a.b.String()[start:]}
+}
+
+// texts sets each text to its UTF-16LE code units.
+func (a *arena) texts(units [][]byte, texts ...*string) error {
+	var few [256]byte
+	for i, u := range units {
+		text, ok := ndr.AppendUTF8(few[:0], u)
+		if !ok {
+			return errText
+		}
+		*texts[i] = a.text(text)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package pac
 
 import (
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/gosspi/kerberos/internal/ndr"
@@ -10,38 +9,13 @@ import (
 
 func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
-// decodeTexts sets each text to its UTF-16LE code units. All texts share one allocation.
-func decodeTexts(units [][]byte, texts ...*string) error {
-	total := 0
-	for _, u := range units {
-		total += len(u) / 2 * 3
-	}
-	if total == 0 {
-		return nil
-	}
-	var ends [8]int
-	var few [512]byte // as a rule enough, so that only the text itself is allocated
-	all := slices.Grow(few[:0], total)
-	for i, u := range units {
-		var ok bool
-		if all, ok = ndr.AppendUTF8(all, u); !ok {
-			return errText
-		}
-		ends[i] = len(all)
-	}
-	joined, start := string(all), 0
-	for i, t := range texts {
-		*t = joined[start:ends[i]]
-		start = ends[i]
-	}
-	return nil
-}
-
 // decodeText returns the text of UTF-16LE code units.
 func decodeText(units []byte) (string, error) {
-	var s string
-	err := decodeTexts([][]byte{units}, &s)
-	return s, err
+	text, ok := ndr.AppendUTF8(nil, units)
+	if !ok {
+		return "", errText
+	}
+	return string(text), nil
 }
 
 // Limits of FILETIME values with a meaning.
