@@ -63,7 +63,7 @@ func (f *forest) sidOf(t testing.TB, name string) pac.SID {
 type client struct {
 	library string // mit or heimdal
 	mech    string // krb5 or spnego
-	target  string // SERVICE@HOST
+	target  string // SERVICE@HOST, or a principal
 }
 
 // exchange is the result of an exchange of tokens.

@@ -26,6 +26,7 @@ FUNCTION_LEVEL_2016 = 7
 CONTROL = {"user": 0x200, "computer": 0x1000}  # userAccountControl
 OPTIONS = {  # of userAccountControl and of msDS-SupportedEncryptionTypes
     "no-auth-data": (0x2000000, 0),
+    "protocol-transition": (0x1000000, 0),
     "aes128": (0, 8),
     "aes256": (0, 0x10),
     "compound-identity": (0, 0x20000),
@@ -189,11 +190,11 @@ class Forest:
         return str(self.db.schema_format_value("objectSid", self.find(name, ["objectSid"])["objectSid"][0]), "utf-8")
 
     def keytab(self, services):
-        """Exports the keys of each service under each of its names."""
+        """Exports the keys of each service under each of its names, the account's own among them."""
         path = os.path.join(self.dir, "keytabs")
         os.mkdir(path)
         for s in services:
-            for spn in s["spns"]:
+            for spn in s["spns"] + [s["name"]]:
                 # Without its own connection, export_keytab frees the one that it gets.
                 Net(None, self.lp).export_keytab(keytab=os.path.join(path, s["name"]), principal=spn)
 

@@ -1,6 +1,6 @@
 """An initiator on MIT's or Heimdal's GSS library, which have the same binary interface.
 
-	initiator.py LIBRARY SERVICE@HOST FLAGS krb5|spnego
+	initiator.py LIBRARY SERVICE@HOST|PRINCIPAL FLAGS krb5|spnego
 
 It prints each token in base64 and reads the acceptor's answer, an empty line where there
 is none. Its last line is "established FLAGS", or an error, and then it exits with 1.
@@ -36,6 +36,7 @@ def oid(*octets):
 
 
 HOSTBASED = oid(0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12, 1, 2, 1, 4)
+PRINCIPAL = oid(0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12, 1, 2, 2, 1)
 MECHS = {"krb5": oid(0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12, 1, 2, 2), "spnego": oid(0x2B, 6, 1, 5, 5, 2)}
 
 
@@ -43,7 +44,8 @@ class Initiator:
     def __init__(self, library, target, flags, mech):
         self.gss, self.mech, self.flags = ctypes.CDLL(library), MECHS[mech], flags
         self.name, self.context, self.granted = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_uint32()
-        self.call("gss_import_name", ctypes.byref(Buffer.of(target.encode())), ctypes.byref(HOSTBASED), ctypes.byref(self.name))
+        kind = HOSTBASED if "@" in target else PRINCIPAL
+        self.call("gss_import_name", ctypes.byref(Buffer.of(target.encode())), ctypes.byref(kind), ctypes.byref(self.name))
 
     def call(self, function, *args):
         minor = ctypes.c_uint32()
