@@ -22,11 +22,14 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"when":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 MST") },
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"binding": bindingWords,
+	"claim":   claimValues,
 }).Parse(pageHTML))
 
 // who has the data of the page for an authenticated client.
 type who struct {
+	Name      string // of the account or, without one, of the principal
 	Peer      *sspi.Peer
+	Account   *account // nil if the ticket has no PAC that the server uses
 	Flags     []attribute
 	Delegated *authenticator.Delegated
 	Address   string
@@ -73,7 +76,7 @@ func whoPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	show(w, http.StatusOK, "who", &who{
-		Peer: peer, Flags: flagsOf(peer.Flags),
+		Name: nameOf(peer), Peer: peer, Account: accountOf(peer), Flags: flagsOf(peer.Flags),
 		Delegated: sspihttp.SecurityContext(r.Context()).Delegated(),
 		Address:   r.Host, Protocol: r.Proto, TLS: r.TLS != nil,
 	})

@@ -58,11 +58,19 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 	}, nil
 }
 
-// whoami writes the client's name, for scripts.
+// whoami writes the principal that identifies the client, for scripts: in Active Directory
+// that of its account. Of a client that proves no such principal, it writes the one that the
+// client typed, and a question mark.
 func whoami(w http.ResponseWriter, r *http.Request) {
-	if peer, ok := sspihttp.Peer(r.Context()); ok {
-		fmt.Fprintln(w, peer.Client)
+	peer, ok := sspihttp.Peer(r.Context())
+	if !ok {
+		return // unreachable: the middleware admits authenticated clients only
 	}
+	if principal, err := peer.Principal(); err == nil {
+		fmt.Fprintln(w, principal)
+		return
+	}
+	fmt.Fprintln(w, peer.Client, "?")
 }
 
 // count reads the body and writes its length.
