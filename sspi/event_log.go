@@ -20,6 +20,10 @@ import (
 const (
 	attrClient           = "kerberos.client.name"
 	attrUnprovenClient   = "kerberos.client.unproven_name"
+	attrAccount          = "kerberos.account.name"
+	attrAccountSID       = "kerberos.account.sid"
+	attrAccountError     = "kerberos.account.error"
+	attrFiltered         = "kerberos.account.filtered_sids"
 	attrService          = "kerberos.service.name"
 	attrRequestedService = "kerberos.service.requested_name"
 	attrTarget           = "kerberos.service.target_name"
@@ -57,7 +61,7 @@ func (e *Event) log(ctx context.Context, logger *slog.Logger) {
 	if !logger.Enabled(ctx, level) {
 		return
 	}
-	list := make(attrs, 0, 20+len(e.Attrs))
+	list := make(attrs, 0, 24+len(e.Attrs))
 	e.logVerdict(&list)
 	e.logFacts(&list)
 	list = append(list, e.Attrs...)
@@ -78,6 +82,7 @@ func (e *Event) logVerdict(l *attrs) {
 	}
 	if p := e.proven(); p != nil {
 		l.name(attrClient, p.Client)
+		l.account(p)
 	}
 	l.name(attrUnprovenClient, e.UnprovenClient)
 	l.name(attrService, e.Service)
@@ -129,6 +134,20 @@ func (l *attrs) text(key, value string) {
 
 // name writes a principal, which a stranger may have chosen.
 func (l *attrs) name(key string, p keytab.Principal) { l.text(key, quote.Value(p.String())) }
+
+// account writes the client's account or the reason why no account of its PAC counts. The
+// names in a PAC are those that a domain controller chose, perhaps of another forest.
+func (l *attrs) account(p *Peer) {
+	if a := p.Account; a != nil {
+		l.text(attrAccount, quote.Value(a.String()))
+		l.text(attrAccountSID, a.SID.String())
+	} else if p.naming == namesAccount {
+		l.text(attrAccountError, bounded(asStatus(p.AccessToken.Err()).Detail))
+	}
+	if n := len(p.AccessToken.Filtered()); n > 0 {
+		*l = append(*l, slog.Int(attrFiltered, n))
+	}
+}
 
 // etype writes an encryption type by name and number.
 func (l *attrs) etype(key string, e keytab.EType) {
