@@ -116,6 +116,7 @@ func (s *session) entry() entry {
 		{name: "objectClass", values: []string{"top", "extensibleObject"}},
 		{name: "cn", values: []string{"session"}},
 		{name: "client", values: []string{peer.Client.String()}},
+		{name: "identity", values: []string{s.authzID()}},
 		{name: "service", values: []string{peer.Service.String()}},
 		{name: "mechanism", values: []string{s.who.mechanism}},
 		{name: "layer", values: []string{s.who.layer}},

@@ -199,5 +199,9 @@ func (s *session) authzID() string {
 	if s.who == nil {
 		return ""
 	}
-	return fmt.Sprintf("u:%s", s.who.peer.Client)
+	principal, err := s.who.peer.Principal()
+	if err != nil {
+		return "" // unreachable: sspisasl admits no client without a principal
+	}
+	return fmt.Sprintf("u:%s", principal)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/gosspi/kerberos/examples/internal/serve"
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
 )
@@ -26,8 +27,9 @@ type client struct {
 	user, database      string // the database user and the database that the client requests
 	backend             *pgproto3.Backend
 	context             *sspi.Context
-	peer                *sspi.Peer // the authenticated client
-	event               sspi.Event // the record of the login, until it is reported
+	peer                *sspi.Peer       // the authenticated client
+	principal           keytab.Principal // that identifies the peer
+	event               sspi.Event       // the record of the login, until it is reported
 	reported            bool
 }
 
@@ -126,6 +128,7 @@ func (c *client) authorise() error {
 	if err != nil {
 		return c.failed(err)
 	}
+	c.principal = principal
 	if name != c.user {
 		return c.failed(notAuthorized("the principal %q is the database user %q, and asks to be %.100q", principal, name, c.user))
 	}

@@ -34,7 +34,7 @@ type session struct {
 func (c *client) session() *session {
 	return &session{
 		log: c.server.log, base: c.base, backend: c.backend, user: c.user, database: c.database,
-		principal: c.peer.Client.String(), encrypted: c.encrypted,
+		principal: c.principal.String(), encrypted: c.encrypted,
 		statements: make(map[string]string), portals: make(map[string]string),
 	}
 }

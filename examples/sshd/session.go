@@ -88,6 +88,9 @@ func id(conn *ssh.ServerConn) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "user: %s\n", conn.User())
 	fmt.Fprintf(&b, "principal: %v\n", peer.Client)
+	if peer.Account != nil {
+		fmt.Fprintf(&b, "account: %v, %v\n", peer.Account, peer.Account.SID)
+	}
 	fmt.Fprintf(&b, "service: %v\n", peer.Service)
 	fmt.Fprintf(&b, "flags: %v\n", peer.Flags)
 	fmt.Fprintf(&b, "encryption: %v\n", peer.ContextEType)

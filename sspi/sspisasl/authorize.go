@@ -32,6 +32,9 @@ func (s *Server) authorize() error {
 		decide = s.cfg.asItself
 	}
 	err := decide(s.result.peer, s.result.authzid)
+	if err == nil && s.result.authzid == "" && !s.result.peer.Anonymous {
+		_, err = s.result.peer.Principal() // as which the client acts
+	}
 	if err == nil {
 		return nil
 	}
@@ -39,6 +42,14 @@ func (s *Server) authorize() error {
 		return err
 	}
 	return &status.Error{Reason: status.ReasonNotAuthorized, Detail: "the client may not act as the identity that it requests", Err: err}
+}
+
+// itself returns the identity of a client that requests none: its principal.
+func itself(peer *sspi.Peer) string {
+	if principal, err := peer.Principal(); err == nil {
+		return principal.String()
+	}
+	return peer.Client.String() // anonymous: authorize refuses all others
 }
 
 // asItself implements the rule for a nil Config.Authorize. Its errors name the principal and

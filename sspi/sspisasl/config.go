@@ -100,12 +100,13 @@ type Config struct {
 
 	// Authorize decides whether the client may act as authzid, the authorization identity
 	// that it requests, in UTF-8. authzid is empty if the client requests no identity and
-	// acts as itself. If Authorize returns an error, the client is refused, with
+	// acts as itself, that is, as sspi.Peer.Principal; a client without such a principal is
+	// refused then. If Authorize returns an error, the client is refused, with
 	// ReasonNotAuthorized if the error has no Reason of its own.
 	//
 	// If Authorize is nil, every client except an anonymous client may act as itself: authzid
-	// must be empty, or the client's principal as Peer.Client prints it, or the bare name of
-	// a user of one of Realms. The program must then check Server.Peer to decide whether to
+	// must be empty, or the client's principal (sspi.Peer.Principal, in Active Directory the
+	// name of the account and the realm), or the bare name of a user of one of Realms. The program must then check Server.Peer to decide whether to
 	// admit the client.
 	Authorize func(peer *sspi.Peer, authzid string) error
 

@@ -227,7 +227,7 @@ func (s *Server) finish() {
 	s.state = stateDone
 	result := s.result
 	if result.authzid == "" {
-		result.authzid = result.peer.Client.String()
+		result.authzid = itself(result.peer)
 	}
 	s.outcome.Store(&result)
 }
