@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestPARSE_14_MIC: where Kerberos is not the client's first choice, nobody is let
-// in before a right MIC over the list came, in whatever order its tokens come.
+// TestPARSE_14_MIC checks that the acceptor accepts a client whose first mechanism is not
+// Kerberos only after a valid MIC of the list, in whatever order the tokens arrive.
 func TestPARSE_14_MIC(t *testing.T) {
 	wrong := func(n *krbtest.Negotiation) {
 		n.MIC = func(list []byte) ([]byte, error) {
@@ -23,7 +23,7 @@ func TestPARSE_14_MIC(t *testing.T) {
 			return mic, err
 		}
 	}
-	other := func(n *krbtest.Negotiation) { // over a list in which somebody left NTLM out
+	other := func(n *krbtest.Negotiation) { // the MIC of a list from which an attacker removed NTLM
 		n.MIC = func([]byte) ([]byte, error) {
 			return n.Kerberos.GetMIC((&krbtest.NegTokenInit{Mechanisms: onlyKerberos}).ListBytes())
 		}
@@ -65,18 +65,18 @@ func TestPARSE_14_MIC(t *testing.T) {
 	}
 }
 
-// reflected makes the client send the acceptor's MIC back.
+// reflected makes the client send the acceptor's own MIC.
 func reflected(n *krbtest.Negotiation) {
 	n.EditResp = func(r *krbtest.NegTokenResp) {
 		if len(r.MIC) > 2 {
 			r.MIC = slices.Clone(r.MIC)
-			r.MIC[2] |= 1 // sent by acceptor
+			r.MIC[2] |= 1 // the flag SentByAcceptor
 		}
 	}
 }
 
-// TestPARSE_14_OneWayWithoutMIC: the client's part of Kerberos is over, and still
-// it is nobody until its MIC came.
+// TestPARSE_14_OneWayWithoutMIC checks that a one-way client, which has completed Kerberos,
+// is not accepted before its MIC.
 func TestPARSE_14_OneWayWithoutMIC(t *testing.T) {
 	s := newSite(t)
 	n := s.client(ntlmFirst, oneWay)
@@ -109,7 +109,8 @@ func TestPARSE_14_OneWayWithoutMIC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// That state is completed, so no answer is due; incomplete, and it is.
+	// The client's state is accept-completed, so it expects no answer. With the state
+	// accept-incomplete it does.
 	reply, peer, err = c.Accept(context.Background(), (&krbtest.NegTokenResp{State: krbtest.NegIncomplete, MIC: mic}).Bytes())
 	if err != nil || peer == nil || !bytes.Equal(reply, (&krbtest.NegTokenResp{State: krbtest.NegCompleted}).Bytes()) {
 		t.Fatalf("%x, %v, %v", reply, peer, err)
@@ -117,7 +118,8 @@ func TestPARSE_14_OneWayWithoutMIC(t *testing.T) {
 	talk(t, c, client)
 }
 
-// TestPARSE_14_TokenBesideTheMIC: once the context is complete, only the MIC may come.
+// TestPARSE_14_TokenBesideTheMIC checks that the acceptor accepts only the MIC after
+// Kerberos is complete.
 func TestPARSE_14_TokenBesideTheMIC(t *testing.T) {
 	s := newSite(t)
 	n := s.client(ntlmFirst)
@@ -133,7 +135,8 @@ func TestPARSE_14_TokenBesideTheMIC(t *testing.T) {
 	}
 }
 
-// TestPARSE_14_Unasked: a MIC that nobody asked for must be right, and is answered.
+// TestPARSE_14_Unasked checks that a MIC that the acceptor did not request must be valid,
+// and is answered with the acceptor's MIC.
 func TestPARSE_14_Unasked(t *testing.T) {
 	for _, style := range []func(*krbtest.APReq){oneWay, dce} {
 		s := newSite(t)
@@ -159,8 +162,9 @@ func TestPARSE_14_Unasked(t *testing.T) {
 	}
 }
 
-// TestPARSE_14_TooEarly: with an AP-REQ that asks for an AP-REP nobody can have a key
-// for the MIC. The authenticator stays unspent.
+// TestPARSE_14_TooEarly checks that the acceptor refuses a MIC beside an AP-REQ that
+// requests an AP-REP, because the client cannot have the key of the MIC yet. The replay
+// cache does not store the authenticator.
 func TestPARSE_14_TooEarly(t *testing.T) {
 	for _, style := range []func(*krbtest.APReq){nothing, dce} {
 		s := newSite(t)
@@ -174,7 +178,7 @@ func TestPARSE_14_TooEarly(t *testing.T) {
 	}
 }
 
-// TestPARSE_14_Requested: a client may ask for the MIC by its state.
+// TestPARSE_14_Requested checks that a client may request the MIC by its state.
 func TestPARSE_14_Requested(t *testing.T) {
 	s := newSite(t)
 	n := s.client(onlyKerberos)
@@ -196,8 +200,9 @@ func TestPARSE_14_Requested(t *testing.T) {
 	}
 }
 
-// TestCTX_11_RoomForSPNEGO: an answer that does not fit is not made, whatever is in
-// it, and the same token with room enough is no replay, nor its MIC out of order.
+// TestCTX_11_RoomForSPNEGO checks that a call with an output buffer that is too small
+// changes nothing, whatever the reply is. The same token is then no replay, and its MIC is
+// in order.
 func TestCTX_11_RoomForSPNEGO(t *testing.T) {
 	for name, mechanisms := range map[string][][]byte{"Kerberos first": onlyKerberos, "NTLM first": ntlmFirst} {
 		for style, change := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": oneWay, "DCE style": dce} {
@@ -235,7 +240,7 @@ func TestCTX_11_RoomForSPNEGO(t *testing.T) {
 						talk(t, l.handle.Context(), n.Kerberos)
 						return
 					}
-					if done { // the client's last word needs no answer
+					if done { // the client's last token needs no answer
 						h := l.handle
 						l = s.second(&h, next)
 						l.out = nil
@@ -251,8 +256,8 @@ func TestCTX_11_RoomForSPNEGO(t *testing.T) {
 	}
 }
 
-// TestNegotiate_InPlace: the answer may be written where the token is, and what is
-// kept of the token for later is a copy.
+// TestNegotiate_InPlace checks that the reply may be written to the memory of the token,
+// because the context copies the parts of the token that it needs later.
 func TestNegotiate_InPlace(t *testing.T) {
 	s := newSite(t)
 	s.cred = s.acceptor.CredHandle(sspi.Negotiate)

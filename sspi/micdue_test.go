@@ -11,7 +11,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// dueMIC is a negotiation that waits for nothing but the client's MIC.
+// dueMIC returns a negotiation in which only the client's MIC is missing.
 func (s *site) dueMIC(t *testing.T, cred sspi.CredHandle, changes ...func(*krbtest.APReq)) (h sspi.CtxtHandle, mic []byte, client *krbtest.Initiator) {
 	t.Helper()
 	n := s.client(ntlmFirst, changes...)
@@ -32,11 +32,12 @@ func (s *site) dueMIC(t *testing.T, cred sspi.CredHandle, changes ...func(*krbte
 	return h, last, n.Kerberos
 }
 
-// TestNegotiate_MICInPlace: the answer to a client's MIC may be written over it.
+// TestNegotiate_MICInPlace checks that the reply to the client's MIC may be written to the
+// memory of the token.
 func TestNegotiate_MICInPlace(t *testing.T) {
 	for name, row := range map[string]struct {
 		state krbtest.NegState
-		at    int // where the answer is written, from the token's start
+		at    int // the offset of the output buffer from the start of the token
 	}{
 		"no state":                 {krbtest.NegAbsent, 0},
 		"a state":                  {krbtest.NegIncomplete, 0},
@@ -61,7 +62,8 @@ func TestNegotiate_MICInPlace(t *testing.T) {
 	}
 }
 
-// TestBIND_2_GivenWithTheMIC: with the client's MIC, too, it is too late for bindings.
+// TestBIND_2_GivenWithTheMIC checks that bindings that a call passes with the client's MIC
+// are too late.
 func TestBIND_2_GivenWithTheMIC(t *testing.T) {
 	s := newSite(t)
 	h, mic, _ := s.dueMIC(t, s.acceptor.CredHandle(sspi.Negotiate))
@@ -75,7 +77,8 @@ func TestBIND_2_GivenWithTheMIC(t *testing.T) {
 	wantCode(t, "the MIC", s.second(&h, token).call(), status.SEC_E_OK)
 }
 
-// TestPARSE_14_WrongUnderTag4: the MIC of a NegTokenInit2 without hints is a MIC.
+// TestPARSE_14_WrongUnderTag4 checks that a MIC in a NegTokenInit2 without hints is
+// verified as a MIC.
 func TestPARSE_14_WrongUnderTag4(t *testing.T) {
 	s := newSite(t)
 	n := s.client(onlyKerberos, oneWay)
@@ -86,7 +89,8 @@ func TestPARSE_14_WrongUnderTag4(t *testing.T) {
 	}
 }
 
-// TestPARSE_4_InSPNEGO: what is malformed is called that, whatever is due.
+// TestPARSE_4_InSPNEGO checks that a malformed token has ReasonMalformedToken, whatever
+// token the acceptor expects.
 func TestPARSE_4_InSPNEGO(t *testing.T) {
 	s := newSite(t)
 	first := (&krbtest.NegTokenInit{Mechanisms: onlyKerberos}).Bytes()
@@ -102,7 +106,8 @@ func TestPARSE_4_InSPNEGO(t *testing.T) {
 	}
 }
 
-// TestPARSE_14_BeforeAnyToken: a MIC in a list without a token can be nobody's.
+// TestPARSE_14_BeforeAnyToken checks that the acceptor refuses a MIC in a first token
+// without a Kerberos token, because no key exists yet.
 func TestPARSE_14_BeforeAnyToken(t *testing.T) {
 	s := newSite(t)
 	n := s.client(onlyKerberos)
@@ -114,7 +119,8 @@ func TestPARSE_14_BeforeAnyToken(t *testing.T) {
 	}
 }
 
-// TestNegotiate_AfterARetryWithoutSPNEGO: a client goes on as it began.
+// TestNegotiate_AfterARetryWithoutSPNEGO checks that the second try of a client must use
+// SPNEGO if the first did.
 func TestNegotiate_AfterARetryWithoutSPNEGO(t *testing.T) {
 	s := newSite(t)
 	list, _, _ := s.client(onlyKerberos).Next(nil)
@@ -129,8 +135,8 @@ func TestNegotiate_AfterARetryWithoutSPNEGO(t *testing.T) {
 	}
 }
 
-// TestNegotiate_FirstKnown: a list without Kerberos has the reason of the first of its
-// mechanisms that has one.
+// TestNegotiate_FirstKnown checks that the refusal of a list without Kerberos has the
+// Reason of its first known mechanism.
 func TestNegotiate_FirstKnown(t *testing.T) {
 	s := newSite(t)
 	list := (&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDOther, krbtest.OIDNegoEx, krbtest.OIDIAKERB}}).Bytes()
@@ -139,7 +145,8 @@ func TestNegotiate_FirstKnown(t *testing.T) {
 	}
 }
 
-// TestCTX_11_RoomForAnUnaskedMIC: room is asked for before the client's MIC is used up.
+// TestCTX_11_RoomForAnUnaskedMIC checks that the acceptor checks the size of the output
+// buffer before it verifies the client's MIC.
 func TestCTX_11_RoomForAnUnaskedMIC(t *testing.T) {
 	s := newSite(t)
 	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
@@ -167,10 +174,10 @@ func TestCTX_11_RoomForAnUnaskedMIC(t *testing.T) {
 	talk(t, h.Context(), n.Kerberos)
 }
 
-// TestNegotiate_MICWithoutIntegrity: the MIC over the list is demanded, made and
-// checked of clients too that want no integrity for their messages. RFC 4178, Section
-// 5, spares mechanisms that have none; but Kerberos has a key whatever the client asks
-// for, and without the MIC nobody would notice that the list was changed.
+// TestNegotiate_MICWithoutIntegrity checks that the acceptor also requires, makes and
+// verifies the MIC of the list for clients that request no integrity of messages. RFC 4178,
+// Section 5, exempts mechanisms without integrity. Kerberos has a key whatever the client
+// requests, and without the MIC a change of the list would not be detected.
 func TestNegotiate_MICWithoutIntegrity(t *testing.T) {
 	const unprotected = krbtest.DefaultFlags &^ (flags.GSS_C_INTEG_FLAG | flags.GSS_C_CONF_FLAG | flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG)
 	for style, change := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": oneWay, "DCE style": dce} {
@@ -187,7 +194,7 @@ func TestNegotiate_MICWithoutIntegrity(t *testing.T) {
 			}, status.ReasonMechListMICMissing},
 		} {
 			if style != "mutual" && name == "none" {
-				continue // that client would wait for us: see TestPARSE_14_OneWayWithoutMIC
+				continue // this client would wait for the acceptor: see TestPARSE_14_OneWayWithoutMIC
 			}
 			s := newSite(t)
 			n := s.client(ntlmFirst, asking(unprotected), change)

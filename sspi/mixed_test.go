@@ -15,8 +15,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestBIND_7_MixedFaces: a context that the Go face made with demands keeps them
-// when the Windows face goes on with it and asks for nothing.
+// TestBIND_7_MixedFaces checks that a context with requirements of the Go API keeps them
+// when AcceptSecurityContext continues it without flags.
 func TestBIND_7_MixedFaces(t *testing.T) {
 	enforce := func(cfg *sspi.Config) { cfg.EnforceContextReq = true }
 	for _, row := range []struct {
@@ -39,8 +39,8 @@ func TestBIND_7_MixedFaces(t *testing.T) {
 	}
 }
 
-// TestBIND_1_ListOfOthers: bindings that one call brings do not get into the list
-// that the program gave to several contexts.
+// TestBIND_1_ListOfOthers checks that bindings of one call are not added to the list that
+// the program passed to several contexts.
 func TestBIND_1_ListOfOthers(t *testing.T) {
 	s := newSite(t)
 	list := make([]sspi.ChannelBindings, 1, 2)
@@ -58,8 +58,8 @@ func TestBIND_1_ListOfOthers(t *testing.T) {
 	}
 }
 
-// TestTargets_EmptyIsNoTarget: a list with an empty name in it, as a configuration
-// may make one, does not admit clients that name no service.
+// TestTargets_EmptyIsNoTarget checks that a list of Targets with an empty name does not
+// admit clients that name no service.
 func TestTargets_EmptyIsNoTarget(t *testing.T) {
 	s := newSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{Targets: []string{""}})
@@ -68,9 +68,9 @@ func TestTargets_EmptyIsNoTarget(t *testing.T) {
 	}
 }
 
-// TestREPLAY_11_SlowKeys: a token that was recent when it came is refused when it
-// is not any more once the keys are there. A replay cache may have forgotten it
-// by then.
+// TestREPLAY_11_SlowKeys checks that the acceptor refuses a token that was recent on
+// arrival and is too old when the keys are loaded, because the replay cache may have
+// dropped its record by then.
 func TestREPLAY_11_SlowKeys(t *testing.T) {
 	var late time.Duration
 	s := newSite(t, func(cfg *sspi.Config) {
@@ -98,8 +98,8 @@ func (brokenCache) Store(context.Context, authenticator.Record) (bool, error) {
 	return true, none
 }
 
-// TestClaim_NilPointerForAnError: such an answer refuses, and is reported as a
-// refusal.
+// TestClaim_NilPointerForAnError checks that this error refuses the client and has a record
+// of a refusal.
 func TestClaim_NilPointerForAnError(t *testing.T) {
 	var events []sspi.Event
 	s := newSite(t, recordEvents(&events), func(cfg *sspi.Config) {
@@ -119,8 +119,8 @@ func TestClaim_NilPointerForAnError(t *testing.T) {
 	}
 }
 
-// TestConfig_NilFile: a program that did not look at the error of OpenFile refuses
-// its clients, and does not fall over with the first.
+// TestConfig_NilFile checks that a program that ignores the error of OpenFile refuses its
+// clients and does not panic.
 func TestConfig_NilFile(t *testing.T) {
 	var none *keytab.File
 	s := newSite(t, func(cfg *sspi.Config) { cfg.Keys = none })
@@ -133,8 +133,8 @@ func TestConfig_NilFile(t *testing.T) {
 	}
 }
 
-// TestContextConfig_Package: a package that this library does not have is not
-// taken for Kerberos.
+// TestContextConfig_Package checks that an unknown package is refused and not replaced by
+// Kerberos.
 func TestContextConfig_Package(t *testing.T) {
 	for name, want := range map[sspi.Package]status.Reason{
 		"": status.ReasonNone, "Kerberos": status.ReasonNone, "KERBEROS": status.ReasonNone,

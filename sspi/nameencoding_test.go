@@ -11,8 +11,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestNAME_9_NotUTF8 (C17): a client name with a byte of Latin-1, which MIT's acceptor
-// takes, is refused with a Reason and a KRB-ERROR that say so. So is a service name.
+// TestNAME_9_NotUTF8 checks a client name with a byte of Latin-1 (case C17), which MIT's
+// acceptor accepts. This acceptor refuses it with a Reason and a KRB-ERROR that name the
+// cause, and likewise a service name.
 func TestNAME_9_NotUTF8(t *testing.T) {
 	for name, change := range map[string]func(q *krbtest.APReq){
 		"client": func(q *krbtest.APReq) {

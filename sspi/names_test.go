@@ -10,9 +10,9 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// TestNAME_4_Enterprise: an enterprise name (RFC 6806, Section 5) is given as the
-// KDC wrote it: one component, whose @ is escaped, in the KDC's realm. It is no
-// user of a realm that the name itself mentions.
+// TestNAME_4_Enterprise checks that Peer has an enterprise name (RFC 6806, Section 5) in
+// the form of the KDC: one component, whose @ is escaped, in the KDC's realm. The client is
+// not a user of a realm that the component mentions.
 func TestNAME_4_Enterprise(t *testing.T) {
 	s := newSite(t)
 	ticket := s.realm.Ticket("alice", service)
@@ -26,7 +26,7 @@ func TestNAME_4_Enterprise(t *testing.T) {
 	}
 }
 
-// TestNAME_2_NothingIsFolded: names that differ in case, in a trailing dot or in
+// TestNAME_2_NothingIsFolded checks that names that differ in case, in a trailing dot or in
 // white space are different clients.
 func TestNAME_2_NothingIsFolded(t *testing.T) {
 	seen := make(map[string]bool)

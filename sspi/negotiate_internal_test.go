@@ -11,11 +11,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// HeldBindings is how many channel bindings a context has.
+// HeldBindings returns the number of channel bindings of a context.
 func HeldBindings(c *Context) int { return len(c.cfg.ChannelBindings) }
 
-// TestNegotiate_FailedHoldsNothing: what a refused client sent is not kept with the
-// context that says why.
+// TestNegotiate_FailedHoldsNothing checks that a context that has refused a client keeps
+// none of the client's bytes.
 func TestNegotiate_FailedHoldsNothing(t *testing.T) {
 	c, _ := begin(t, flags.GSS_C_DCE_STYLE) // for its acceptor
 	list := (&krbtest.NegTokenInit{Mechanisms: [][]byte{krb5.OIDNTLM, krb5.OIDKerberos}}).Bytes()
@@ -34,8 +34,8 @@ func TestNegotiate_FailedHoldsNothing(t *testing.T) {
 	}
 }
 
-// TestCTX_4_NoMICRevivesAClosedContext: nor does the client's MIC, if Close came while
-// it was read.
+// TestCTX_4_NoMICRevivesAClosedContext checks that a valid MIC does not establish a context
+// that was closed while Accept read the MIC.
 func TestCTX_4_NoMICRevivesAClosedContext(t *testing.T) {
 	c, _ := begin(t, 0)
 	c.Close()

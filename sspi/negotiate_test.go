@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// negotiate carries tokens between a client and a new context. The acceptor's error
-// is status's; legs are its answers.
+// negotiate exchanges tokens between a client and a new context. It returns the acceptor's
+// replies, and the acceptor's error.
 func negotiate(n *krbtest.Negotiation, c *sspi.Context) (legs [][]byte, err error) {
 	var reply []byte
 	for {
@@ -36,7 +36,7 @@ func negotiate(n *krbtest.Negotiation, c *sspi.Context) (legs [][]byte, err erro
 	}
 }
 
-// client is a negotiation for a request.
+// client returns a negotiation with a request.
 func (s *site) client(mechanisms [][]byte, changes ...func(*krbtest.APReq)) *krbtest.Negotiation {
 	n := s.request(changes...).Start().Negotiate()
 	if mechanisms != nil {
@@ -51,8 +51,9 @@ var (
 	windowsOffers = [][]byte{krbtest.OIDMSKerberos, krbtest.OIDKerberos, krbtest.OIDIAKERB, krbtest.OIDNegoEx, krbtest.OIDUser2User, krbtest.OIDNTLM}
 )
 
-// TestNegotiate: each kind of client, by each list, gets a context over which both
-// sides can talk. legs is how many tokens the client sends.
+// TestNegotiate checks that each kind of client establishes a context with each list of
+// mechanisms, and that both sides can exchange messages. legs is the number of tokens that
+// the client sends.
 func TestNegotiate(t *testing.T) {
 	for name, row := range map[string]struct {
 		mechanisms [][]byte
@@ -95,7 +96,7 @@ func TestNegotiate(t *testing.T) {
 	}
 }
 
-// talk sends a message in each direction, of each kind, in the context's order.
+// talk sends a message of each kind in each direction.
 func talk(t *testing.T, c *sspi.Context, client *krbtest.Initiator) {
 	t.Helper()
 	for _, text := range []string{"", "one", "another"} {
@@ -117,7 +118,7 @@ func talk(t *testing.T, c *sspi.Context, client *krbtest.Initiator) {
 	}
 }
 
-// TestNegotiate_Windows: the same through AcceptSecurityContext.
+// TestNegotiate_Windows checks the same with AcceptSecurityContext.
 func TestNegotiate_Windows(t *testing.T) {
 	for name, mechanisms := range map[string][][]byte{"Kerberos first": onlyKerberos, "NTLM first": ntlmFirst} {
 		for style, change := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": oneWay, "DCE style": dce} {
@@ -157,8 +158,8 @@ func TestNegotiate_Windows(t *testing.T) {
 	}
 }
 
-// TestPARSE_6_NoCommonMechanism: without Kerberos in the list the client is
-// rejected, and the operator learns what it tried.
+// TestPARSE_6_NoCommonMechanism checks that the acceptor rejects a client whose list lacks
+// Kerberos, and that the record names the client's mechanisms.
 func TestPARSE_6_NoCommonMechanism(t *testing.T) {
 	for name, row := range map[string]struct {
 		mechanisms [][]byte
@@ -183,12 +184,12 @@ func TestPARSE_6_NoCommonMechanism(t *testing.T) {
 	}
 }
 
-// TestPARSE_7_AnothersToken: an optimistic token is read only if it is for the
-// mechanism that is chosen.
+// TestPARSE_7_AnothersToken checks that the acceptor reads an optimistic token only if it
+// belongs to the selected mechanism.
 func TestPARSE_7_AnothersToken(t *testing.T) {
 	s := newSite(t)
 	n := s.client(ntlmFirst)
-	n.OptimisticToken = s.request().Token() // good, but not said to be Kerberos's
+	n.OptimisticToken = s.request().Token() // a valid token, but not labelled as a token of Kerberos
 	c := s.acceptor.NewContext(sspi.ContextConfig{})
 	token, _, _ := n.Next(nil)
 	reply, peer, err := c.Accept(context.Background(), token)
@@ -199,7 +200,7 @@ func TestPARSE_7_AnothersToken(t *testing.T) {
 	if err != nil || r.State != krbtest.NegRequestMIC || r.Token != nil || !bytes.Equal(r.Mechanism, krbtest.OIDKerberos) {
 		t.Errorf("%+v, %v", r, err)
 	}
-	// And one that says that it is Kerberos's, and is NTLM's.
+	// A token that is labelled as a token of Kerberos, and is one of NTLM.
 	n = s.client(onlyKerberos)
 	n.OptimisticToken = []byte("NTLMSSP\x00\x01\x00\x00\x00")
 	if _, err := negotiate(n, s.acceptor.NewContext(sspi.ContextConfig{})); status.ReasonOf(err) != status.ReasonNTLM {
@@ -207,8 +208,8 @@ func TestPARSE_7_AnothersToken(t *testing.T) {
 	}
 }
 
-// TestNegotiate_NoToken: a client that only lists Kerberos is asked for its token,
-// and needs no MIC.
+// TestNegotiate_NoToken checks that the acceptor requests the token of a client that sends
+// only a list, and needs no MIC if the list is Kerberos.
 func TestNegotiate_NoToken(t *testing.T) {
 	s := newSite(t)
 	n := s.client(onlyKerberos)
@@ -224,8 +225,8 @@ func TestNegotiate_NoToken(t *testing.T) {
 	}
 }
 
-// TestPARSE_16_InnerFrame: the AP-REP is in the frame that the client used inside,
-// whatever SPNEGO calls the mechanism.
+// TestPARSE_16_InnerFrame checks that the AP-REP has the frame of the client's AP-REQ,
+// whatever OID the SPNEGO list contains.
 func TestPARSE_16_InnerFrame(t *testing.T) {
 	for _, offered := range [][]byte{krbtest.OIDKerberos, krbtest.OIDMSKerberos} {
 		for _, framed := range [][]byte{krbtest.OIDKerberos, krbtest.OIDMSKerberos} {
@@ -246,8 +247,8 @@ func TestPARSE_16_InnerFrame(t *testing.T) {
 	}
 }
 
-// TestPARSE_15_RawKerberos: package Negotiate takes Kerberos as it is and answers
-// so, unless it must not.
+// TestPARSE_15_RawKerberos checks that package Negotiate accepts raw Kerberos tokens and
+// answers without SPNEGO, unless the policy forbids it.
 func TestPARSE_15_RawKerberos(t *testing.T) {
 	s := newSite(t)
 	client := s.request().Start()
@@ -270,14 +271,14 @@ func TestPARSE_15_RawKerberos(t *testing.T) {
 	}
 }
 
-// TestPARSE_9_NegTokenRespFirst: a negotiation begins with its first token.
+// TestPARSE_9_NegTokenRespFirst checks that a negotiation must begin with a NegTokenInit.
 func TestPARSE_9_NegTokenRespFirst(t *testing.T) {
 	s := newSite(t)
 	token := (&krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: s.request().Token()}).Bytes()
 	if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); status.ReasonOf(err) != status.ReasonMalformedToken {
 		t.Error(err)
 	}
-	// And does not begin again, nor go on without SPNEGO.
+	// A negotiation cannot begin a second time, and cannot continue without SPNEGO.
 	for name, second := range map[string]func(n *krbtest.Negotiation) []byte{
 		"a second NegTokenInit": func(n *krbtest.Negotiation) []byte { b, _, _ := s.client(onlyKerberos).Next(nil); return b },
 		"raw Kerberos":          func(n *krbtest.Negotiation) []byte { return s.request().Token() },
@@ -302,8 +303,8 @@ func TestPARSE_9_NegTokenRespFirst(t *testing.T) {
 	}
 }
 
-// TestNegotiate_Refusals: a refused client is told in SPNEGO, and waits in it even
-// if it is not mutual.
+// TestNegotiate_Refusals checks that a refused client gets a reject in SPNEGO, also if it
+// is one-way.
 func TestNegotiate_Refusals(t *testing.T) {
 	for name, changes := range map[string][]func(*krbtest.APReq){"mutual": {wrongKey}, "one-way": {wrongKey, oneWay}} {
 		s := newSite(t)
@@ -320,7 +321,7 @@ func TestNegotiate_Refusals(t *testing.T) {
 	}
 }
 
-// TestNegotiate_Replay: the wrapping does not make an authenticator a new one
+// TestNegotiate_Replay checks that an authenticator in another SPNEGO token is a replay
 // (REPLAY-1).
 func TestNegotiate_Replay(t *testing.T) {
 	s := newSite(t)
@@ -340,8 +341,8 @@ func TestNegotiate_Replay(t *testing.T) {
 	}
 }
 
-// TestNegotiate_Skew: the second try of a client whose clock is wrong comes inside
-// the same negotiation.
+// TestNegotiate_Skew checks the second try of a client whose clock is wrong, which
+// continues the same negotiation.
 func TestNegotiate_Skew(t *testing.T) {
 	for name, mechanisms := range map[string][][]byte{"Kerberos first": onlyKerberos, "NTLM first": ntlmFirst} {
 		s := newSite(t)
@@ -351,7 +352,7 @@ func TestNegotiate_Skew(t *testing.T) {
 		if _, err := negotiate(n, c); err != nil || c.Peer() == nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		// Exactly one.
+		// There is only one second try.
 		c = s.acceptor.NewContext(sspi.ContextConfig{})
 		token, _, _ := s.client(onlyKerberos, late).Next(nil)
 		if _, _, err := c.Accept(context.Background(), token); err != sspi.ErrContinue {
@@ -368,8 +369,8 @@ func TestNegotiate_Skew(t *testing.T) {
 	}
 }
 
-// TestNegotiate_SkewOneWay: a client that does not wait for an AP-REP could not go on,
-// and is told the time in a rejection.
+// TestNegotiate_SkewOneWay checks that a one-way client, which cannot continue, gets the
+// time in the reject.
 func TestNegotiate_SkewOneWay(t *testing.T) {
 	s := newSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{})
@@ -380,7 +381,8 @@ func TestNegotiate_SkewOneWay(t *testing.T) {
 	}
 }
 
-// TestNegotiate_Hints: a client that begins with nothing is told what there is, once.
+// TestNegotiate_Hints checks that the acceptor answers an empty first token with the list
+// of mechanisms, once.
 func TestNegotiate_Hints(t *testing.T) {
 	want := (&krbtest.NegTokenInit{
 		Mechanisms: [][]byte{krbtest.OIDMSKerberos, krbtest.OIDKerberos}, Hints: []byte("not_defined_in_RFC4178@please_ignore"),
@@ -399,7 +401,7 @@ func TestNegotiate_Hints(t *testing.T) {
 	if reply, _, err := c.Accept(context.Background(), nil); status.ReasonOf(err) != status.ReasonMalformedToken || len(reply) != 0 {
 		t.Errorf("twice: %v", err)
 	}
-	// The Windows face.
+	// The same with AcceptSecurityContext.
 	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
 	for name, in := range map[string]*sspi.SecBufferDesc{"nil": nil, "no buffers": {}, "an empty token": tokenIn(nil)} {
 		l := s.first(nil)

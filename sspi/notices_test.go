@@ -13,9 +13,9 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// TestKEY_14_Logger: what becomes of a keytab that keytab.OpenFile follows is written to
-// the Logger of each acceptor without further wiring: once at the start, once when it
-// changes, once on recovery. The clients are accepted with the keys read before.
+// TestKEY_14_Logger checks that the Logger of each acceptor receives the notices of a
+// keytab file: once at the start, once when a problem begins and once when it ends. The
+// acceptor accepts clients with the keys that it has.
 func TestKEY_14_Logger(t *testing.T) {
 	var base sspi.Config
 	s := newSite(t, func(cfg *sspi.Config) { base = *cfg })

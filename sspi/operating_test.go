@@ -27,8 +27,8 @@ func operating(t *testing.T) string {
 	return string(b)
 }
 
-// TestLOG_5_AttributesDocumented: the operators' page has a row for each attribute that
-// the package writes, and for no other.
+// TestLOG_5_AttributesDocumented checks that OPERATING.md has a row for each attribute that
+// the package writes, and no other.
 func TestLOG_5_AttributesDocumented(t *testing.T) {
 	var written, documented []string
 	for _, file := range []string{"event_log.go", "export.go"} {
@@ -51,7 +51,7 @@ func TestLOG_5_AttributesDocumented(t *testing.T) {
 	}
 }
 
-// TestLOG_5_Queries runs the queries of the operators' page on records of real attempts.
+// TestLOG_5_Queries runs the queries of OPERATING.md on records of real attempts.
 func TestLOG_5_Queries(t *testing.T) {
 	if _, err := exec.LookPath("jq"); err != nil {
 		if os.Getenv("KERBEROS_REQUIRE_INTEROP") != "" {

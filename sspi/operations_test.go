@@ -8,38 +8,38 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// modelled is what a context should be.
+// modelled is the expected state of a context.
 type modelled struct {
 	state    string // "zero", "retry", "third leg", "negotiating", "established", "failed", "closed", "deleted"
 	client   *krbtest.Initiator
 	expected []byte
 
-	bargain // of package Negotiate
+	bargain // for package Negotiate
 }
 
-// machine has four handles, and for each what it should name.
+// machine has four handles, with a model for each.
 type machine struct {
 	*site
 	handles [4]sspi.CtxtHandle
 	models  [4]*modelled
 
-	closing *sspi.Context // is closed when the next authenticator is claimed
-	closed  bool          // and was
+	closing *sspi.Context // is closed during the next call of the replay cache
+	closed  bool          // that call has closed it
 }
 
-// FuzzCTX_1_Operations does calls in any order, of both faces, on four handles and
-// copies of them, and holds every result to a model.
+// FuzzCTX_1_Operations makes calls of both APIs in any order, on four handles and copies of
+// them, and compares every result with a model.
 func FuzzCTX_1_Operations(f *testing.F) {
 	f.Add([]byte{0, 0, 5, 0, 6, 0, 7, 0, 8, 0, 2, 0, 2, 0})
 	f.Add([]byte{0, 4, 1, 0, 0, 8, 1, 4, 3, 4, 2, 0, 2, 1})
-	for variant := range byte(64) { // every way to negotiate, each to its end
+	for variant := range byte(64) { // every kind of negotiation, each until its end
 		f.Add([]byte{11, 4 * variant, 12, 0, 12, 4 * (variant % 4), 12, 0, 12, 4, 12, 0, 12, 0, 12, 0, 12, 4, 12, 8, 12, 4, 12, 0, 12, 0, 8, 0, 7, 0})
 		f.Add([]byte{11, 4 * variant, 12, 0, 6, 0, 13, 0, 12, 0, 13, 0, 13, 4, 13, 0, 13, 0, 10, 0, 5, 0})
 		f.Add([]byte{11, 4 * variant, 12, 0, 14, 4 * variant, 12, 4, 10, 0, 4, 0})
 	}
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) > 64 {
-			return // each exchange costs a millisecond
+			return // each exchange takes a millisecond
 		}
 		m := new(machine)
 		m.site = newSite(t, m.watch)
@@ -77,7 +77,7 @@ func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 			t.Error("a handle after delete")
 		}
 		if x.state != "zero" {
-			x.state = "deleted" // for the copies
+			x.state = "deleted" // for the copies of the handle
 		}
 		m.models[slot] = &modelled{state: "zero"}
 	case 3:
@@ -103,7 +103,7 @@ func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 		wantCode(t, "sign", sspi.MakeSignature(h, 0, message("text", make([]byte, 100)), 0), whenEstablished)
 	case 8:
 		var from standing
-		if x.state == "established" { // else the number would be lost
+		if x.state == "established" { // otherwise the client would use up a sequence number
 			from.client = x.client
 		}
 		wantCode(t, "decrypt", sspi.DecryptMessage(h, stream(from.wrap("text")), 0, nil), whenEstablished)
@@ -121,7 +121,7 @@ func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 		m.offer(t, slot, variant)
 	case 12:
 		m.goOn(t, slot, variant)
-	case 13: // while the client is proven, the server gives up
+	case 13: // the program closes the context while Accept calls the replay cache
 		m.closing = h.Context()
 		m.goOn(t, slot, variant)
 		m.closing = nil
@@ -130,7 +130,8 @@ func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 	}
 }
 
-// begin makes a first call with one of several clients, and room or none.
+// begin makes the first call for one of several clients, with an output buffer that fits or
+// does not.
 func (m *machine) begin(t *testing.T, slot, variant int) {
 	clients := []struct {
 		change func(*krbtest.APReq)
@@ -166,7 +167,8 @@ func (m *machine) begin(t *testing.T, slot, variant int) {
 	m.handles[slot], m.models[slot] = l.handle, x
 }
 
-// later makes a further call with the due token, a fresh one or junk.
+// later makes a further call with the expected token, a new client's token or invalid
+// bytes.
 func (m *machine) later(t *testing.T, slot, variant int) {
 	h, x := &m.handles[slot], m.models[slot]
 	if x.state == "negotiating" {
@@ -181,7 +183,7 @@ func (m *machine) later(t *testing.T, slot, variant int) {
 		}
 	case 1:
 		expected = x.state == "retry"
-		client = m.request().Start() // another client does as well
+		client = m.request().Start() // the context also accepts another client
 		token, _, _ = client.Next(nil)
 	}
 	l := m.second(h, token)

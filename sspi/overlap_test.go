@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestMessages_SchannelBuffers: a message in the buffers of a TLS record is none of
-// Kerberos's, and stays as it was.
+// TestMessages_SchannelBuffers checks that the message functions refuse the buffers of a
+// TLS record and leave them unchanged.
 func TestMessages_SchannelBuffers(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	header, text, trailer := make([]byte, 100), []byte("text"), make([]byte, 100)
@@ -28,7 +28,7 @@ func TestMessages_SchannelBuffers(t *testing.T) {
 	}
 	wantCode(t, "decrypt", sspi.DecryptMessage(&h, d, 0, nil), status.SEC_E_INVALID_TOKEN)
 
-	// Beside a TOKEN they are passed over.
+	// Beside a TOKEN they are ignored.
 	d.Buffers[1].Buffer = text
 	d.Buffers = append(d.Buffers, buffer(sspi.SECBUFFER_TOKEN, make([]byte, 100)))
 	wantCode(t, "encrypt with a TOKEN", sspi.EncryptMessage(&h, 0, d, 0), status.SEC_E_OK)
@@ -38,13 +38,14 @@ func TestMessages_SchannelBuffers(t *testing.T) {
 	}
 }
 
-// TestDecrypt_OtherFiller: a message opens with the filler of the other style too,
-// since its sealed header confirms it (RFC 4121, Section 4.2.4).
+// TestDecrypt_OtherFiller checks that a message opens with the filler of the other style
+// too, because its sealed header contains the length of the filler (RFC 4121, Section
+// 4.2.4).
 func TestDecrypt_OtherFiller(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {
 		_, usual, _ := x.trailer()
 		for _, ec := range []int{0, 1, 16, 17, 200} {
-			rrc := 16 + x.sum // in DCE style the filler is not counted (MS-KILE, Section 3.4.5.4.1)
+			rrc := 16 + x.sum // in DCE style RRC does not count the filler (MS-KILE, Section 3.4.5.4.1)
 			if !x.dce {
 				rrc += ec
 			}
@@ -53,7 +54,7 @@ func TestDecrypt_OtherFiller(t *testing.T) {
 				t.Fatal(err)
 			}
 			const rrcAt = 6
-			if !x.dce && ec%2 == 0 { // Windows does not count it in this style either
+			if !x.dce && ec%2 == 0 { // Windows does not count it without DCE style either
 				binary.BigEndian.PutUint16(b[rrcAt:], uint16(16+x.sum))
 			}
 			token, data := b[:48+x.sum+ec:48+x.sum+ec], b[48+x.sum+ec:]
@@ -63,7 +64,7 @@ func TestDecrypt_OtherFiller(t *testing.T) {
 				t.Errorf("filler of %d: %q", ec, data)
 			}
 		}
-		for _, change := range []int{4, 5} { // the bytes of EC
+		for _, change := range []int{4, 5} { // the two bytes of EC
 			token, data := x.detached(t, "some text", true)
 			token[change] ^= 1
 			d := buffers(buffer(sspi.SECBUFFER_TOKEN, token), buffer(sspi.SECBUFFER_DATA, data))
@@ -72,7 +73,7 @@ func TestDecrypt_OtherFiller(t *testing.T) {
 	})
 }
 
-// overlaps are ways to lay a TOKEN, three DATA and a PADDING into 256 bytes.
+// overlaps are positions of a TOKEN, three DATA and a PADDING in 256 bytes.
 var overlaps = map[string][5][2]int{ // from, to
 	"DATA twice":                       {{0, 100}, {100, 150}, {100, 150}, {200, 210}, {255, 256}},
 	"DATA over DATA":                   {{0, 100}, {100, 160}, {101, 161}, {150, 210}, {255, 256}},
@@ -86,9 +87,9 @@ var overlaps = map[string][5][2]int{ // from, to
 	"PADDING over all, DATA one apart": {{0, 100}, {100, 132}, {101, 133}, {102, 134}, {0, 256}},
 }
 
-// TestMessages_Overlap: what becomes of pieces that share memory is not defined, but
-// nothing panics, nothing beside them is written, no altered message passes, and the
-// context goes on.
+// TestMessages_Overlap passes buffers that overlap. The result is not defined, but no
+// function panics or writes outside the buffers, no altered message is accepted, and the
+// context continues.
 func TestMessages_Overlap(t *testing.T) {
 	const data, checksum, readonly = sspi.SECBUFFER_DATA, sspi.SECBUFFER_READONLY_WITH_CHECKSUM, sspi.SECBUFFER_READONLY
 	secureEach(t, func(t *testing.T, x *secured) {
@@ -102,7 +103,7 @@ func TestMessages_Overlap(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, at := range overlaps {
-			for _, attributes := range []sspi.SECBUFFER{0, checksum, readonly} { // of the second DATA
+			for _, attributes := range []sspi.SECBUFFER{0, checksum, readonly} { // the attributes of the second DATA
 				const margin = 16
 				memory := bytes.Repeat([]byte{0xEE}, 256+2*margin)
 				lay := func(content []byte) *sspi.SecBufferDesc {
@@ -118,7 +119,7 @@ func TestMessages_Overlap(t *testing.T) {
 				wantCode(t, name+": sign by wrapping", sspi.EncryptMessage(&x.handle, noEncrypt, lay(text), 0), status.SEC_E_OK)
 				wantCode(t, name+": sign", sspi.MakeSignature(&x.handle, 0, lay(text), 0), status.SEC_E_OK)
 
-				for _, content := range [][]byte{text, wrapped, mic} { // on which the pieces lie anyhow
+				for _, content := range [][]byte{text, wrapped, mic} { // the content of the 256 bytes
 					d := lay(content)
 					if code := sspi.DecryptMessage(&x.handle, d, 0, nil); !code.IsError() {
 						t.Errorf("%s: decrypted %v", name, d.Buffers)
@@ -132,7 +133,7 @@ func TestMessages_Overlap(t *testing.T) {
 				}
 			}
 		}
-		// It is as if the client had sent nothing: two numbers back.
+		// Set the client's sequence number back by two, as if the client had sent nothing.
 		again, err := x.client.WrapShaped(text, true, krbtest.Shape{Skip: ^uint64(1)})
 		if err != nil {
 			t.Fatal(err)
@@ -141,8 +142,8 @@ func TestMessages_Overlap(t *testing.T) {
 	})
 }
 
-// TestSignature_RepeatedData: a signature reads only, so that one memory may be part
-// of the message as often as the caller likes.
+// TestSignature_RepeatedData checks that a message may contain the same memory several
+// times, because MakeSignature and VerifySignature only read it.
 func TestSignature_RepeatedData(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	text := []byte("again ")

@@ -7,19 +7,19 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Capabilities that Windows reports for its packages and this library does not have.
+// These capabilities are in the packages of Windows and not in this library.
 const (
 	flagDatagram           = 0x00000008 // messages before authentication: ASC_REQ_DATAGRAM is refused
-	flagImpersonation      = 0x00000100 // no goroutine can act as somebody else
-	flagAcceptWin32Name    = 0x00000200 // names of Windows' own: an initiator's
+	flagImpersonation      = 0x00000100 // a goroutine cannot act as another user
+	flagAcceptWin32Name    = 0x00000200 // names in the form of Windows, of initiators
 	flagLogon              = 0x00002000 // logon sessions
 	flagRestrictedTokens   = 0x00080000 // access tokens
 	flagAppContainerChecks = 0x00800000 // app containers of Windows
 	flagApplyLoopback      = 0x02000000 // logons on the machine itself
 )
 
-// TestPackages_Numbers: the packages are Windows' by number and version, and do of
-// what those do (0x028F3BBF and 0x00883BB3) all that is not ruled out above.
+// TestPackages_Numbers checks that the packages have the IDs and versions of Windows, and
+// the capabilities of Windows (0x028F3BBF and 0x00883BB3) except those above.
 func TestPackages_Numbers(t *testing.T) {
 	const windowsOnly = flagDatagram | flagImpersonation | flagAcceptWin32Name | flagLogon |
 		flagRestrictedTokens | flagAppContainerChecks | flagApplyLoopback
@@ -39,12 +39,12 @@ func TestPackages_Numbers(t *testing.T) {
 	}
 }
 
-// TestPackages_Capabilities: each package has exactly these.
+// TestPackages_Capabilities checks the capabilities of each package.
 func TestPackages_Capabilities(t *testing.T) {
 	for _, row := range []struct {
 		name                string
 		bit                 uint32
-		kerberos, negotiate bool // the second says what it does by itself, as on Windows
+		kerberos, negotiate bool // Negotiate reports only its own capabilities, as on Windows
 	}{
 		{"messages can be signed", sspi.SECPKG_FLAG_INTEGRITY, true, true},
 		{"messages can be sealed", sspi.SECPKG_FLAG_PRIVACY, true, true},

@@ -11,9 +11,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// inPieces runs an exchange of Negotiate in the Windows face. deliver gives one of
-// the client's tokens to the context, which is zero at first, and returns the leg
-// that answered it.
+// inPieces runs an exchange of package Negotiate in the Windows API. deliver passes one
+// token of the client to the context, which is the zero handle at first, and returns the
+// call that answered the token.
 func (s *site) inPieces(t *testing.T, n *krbtest.Negotiation, deliver func(h *sspi.CtxtHandle, token []byte) *leg) *leg {
 	t.Helper()
 	var h *sspi.CtxtHandle
@@ -40,7 +40,7 @@ func (s *site) inPieces(t *testing.T, n *krbtest.Negotiation, deliver func(h *ss
 	}
 }
 
-// legOf is the first call of an exchange, or a later one.
+// legOf returns the first call of an exchange if h is nil, or a later one.
 func (s *site) legOf(h *sspi.CtxtHandle, token []byte) *leg {
 	if h == nil {
 		return s.first(token)
@@ -48,11 +48,12 @@ func (s *site) legOf(h *sspi.CtxtHandle, token []byte) *leg {
 	return s.second(h, token)
 }
 
-// everyNegotiation is the clients of Negotiate, by how many legs they need and why.
+// everyNegotiation lists the clients of package Negotiate, which need different numbers of
+// tokens.
 var everyNegotiation = map[string]struct {
 	mechanisms [][]byte
 	change     func(*krbtest.APReq)
-	retry      bool // the AP-REQ is refused once
+	retry      bool // the acceptor refuses the first AP-REQ
 }{
 	"mutual":                {onlyKerberos, nothing, false},
 	"one-way":               {onlyKerberos, oneWay, false},
@@ -64,7 +65,7 @@ var everyNegotiation = map[string]struct {
 	"NTLM first and late":   {ntlmFirst, late, true},
 }
 
-// negotiationSite is a site for package Negotiate.
+// negotiationSite returns a site for package Negotiate.
 func negotiationSite(t *testing.T, changes ...func(*sspi.Config)) *site {
 	s := newSite(t, changes...)
 	s.cred = s.acceptor.CredHandle(sspi.Negotiate)
@@ -77,8 +78,8 @@ func (s *site) retrying(mechanisms [][]byte, changes ...func(*krbtest.APReq)) *k
 	return n
 }
 
-// TestPieces_Windows: whatever leg comes in pieces, nothing is said and nothing is
-// claimed before the last of them, whether there is an output buffer or not.
+// TestPieces_Windows sends each token in fragments. The acceptor returns no reply and
+// stores no authenticator before the last fragment, with an output buffer or without.
 func TestPieces_Windows(t *testing.T) {
 	for name, row := range everyNegotiation {
 		for _, pieces := range []int{1, 2, 3, 1 << 20} {
@@ -94,7 +95,7 @@ func TestPieces_Windows(t *testing.T) {
 						l.out = nil
 					}
 					wantCode(t, name+": a piece", l.call(), status.SEC_I_CONTINUE_NEEDED)
-					clear(l.in.Buffers[0].Buffer) // the caller's
+					clear(l.in.Buffers[0].Buffer) // the memory belongs to the caller
 					if l.out != nil && len(l.reply()) != 0 || l.attr != 0 || l.stamp != untouchedStamp {
 						t.Fatalf("%s: piece %d of %d: %v, %v, %v", name, i+1, len(all), l.out, l.attr, l.stamp)
 					}
@@ -116,8 +117,8 @@ func TestPieces_Windows(t *testing.T) {
 	}
 }
 
-// TestPieces_OnlyTheyHaveNoAnswer: everywhere else SEC_I_CONTINUE_NEEDED comes with a
-// token, without which nobody could go on.
+// TestPieces_OnlyTheyHaveNoAnswer checks that SEC_I_CONTINUE_NEEDED without a reply occurs
+// only after a fragment. In all other cases the client needs the reply to continue.
 func TestPieces_OnlyTheyHaveNoAnswer(t *testing.T) {
 	for name, row := range everyNegotiation {
 		for hints := range 2 {
@@ -144,7 +145,7 @@ func TestPieces_OnlyTheyHaveNoAnswer(t *testing.T) {
 			})
 		}
 	}
-	// Package Kerberos; its pieces are no tokens.
+	// Package Kerberos. It accepts no fragments.
 	s := newSite(t)
 	for name, change := range map[string]func(*krbtest.APReq){"DCE style": dce, "late": late} {
 		l := s.first(s.request(change).Token())
@@ -157,13 +158,14 @@ func TestPieces_OnlyTheyHaveNoAnswer(t *testing.T) {
 	wantCode(t, "a piece of an AP-REQ", s.first(s.request().Token()[:100]).call(), status.SEC_E_INVALID_TOKEN)
 }
 
-// TestPieces_MaxToken: what counts is the whole, and its announcement is enough.
+// TestPieces_MaxToken checks that the limit applies to the whole token, and that the
+// announced length is enough for a refusal.
 func TestPieces_MaxToken(t *testing.T) {
 	for name, row := range map[string]struct {
-		room  int                       // of MaxToken, beyond the token
-		last  func(piece []byte) []byte // the last piece
-		first status.Reason             // of the first piece
-		then  status.Reason             // of the last
+		room  int                       // MaxToken minus the length of the token
+		last  func(piece []byte) []byte // makes the last fragment
+		first status.Reason             // for the first fragment
+		then  status.Reason             // for the last fragment
 	}{
 		"just enough":             {0, nil, status.ReasonNone, status.ReasonNone},
 		"a byte too little":       {-1, nil, status.ReasonTokenTooLong, status.ReasonNone},
@@ -204,11 +206,12 @@ func TestPieces_MaxToken(t *testing.T) {
 	}
 }
 
-// TestPieces_Room: where the answer to a token in pieces does not fit, its last piece
-// comes again, alone, as often as it takes; in every leg.
+// TestPieces_Room checks that, if the reply to a fragmented token does not fit, the caller
+// passes only the last fragment again, as often as necessary, with each token of the
+// exchange.
 func TestPieces_Room(t *testing.T) {
 	for name, row := range everyNegotiation {
-		if row.retry { // the answer to a refusal is dropped where it does not fit
+		if row.retry { // the reply of a refusal is lost if it does not fit
 			continue
 		}
 		s := negotiationSite(t)
@@ -247,8 +250,8 @@ func TestPieces_Room(t *testing.T) {
 	}
 }
 
-// TestPieces_HalfWay: a client that stops amid a token holds nothing but memory, and
-// one that begins anew amid it is refused.
+// TestPieces_HalfWay checks that a client that stops within a token occupies only memory,
+// and that a client that begins a new token within a token is refused.
 func TestPieces_HalfWay(t *testing.T) {
 	s := negotiationSite(t)
 	for name, then := range map[string]func(t *testing.T, h *sspi.CtxtHandle){

@@ -12,11 +12,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// everyAttribute is what QueryContextAttributes answers.
+// everyAttribute lists the attributes that QueryContextAttributes supports.
 var everyAttribute = []struct {
 	name   string
 	attr   sspi.SECPKG_ATTR
-	early  bool // before the context is established too
+	early  bool // also before the context is established
 	buffer func() sspi.ContextAttribute
 	null   sspi.ContextAttribute
 }{
@@ -35,7 +35,7 @@ var everyAttribute = []struct {
 	{"LAST_CLIENT_TOKEN_STATUS", sspi.SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS, true, make1[sspi.SecPkgContext_LastClientTokenStatus], (*sspi.SecPkgContext_LastClientTokenStatus)(nil)},
 }
 
-// make1 makes a buffer of one of the SecPkgContext_ types.
+// make1 returns a new buffer of one of the SecPkgContext_ types.
 func make1[T any, P interface {
 	*T
 	sspi.ContextAttribute
@@ -43,7 +43,7 @@ func make1[T any, P interface {
 	return P(new(T))
 }
 
-// wantZero reports a buffer that was written to.
+// wantZero fails the test if the buffer is not zero.
 func wantZero(t *testing.T, what string, b sspi.ContextAttribute) {
 	t.Helper()
 	if v := reflect.ValueOf(b); v.IsValid() && !v.IsNil() && !v.Elem().IsZero() {
@@ -51,8 +51,8 @@ func wantZero(t *testing.T, what string, b sspi.ContextAttribute) {
 	}
 }
 
-// TestQuery_EveryNumber goes through all numbers an attribute could have, with
-// right, wrong and no buffers, in all states.
+// TestQuery_EveryNumber queries all possible attribute numbers, with right, wrong and no
+// buffers, in all states of a context.
 func TestQuery_EveryNumber(t *testing.T) {
 	numbers := []sspi.SECPKG_ATTR{0x50, 0x55, 124, 128, 0x80000000, 0x80000086, 0xFFFFFFFF}
 	for n := range sspi.SECPKG_ATTR(41) {
@@ -84,7 +84,8 @@ func TestQuery_EveryNumber(t *testing.T) {
 	}
 }
 
-// answer is the rule: the handle first, then the attribute, then the buffer.
+// answer returns the expected code: the handle decides first, then the attribute, then the
+// buffer.
 func answer(state string, known int, right bool) status.Code {
 	switch state {
 	case "new", "retry", "third leg", "negotiating", "MIC", "established":
@@ -102,7 +103,7 @@ func answer(state string, known int, right bool) status.Code {
 	return status.SEC_E_OK
 }
 
-// query asks for one attribute that must be there.
+// query returns one attribute, which the context must have.
 func query[T any, P interface {
 	*T
 	sspi.ContextAttribute
@@ -115,7 +116,7 @@ func query[T any, P interface {
 
 func TestQuery_Contents(t *testing.T) {
 	s := newSite(t)
-	h, client := s.establish(t, func(q *krbtest.APReq) { // a renewed one: it starts after the login
+	h, client := s.establish(t, func(q *krbtest.APReq) { // a renewed ticket, whose start is after the login
 		q.Ticket.Part.AuthTime = q.Ticket.Part.AuthTime.Add(-time.Hour)
 	})
 	ticket := client.Request.Ticket.Part
@@ -145,7 +146,7 @@ func TestQuery_Contents(t *testing.T) {
 	}
 }
 
-// TestQuery_StartTime: a ticket without starttime is valid from its authtime.
+// TestQuery_StartTime checks that a ticket without a starttime is valid from its authtime.
 func TestQuery_StartTime(t *testing.T) {
 	s := newSite(t)
 	h, client := s.establish(t, func(q *krbtest.APReq) {
@@ -168,8 +169,8 @@ func TestQuery_NegotiationInProgress(t *testing.T) {
 	}
 }
 
-// TestQuery_KeyInfo: numbers and names of the registries of RFC 3961, Section 8,
-// and RFC 8009, Section 7.
+// TestQuery_KeyInfo compares with the numbers and names of the registries of RFC 3961,
+// Section 8, and RFC 8009, Section 7.
 func TestQuery_KeyInfo(t *testing.T) {
 	for _, want := range []sspi.SecPkgContext_KeyInfo{
 		{SignatureAlgorithmName: "hmac-sha1-96-aes128", EncryptAlgorithmName: "aes128-cts-hmac-sha1-96", KeySize: 128, SignatureAlgorithm: 15, EncryptAlgorithm: 17},
@@ -185,7 +186,7 @@ func TestQuery_KeyInfo(t *testing.T) {
 	}
 }
 
-// ofType makes all keys of an exchange of one type.
+// ofType sets the type of all keys of an exchange.
 func (s *site) ofType(e keytab.EType) func(*krbtest.APReq) {
 	return func(q *krbtest.APReq) {
 		q.Ticket.Part.Key = s.realm.NewKey(e)
@@ -195,8 +196,9 @@ func (s *site) ofType(e keytab.EType) func(*krbtest.APReq) {
 	}
 }
 
-// TestQuery_Sizes: RFC 4121, Section 4.2.6: 16 bytes of header and the checksum;
-// sealed, a confounder and the header again, and the filler of DCE style.
+// TestQuery_Sizes checks the sizes of RFC 4121, Section 4.2.6: a MIC has 16 bytes of header
+// and the checksum. A sealed message also has a confounder, a second header, and the filler
+// of DCE style.
 func TestQuery_Sizes(t *testing.T) {
 	const protection = flags.GSS_C_INTEG_FLAG | flags.GSS_C_CONF_FLAG | flags.GSS_C_REPLAY_FLAG | flags.GSS_C_SEQUENCE_FLAG
 	s := newSite(t)

@@ -2,5 +2,5 @@
 
 package sspi_test
 
-// raceEnabled says whether the race detector counts allocations of its own.
+// raceEnabled reports whether the race detector is enabled, whose allocations would count.
 const raceEnabled = false

@@ -14,8 +14,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// draws is a source of randomness that notes how long each read is. Its bytes are the
-// numbers from 1 on.
+// draws is a source of randomness that records the length of each read. Its bytes are 1, 2,
+// 3 and so on.
 type draws struct {
 	sizes []int
 	all   []byte
@@ -37,8 +37,9 @@ func (d *draws) since(f func()) []int {
 	return d.sizes[n:]
 }
 
-// TestSEC_7_DrawsOfAPRep: an AP-REP takes one read, of confounder, subkey and sequence
-// number in this order, whatever frame it is in; an exchange without it takes none.
+// TestSEC_7_DrawsOfAPRep checks that an AP-REP makes one read, for confounder, subkey and
+// sequence number in this order, whatever its frame is. An exchange without an AP-REP makes
+// none.
 func TestSEC_7_DrawsOfAPRep(t *testing.T) {
 	both := func(change func(*krbtest.APReq)) func(*site) []func(*krbtest.APReq) {
 		return func(*site) []func(*krbtest.APReq) { return []func(*krbtest.APReq){change} }
@@ -50,7 +51,7 @@ func TestSEC_7_DrawsOfAPRep(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		changes            func(*site) []func(*krbtest.APReq)
-		confounder, subkey int // of the AP-REP; 0, 0: there is none
+		confounder, subkey int // bytes in the AP-REP; 0, 0 if there is none
 		legs               int
 	}{
 		"AES256":              {ofType(18), 16, 32, 1},
@@ -102,7 +103,7 @@ func TestSEC_7_DrawsOfAPRep(t *testing.T) {
 	}
 }
 
-// carry carries tokens without SPNEGO.
+// carry exchanges tokens without SPNEGO.
 func carry(c *sspi.Context, client *krbtest.Initiator) error {
 	var reply []byte
 	for {
@@ -119,8 +120,8 @@ func carry(c *sspi.Context, client *krbtest.Initiator) error {
 	}
 }
 
-// TestSEC_7_DrawsOfMessages: a sealed message takes one read, of its confounder; of RC4,
-// a message that is only signed does too. MICs take none.
+// TestSEC_7_DrawsOfMessages checks that a sealed message makes one read, for its
+// confounder. With RC4 a signed message does too. A MIC makes none.
 func TestSEC_7_DrawsOfMessages(t *testing.T) {
 	for e, row := range map[keytab.EType]struct{ sealed, signed []int }{
 		18: {[]int{16}, nil}, 19: {[]int{16}, nil}, 23: {[]int{8}, []int{8}},
@@ -165,9 +166,9 @@ func TestSEC_7_DrawsOfMessages(t *testing.T) {
 	}
 }
 
-// TestSEC_7_DrawsOfRefusals: the AP-REP's read comes behind every check but the room for
-// the reply and the replay cache. What those refuse has drawn, and a later call draws
-// anew.
+// TestSEC_7_DrawsOfRefusals checks that the read for an AP-REP follows every check except
+// those of the output buffer and the replay cache. After a refusal by these two, a later
+// call reads again.
 func TestSEC_7_DrawsOfRefusals(t *testing.T) {
 	random := &draws{}
 	s := newSite(t, func(cfg *sspi.Config) {

@@ -12,7 +12,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// withRC4 names RC4 besides the default.
+// withRC4 permits RC4 in addition to the default types.
 func withRC4(cfg *sspi.Config) { cfg.ETypes = []keytab.EType{17, 18, 19, 20, keytab.RC4_HMAC} }
 
 func noSubkey(q *krbtest.APReq) {
@@ -21,9 +21,9 @@ func noSubkey(q *krbtest.APReq) {
 
 func fromAES256(q *krbtest.APReq) { q.ETypes = []keytab.EType{18} }
 
-// TestKEY_5_RC4 is what key a context has whose session key is of RC4: the acceptor's
-// where the client offers AES and policy admits it, else the client's own, which an
-// AP-REP repeats, and never a fresh one of RC4.
+// TestKEY_5_RC4 checks the key of a context whose session key is RC4. If the client offers
+// AES and policy permits it, the acceptor makes an AES subkey. Otherwise the context has
+// the client's own key, which the AP-REP repeats. The acceptor never makes a new RC4 key.
 func TestKEY_5_RC4(t *testing.T) {
 	only := func(list ...keytab.EType) func(*sspi.Config) {
 		return func(cfg *sspi.Config) { cfg.ETypes, cfg.TicketETypes = list, []keytab.EType{18} }
@@ -35,7 +35,7 @@ func TestKEY_5_RC4(t *testing.T) {
 		policy  func(*sspi.Config)
 		changes []func(*krbtest.APReq)
 		want    keytab.EType
-		sent    bool // a subkey in the AP-REP
+		sent    bool // the AP-REP has a subkey
 	}{
 		"mutual":                {withRC4, nil, 23, true},
 		"mutual, no subkey":     {withRC4, []func(*krbtest.APReq){noSubkey}, 23, false},
@@ -73,8 +73,8 @@ func TestKEY_5_RC4(t *testing.T) {
 	}
 }
 
-// TestKEY_1_RC4ByKind: by default RC4 is refused for each kind of key, and admitting
-// it for tickets admits it for nothing else.
+// TestKEY_1_RC4ByKind checks that RC4 is refused by default for each kind of key, and that
+// a permission for tickets permits nothing else.
 func TestKEY_1_RC4ByKind(t *testing.T) {
 	subkey := func(q *krbtest.APReq) {
 		q.Authenticator.SubKey.KeyType, q.Authenticator.SubKey.KeyValue = 23, make([]byte, 16)
@@ -99,7 +99,8 @@ func TestKEY_1_RC4ByKind(t *testing.T) {
 	}
 }
 
-// TestPARSE_14_RC4: lists that Kerberos does not head are signed with RC4's MICs.
+// TestPARSE_14_RC4 checks that RC4 MICs protect a SPNEGO list whose first mechanism is not
+// Kerberos.
 func TestPARSE_14_RC4(t *testing.T) {
 	for style, change := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": oneWay, "DCE style": dce} {
 		t.Run(style, func(t *testing.T) {
@@ -114,8 +115,8 @@ func TestPARSE_14_RC4(t *testing.T) {
 	}
 }
 
-// TestRC4Handles_Messages: each function and each shape of buffers in the Windows
-// face.
+// TestRC4Handles_Messages checks each message function of the Windows API with each
+// arrangement of buffers.
 func TestRC4Handles_Messages(t *testing.T) {
 	const tok, data, padding, stream = sspi.SECBUFFER_TOKEN, sspi.SECBUFFER_DATA, sspi.SECBUFFER_PADDING, sspi.SECBUFFER_STREAM
 	for _, text := range append(texts, string(bytes.Repeat([]byte("x"), 90)), string(bytes.Repeat([]byte("x"), 70_000))) {
@@ -161,8 +162,8 @@ func TestRC4Handles_Messages(t *testing.T) {
 	}
 }
 
-// TestRC4Handles_Padding: without a PADDING buffer, without room in it, and in DCE
-// style there is none.
+// TestRC4Handles_Padding checks that a message has no padding without a PADDING buffer,
+// without room in it, and in DCE style.
 func TestRC4Handles_Padding(t *testing.T) {
 	for name, row := range map[string]struct {
 		style   func(*krbtest.APReq)
@@ -198,7 +199,8 @@ func TestRC4Handles_Padding(t *testing.T) {
 	}
 }
 
-// TestRC4Handles_ReadonlyPadding: what must not be written is no part of the message.
+// TestRC4Handles_ReadonlyPadding checks that a read-only PADDING buffer is not part of the
+// message.
 func TestRC4Handles_ReadonlyPadding(t *testing.T) {
 	const padding = sspi.SECBUFFER_PADDING | sspi.SECBUFFER_READONLY
 	s := newSite(t, withRC4)
@@ -222,7 +224,7 @@ func TestRC4Handles_ReadonlyPadding(t *testing.T) {
 	}
 }
 
-// TestRC4Handles_KeyInfo: the numbers are those of the registries.
+// TestRC4Handles_KeyInfo compares with the numbers of the registries.
 func TestRC4Handles_KeyInfo(t *testing.T) {
 	s := newSite(t, withRC4)
 	h, _ := s.establish(t, s.ofType(23))
@@ -233,7 +235,8 @@ func TestRC4Handles_KeyInfo(t *testing.T) {
 	}
 }
 
-// TestCTX_12_ExportRC4: the context goes on in another process where it was.
+// TestCTX_12_ExportRC4 checks that an RC4 context continues in another process at the same
+// sequence numbers.
 func TestCTX_12_ExportRC4(t *testing.T) {
 	s := newSite(t, exporting, withRC4)
 	c, client := s.established(t, sspi.ContextConfig{}, s.ofType(23))

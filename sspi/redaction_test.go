@@ -23,11 +23,11 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// secrets are the bytes that must not be printed, by name.
+// secrets are byte strings that must not be printed, with a name for each.
 type secrets map[string][]byte
 
-// find looks for a secret in a text, in every form in which bytes get printed.
-// Eight bytes of one are enough to find it.
+// find searches a text for a secret in every form in which packages print bytes. Eight
+// bytes of a secret are enough.
 func (s secrets) find(text string) (name string, found bool) {
 	lower := strings.ToLower(text)
 	for name, secret := range s {
@@ -43,7 +43,7 @@ func (s secrets) find(text string) (name string, found bool) {
 			}
 		}
 		for shift := range 3 {
-			// Whole groups of three bytes are the same in any base64 of the secret.
+			// Whole groups of three bytes have the same form in any base64 of the secret.
 			b := secret[shift:]
 			group := base64.RawStdEncoding.EncodeToString(b[:len(b)/3*3])[:8]
 			url := base64.RawURLEncoding.EncodeToString(b[:len(b)/3*3])[:8]
@@ -55,7 +55,7 @@ func (s secrets) find(text string) (name string, found bool) {
 	return "", false
 }
 
-// TestKEY_10_Find: the search finds what it should.
+// TestKEY_10_Find checks that find recognises each form.
 func TestKEY_10_Find(t *testing.T) {
 	key := []byte("\x01\xfe0123456789abcdefghijklmnop\x00\xff~!")
 	s := secrets{"key": key}
@@ -73,7 +73,7 @@ func TestKEY_10_Find(t *testing.T) {
 	}
 }
 
-// prints is a value in every form that an operator could let it be printed in.
+// prints returns a value in every form in which an operator could print it.
 func prints(v any) map[string]string {
 	out := make(map[string]string)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%e", "%t", "%T", "% x", "%#x"} {
@@ -98,7 +98,7 @@ func prints(v any) map[string]string {
 	return out
 }
 
-// keysOf are all keys of an exchange.
+// keysOf returns all keys of an exchange.
 func keysOf(s *site, q *krbtest.APReq, client *krbtest.Initiator) secrets {
 	return secrets{
 		"service key":  q.Ticket.Key.KeyValue,
@@ -108,7 +108,7 @@ func keysOf(s *site, q *krbtest.APReq, client *krbtest.Initiator) secrets {
 	}
 }
 
-// TestKEY_10_NothingPrintsAKey: every exported type that can reach one.
+// TestKEY_10_NothingPrintsAKey prints every exported type that refers to a key.
 func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	var events []sspi.Event
 	s := newSite(t, recordEvents(&events))
@@ -137,7 +137,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	}
 	delegated := c.Delegated().Tickets[0]
 	der := delegated.Ticket.Bytes()
-	secret["delegated ticket"] = der[len(der)-32:] // its beginning has names in clear
+	secret["delegated ticket"] = der[len(der)-32:] // the beginning of a ticket has names in clear
 	secret["export key"], secret["ticket of a TGT"] = []byte("an export key of 32 bytes, here.")[:32], []byte("a ticket-granting ticket")
 	cfg := sspi.Config{Keys: s.keys, ExportKey: sspi.NewSecret(secret["export key"])}
 	exporter, err := sspi.NewAcceptor(cfg)
@@ -169,7 +169,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	} {
 		known.Absent(t, name, v)
 	}
-	// MarshalBinary of a Table, which package gob calls, makes a keytab: that is its purpose.
+	// Package gob calls MarshalBinary of a Table, whose purpose is to make a keytab.
 	known.Absent(t, "Table", secrettest.Of(s.keys), "gob", "binary")
 }
 
@@ -182,8 +182,8 @@ func (s secrets) absent(t *testing.T, what string, forms map[string]string) {
 	}
 }
 
-// TestSEC_2_ErrorsAndLogs: what the operator gets to see of exchanges and
-// messages, good and bad, holds no key and no bytes of a token.
+// TestSEC_2_ErrorsAndLogs checks that errors and records of exchanges and messages, valid
+// and invalid, contain no key and no bytes of a token.
 func TestSEC_2_ErrorsAndLogs(t *testing.T) {
 	var log bytes.Buffer
 	handler := slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
@@ -239,7 +239,7 @@ func TestSEC_2_ErrorsAndLogs(t *testing.T) {
 	}
 }
 
-// TestLogger_Cause: the operator sees why a key source failed.
+// TestLogger_Cause checks that the record says why a key source failed.
 func TestLogger_Cause(t *testing.T) {
 	var log bytes.Buffer
 	s := newSite(t, func(cfg *sspi.Config) {
@@ -254,7 +254,8 @@ func TestLogger_Cause(t *testing.T) {
 	}
 }
 
-// TestSEC_2_SilentLogger: without a logger nothing is written and nothing panics.
+// TestSEC_2_SilentLogger checks that an acceptor without a Logger writes nothing and does
+// not panic.
 func TestSEC_2_SilentLogger(t *testing.T) {
 	s := newSite(t)
 	for _, token := range [][]byte{s.request().Token(), s.request(late).Token(), []byte("junk")} {

@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestRequest_ErrorTokens: who gets a KRB-ERROR, and with which number (RFC 4120,
-// Section 7.5.9).
+// TestRequest_ErrorTokens checks which refused client gets a KRB-ERROR, and its error
+// number (RFC 4120, Section 7.5.9).
 func TestRequest_ErrorTokens(t *testing.T) {
 	expired := func(q *krbtest.APReq) {
 		p := &q.Ticket.Part
@@ -23,7 +23,7 @@ func TestRequest_ErrorTokens(t *testing.T) {
 		name   string
 		change []func(*krbtest.APReq)
 		want   status.Code
-		code   int32 // of the KRB-ERROR; 0: there is none
+		code   int32 // the number in the KRB-ERROR, or 0 if there is none
 	}{
 		{"wrong key", []func(*krbtest.APReq){wrongKey}, status.SEC_E_LOGON_DENIED, 31},
 		{"expired", []func(*krbtest.APReq){expired}, status.SEC_E_LOGON_DENIED, 32},
@@ -60,7 +60,7 @@ func TestRequest_ErrorTokens(t *testing.T) {
 	}
 }
 
-// checkError holds a KRB-ERROR to what it may say: no text, no client.
+// checkError checks that a KRB-ERROR contains no text and no client name.
 func checkError(t *testing.T, s *site, e *krbtest.Error, code int32) {
 	t.Helper()
 	if e.ErrorCode != code || !e.Time().Equal(s.realm.Now()) {
@@ -74,8 +74,8 @@ func checkError(t *testing.T, s *site, e *krbtest.Error, code int32) {
 	}
 }
 
-// TestRequest_NoAnswerToMalformed: what is no AP-REQ gets none, whatever was
-// requested.
+// TestRequest_NoAnswerToMalformed checks that bytes that are not an AP-REQ get no answer,
+// whatever the flags are.
 func TestRequest_NoAnswerToMalformed(t *testing.T) {
 	s := newSite(t)
 	token := s.request().Token()
@@ -97,7 +97,8 @@ func TestRequest_NoAnswerToMalformed(t *testing.T) {
 	}
 }
 
-// TestBIND_7_EnforceContextReq: wishes become demands by configuration alone.
+// TestBIND_7_EnforceContextReq checks that request flags are required of the client only
+// with EnforceContextReq.
 func TestBIND_7_EnforceContextReq(t *testing.T) {
 	for _, row := range []struct {
 		req flags.ASC_REQ
@@ -133,7 +134,8 @@ func TestBIND_7_EnforceContextReq(t *testing.T) {
 	}
 }
 
-// TestBIND_7_EnforceContextReqIgnores: no other bit is a demand on the client.
+// TestBIND_7_EnforceContextReqIgnores checks that no other request flag is required of the
+// client.
 func TestBIND_7_EnforceContextReqIgnores(t *testing.T) {
 	s := newSite(t, func(cfg *sspi.Config) { cfg.EnforceContextReq = true })
 	const demands = flags.ASC_REQ_MUTUAL_AUTH | flags.ASC_REQ_REPLAY_DETECT | flags.ASC_REQ_SEQUENCE_DETECT | flags.ASC_REQ_CONFIDENTIALITY | flags.ASC_REQ_INTEGRITY
@@ -142,8 +144,8 @@ func TestBIND_7_EnforceContextReqIgnores(t *testing.T) {
 	wantCode(t, "all but demands", l.call(), status.SEC_E_OK)
 }
 
-// TestBIND_6_GrantedAttributes: what the client asked for, whatever the server
-// requested.
+// TestBIND_6_GrantedAttributes checks that the granted attributes are those that the client
+// requests, whatever the server requests.
 func TestBIND_6_GrantedAttributes(t *testing.T) {
 	for _, row := range []struct {
 		gss flags.GSS
@@ -157,7 +159,7 @@ func TestBIND_6_GrantedAttributes(t *testing.T) {
 		{flags.GSS_C_INTEG_FLAG, flags.ASC_RET_INTEGRITY},
 		{flags.GSS_C_IDENTIFY_FLAG, flags.ASC_RET_IDENTIFY},
 		{0x4000, flags.ASC_RET_EXTENDED_ERROR}, // GSS_C_EXTENDED_ERROR_FLAG
-		{flags.GSS_C_DELEG_FLAG, 0},            // no credentials came
+		{flags.GSS_C_DELEG_FLAG, 0},            // the client sent no credentials
 		{krbtest.DefaultFlags, flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT | flags.ASC_RET_CONFIDENTIALITY | flags.ASC_RET_INTEGRITY},
 	} {
 		t.Run(row.gss.String(), func(t *testing.T) {
@@ -166,7 +168,7 @@ func TestBIND_6_GrantedAttributes(t *testing.T) {
 				q := s.request(asking(row.gss))
 				if row.gss == flags.GSS_C_DELEG_FLAG {
 					q.Cred = q.Forward().Bytes()
-					req &^= flags.ASC_REQ_DELEGATE // then they are not read
+					req &^= flags.ASC_REQ_DELEGATE // then the acceptor does not read them
 				}
 				l := s.first(q.Token())
 				l.req = req
@@ -204,8 +206,8 @@ func TestRequest_Connection(t *testing.T) {
 	}
 }
 
-// TestRequest_Delegate: forwarded credentials are read only if that is requested,
-// and only then can bad ones refuse.
+// TestRequest_Delegate checks that the acceptor reads forwarded credentials only if the
+// server requests them, and that only then malformed ones refuse the client.
 func TestRequest_Delegate(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -240,7 +242,8 @@ func TestRequest_Delegate(t *testing.T) {
 	}
 }
 
-// TestRequest_DelegateInThreeLegs: credentials are shown after the third.
+// TestRequest_DelegateInThreeLegs checks that the context returns credentials only after
+// the third token.
 func TestRequest_DelegateInThreeLegs(t *testing.T) {
 	s := newSite(t)
 	q := s.request(dce)
@@ -268,8 +271,9 @@ func TestRequest_DelegateInThreeLegs(t *testing.T) {
 	}
 }
 
-// TestTargets_Untrusted: a name that the client had from an untrusted source satisfies
-// ContextConfig.Targets only where the program says so. The refusal quotes the name.
+// TestTargets_Untrusted checks that a target name which the client marks as untrusted
+// satisfies ContextConfig.Targets only with AllowUntrustedTarget. The refusal quotes the
+// name.
 func TestTargets_Untrusted(t *testing.T) {
 	for _, row := range []struct {
 		named            string
@@ -293,8 +297,7 @@ func TestTargets_Untrusted(t *testing.T) {
 	}
 }
 
-// TestPeer_TargetUntrusted: a client says whether it had the name of its target from
-// where anybody may have written it.
+// TestPeer_TargetUntrusted checks that Peer has the client's mark on its target name.
 func TestPeer_TargetUntrusted(t *testing.T) {
 	for _, untrusted := range []bool{false, true} {
 		h, _ := newSite(t).establish(t, naming("HTTP/www"), func(q *krbtest.APReq) { q.TargetUntrusted = untrusted })

@@ -11,7 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestCTX_11_TooLittleRoom: nothing happened, and the same token is no replay.
+// TestCTX_11_TooLittleRoom checks that a call with an output buffer that is too small
+// changes nothing, and that the same token is not a replay then.
 func TestCTX_11_TooLittleRoom(t *testing.T) {
 	n := replyLen(t)
 	for _, row := range []struct {
@@ -68,8 +69,8 @@ func TestCTX_11_TooLittleRoom(t *testing.T) {
 	}
 }
 
-// TestCTX_11_NeededIsEnough: for each type of key and each framing, Needed bytes
-// are enough and one less is not.
+// TestCTX_11_NeededIsEnough checks that, for each type of key and each framing, a buffer of
+// Needed bytes is enough and a shorter one is not.
 func TestCTX_11_NeededIsEnough(t *testing.T) {
 	s := newSite(t)
 	for _, row := range []struct {
@@ -115,8 +116,8 @@ func TestCTX_11_NeededIsEnough(t *testing.T) {
 	}
 }
 
-// TestCTX_11_RetryOfTheClient: also on the second attempt of a client whose clock
-// was wrong, where there is a context already: it lives on.
+// TestCTX_11_RetryOfTheClient checks the same for the second try of a client whose clock
+// was wrong: the existing context continues.
 func TestCTX_11_RetryOfTheClient(t *testing.T) {
 	n := replyLen(t)
 	s := newSite(t)
@@ -137,8 +138,9 @@ func TestCTX_11_RetryOfTheClient(t *testing.T) {
 	wantCode(t, "enough", s.second(x.handle, x.expected).call(), status.SEC_E_OK)
 }
 
-// TestCTX_11_RefusedFirst: room is the last question before the replay cache's.
-// Who is refused anyway is refused, whatever the room.
+// TestCTX_11_RefusedFirst checks that the acceptor checks the size of the output buffer
+// after all other checks except the replay cache, so that a client with an error is refused
+// whatever the size is.
 func TestCTX_11_RefusedFirst(t *testing.T) {
 	s := newSite(t)
 	for _, out := range []*sspi.SecBufferDesc{room(0), nil} {
@@ -151,8 +153,8 @@ func TestCTX_11_RefusedFirst(t *testing.T) {
 	}
 }
 
-// TestBuffers_ErrorTokenDoesNotFit: a verdict is never replaced by a complaint
-// about room; the token is dropped, and with it the client's second attempt.
+// TestBuffers_ErrorTokenDoesNotFit checks that a refusal keeps its code if its reply does
+// not fit. The reply is lost, and with it the second try of the client.
 func TestBuffers_ErrorTokenDoesNotFit(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*krbtest.APReq)

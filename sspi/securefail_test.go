@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestMessages_Statuses: what the message functions return for a wrong call.
-// TOKEN and DATA never keep what the caller could take for a result.
+// TestMessages_Statuses checks the codes of the message functions for invalid calls. TOKEN
+// and DATA never keep content that a caller could use as a result.
 func TestMessages_Statuses(t *testing.T) {
 	const data, tok = sspi.SECBUFFER_DATA, sspi.SECBUFFER_TOKEN
 	const readonly = data | sspi.SECBUFFER_READONLY
@@ -20,8 +20,8 @@ func TestMessages_Statuses(t *testing.T) {
 		name string
 		qop  uint32
 		d    *sspi.SecBufferDesc
-		// SEC_E_OK where nothing is wrong, and for Verify and Decrypt, whose TOKEN
-		// is zeros here, where the call is right.
+		// SEC_E_OK means a valid call. Verify and Decrypt then return another code, because
+		// TOKEN contains zeros here.
 		sign, verify, encrypt, decrypt status.Code
 	}{
 		{"right", 0, both(), good, altered, good, altered},
@@ -88,7 +88,8 @@ func cloneDesc(d *sspi.SecBufferDesc) *sspi.SecBufferDesc {
 	return c
 }
 
-// TestMessages_NotNegotiated: what a client did not ask for is not done for it.
+// TestMessages_NotNegotiated checks that the message functions refuse a protection that the
+// client did not request.
 func TestMessages_NotNegotiated(t *testing.T) {
 	for _, row := range []struct {
 		gss        flags.GSS
@@ -116,13 +117,13 @@ func TestMessages_NotNegotiated(t *testing.T) {
 			if row.seal != good && (len(d.Buffers[0].Buffer) != 0 || string(d.Buffers[1].Buffer) != "text") {
 				t.Errorf("TOKEN of %d bytes, DATA %q", len(d.Buffers[0].Buffer), d.Buffers[1].Buffer)
 			}
-			// A client may send sealed what it did not announce: pfQOP tells.
+			// A client may seal a message without having requested it; pfQOP shows that.
 			d = stream(x.wrap("text"))
 			wantCode(t, "decrypt", sspi.DecryptMessage(&h, d, 0, nil), row.sign)
 			if opened := len(d.Buffers[1].Buffer) != 0; opened != (row.sign == good) {
 				t.Errorf("DATA %q", d.Buffers[1].Buffer)
 			}
-			// The Go face always protects.
+			// The Go API protects messages in every case.
 			if token, err := h.Context().Wrap(nil, []byte("text"), true); err != nil {
 				t.Errorf("Wrap: %v", err)
 			} else if got, conf, err := client.Unwrap(token); string(got) != "text" || !conf && err == nil {
@@ -132,8 +133,8 @@ func TestMessages_NotNegotiated(t *testing.T) {
 	}
 }
 
-// TestMessages_TooSmall: Needed is enough, one less is not, and nothing has
-// happened: no sequence number is used up.
+// TestMessages_TooSmall checks that a buffer of Needed bytes is enough and a shorter one is
+// not. A call with a shorter buffer changes nothing and uses up no sequence number.
 func TestMessages_TooSmall(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {
 		sealed, _, _ := x.trailer()
@@ -158,7 +159,7 @@ func TestMessages_TooSmall(t *testing.T) {
 				}
 				d.Buffers[0].Buffer = make([]byte, b.Needed)
 				wantCode(t, row.name, row.call(d), status.SEC_E_OK)
-				if err := row.check(d); err != nil { // which counts
+				if err := row.check(d); err != nil { // the client also checks the sequence number
 					t.Errorf("%s: the client: %v", row.name, err)
 				}
 				if d.Buffers[0].Needed != 0 {
@@ -174,8 +175,8 @@ func (x *secured) unwrap(d *sspi.SecBufferDesc) error {
 	return err
 }
 
-// TestMSG_11_AlteredMessages: any changed bit of token or message is noticed, and
-// nothing of the message is left anywhere.
+// TestMSG_11_AlteredMessages checks that a change of any bit of token or message is
+// detected, and that no memory of the call then contains the message.
 func TestMSG_11_AlteredMessages(t *testing.T) {
 	const text = "attack at dawn, or rather at noon"
 	secureEach(t, func(t *testing.T, x *secured) {
@@ -184,7 +185,7 @@ func TestMSG_11_AlteredMessages(t *testing.T) {
 			whole := append(bytes.Clone(token), data...)
 			for i := range whole {
 				if i == 6 || i == 7 {
-					continue // RRC, which nothing protects: below
+					continue // RRC is not protected: see below
 				}
 				b := bytes.Clone(whole)
 				b[i] ^= 0x10
@@ -209,7 +210,7 @@ func TestMSG_11_AlteredMessages(t *testing.T) {
 				wantCode(t, "cut stream", sspi.DecryptMessage(&x.handle, d, 0, nil), want)
 				x.nothingLeft(t, d, b, text, conf)
 			}
-			d := stream(whole) // undamaged, the number has not been used up
+			d := stream(whole) // the unchanged message is accepted, because its number is not used up
 			wantCode(t, "the message itself", sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_OK)
 			if string(d.Buffers[1].Buffer) != text {
 				t.Errorf("%q", d.Buffers[1].Buffer)
@@ -218,8 +219,8 @@ func TestMSG_11_AlteredMessages(t *testing.T) {
 	})
 }
 
-// TestMSG_11_AlteredSignatures: any changed bit of signature or message is
-// noticed, and so is a signature of another length.
+// TestMSG_11_AlteredSignatures checks that a change of any bit of MIC or message is
+// detected, and likewise a MIC of another length.
 func TestMSG_11_AlteredSignatures(t *testing.T) {
 	const text = "attack at dawn"
 	secureEach(t, func(t *testing.T, x *secured) {
@@ -250,8 +251,8 @@ func TestMSG_11_AlteredSignatures(t *testing.T) {
 	})
 }
 
-// nothingLeft: DATA is empty, and where the message was sealed, its text does not
-// stand in memory.
+// nothingLeft checks that DATA is empty and, if the message was sealed, that no memory
+// contains its text.
 func (x *secured) nothingLeft(t *testing.T, d *sspi.SecBufferDesc, memory []byte, text string, sealed bool) {
 	t.Helper()
 	if len(d.Buffers[1].Buffer) != 0 {
@@ -262,7 +263,7 @@ func (x *secured) nothingLeft(t *testing.T, d *sspi.SecBufferDesc, memory []byte
 	}
 }
 
-// TestMSG_10_SealedOrNot: a signed message is never reported as a sealed one.
+// TestMSG_10_SealedOrNot checks that a signed message is never reported as sealed.
 func TestMSG_10_SealedOrNot(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	for _, conf := range []bool{true, false} {
@@ -275,7 +276,7 @@ func TestMSG_10_SealedOrNot(t *testing.T) {
 	}
 }
 
-// TestREFL_2_OwnMessages: what we sent is refused when it comes back.
+// TestREFL_2_OwnMessages checks that the context refuses its own messages.
 func TestREFL_2_OwnMessages(t *testing.T) {
 	h, _ := newSite(t).establish(t)
 	d := message("text", make([]byte, 100))
@@ -290,8 +291,8 @@ func TestREFL_2_OwnMessages(t *testing.T) {
 	}
 }
 
-// TestREFL_2_OtherContexts: a message of another context of the same client is
-// none of this one.
+// TestREFL_2_OtherContexts checks that the context refuses messages of another context of
+// the same client.
 func TestREFL_2_OtherContexts(t *testing.T) {
 	s := newSite(t)
 	h, _ := s.establish(t)
@@ -302,7 +303,7 @@ func TestREFL_2_OtherContexts(t *testing.T) {
 	wantCode(t, "verify", sspi.VerifySignature(&h, message("text", mic), 0, nil), status.SEC_E_MESSAGE_ALTERED)
 }
 
-// TestMessages_SequenceNumbersIgnored: MessageSeqNo may be anything.
+// TestMessages_SequenceNumbersIgnored checks that MessageSeqNo has no effect.
 func TestMessages_SequenceNumbersIgnored(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	for _, n := range []uint32{0, 0, 7, 0xFFFFFFFF, 3} {

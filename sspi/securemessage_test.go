@@ -24,7 +24,7 @@ type secured struct {
 	dce    bool
 }
 
-// secureEach runs a test for each type of key, in both styles.
+// secureEach runs a test for each type of key, with DCE style and without.
 func secureEach(t *testing.T, test func(t *testing.T, x *secured)) {
 	for _, e := range []struct {
 		etype keytab.EType
@@ -44,8 +44,8 @@ func secureEach(t *testing.T, test func(t *testing.T, x *secured)) {
 	}
 }
 
-// trailer is the length of the TOKEN of a sealed message, and the rotation it
-// announces (MS-KILE, Section 3.4.5.4.1).
+// trailer returns the length of the TOKEN of a sealed message, and the values EC and RRC of
+// its header (MS-KILE, Section 3.4.5.4.1).
 func (x *secured) trailer() (length, ec, rrc int) {
 	if x.dce {
 		ec = 16
@@ -59,8 +59,8 @@ func buffer(t sspi.SECBUFFER, b []byte) sspi.SecBuffer {
 
 var texts = []string{"", "a", "fifteen bytes..", "sixteen bytes...", "seventeen bytes..", string(bytes.Repeat([]byte("long "), 1000))}
 
-// TestEncrypt_Opens: TOKEN and DATA, one after the other, are a wrap token of RFC
-// 4121, Section 4.2.6.2, which the client opens.
+// TestEncrypt_Opens checks that TOKEN, followed by DATA, is a wrap token of RFC 4121,
+// Section 4.2.6.2, which the client opens.
 func TestEncrypt_Opens(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {
 		for _, text := range texts {
@@ -92,8 +92,8 @@ func TestEncrypt_Opens(t *testing.T) {
 	})
 }
 
-// TestEncrypt_Places: buffers in any order, several DATA, some that are passed
-// over, and the neighbours in memory.
+// TestEncrypt_Places checks buffers in any order, with several DATA and with buffers that
+// the call ignores. The memory between the buffers must stay unchanged.
 func TestEncrypt_Places(t *testing.T) {
 	const data, tok, padding = sspi.SECBUFFER_DATA, sspi.SECBUFFER_TOKEN, sspi.SECBUFFER_PADDING
 	secureEach(t, func(t *testing.T, x *secured) {
@@ -107,7 +107,7 @@ func TestEncrypt_Places(t *testing.T) {
 			"PADDING first": {padding, data, tok},
 		} {
 			t.Run(name, func(t *testing.T) {
-				// All buffers lie in one array, with something between them.
+				// All buffers are in one array, with other bytes between them.
 				const each, gap = 100, 7
 				memory := bytes.Repeat([]byte{0xEE}, (each+gap)*len(list))
 				d := &sspi.SecBufferDesc{}
@@ -115,7 +115,7 @@ func TestEncrypt_Places(t *testing.T) {
 				for i, typ := range list {
 					b := memory[i*(each+gap):][:each]
 					if typ == data {
-						b = b[:3*i+1] // of all lengths, and with capacity behind
+						b = b[:3*i+1] // different lengths, and spare capacity
 						copy(b, bytes.Repeat([]byte{byte('a' + i)}, each))
 						text = append(text, b...)
 					}
@@ -153,7 +153,8 @@ func TestEncrypt_Places(t *testing.T) {
 	})
 }
 
-// TestDecrypt_Stream: a whole token, however it is rotated. DATA points into it.
+// TestDecrypt_Stream checks a whole token with each rotation. DATA refers to the memory of
+// the token.
 func TestDecrypt_Stream(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {
 		for _, text := range texts {
@@ -182,12 +183,13 @@ func TestDecrypt_Stream(t *testing.T) {
 	})
 }
 
-// TestDecrypt_StreamBuffers: the message goes to the first DATA that may be written,
-// what is READONLY is left alone, and nothing else looks like a part of the message.
+// TestDecrypt_StreamBuffers checks that the first writable DATA receives the message, that
+// READONLY buffers stay unchanged, and that no other buffer seems to contain a part of the
+// message.
 func TestDecrypt_StreamBuffers(t *testing.T) {
 	const data, str, stale = sspi.SECBUFFER_DATA, sspi.SECBUFFER_STREAM, "stale"
 	secureEach(t, func(t *testing.T, x *secured) {
-		for _, spoilt := range []bool{false, true} { // these last: their numbers are missing
+		for _, spoilt := range []bool{false, true} { // altered messages come last, because their numbers are missing afterwards
 			for _, mark := range []sspi.SECBUFFER{sspi.SECBUFFER_READONLY, sspi.SECBUFFER_READONLY_WITH_CHECKSUM} {
 				token, err := x.client.Wrap([]byte("attack at dawn"), true)
 				if err != nil {
@@ -216,7 +218,7 @@ func TestDecrypt_StreamBuffers(t *testing.T) {
 	})
 }
 
-// within reports whether a lies in the memory of b.
+// within reports whether a is in the memory of b.
 func within(a, b []byte) bool {
 	for i := range b {
 		if &b[i] == &a[0] {
@@ -226,7 +228,8 @@ func within(a, b []byte) bool {
 	return false
 }
 
-// detached is a message of the client as EncryptMessage makes them there.
+// detached returns a message of the client in the form of EncryptMessage, as TOKEN and
+// DATA.
 func (x *secured) detached(t *testing.T, text string, conf bool) (token, data []byte) {
 	t.Helper()
 	n, ec, rrc := x.trailer()
@@ -240,7 +243,7 @@ func (x *secured) detached(t *testing.T, text string, conf bool) (token, data []
 	return b[:n:n], b[n:]
 }
 
-// TestDecrypt_Detached: TOKEN and DATA, opened in place.
+// TestDecrypt_Detached checks that DecryptMessage decrypts TOKEN and DATA in place.
 func TestDecrypt_Detached(t *testing.T) {
 	const data, tok = sspi.SECBUFFER_DATA, sspi.SECBUFFER_TOKEN
 	secureEach(t, func(t *testing.T, x *secured) {
@@ -272,7 +275,7 @@ func TestDecrypt_Detached(t *testing.T) {
 				}
 			}
 		}
-		// Without pfQOP, and in another order.
+		// Without pfQOP, and with the buffers in another order.
 		token, sealed := x.detached(t, "text", true)
 		d := buffers(buffer(data, sealed), buffer(tok|sspi.SECBUFFER_READONLY, token))
 		wantCode(t, "decrypt", sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_OK)
@@ -311,8 +314,8 @@ func TestSignature_BothWays(t *testing.T) {
 	})
 }
 
-// TestSignature_IsNoSignedMessage: a signature and a signed message are not the
-// same, and neither passes for the other.
+// TestSignature_IsNoSignedMessage checks that a MIC is not accepted as a signed message,
+// and a signed message not as a MIC.
 func TestSignature_IsNoSignedMessage(t *testing.T) {
 	s := newSite(t)
 	h, client := s.establish(t, asking(flags.GSS_C_MUTUAL_FLAG|flags.GSS_C_INTEG_FLAG))
@@ -323,8 +326,8 @@ func TestSignature_IsNoSignedMessage(t *testing.T) {
 	wantCode(t, "verify a signed message", sspi.VerifySignature(&h, message(string(data), token), 0, nil), status.SEC_E_MESSAGE_ALTERED)
 }
 
-// TestEncrypt_ReadonlyPadding: what is sent is a whole token, and no memory that is
-// marked is written.
+// TestEncrypt_ReadonlyPadding checks that the message is a whole token, and that the call
+// writes to no marked buffer.
 func TestEncrypt_ReadonlyPadding(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {
 		memory := []byte{1, 2, 3, 4}
@@ -339,7 +342,7 @@ func TestEncrypt_ReadonlyPadding(t *testing.T) {
 			whole = append(whole, b.Buffer...)
 		}
 		if x.dce {
-			return // no token of gss_wrap
+			return // in DCE style the message is not a token of gss_wrap
 		}
 		if _, _, err := x.client.Unwrap(whole); err != nil {
 			t.Error(err)
@@ -347,7 +350,8 @@ func TestEncrypt_ReadonlyPadding(t *testing.T) {
 	})
 }
 
-// TestDecrypt_ReadonlyToken: it is opened from a copy.
+// TestDecrypt_ReadonlyToken checks that DecryptMessage decrypts a read-only TOKEN in a
+// copy.
 func TestDecrypt_ReadonlyToken(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {
 		token, data := x.detached(t, "text", true)
@@ -360,7 +364,8 @@ func TestDecrypt_ReadonlyToken(t *testing.T) {
 	})
 }
 
-// TestDecrypt_Padding: AES has none, so that what is in a PADDING is none of the message.
+// TestDecrypt_Padding checks that bytes in PADDING are not part of a message, because AES
+// has no padding.
 func TestDecrypt_Padding(t *testing.T) {
 	secureEach(t, func(t *testing.T, x *secured) {
 		token, data := x.detached(t, "text", true)

@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestMessages_Sequence: repeated, late and missing messages, under each pair of
-// flags. What is refused gives no text, and a gap does not end the stream.
+// TestMessages_Sequence checks repeated, late and missing messages with each pair of flags.
+// A refused message returns no text, and a context continues after a gap.
 func TestMessages_Sequence(t *testing.T) {
 	const (
 		replay   = flags.GSS_C_REPLAY_FLAG
@@ -20,10 +20,10 @@ func TestMessages_Sequence(t *testing.T) {
 	)
 	for _, row := range []struct {
 		name    string
-		numbers []int // of messages, as they arrive
+		numbers []int // the numbers of the messages, in the order of arrival
 		neither []status.Code
 		replay  []status.Code
-		ordered []status.Code // sequence, with or without replay
+		ordered []status.Code // with sequence detection, with or without replay detection
 	}{
 		{
 			"in order",
@@ -84,8 +84,7 @@ func TestMessages_Sequence(t *testing.T) {
 	}
 }
 
-// TestMessages_OneCount: signatures and messages count together, in each
-// direction for itself.
+// TestMessages_OneCount checks that MICs and messages share one sequence in each direction.
 func TestMessages_OneCount(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	for i := range 6 {
@@ -111,7 +110,7 @@ func TestMessages_OneCount(t *testing.T) {
 	}
 }
 
-// TestMessages_SignaturesTwice: the same rules for signatures.
+// TestMessages_SignaturesTwice checks that the rules for repeated messages apply to MICs.
 func TestMessages_SignaturesTwice(t *testing.T) {
 	h, client := newSite(t).establish(t)
 	x := standing{client: client}
@@ -122,8 +121,8 @@ func TestMessages_SignaturesTwice(t *testing.T) {
 	wantCode(t, "second", sspi.VerifySignature(&h, message("second", second), 0, nil), status.SEC_E_OK)
 }
 
-// TestMessages_OutOfSequenceLeavesNothing: a repeated message is decrypted to be
-// judged, and then wiped.
+// TestMessages_OutOfSequenceLeavesNothing checks that a repeated message, which must be
+// decrypted for the check, is wiped afterwards.
 func TestMessages_OutOfSequenceLeavesNothing(t *testing.T) {
 	const text = "attack at dawn, or rather at noon"
 	secureEach(t, func(t *testing.T, x *secured) {

@@ -20,7 +20,7 @@ import (
 
 const service = "HTTP/www.example.com"
 
-// site is a server in a realm of its own, with a clock that stands still.
+// site is a server in a realm, with a clock that does not run.
 type site struct {
 	realm    *krbtest.Realm
 	keys     *keytab.Table
@@ -30,7 +30,7 @@ type site struct {
 	cred     sspi.CredHandle
 }
 
-// newSite makes a site; changes are made to its Config last.
+// newSite returns a site. It applies the changes to the complete Config.
 func newSite(t testing.TB, changes ...func(*sspi.Config)) *site {
 	t.Helper()
 	realm := krbtest.NewRealm("EXAMPLE.COM")
@@ -52,7 +52,7 @@ func newSite(t testing.TB, changes ...func(*sspi.Config)) *site {
 	return s
 }
 
-// request is the AP-REQ of a client that does everything right.
+// request returns a valid AP-REQ after the changes.
 func (s *site) request(changes ...func(*krbtest.APReq)) *krbtest.APReq {
 	q := s.realm.Ticket("alice", service).APReq()
 	for _, change := range changes {
@@ -61,7 +61,7 @@ func (s *site) request(changes ...func(*krbtest.APReq)) *krbtest.APReq {
 	return q
 }
 
-// Changes to a request.
+// These functions change a request.
 
 func oneWay(q *krbtest.APReq) { q.Flags &^= flags.GSS_C_MUTUAL_FLAG }
 func dce(q *krbtest.APReq)    { q.Flags |= flags.GSS_C_DCE_STYLE }
@@ -70,25 +70,26 @@ func asking(f flags.GSS) func(*krbtest.APReq) {
 	return func(q *krbtest.APReq) { q.Flags = f }
 }
 
-// naming is a client that says what service it asked for.
+// naming makes the client name its target.
 func naming(target string) func(*krbtest.APReq) {
 	return func(q *krbtest.APReq) { q.Target = target }
 }
 
-// late is a client whose clock is behind by more than is tolerated.
+// late sets the client's clock back by more than the skew.
 func late(q *krbtest.APReq) { q.SetTime(q.Time().Add(-time.Hour)) }
 
-// wrongKey is a client with a ticket that no key of the site opens.
+// wrongKey encrypts the ticket in a key that the site does not have.
 func wrongKey(q *krbtest.APReq) {
-	k := slices.Clone(q.Ticket.Key.KeyValue) // the realm's own until now
+	k := slices.Clone(q.Ticket.Key.KeyValue) // the key belongs to the realm
 	k[0] ^= 1
 	q.Ticket.Key.KeyValue = k
 }
 
 const extendedError = flags.ASC_REQ_EXTENDED_ERROR
 
-// leg is one call of AcceptSecurityContext. What a test does not set is right.
-// Outputs hold something else at first, so that it shows what was written.
+// leg is one call of AcceptSecurityContext. Arguments that a test does not set are valid.
+// The outputs have other values before the call, so that a test sees what the call has
+// written.
 type leg struct {
 	cred    *sspi.CredHandle
 	context *sspi.CtxtHandle
@@ -106,7 +107,7 @@ var (
 	untouchedAttr  = flags.ASC_RET(0xDEADBEEF)
 )
 
-// first is a first call, with room for any reply.
+// first returns the first call of an exchange, with an output buffer for any reply.
 func (s *site) first(token []byte) *leg {
 	return &leg{
 		cred: &s.cred, in: tokenIn(token), out: room(4096),
@@ -115,7 +116,7 @@ func (s *site) first(token []byte) *leg {
 	}
 }
 
-// second is the next call of an exchange.
+// second returns a later call of an exchange.
 func (s *site) second(h *sspi.CtxtHandle, token []byte) *leg {
 	l := s.first(token)
 	l.context, l.handle = h, *h
@@ -126,7 +127,7 @@ func (l *leg) call() status.Code {
 	return sspi.AcceptSecurityContext(l.cred, l.context, l.in, l.req, sspi.SECURITY_NATIVE_DREP, &l.handle, l.out, &l.attr, &l.stamp)
 }
 
-// reply is what to send to the client.
+// reply returns the bytes for the client.
 func (l *leg) reply() []byte { return l.out.Buffers[0].Buffer }
 
 func tokenIn(token []byte) *sspi.SecBufferDesc {
@@ -137,7 +138,7 @@ func room(n int) *sspi.SecBufferDesc {
 	return &sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{{BufferType: sspi.SECBUFFER_TOKEN, Buffer: make([]byte, n)}}}
 }
 
-// establish runs a whole exchange in the Windows face.
+// establish runs a whole exchange in the Windows API.
 func (s *site) establish(t testing.TB, changes ...func(*krbtest.APReq)) (sspi.CtxtHandle, *krbtest.Initiator) {
 	t.Helper()
 	h, client, err := s.exchange(changes...)
@@ -147,7 +148,8 @@ func (s *site) establish(t testing.TB, changes ...func(*krbtest.APReq)) (sspi.Ct
 	return h, client
 }
 
-// exchange is establish for goroutines that may not end a test.
+// exchange does the same as establish and returns an error, for goroutines, which must not
+// end a test.
 func (s *site) exchange(changes ...func(*krbtest.APReq)) (sspi.CtxtHandle, *krbtest.Initiator, error) {
 	client := s.request(changes...).Start()
 	var reply []byte
@@ -178,7 +180,7 @@ func (s *site) exchange(changes ...func(*krbtest.APReq)) (sspi.CtxtHandle, *krbt
 	}
 }
 
-// wantCode reports a code that is not the wanted one.
+// wantCode fails the test if got is not want.
 func wantCode(t testing.TB, what string, got, want status.Code) {
 	t.Helper()
 	if got != want {
@@ -186,7 +188,7 @@ func wantCode(t testing.TB, what string, got, want status.Code) {
 	}
 }
 
-// countedCache counts what is asked of a replay cache.
+// countedCache counts the calls of a replay cache.
 type countedCache struct {
 	cache  authenticator.ReplayCache
 	stores atomic.Int64
@@ -197,7 +199,7 @@ func (c *countedCache) Store(ctx context.Context, r authenticator.Record) (bool,
 	return c.cache.Store(ctx, r)
 }
 
-// countedReader counts what is drawn, and lets one goroutine draw at a time.
+// countedReader counts the bytes of randomness, and serves one goroutine at a time.
 type countedReader struct {
 	mu    sync.Mutex
 	from  io.Reader
@@ -211,7 +213,7 @@ func (r *countedReader) Read(b []byte) (int, error) {
 	return r.from.Read(b)
 }
 
-// recordEvents collects what OnEvent is told.
+// recordEvents collects the events of OnEvent.
 func recordEvents(events *[]sspi.Event) func(*sspi.Config) {
 	return func(cfg *sspi.Config) {
 		cfg.OnEvent = func(_ context.Context, e sspi.Event) { *events = append(*events, e) }

@@ -12,12 +12,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// skewRecovery is the e-data that asks a client to try again by our clock
+// skewRecovery is the e-data that lets a client try again with the acceptor's time
 // (MS-KILE, Section 2.2.2).
 var skewRecovery = []byte{0x30, 0x05, 0xa1, 0x03, 0x02, 0x01, 0x02}
 
-// TestSkew_Retry: a client whose clock is wrong is told the time and gets one
-// more attempt on the same context.
+// TestSkew_Retry checks that a client whose clock is wrong receives the time and may try
+// once more on the same context.
 func TestSkew_Retry(t *testing.T) {
 	early := func(q *krbtest.APReq) { q.SetTime(q.Time().Add(time.Hour)) }
 	for name, change := range map[string]func(*krbtest.APReq){"late": late, "early": early} {
@@ -34,7 +34,7 @@ func TestSkew_Retry(t *testing.T) {
 				t.Errorf("outputs %v %v, Err %v, %d authenticators claimed", l.attr, l.stamp, l.handle.Err(), s.replay.stores.Load())
 			}
 			first := l.handle
-			token, _, err := client.Next(l.reply()) // which checks that the error offers recovery
+			token, _, err := client.Next(l.reply()) // the client checks that the error permits another try
 			if err != nil {
 				t.Fatalf("the client: %v", err)
 			}
@@ -82,8 +82,8 @@ func TestSkew_ErrorToken(t *testing.T) {
 	}
 }
 
-// TestSkew_SecondFailure: whatever is wrong the second time is final, and a wrong
-// clock offers no third attempt.
+// TestSkew_SecondFailure checks that every error of the second try is final, also a wrong
+// clock.
 func TestSkew_SecondFailure(t *testing.T) {
 	s := newSite(t)
 	for _, row := range []struct {
@@ -113,7 +113,7 @@ func TestSkew_SecondFailure(t *testing.T) {
 				if !ok {
 					t.Fatalf("the client: %v", err)
 				}
-				checkError(t, s, e, row.code) // without e-data
+				checkError(t, s, e, row.code) // the error has no e-data
 			}
 			wantCode(t, "a third", s.second(x.handle, s.request().Token()).call(), status.SEC_E_INVALID_HANDLE)
 			wantCode(t, "delete", sspi.DeleteSecurityContext(x.handle), status.SEC_E_OK)
@@ -121,8 +121,8 @@ func TestSkew_SecondFailure(t *testing.T) {
 	}
 }
 
-// TestSkew_ReplayOnRetry: the second attempt passes all checks, the replay
-// cache's too.
+// TestSkew_ReplayOnRetry checks that the second try passes all checks, including the replay
+// cache.
 func TestSkew_ReplayOnRetry(t *testing.T) {
 	s := newSite(t)
 	used := s.request().Token()
@@ -136,7 +136,7 @@ func TestSkew_ReplayOnRetry(t *testing.T) {
 	}
 }
 
-// TestSkew_NotRequested: without ASC_REQ_EXTENDED_ERROR a wrong clock is final.
+// TestSkew_NotRequested checks that a wrong clock is final without ASC_REQ_EXTENDED_ERROR.
 func TestSkew_NotRequested(t *testing.T) {
 	s := newSite(t)
 	l := s.first(s.request(late).Token())
@@ -147,10 +147,10 @@ func TestSkew_NotRequested(t *testing.T) {
 	wantCode(t, "again", s.second(&l.handle, s.request().Token()).call(), status.SEC_E_INVALID_HANDLE)
 }
 
-// TestSkew_NotForOthers: only trouble with the clock is worth a second attempt.
+// TestSkew_NotForOthers checks that only an error of the clock permits a second try.
 func TestSkew_NotForOthers(t *testing.T) {
 	invalid := func(q *krbtest.APReq) {
-		q.Ticket.Part.Flags = krbtest.TicketFlags(1 << 24) // INVALID, bit 7
+		q.Ticket.Part.Flags = krbtest.TicketFlags(1 << 24) // the flag INVALID, bit 7
 	}
 	for name, change := range map[string]func(*krbtest.APReq){"wrong key": wrongKey, "postdated, not validated": invalid} {
 		t.Run(name, func(t *testing.T) {
@@ -165,8 +165,8 @@ func TestSkew_NotForOthers(t *testing.T) {
 	}
 }
 
-// TestSkew_BeforeTheReplayCache: right after a start, clients with slow clocks are
-// told the time, and get in.
+// TestSkew_BeforeTheReplayCache checks that, after a start of the acceptor, clients whose
+// clocks are behind receive the time and are accepted at the second try.
 func TestSkew_BeforeTheReplayCache(t *testing.T) {
 	s := newSite(t, func(cfg *sspi.Config) {
 		cfg.Replay = authenticator.NewMemoryCacheAt(0, authenticator.RefuseOlder, cfg.Time())
@@ -184,7 +184,7 @@ func TestSkew_BeforeTheReplayCache(t *testing.T) {
 	wantCode(t, "the right time", s.second(&l.handle, token).call(), status.SEC_E_OK)
 }
 
-// TestSkew_GoFace: there the retry is on unless switched off.
+// TestSkew_GoFace checks that the Go API permits the second try by default.
 func TestSkew_GoFace(t *testing.T) {
 	s := newSite(t)
 	client := s.request(late).Start()

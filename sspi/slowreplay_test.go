@@ -14,8 +14,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// expiring is a replay cache on a store that counts by a clock of its own, as SET NX PX
-// of Redis does, over a network that may take its time.
+// expiring is a replay cache on a store with its own clock, like SET NX PX of Redis, over a
+// network that may be slow.
 type expiring struct {
 	mu      sync.Mutex
 	clock   func() time.Time
@@ -36,8 +36,9 @@ func (e *expiring) Store(_ context.Context, r authenticator.Record) (bool, error
 	return true, nil
 }
 
-// TestREPLAY_3_SlowCache: a replay that is recent when it is checked, and no more when
-// the cache gets to it, is refused, also by a cache that has forgotten it by then.
+// TestREPLAY_3_SlowCache checks a replay that is recent when Check runs, and too old when
+// the cache answers. The acceptor refuses it, also if the cache has dropped the record by
+// then.
 func TestREPLAY_3_SlowCache(t *testing.T) {
 	for name, row := range map[string]struct {
 		keep    func(authenticator.Record) time.Duration
@@ -71,8 +72,8 @@ func TestREPLAY_3_SlowCache(t *testing.T) {
 	}
 }
 
-// TestREPLAY_3_CacheMayTakeItsTime: a client at the edge of the skew is not refused for
-// an answer that took half a second.
+// TestREPLAY_3_CacheMayTakeItsTime checks that a client at the limit of the skew is not
+// refused because the cache took half a second.
 func TestREPLAY_3_CacheMayTakeItsTime(t *testing.T) {
 	var late time.Duration
 	cache := &expiring{until: map[[24]byte]time.Time{}, keep: authenticator.Record.TTL, network: func() { late += time.Second / 2 }}
@@ -88,9 +89,9 @@ func TestREPLAY_3_CacheMayTakeItsTime(t *testing.T) {
 	}
 }
 
-// TestREPLAY_9_ClocksOfHosts: hosts behind one name whose clocks differ, by as much as
-// clocks may, share a store with a third clock. What one of them accepted, the other
-// refuses to the end.
+// TestREPLAY_9_ClocksOfHosts checks hosts with the same service name whose clocks differ by
+// up to the skew, and a store with a third clock. Each host refuses an authenticator that
+// another has accepted, until the authenticator is too old.
 func TestREPLAY_9_ClocksOfHosts(t *testing.T) {
 	for _, fast := range []time.Duration{5 * time.Second, time.Minute, 4*time.Minute + 59*time.Second} {
 		var passed time.Duration
@@ -120,7 +121,7 @@ func TestREPLAY_9_ClocksOfHosts(t *testing.T) {
 	}
 }
 
-// TestCTX_12_ImportSlowCache: the same for a context that is imported twice.
+// TestCTX_12_ImportSlowCache checks the same for a context that is imported twice.
 func TestCTX_12_ImportSlowCache(t *testing.T) {
 	var late, network time.Duration
 	s := newSite(t, exporting)
@@ -145,7 +146,7 @@ func TestCTX_12_ImportSlowCache(t *testing.T) {
 	}
 }
 
-// slowRefresh has no key at first, and takes an hour to look again.
+// slowRefresh is a source that has no usable key at first, and whose Refresh takes an hour.
 type slowRefresh struct {
 	old, fresh *keytab.Table
 	late       *time.Duration
@@ -158,7 +159,8 @@ func (r slowRefresh) Refresh(context.Context, *keytab.Table) (*keytab.Table, err
 	return r.fresh, nil
 }
 
-// TestREPLAY_11_SlowRefresh: as TestREPLAY_11_SlowKeys, for the second look at the keys.
+// TestREPLAY_11_SlowRefresh checks the same as TestREPLAY_11_SlowKeys for the time of
+// Refresh.
 func TestREPLAY_11_SlowRefresh(t *testing.T) {
 	var late time.Duration
 	s := newSite(t, func(cfg *sspi.Config) {
@@ -175,8 +177,9 @@ func TestREPLAY_11_SlowRefresh(t *testing.T) {
 	}
 }
 
-// TestServices_OtherCase: an operator who wrote the service's name in another case than
-// the keytab has is told so; nobody gets in by it.
+// TestServices_OtherCase checks that the error names the difference if Config.Services has
+// the service's name in another case than the keytab, and that the acceptor refuses all
+// clients.
 func TestServices_OtherCase(t *testing.T) {
 	s := newSite(t, func(cfg *sspi.Config) { cfg.Services = []string{"http/WWW.example.com"} })
 	_, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(t.Context(), s.request().Token())
@@ -185,7 +188,8 @@ func TestServices_OtherCase(t *testing.T) {
 	}
 }
 
-// TestBIND_7_RequireUserToUser: a client that came by user-to-user meets the demand for it.
+// TestBIND_7_RequireUserToUser checks that a user-to-user client meets the requirement of
+// user-to-user.
 func TestBIND_7_RequireUserToUser(t *testing.T) {
 	s := userSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{Require: flags.ASC_RET_USE_SESSION_KEY})

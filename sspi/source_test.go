@@ -15,8 +15,9 @@ import (
 
 var errBroken = errors.New("broken")
 
-// TestSEC_5_NoRandomness: an acceptor that can draw no subkey accepts nobody who
-// waits for one, and does not spend the client's authenticator.
+// TestSEC_5_NoRandomness checks that an acceptor without randomness, which can make no
+// subkey, accepts no client that waits for one, and does not store the client's
+// authenticator.
 func TestSEC_5_NoRandomness(t *testing.T) {
 	s := newSite(t)
 	token := s.request().Token()
@@ -60,7 +61,7 @@ func TestConfig_Refused(t *testing.T) {
 	}
 }
 
-// changing is a source whose Table and Refresh can be set.
+// changing is a source whose Table and Refresh a test can set.
 type changing struct {
 	table   func(ctx context.Context) (*keytab.Table, error)
 	refresh func(old *keytab.Table) (*keytab.Table, error)
@@ -72,8 +73,8 @@ func (c *changing) Refresh(_ context.Context, old *keytab.Table) (*keytab.Table,
 	return c.refresh(old)
 }
 
-// TestKeys_Unreadable: a source that gives no keys is the server's trouble, and the
-// client's authenticator stays unspent.
+// TestKeys_Unreadable checks that an error of the key source is an error of the server, and
+// that the client's authenticator is not stored.
 func TestKeys_Unreadable(t *testing.T) {
 	canceled, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -104,8 +105,8 @@ func TestKeys_Unreadable(t *testing.T) {
 	}
 }
 
-// TestKeys_RefreshThatHelpsNot: when no key opens a ticket and looking again brings
-// nothing, the first reason stands.
+// TestKeys_RefreshThatHelpsNot checks that the first Reason is reported if Refresh brings
+// no key that decrypts the ticket.
 func TestKeys_RefreshThatHelpsNot(t *testing.T) {
 	s := newSite(t)
 	other := s.realm.Service("HTTP/other.example.com")
@@ -133,8 +134,8 @@ func TestKeys_RefreshThatHelpsNot(t *testing.T) {
 	}
 }
 
-// TestAccept_ForeignTokens: what is not Kerberos is refused with the name of what
-// it is.
+// TestAccept_ForeignTokens checks that the refusal of a token that is not Kerberos names
+// its kind.
 func TestAccept_ForeignTokens(t *testing.T) {
 	framed := func(oid string) []byte { return krbtest.Frame([]byte(oid), 0x0100, []byte("inner")) }
 	for name, row := range map[string]struct {

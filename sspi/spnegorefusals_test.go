@@ -12,14 +12,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// rejection is a NegTokenResp that says reject and nothing else, as RFC 4178, Section
-// 4.2.2, writes it.
+// rejection is a NegTokenResp with the state reject and no other field (RFC 4178, Section
+// 4.2.2).
 var rejection = []byte("\xa1\x07\x30\x05\xa0\x03\x0a\x01\x02")
 
 // ntlmAuthenticate is the beginning of NTLM's third message (MS-NLMP, Section 2.2.1.3).
 var ntlmAuthenticate = []byte("NTLMSSP\x00\x03\x00\x00\x00")
 
-// brokenInits are first tokens in SPNEGO's frame that do not parse.
+// brokenInits returns first tokens in SPNEGO's frame that do not parse.
 func (s *site) brokenInits() map[string][]byte {
 	list := (&krbtest.NegTokenInit{Mechanisms: onlyKerberos}).ListBytes()
 	init := func(fields string) []byte {
@@ -40,7 +40,7 @@ func (s *site) brokenInits() map[string][]byte {
 	}
 }
 
-// brokenResponses are later tokens that do not parse.
+// brokenResponses returns later tokens that do not parse.
 func (s *site) brokenResponses() map[string][]byte {
 	request := s.request().Token()
 	return map[string][]byte{
@@ -53,14 +53,14 @@ func (s *site) brokenResponses() map[string][]byte {
 	}
 }
 
-// TestPARSE_18_Rejected: the answer to a SPNEGO token that does not parse is {reject},
-// on the first leg and on later ones, where refusals are answered.
+// TestPARSE_18_Rejected checks that the reply to a SPNEGO token that does not parse is a
+// reject, for first and later tokens, unless the context sends no error tokens.
 func TestPARSE_18_Rejected(t *testing.T) {
 	s := newSite(t)
 	for name, token := range s.brokenInits() {
 		for _, begun := range []bool{false, true} {
 			c := s.acceptor.NewContext(sspi.ContextConfig{})
-			if begun { // by a server that speaks first
+			if begun { // after the acceptor's hints
 				s.step(t, c, nil)
 			}
 			wantRejected(t, name, c, token)
@@ -82,8 +82,8 @@ func TestPARSE_18_Rejected(t *testing.T) {
 	}
 }
 
-// TestPARSE_18_RejectedWindows: the same in the Windows face, with ASC_REQ_EXTENDED_ERROR
-// alone.
+// TestPARSE_18_RejectedWindows checks the same for the Windows API, which sends the reject
+// only with ASC_REQ_EXTENDED_ERROR.
 func TestPARSE_18_RejectedWindows(t *testing.T) {
 	s := negotiationSite(t)
 	for name, token := range s.brokenInits() {
@@ -98,8 +98,8 @@ func TestPARSE_18_RejectedWindows(t *testing.T) {
 	}
 }
 
-// TestPARSE_18_RejectedLong: so is one that is too long, and one that is cut where
-// tokens come whole.
+// TestPARSE_18_RejectedLong checks the same for a token that is too long, and for a
+// truncated token with WholeTokens.
 func TestPARSE_18_RejectedLong(t *testing.T) {
 	s := newSite(t, func(cfg *sspi.Config) { cfg.MaxToken = 1000 })
 	long := (&krbtest.NegTokenInit{Mechanisms: onlyKerberos, Token: make([]byte, 1000)}).Bytes()
@@ -126,7 +126,7 @@ func TestPARSE_18_RejectedLong(t *testing.T) {
 	}
 }
 
-// step is a call that another one follows.
+// step calls Accept, which must expect another token.
 func (s *site) step(t *testing.T, c *sspi.Context, token []byte) (reply []byte) {
 	t.Helper()
 	reply, _, err := c.Accept(context.Background(), token)
@@ -144,8 +144,8 @@ func wantRejected(t *testing.T, what string, c *sspi.Context, token []byte) {
 	}
 }
 
-// TestPARSE_19_SupportedMech: a later token of the client may repeat the mechanism that
-// the first answer chose, and names no other.
+// TestPARSE_19_SupportedMech checks that a later token of the client may repeat the
+// mechanism that the first reply selected, and no other.
 func TestPARSE_19_SupportedMech(t *testing.T) {
 	for name, row := range map[string]struct {
 		offered, named []byte
@@ -187,8 +187,8 @@ func TestPARSE_19_SupportedMech(t *testing.T) {
 	}
 }
 
-// TestPARSE_9_StrayResponse: a NegTokenResp without a negotiation is refused for what is
-// in it (case C5).
+// TestPARSE_9_StrayResponse checks that a NegTokenResp without a negotiation is refused
+// with the Reason for its content (case C5).
 func TestPARSE_9_StrayResponse(t *testing.T) {
 	s := newSite(t)
 	const continues = "continues another exchange"
@@ -226,7 +226,7 @@ func TestPARSE_9_StrayResponse(t *testing.T) {
 			}
 			want := row.want
 			if want == status.ReasonMalformedToken {
-				want = status.ReasonSPNEGO // the package has no exchange that this could continue
+				want = status.ReasonSPNEGO // package Kerberos has no negotiation that this token could continue
 			}
 			kerberos := s.acceptor.NewContext(sspi.ContextConfig{Package: sspi.Kerberos})
 			if reply, _, err := kerberos.Accept(context.Background(), token); status.ReasonOf(err) != want || len(reply) > 0 {
@@ -236,7 +236,8 @@ func TestPARSE_9_StrayResponse(t *testing.T) {
 	}
 }
 
-// TestPARSE_9_NTLMLater: NTLM is named wherever it takes the place of Kerberos's token.
+// TestPARSE_9_NTLMLater checks that the refusal names NTLM if it replaces Kerberos in a
+// later token.
 func TestPARSE_9_NTLMLater(t *testing.T) {
 	for name, wrap := range map[string]func([]byte) []byte{
 		"raw":       func(b []byte) []byte { return b },

@@ -8,7 +8,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestCTX_1_GoFaceInEveryState is the same for the methods of Context.
+// TestCTX_1_GoFaceInEveryState checks the methods of Context in each state.
 func TestCTX_1_GoFaceInEveryState(t *testing.T) {
 	const none, handle, sequence = status.ReasonNone, status.ReasonInvalidHandle, status.ReasonContextState
 	ctx := context.Background()
@@ -71,7 +71,8 @@ var afterwards = [6]status.Reason{
 	status.ReasonNone, status.ReasonInvalidHandle, status.ReasonInvalidHandle,
 }
 
-// contextIn is inState for the Go face, where a failed context can be held.
+// contextIn returns a Context in a state of inState. A failed Context stays accessible in
+// the Go API.
 func contextIn(t *testing.T, state string) (*sspi.Context, standing) {
 	s := newSite(t)
 	switch state {
@@ -92,8 +93,7 @@ func contextIn(t *testing.T, state string) (*sspi.Context, standing) {
 	return x.handle.Context(), x
 }
 
-// TestCTX_1_PeerOutlivesClose: who it was is known after the end, what it shared
-// with us is not.
+// TestCTX_1_PeerOutlivesClose checks that a closed Context has the Peer and no session key.
 func TestCTX_1_PeerOutlivesClose(t *testing.T) {
 	c, _ := contextIn(t, "closed")
 	if p := c.Peer(); p == nil || p.Client.String() != "alice@EXAMPLE.COM" {
@@ -104,7 +104,8 @@ func TestCTX_1_PeerOutlivesClose(t *testing.T) {
 	}
 }
 
-// TestCTX_1_CloseBeforeSuccess: whatever token comes then.
+// TestCTX_1_CloseBeforeSuccess checks that a Context that was closed before its success
+// accepts no token.
 func TestCTX_1_CloseBeforeSuccess(t *testing.T) {
 	for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC", "failed"} {
 		t.Run(state, func(t *testing.T) {
@@ -121,7 +122,7 @@ func TestCTX_1_CloseBeforeSuccess(t *testing.T) {
 	}
 }
 
-// TestCTX_1_Unmade: values that no constructor made accept nobody.
+// TestCTX_1_Unmade checks that values which no constructor made accept no client.
 func TestCTX_1_Unmade(t *testing.T) {
 	s := newSite(t)
 	token := s.request().Token()
@@ -176,8 +177,8 @@ func TestCTX_1_Unmade(t *testing.T) {
 	}
 }
 
-// TestCTX_1_NoContext: a nil context.Context is the caller's mistake and not the
-// client's.
+// TestCTX_1_NoContext checks that a nil context.Context is an error of the caller and not
+// of the client.
 func TestCTX_1_NoContext(t *testing.T) {
 	s := newSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{})

@@ -9,15 +9,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// standing is a state that a handle can be in, and the client on the other side
-// of it; due is the client's next token where one is due.
+// standing is a handle in one of its states, with the client of the exchange and the
+// client's next token, if the acceptor expects one.
 type standing struct {
 	handle   *sspi.CtxtHandle
 	client   *krbtest.Initiator
 	expected []byte
 }
 
-// inState makes a handle in one of the states.
+// inState has a function for each state, which returns a handle in that state.
 var inState = map[string]func(t *testing.T, s *site) standing{
 	"nil": func(t *testing.T, s *site) standing {
 		return standing{expected: s.request().Token()}
@@ -29,7 +29,7 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 		h := s.acceptor.NewContext(sspi.ContextConfig{}).Handle()
 		return standing{handle: &h, expected: s.request().Token()}
 	},
-	"retry": func(t *testing.T, s *site) standing { // the client was told the time
+	"retry": func(t *testing.T, s *site) standing { // the client received the time
 		l := s.first(s.request(late).Token())
 		l.req = extendedError
 		wantCode(t, "a late client", l.call(), status.SEC_I_CONTINUE_NEEDED)
@@ -46,7 +46,7 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 		}
 		return standing{&l.handle, client, third}
 	},
-	"negotiating": func(t *testing.T, s *site) standing { // SPNEGO: Kerberos was asked for
+	"negotiating": func(t *testing.T, s *site) standing { // SPNEGO: the acceptor has requested the token of Kerberos
 		n := s.client(onlyKerberos)
 		n.NoToken = true
 		token, _, _ := n.Next(nil)
@@ -106,7 +106,7 @@ var inState = map[string]func(t *testing.T, s *site) standing{
 	},
 }
 
-// stateNames are the columns of the tables below.
+// stateNames names the columns of the tables below.
 var stateNames = []string{"nil", "zero", "new", "retry", "third leg", "negotiating", "MIC", "established", "failed first", "failed later", "closed", "deleted"}
 
 const (
@@ -116,7 +116,7 @@ const (
 	order = status.SEC_E_OUT_OF_SEQUENCE
 )
 
-// everyCall is what each function of the Windows face returns in each state.
+// everyCall lists the code of each function of the Windows API in each state.
 var everyCall = []struct {
 	name string
 	call func(s *site, x standing) status.Code
@@ -207,12 +207,12 @@ func TestCTX_1_EveryCallInEveryState(t *testing.T) {
 	}
 }
 
-// TestCTX_1_ARefusedCallChangesNothing: after a refused call the due token still does
-// what it would have done.
+// TestCTX_1_ARefusedCallChangesNothing checks that the expected token has the same effect
+// after a refused call.
 func TestCTX_1_ARefusedCallChangesNothing(t *testing.T) {
 	for _, row := range everyCall {
 		if row.name == "AcceptSecurityContext" || row.name == "DeleteSecurityContext" {
-			continue // the next states
+			continue // these calls change the state
 		}
 		for _, state := range []string{"new", "retry", "third leg", "negotiating", "MIC"} {
 			t.Run(row.name+"/"+state, func(t *testing.T) {

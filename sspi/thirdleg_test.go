@@ -14,9 +14,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestThirdLeg_Checks: the client's AP-REP of DCE style opens with the session
-// key, repeats our sequence number and has no subkey (MS-KILE, Section 3.4.5.1).
-// Its time is its own affair.
+// TestThirdLeg_Checks checks the client's AP-REP in DCE style: the session key decrypts it,
+// it repeats the acceptor's sequence number, and it has no subkey (MS-KILE, Section
+// 3.4.5.1). Its time may have any value.
 func TestThirdLeg_Checks(t *testing.T) {
 	type third struct {
 		part messages.EncAPRepPart
@@ -75,7 +75,7 @@ func TestThirdLeg_Checks(t *testing.T) {
 	}
 }
 
-// TestThirdLeg_SealedJunk: what opens and is no EncAPRepPart.
+// TestThirdLeg_SealedJunk encrypts bytes that are not an EncAPRepPart.
 func TestThirdLeg_SealedJunk(t *testing.T) {
 	for _, junk := range []string{"", "x", "ten bytes.", "\x7b\x02\x30\x00"} {
 		s := newSite(t)
@@ -94,8 +94,8 @@ func TestThirdLeg_SealedJunk(t *testing.T) {
 	}
 }
 
-// TestREFL_2_OwnReply: our AP-REP, sent back to us, is no third leg and no first
-// token. (It is sealed in the same key as a third leg, with the right number.)
+// TestREFL_2_OwnReply checks that the acceptor refuses its own AP-REP as a third token and
+// as a first token. It has the same key as a third token, and the right number.
 func TestREFL_2_OwnReply(t *testing.T) {
 	s := newSite(t)
 	for name, change := range map[string]func(*krbtest.APReq){"framed": nothing, "bare": dce} {
@@ -114,7 +114,8 @@ func TestREFL_2_OwnReply(t *testing.T) {
 	}
 }
 
-// TestREFL_2_OwnReplyRC4: where it has no subkey that would tell it apart.
+// TestREFL_2_OwnReplyRC4 checks the same for RC4, where the AP-REP has no subkey that would
+// distinguish it.
 func TestREFL_2_OwnReplyRC4(t *testing.T) {
 	s := newSite(t, withRC4)
 	client := s.request(s.ofType(23), noSubkey, dce).Start()
@@ -132,7 +133,7 @@ func TestREFL_2_OwnReplyRC4(t *testing.T) {
 	}
 }
 
-// TestREFL_1_TheServiceItself: a client that is the service is that client.
+// TestREFL_1_TheServiceItself checks that a client may be the service itself.
 func TestREFL_1_TheServiceItself(t *testing.T) {
 	s := newSite(t)
 	q := s.realm.Ticket(service, service).APReq()
@@ -144,8 +145,9 @@ func TestREFL_1_TheServiceItself(t *testing.T) {
 	}
 }
 
-// TestThirdLeg_EveryBit: no bit of the client's AP-REP may change, bare or in SPNEGO,
-// where the state of the negotiation may.
+// TestThirdLeg_EveryBit checks that the acceptor refuses each changed bit of the client's
+// AP-REP, bare or in SPNEGO. In SPNEGO, changed bits of the negotiation's state are
+// accepted.
 func TestThirdLeg_EveryBit(t *testing.T) {
 	s := newSite(t)
 	half := inState["third leg"](t, s)

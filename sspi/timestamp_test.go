@@ -15,8 +15,8 @@ func fileTime(v int64) sspi.TimeStamp {
 	return sspi.TimeStamp{LowPart: uint32(v), HighPart: int32(v >> 32)}
 }
 
-// TestTimeStamp_Time: FILETIME counts 100 nanoseconds from 1601. 1970's is printed
-// in many places as 0x019DB1DED53E8000.
+// TestTimeStamp_Time checks that a FILETIME counts units of 100 nanoseconds from 1601. The
+// value of 1970 is commonly documented as 0x019DB1DED53E8000.
 func TestTimeStamp_Time(t *testing.T) {
 	for _, row := range []struct {
 		in   sspi.TimeStamp
@@ -51,7 +51,7 @@ func TestTimeStamp_In(t *testing.T) {
 			t.Errorf("%s: %v", row.zone, got)
 		}
 	}
-	// The offset at that time, not now's.
+	// In uses the offset at the time of the stamp, not the present offset.
 	if berlin, err := time.LoadLocation("Europe/Berlin"); err == nil {
 		winter := fileTime(116444736000000000 + time.Date(2031, 1, 1, 12, 0, 0, 0, time.UTC).Unix()*10000000)
 		if got := winter.In(berlin).Time().Hour(); got != 13 {
@@ -77,8 +77,8 @@ func TestTimeStamp_In(t *testing.T) {
 	}
 }
 
-// TestCTX_10_TimesDoNotOverflow: what a KDC can write goes through: the first and
-// the last KerberosTime, and the years where 32-bit seconds end.
+// TestCTX_10_TimesDoNotOverflow checks the times that a ticket can contain: the first and
+// the last KerberosTime, and the years in which 32-bit seconds end.
 func TestCTX_10_TimesDoNotOverflow(t *testing.T) {
 	for _, end := range []time.Time{
 		time.Date(2038, 1, 19, 3, 14, 8, 0, time.UTC),
@@ -108,8 +108,8 @@ func TestCTX_10_TimesDoNotOverflow(t *testing.T) {
 	}
 }
 
-// TestCTX_10_Expiry: a context outlives its ticket unless that is forbidden; then
-// it ends a skew after it.
+// TestCTX_10_Expiry checks that a context works after its ticket has expired, unless
+// EnforceExpiry is set; then it ends one skew after the ticket.
 func TestCTX_10_Expiry(t *testing.T) {
 	for _, enforce := range []bool{false, true} {
 		now := krbtest.Epoch
@@ -149,8 +149,8 @@ func TestCTX_10_Expiry(t *testing.T) {
 	}
 }
 
-// TestOutputs_TimeStamp: ptsTimeStamp is the end of the ticket, in UTC, without
-// skew; it is written with SEC_E_OK alone.
+// TestOutputs_TimeStamp checks that ptsTimeStamp is the end of the ticket, in UTC and
+// without skew, and that it is written only with SEC_E_OK.
 func TestOutputs_TimeStamp(t *testing.T) {
 	s := newSite(t)
 	q := s.request()
@@ -179,8 +179,8 @@ func TestOutputs_TimeStamp(t *testing.T) {
 	}
 }
 
-// TestOutputs_Attributes: all of them with SEC_E_OK, ALLOCATED_MEMORY alone
-// before, none after a failure.
+// TestOutputs_Attributes checks that pfContextAttr has all attributes with SEC_E_OK, at
+// most ALLOCATED_MEMORY before, and none after a failure.
 func TestOutputs_Attributes(t *testing.T) {
 	const granted = flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT | flags.ASC_RET_CONFIDENTIALITY | flags.ASC_RET_INTEGRITY
 	const allocate = flags.ASC_REQ_ALLOCATE_MEMORY

@@ -25,7 +25,7 @@ func TestNAME_2_User(t *testing.T) {
 	realms := []string{"A.EXAMPLE", "B.EXAMPLE"}
 	for text, want := range map[string]string{
 		"alice@A.EXAMPLE":             "alice",
-		"Alice@B.EXAMPLE":             "Alice", // no change of case
+		"Alice@B.EXAMPLE":             "Alice", // the case does not change
 		"_apt-1.x@A.EXAMPLE":          "_apt-1.x",
 		"jörg.müller@A.EXAMPLE":       "",
 		"1000@A.EXAMPLE":              "",
@@ -37,7 +37,7 @@ func TestNAME_2_User(t *testing.T) {
 		"root @A.EXAMPLE":             "",
 		" root@A.EXAMPLE":             "",
 		"root\u00a0@A.EXAMPLE":        "",
-		"аlice@A.EXAMPLE":             "", // a Cyrillic letter
+		"аlice@A.EXAMPLE":             "", // the first letter is Cyrillic
 		"alice\u202e@A.EXAMPLE":       "",
 		"a:b@A.EXAMPLE":               "",
 		"a%b@A.EXAMPLE":               "",
@@ -69,8 +69,8 @@ func TestNAME_2_User(t *testing.T) {
 	}
 }
 
-// TestNAME_2_UserNamed: a program may admit other names, and never a name that can be
-// mistaken for something else than a user's.
+// TestNAME_2_UserNamed checks that a rule of the program may permit other names, but never
+// a name that looks like something other than a user.
 func TestNAME_2_UserNamed(t *testing.T) {
 	all := func(string) bool { return true }
 	for text, want := range map[string]string{
@@ -96,8 +96,8 @@ func TestNAME_2_UserNamed(t *testing.T) {
 	}
 }
 
-// TestNAME_7_UserErrors (C14): the error names the principal, its realm and the realms
-// given, or the character, and quotes what a KDC may put into a name.
+// TestNAME_7_UserErrors checks the error (case C14): it names the principal, its realm and
+// the permitted realms, or the character, and quotes text that a KDC can choose.
 func TestNAME_7_UserErrors(t *testing.T) {
 	for text, want := range map[string][]string{
 		"WS1$@EXAMPLE.COM":                          {`"WS1$@EXAMPLE.COM"`, "contains '$'"},

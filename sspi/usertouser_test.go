@@ -15,7 +15,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// userSite is a site whose acceptor is bob, who has no keytab but a ticket.
+// userSite returns a site whose acceptor is bob, who has a ticket-granting ticket and no
+// keytab.
 func userSite(t *testing.T, changes ...func(*sspi.Config)) *site {
 	return newSite(t, append([]func(*sspi.Config){func(cfg *sspi.Config) {
 		realm := cfg.Rand.(*countedReader).from.(*krbtest.Realm)
@@ -32,7 +33,8 @@ func userSite(t *testing.T, changes ...func(*sspi.Config)) *site {
 	}}, changes...)...)
 }
 
-// askTicket is the first two legs, and the client's third.
+// askTicket passes the client's request for the ticket to c, and returns the client's
+// AP-REQ with a ticket for bob.
 func askTicket(t *testing.T, s *site, c *sspi.Context) *krbtest.APReq {
 	t.Helper()
 	reply, peer, err := c.Accept(context.Background(), krbtest.TGTRequest("bob", "EXAMPLE.COM"))
@@ -46,8 +48,8 @@ func askTicket(t *testing.T, s *site, c *sspi.Context) *krbtest.APReq {
 	return q
 }
 
-// TestAPREQ_10_UserToUserExchange: a service without a keytab is logged in to under
-// the session key of its own ticket.
+// TestAPREQ_10_UserToUserExchange checks that a client can authenticate to a service
+// without a keytab, with a ticket under the session key of the service's own ticket.
 func TestAPREQ_10_UserToUserExchange(t *testing.T) {
 	for name, change := range map[string]func(*krbtest.APReq){"mutual": nothing, "one-way": func(q *krbtest.APReq) {
 		oneWay(q)
@@ -73,14 +75,15 @@ func TestAPREQ_10_UserToUserExchange(t *testing.T) {
 			t.Errorf("%s: %v at %v, %v", name, peer.Client, peer.Service, peer.Flags)
 		}
 		talk(t, c, client)
-		// The same AP-REQ to another context, which asked for nothing: a replay.
+		// The same AP-REQ on another context, which has not sent a ticket, is a replay.
 		if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); status.ReasonOf(err) != status.ReasonReplay {
 			t.Errorf("%s: again: %v", name, err)
 		}
 	}
 }
 
-// TestAPREQ_10_UserToUserInSPNEGO: SPNEGO lists it as a mechanism of its own.
+// TestAPREQ_10_UserToUserInSPNEGO checks that user-to-user is a separate mechanism in
+// SPNEGO.
 func TestAPREQ_10_UserToUserInSPNEGO(t *testing.T) {
 	s := userSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{RequireSPNEGO: true})
@@ -110,15 +113,15 @@ func TestAPREQ_10_UserToUserInSPNEGO(t *testing.T) {
 		t.Fatal(err)
 	}
 	talk(t, c, client)
-	// Without a ticket to show, it is not among the mechanisms.
+	// Without a ticket, the acceptor does not have this mechanism.
 	s = newSite(t)
 	if _, err := negotiate(s.client([][]byte{krbtest.OIDUser2User}), s.acceptor.NewContext(sspi.ContextConfig{})); status.ReasonOf(err) != status.ReasonUnsupportedMechanism {
 		t.Error(err)
 	}
 }
 
-// TestAPREQ_8_UserToUserTransited: the realms that a client came through are judged by
-// the realm of our own ticket.
+// TestAPREQ_8_UserToUserTransited checks that the client's transited realms are compared
+// with the realm of the service's ticket.
 func TestAPREQ_8_UserToUserTransited(t *testing.T) {
 	for path, want := range map[string]status.Reason{"": status.ReasonNone, "EXAMPLE.COM": status.ReasonNone, "EVIL.ORG": status.ReasonTransited} {
 		s := userSite(t, func(cfg *sspi.Config) {
@@ -138,7 +141,7 @@ func TestAPREQ_8_UserToUserTransited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q.Ticket.Part.Flags = krbtest.TicketFlags(0) // the KDC says nothing of the path
+		q.Ticket.Part.Flags = krbtest.TicketFlags(0) // the KDC has not checked the path
 		q.Ticket.Part.Transited.Contents = []byte(path)
 		_, peer, err := c.Accept(context.Background(), q.Token())
 		if got := status.ReasonOf(err); got != want || (peer != nil) != (want == status.ReasonNone) {
@@ -150,8 +153,8 @@ func TestAPREQ_8_UserToUserTransited(t *testing.T) {
 	}
 }
 
-// TestAPREQ_10_UserToUserDemanded: another client is told, once, and may come again on
-// the same context.
+// TestAPREQ_10_UserToUserDemanded checks that a client without user-to-user gets an error
+// that names the requirement, once, and may try again on the same context.
 func TestAPREQ_10_UserToUserDemanded(t *testing.T) {
 	user := userSite(t)
 	for name, cc := range map[string]sspi.ContextConfig{"no keytab": {}, "demanded": {UserToUser: true}} {
@@ -176,7 +179,7 @@ func TestAPREQ_10_UserToUserDemanded(t *testing.T) {
 			t.Errorf("%s, twice: %v", name, err)
 		}
 	}
-	// The Windows face asks by a flag.
+	// The Windows API requires user-to-user by a flag.
 	s := userSite(t, func(cfg *sspi.Config) { cfg.Keys = nil })
 	l := s.first(s.request().Token())
 	l.req = flags.ASC_REQ_USE_SESSION_KEY
@@ -186,8 +189,8 @@ func TestAPREQ_10_UserToUserDemanded(t *testing.T) {
 	wantCode(t, "with error tokens", l.call(), status.SEC_I_CONTINUE_NEEDED)
 }
 
-// TestAPREQ_10_UserToUserRefused: everything that may go wrong, and what the client
-// is told.
+// TestAPREQ_10_UserToUserRefused checks each error, and the error code that the client
+// receives.
 func TestAPREQ_10_UserToUserRefused(t *testing.T) {
 	none := func(cfg *sspi.Config) {
 		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return nil, errors.New("no ticket") }
@@ -207,7 +210,7 @@ func TestAPREQ_10_UserToUserRefused(t *testing.T) {
 		change func(*sspi.Config)
 		token  []byte
 		want   status.Reason
-		code   int32 // 0: no answer
+		code   int32 // 0 if there is no answer
 	}{
 		"no ticket":           {none, krbtest.TGTRequest("bob", "EXAMPLE.COM"), status.ReasonNoTGT, 67},
 		"an empty TGT":        {half, krbtest.TGTRequest("bob", ""), status.ReasonNoTGT, 67},
@@ -244,7 +247,8 @@ func TestAPREQ_10_UserToUserRefused(t *testing.T) {
 	}
 }
 
-// TestAPREQ_10_UserToUserSecondLeg: what follows our ticket must be under its key.
+// TestAPREQ_10_UserToUserSecondLeg checks that the ticket after a KERB-TGT-REPLY must be
+// encrypted in the session key of the acceptor's ticket.
 func TestAPREQ_10_UserToUserSecondLeg(t *testing.T) {
 	plain := flags.APMutualRequired
 	for name, row := range map[string]struct {
@@ -265,7 +269,8 @@ func TestAPREQ_10_UserToUserSecondLeg(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, peer, err)
 		}
 	}
-	// A keytab never opens such a ticket, nor our ticket's key another.
+	// The keys of a keytab never decrypt such a ticket, and the session key never decrypts
+	// another.
 	s := userSite(t)
 	with := newSite(t, func(cfg *sspi.Config) {
 		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return nil, errors.New("none") }
@@ -280,7 +285,8 @@ func TestAPREQ_10_UserToUserSecondLeg(t *testing.T) {
 	}
 }
 
-// TestCTX_11_RoomForTheTicket: a reply that does not fit changes nothing.
+// TestCTX_11_RoomForTheTicket checks that a call with an output buffer that is too small
+// for the ticket changes nothing.
 func TestCTX_11_RoomForTheTicket(t *testing.T) {
 	s := userSite(t)
 	request := krbtest.TGTRequest("bob", "EXAMPLE.COM")
@@ -299,7 +305,8 @@ func TestCTX_11_RoomForTheTicket(t *testing.T) {
 	wantCode(t, "the ticket", s.second(&h, q.Token()).call(), status.SEC_E_OK)
 }
 
-// TestKEY_10_TGT: a printed TGT shows no ticket, and a Context not what it was sent.
+// TestKEY_10_TGT checks that a printed TGT shows no ticket, and that a printed Context does
+// not show the ticket that it sent.
 func TestKEY_10_TGT(t *testing.T) {
 	s := userSite(t)
 	c := s.acceptor.NewContext(sspi.ContextConfig{})
@@ -318,8 +325,8 @@ func TestKEY_10_TGT(t *testing.T) {
 	}
 }
 
-// TestAPREQ_10_UserToUserMechanism: a client of the mechanism user-to-user is held to it
-// by a server, too, that has keys for others.
+// TestAPREQ_10_UserToUserMechanism checks that a client of the user-to-user mechanism must
+// use user-to-user, also if the server has a keytab.
 func TestAPREQ_10_UserToUserMechanism(t *testing.T) {
 	s := newSite(t, func(cfg *sspi.Config) {
 		cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return nil, nil }
@@ -331,8 +338,8 @@ func TestAPREQ_10_UserToUserMechanism(t *testing.T) {
 	}
 }
 
-// TestDOS_4_UserToUserTimeout: the Windows face gives the function a deadline too,
-// also where keys and replay cache need none.
+// TestDOS_4_UserToUserTimeout checks that AcceptSecurityContext passes a deadline to
+// Config.UserToUser, even if the keys and the replay cache need none.
 func TestDOS_4_UserToUserTimeout(t *testing.T) {
 	bounded := false
 	a, err := sspi.NewAcceptor(sspi.Config{

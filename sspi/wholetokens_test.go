@@ -11,9 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestPARSE_20_WholeTokens: where the transport delimits tokens, a SPNEGO token that is
-// cut anywhere is refused at once, on every leg, and answered by reject; without
-// WholeTokens the same one is waited for.
+// TestPARSE_20_WholeTokens checks that WholeTokens refuses a truncated SPNEGO token at
+// once, in each step, with a reject. Without WholeTokens the context waits for the rest.
 func TestPARSE_20_WholeTokens(t *testing.T) {
 	s := newSite(t)
 	list := (&krbtest.NegTokenInit{Mechanisms: ntlmFirst}).Bytes()
@@ -42,7 +41,7 @@ func TestPARSE_20_WholeTokens(t *testing.T) {
 	}
 }
 
-// TestPARSE_20_WholeTokensServed: whole tokens of each kind of client are accepted.
+// TestPARSE_20_WholeTokensServed checks that WholeTokens accepts each kind of client.
 func TestPARSE_20_WholeTokensServed(t *testing.T) {
 	for name, row := range everyNegotiation {
 		s := newSite(t)

@@ -15,8 +15,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestCaptured_Windows: the SPNEGO tokens of Windows clients are accepted at their
-// time, by the name of Kerberos that only Windows has, and RC4 only if it is named.
+// TestCaptured_Windows checks that the acceptor accepts the SPNEGO tokens of Windows
+// clients at the time of the capture, with the OID of Kerberos that only Windows uses, and
+// RC4 only if the policy names it.
 func TestCaptured_Windows(t *testing.T) {
 	accepted, refused := 0, 0
 	for _, row := range vectors.Load(t).SPNEGOAPReq {
@@ -77,8 +78,8 @@ func TestCaptured_Windows(t *testing.T) {
 	}
 }
 
-// windowsKeys is a keytab with the row's key; the vectors do not say whose it is,
-// and the acceptor does not care.
+// windowsKeys returns a keytab with the key of the row. The vectors do not name its
+// principal, and the acceptor does not need the name.
 func windowsKeys(t *testing.T, row vectors.SPNEGOAPReq) keytab.Source {
 	t.Helper()
 	key, err := keytab.NewKey(keytab.EType(row.EType), vectors.Hex(t, row.ServiceKey))

@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestCTX_9_KeysAreOverwritten: after Delete, Close and failure the context holds
-// no key, where it had one before.
+// TestCTX_9_KeysAreOverwritten checks that the memory of the context contains a key before
+// Delete, Close or a failure, and none afterwards.
 func TestCTX_9_KeysAreOverwritten(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -52,8 +52,8 @@ func TestCTX_9_KeysAreOverwritten(t *testing.T) {
 	}
 }
 
-// TestCTX_9_ThirdLegLeavesNothing: what the third leg is held against goes with
-// it.
+// TestCTX_9_ThirdLegLeavesNothing checks that the values for the check of the third token
+// are wiped with the context.
 func TestCTX_9_ThirdLegLeavesNothing(t *testing.T) {
 	c, client := begin(t, flags.GSS_C_DCE_STYLE)
 	if _, _, err := c.Accept(context.Background(), client.ThirdLeg()); err != nil {
@@ -64,8 +64,8 @@ func TestCTX_9_ThirdLegLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestCTX_4_NothingRevivesAClosedContext: a third leg that was found right while the
-// context was closed beside it establishes nothing.
+// TestCTX_4_NothingRevivesAClosedContext checks that a valid third token does not establish
+// a context that was closed while Accept checked the token.
 func TestCTX_4_NothingRevivesAClosedContext(t *testing.T) {
 	c, _ := begin(t, flags.GSS_C_DCE_STYLE)
 	c.Close()
@@ -75,13 +75,13 @@ func TestCTX_4_NothingRevivesAClosedContext(t *testing.T) {
 	if c.at() != stateClosed || c.Peer() != nil {
 		t.Errorf("state %d, peer %v", c.at(), c.Peer())
 	}
-	// Its key is gone, which is not the client's fault.
+	// The context has no key any more, which is not an error of the client.
 	if _, err := (&leg{c: c, from: stateThirdLeg}).acceptThirdLeg(nil); status.ReasonOf(err) != status.ReasonInvalidHandle {
 		t.Error(err)
 	}
 }
 
-// begin makes a context and sends it the client's AP-REQ.
+// begin returns a context that has accepted the client's AP-REQ.
 func begin(t *testing.T, also flags.GSS) (*Context, *krbtest.Initiator) {
 	t.Helper()
 	const service = "HTTP/www.example.com"
