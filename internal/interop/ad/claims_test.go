@@ -86,7 +86,7 @@ func printClaim(c pac.Claim) string {
 func TestAD_NoClaims(t *testing.T) {
 	l := theLab(t)
 	t.Parallel()
-	x := l.login(t, "alice@"+l.partner.Realm).accepted(t, client{mit, "krb5", "HTTP@web.partner.example.test"}, l.partner.acceptor(t, "web"))
+	x := l.login(t, "alice@"+l.partner.Realm).accepted(t, initiator{mit, "krb5", "HTTP@web.partner.example.test"}, l.partner.acceptor(t, "web"))
 	claims, err := x.peer.AccessToken.UserClaims()
 	if err != nil || len(claims) > 0 {
 		t.Errorf("claims %v, %v", claims, err)

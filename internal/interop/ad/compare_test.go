@@ -2,14 +2,16 @@ package ad
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // sameAsSamba gives the client's token to Samba's acceptor too, and compares the account and
 // the SIDs that both grant.
-func (x *exchange) sameAsSamba(t testing.TB, c client, a *acceptor) {
+func (x *exchange) sameAsSamba(t testing.TB, c initiator, a *acceptor) {
 	t.Helper()
 	verdict := a.forest.sambaAccepts(t, a.service, c.mech, x.token)
 	if verdict.Error != "" {
@@ -64,4 +66,10 @@ func (x *exchange) lacks(t testing.TB, f *forest, groups ...string) {
 			t.Errorf("%s is granted %s (%s)", x.peer.Account, g, f.sidOf(t, g))
 		}
 	}
+}
+
+// sameSIDs reports whether two lists have the same SIDs, in any order.
+func sameSIDs(a, b []pac.SID) bool {
+	compare := func(x, y pac.SID) int { return strings.Compare(x.String(), y.String()) }
+	return slices.Equal(slices.SortedFunc(slices.Values(a), compare), slices.SortedFunc(slices.Values(b), compare))
 }

@@ -25,7 +25,7 @@ func (s *session) onBehalf(t testing.TB, user, target string, more ...string) *s
 func TestAD_ServiceForUser(t *testing.T) {
 	l := theLab(t)
 	t.Parallel()
-	a, c := l.corp.acceptor(t, "front"), client{mit, "krb5", "front"}
+	a, c := l.corp.acceptor(t, "front"), initiator{mit, "krb5", "front"}
 	x := l.login(t, "front").onBehalf(t, "alice", "front").accepted(t, c, a)
 	x.sameAsSamba(t, c, a)
 	x.isAliceByService(t, l.corp)

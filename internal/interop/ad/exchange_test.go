@@ -59,8 +59,8 @@ func (f *forest) sidOf(t testing.TB, name string) pac.SID {
 	return sid
 }
 
-// client says how an initiator asks for a service.
-type client struct {
+// initiator says how an initiator asks for a service.
+type initiator struct {
 	library string // mit or heimdal
 	mech    string // krb5 or spnego
 	target  string // SERVICE@HOST, or a principal
@@ -77,7 +77,7 @@ type exchange struct {
 const gssMutual = 0x2
 
 // exchange runs an initiator with the login's tickets against an acceptor.
-func (s *session) exchange(t testing.TB, c client, a *acceptor) *exchange {
+func (s *session) exchange(t testing.TB, c initiator, a *acceptor) *exchange {
 	t.Helper()
 	in, answers, err := os.Pipe()
 	if err != nil {
@@ -127,7 +127,7 @@ func nextToken(t testing.TB, p *program.Process, n int) []byte {
 }
 
 // accepted runs an exchange that must succeed.
-func (s *session) accepted(t testing.TB, c client, a *acceptor) *exchange {
+func (s *session) accepted(t testing.TB, c initiator, a *acceptor) *exchange {
 	t.Helper()
 	x := s.exchange(t, c, a)
 	if x.err != nil {

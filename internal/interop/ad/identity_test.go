@@ -9,7 +9,7 @@ import (
 )
 
 // web is how most tests ask for the service web.
-var web = client{mit, "krb5", "HTTP@localhost"}
+var web = initiator{mit, "krb5", "HTTP@localhost"}
 
 // TestAD_Groups checks that a user of the service's domain has its groups of every scope,
 // directly and through other groups, whatever library and mechanism bring the ticket.
@@ -20,7 +20,7 @@ func TestAD_Groups(t *testing.T) {
 	for _, library := range []string{mit, heimdal} {
 		for _, mech := range []string{"krb5", "spnego"} {
 			t.Run(library+","+mech, func(t *testing.T) {
-				c := client{library, mech, web.target}
+				c := initiator{library, mech, web.target}
 				x := login.accepted(t, c, a)
 				x.sameAsSamba(t, c, a)
 				if got := x.peer.Account; got.SID != l.corp.sidOf(t, "alice") || got.DisplayName != "Alice Liddell" || !got.UPNConstructed || got.DNSDomain != l.corp.Realm {
@@ -108,7 +108,7 @@ func TestAD_WithoutPAC(t *testing.T) {
 		})
 	}
 	t.Run("NO_AUTH_DATA_REQUIRED", func(t *testing.T) {
-		c := client{mit, "krb5", "HTTP@nopac.corp.example.test"}
+		c := initiator{mit, "krb5", "HTTP@nopac.corp.example.test"}
 		l.login(t, "alice").accepted(t, c, l.corp.acceptor(t, "nopac")).hasNoName(t, l.corp)
 	})
 }
@@ -135,7 +135,7 @@ func TestAD_Services(t *testing.T) {
 	for _, service := range []string{"gweb", "aes128", "uncompressed"} {
 		t.Run(service, func(t *testing.T) {
 			a := l.corp.acceptor(t, service)
-			c := client{mit, "krb5", "HTTP@" + service + ".corp.example.test"}
+			c := initiator{mit, "krb5", "HTTP@" + service + ".corp.example.test"}
 			x := login.accepted(t, c, a)
 			if service != "gweb" { // nobody knows the password of a managed account
 				x.sameAsSamba(t, c, a)

@@ -25,7 +25,7 @@ func TestAD_Trust(t *testing.T) {
 		login := l.login(t, c.typed)
 		for _, library := range []string{mit, heimdal} {
 			t.Run(c.typed+","+library, func(t *testing.T) {
-				c, how := c, client{library, web.mech, web.target}
+				c, how := c, initiator{library, web.mech, web.target}
 				x := login.accepted(t, how, a)
 				x.sameAsSamba(t, how, a)
 				if got := x.peer.Account; got.SID != l.partner.sidOf(t, c.account) || got.String() != l.partner.NetBIOS+`\`+c.account {
@@ -50,7 +50,7 @@ func TestAD_Trust(t *testing.T) {
 func TestAD_TrustTheOtherWay(t *testing.T) {
 	l := theLab(t)
 	t.Parallel()
-	a, c := l.partner.acceptor(t, "web"), client{mit, "krb5", "HTTP@web.partner.example.test"}
+	a, c := l.partner.acceptor(t, "web"), initiator{mit, "krb5", "HTTP@web.partner.example.test"}
 	x := l.login(t, "alice").accepted(t, c, a)
 	x.sameAsSamba(t, c, a)
 	x.grants(t, l.corp, "alice", "Domain Users", "staff", "engineers", "makers")
