@@ -133,7 +133,7 @@ func TestAccept_WhoWaits(t *testing.T) {
 		}
 		cc.NoErrorTokens = false
 		if reply, _, why := s.accepts(cc, s.request(quiet, asking(0))); why == status.ReasonNone || len(reply) != 0 {
-			t.Errorf("%s, nobody waits: a reply of %d bytes, %v", name, len(reply), why)
+			t.Errorf("%s, a client that does not wait: a reply of %d bytes, %v", name, len(reply), why)
 		}
 	}
 }
@@ -164,24 +164,24 @@ func TestAccept_KeyChangedAMomentAgo(t *testing.T) {
 		cfg.Services = []string{service}
 	})
 	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request()); peer == nil || keys.looks != 0 {
-		t.Errorf("before: %v, %d looks", why, keys.looks)
+		t.Errorf("before: %v, %d calls of Refresh", why, keys.looks)
 	}
 	s.realm.Rotate(service)
 	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request()); peer != nil || why != status.ReasonUnknownKeyVersion || keys.looks != 1 {
-		t.Errorf("a key that is not here: %v, %d looks", why, keys.looks)
+		t.Errorf("an unknown key: %v, %d calls of Refresh", why, keys.looks)
 	}
 	keys.then = s.realm.Service(service)
 	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request()); peer == nil || keys.looks != 2 {
-		t.Errorf("a key that is here by now: %v, %d looks", why, keys.looks)
+		t.Errorf("a new key: %v, %d calls of Refresh", why, keys.looks)
 	}
 	old := s.realm.Keys(service)
 	i := slices.IndexFunc(old, func(k krbtest.ServiceKey) bool { return k.Kvno == 1 })
 	ticket := s.realm.Ticket("alice", service)
 	ticket.SealWith(old[i])
 	if _, peer, why := s.accepts(sspi.ContextConfig{}, ticket.APReq()); peer == nil || keys.looks != 2 {
-		t.Errorf("an old ticket: %v, %d looks", why, keys.looks)
+		t.Errorf("an old ticket: %v, %d calls of Refresh", why, keys.looks)
 	}
 	if _, peer, why := s.accepts(sspi.ContextConfig{}, s.request(late)); peer != nil || why != status.ReasonNone || keys.looks != 2 {
-		t.Errorf("a late client: %v, %d looks", why, keys.looks)
+		t.Errorf("a client with a wrong clock: %v, %d calls of Refresh", why, keys.looks)
 	}
 }

@@ -221,7 +221,7 @@ func TestPackages(t *testing.T) {
 	var again []sspi.SecPkgInfo
 	wantCode(t, "enumerate", sspi.EnumerateSecurityPackages(nil, &again), status.SEC_E_OK)
 	if again[0].Name == "changed" {
-		t.Error("the list is not the caller's")
+		t.Error("DefaultETypes returned a shared slice")
 	}
 	info := &again[0]
 	wantCode(t, "query", sspi.QuerySecurityPackageInfo("Schannel", &info), status.SEC_E_SECPKG_NOT_FOUND)

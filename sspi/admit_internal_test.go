@@ -35,9 +35,9 @@ func TestKEY_8_AdmittedOnce(t *testing.T) {
 		t.Fatal(refusal)
 	}
 	if _, again := a.admit(second); again != refusal {
-		t.Errorf("the refusal was made anew: %v", again)
+		t.Errorf("the second call returned another error: %v", again)
 	}
 	if other, err := a.admit(first); err != nil || other.Table() != first {
-		t.Errorf("keys that are back: %v", err)
+		t.Errorf("the key source works again: %v", err)
 	}
 }

@@ -57,7 +57,7 @@ func TestAllocations_Accept(t *testing.T) {
 				next++
 			})
 			if got > row.goFace {
-				t.Errorf("Go face: %v allocations, the budget is %v", got, row.goFace)
+				t.Errorf("Go API: %v allocations, the budget is %v", got, row.goFace)
 			}
 			h := a.CredHandle(sspi.Kerberos)
 			in, out, room := message("", nil), message("", nil), make([]byte, 1024)
@@ -71,7 +71,7 @@ func TestAllocations_Accept(t *testing.T) {
 				next++
 			})
 			if got > row.buffer {
-				t.Errorf("Windows face, into a buffer: %v allocations, the budget is %v", got, row.buffer)
+				t.Errorf("Windows API, into a buffer: %v allocations, the budget is %v", got, row.buffer)
 			}
 		})
 	}

@@ -152,7 +152,7 @@ func TestAssociated_Encrypt(t *testing.T) {
 		for i, p := range list {
 			b := d.Buffers[i].Buffer
 			if len(b) != len(p.text) || p.attr != 0 && string(b) != p.text {
-				t.Errorf("piece %d is %q, was %q", i, b, p.text)
+				t.Errorf("buffer %d is %q, was %q", i, b, p.text)
 			}
 			if p.attr == 0 {
 				between = append(between, b...)
@@ -194,7 +194,7 @@ func TestAssociated_Decrypt(t *testing.T) {
 			wantCode(t, "altered", sspi.DecryptMessage(&x.handle, d, 0, nil), status.SEC_E_MESSAGE_ALTERED)
 			for i, p := range list {
 				if b := d.Buffers[i+1].Buffer; p.attr == 0 && len(b) != 0 || p.attr != 0 && len(b) != len(p.text) {
-					t.Errorf("piece %d has %d bytes after a failure", i, len(b))
+					t.Errorf("buffer %d has %d bytes after a failure", i, len(b))
 				}
 			}
 		}
@@ -208,7 +208,7 @@ func TestAssociated_Decrypt(t *testing.T) {
 		wantCode(t, "decrypt", sspi.DecryptMessage(&x.handle, d, 0, &qop), status.SEC_E_OK)
 		for i, p := range list {
 			if b := d.Buffers[i+1].Buffer; p.attr != sspi.SECBUFFER_READONLY && string(b) != p.text {
-				t.Errorf("piece %d is %q, want %q", i, b, p.text)
+				t.Errorf("buffer %d is %q, want %q", i, b, p.text)
 			}
 		}
 		if qop != 0 {

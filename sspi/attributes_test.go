@@ -41,7 +41,7 @@ func TestQuery_EqualHeaders(t *testing.T) {
 	}
 	// In C, an enum value without a number is one more than the value before it.
 	if sspi.SecPkgAttrLastClientTokenNo != 1 {
-		t.Error("the states of a client's token")
+		t.Error("the values of SECPKG_ATTR_LCT_STATUS")
 	}
 }
 
@@ -119,6 +119,6 @@ func TestQuery_LastClientToken(t *testing.T) {
 	l := s.first(begun[:100])
 	wantCode(t, "a piece", l.call(), status.SEC_I_CONTINUE_NEEDED)
 	if got := token(l.handle); got != sspi.SecPkgAttrLastClientTokenNo {
-		t.Errorf("after a piece: %d", got)
+		t.Errorf("after a fragment: %d", got)
 	}
 }

@@ -119,13 +119,13 @@ func (m *machine) goOn(t *testing.T, slot, variant int) {
 func wantNothing(t *testing.T, code status.Code, reply []byte) {
 	wantCode(t, "a piece", code, status.SEC_I_CONTINUE_NEEDED)
 	if len(reply) != 0 {
-		t.Errorf("an answer to a piece: %x", reply)
+		t.Errorf("a reply to a fragment: %x", reply)
 	}
 }
 
 func (m *machine) refused(t *testing.T, h *sspi.CtxtHandle, x *modelled, code status.Code) {
 	if !code.IsError() || h.Err() == nil || h.Context() != nil {
-		t.Errorf("what is not the client's: %v, %v", code, h.Err())
+		t.Errorf("a token that is not from the client: %v, %v", code, h.Err())
 	}
 	x.state = "failed"
 }
@@ -147,7 +147,7 @@ func (m *machine) answered(t *testing.T, h *sspi.CtxtHandle, x *modelled, code s
 		x.state, x.client = "established", x.n.Kerberos
 	case code == status.SEC_I_CONTINUE_NEEDED && len(reply) > 0 && len(x.pieces) > 0 && peer == nil:
 	default:
-		t.Errorf("a right token: %v, %d bytes, peer %v, %v; the client is done: %v", code, len(reply), peer, h.Err(), x.over)
+		t.Errorf("an expected token: %v, %d bytes, peer %v, %v; the client has finished: %v", code, len(reply), peer, h.Err(), x.over)
 		x.state = "failed"
 	}
 }
@@ -172,7 +172,7 @@ func (m *machine) disturb(t *testing.T, slot, variant int) {
 	case len(token) == 0 && !x.begun && !x.hintsSent:
 		x.hintsSent = true
 		if code != status.SEC_I_CONTINUE_NEEDED || len(reply) == 0 {
-			t.Errorf("the server speaks first: %v, %x", code, reply)
+			t.Errorf("an empty first token: %v, %x", code, reply)
 		}
 	case len(token) > 0 && len(token) < x.missing:
 		x.missing, x.spoilt = x.missing-len(token), true

@@ -75,7 +75,7 @@ func TestBIND_9_BothFaces(t *testing.T) {
 			l.in.Buffers = append(l.in.Buffers, channel(t, row.given))
 		}
 		if code := l.call(); code.IsError() != (row.want != status.ReasonNone) || status.ReasonOf(l.handle.Err()) != row.want {
-			t.Errorf("%s, Windows face: %v, %v", row.name, code, l.handle.Err())
+			t.Errorf("%s, Windows API: %v, %v", row.name, code, l.handle.Err())
 		}
 	}
 }

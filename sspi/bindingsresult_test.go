@@ -70,7 +70,7 @@ func TestBIND_2_Result(t *testing.T) {
 				case want != 0 && (len(got) != 4 || binary.LittleEndian.Uint32(got) != uint32(want)):
 					t.Errorf("%s, %v: %x, want %#x", row.name, l.req, got, want)
 				case want != 0 && want&(validMask|notValidMask) == 0:
-					t.Errorf("%s: neither valid nor not", row.name)
+					t.Errorf("%s: the result is neither VALID nor NOTVALID", row.name)
 				}
 			}
 		}

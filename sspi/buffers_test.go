@@ -91,9 +91,9 @@ func TestBuffers_OutputRoom(t *testing.T) {
 		b := l.out.Buffers[0]
 		switch {
 		case len(b.Buffer) != n || &b.Buffer[0] != &memory[0]:
-			t.Errorf("%d bytes of room: a reply of %d bytes, want %d in the same place", n+extra, len(b.Buffer), n)
+			t.Errorf("a buffer of %d bytes: a reply of %d bytes, want %d in the same memory", n+extra, len(b.Buffer), n)
 		case !bytes.Equal(memory[n:], bytes.Repeat([]byte{behind}, extra+64)):
-			t.Error("bytes behind the reply were written")
+			t.Error("bytes after the reply were written")
 		case b.Needed != 0:
 			t.Errorf("Needed %d", b.Needed)
 		}
@@ -101,7 +101,7 @@ func TestBuffers_OutputRoom(t *testing.T) {
 			t.Errorf("the client: %v", err)
 		}
 		if l.attr&flags.ASC_RET_ALLOCATED_MEMORY != 0 {
-			t.Error("ALLOCATED_MEMORY for the caller's memory")
+			t.Error("ASC_RET_ALLOCATED_MEMORY is set for memory of the caller")
 		}
 	}
 }
@@ -172,7 +172,7 @@ func TestBuffers_NothingToSend(t *testing.T) {
 				t.Errorf("attributes %v", l.attr)
 			}
 			if s.random.bytes != 0 {
-				t.Errorf("%d random bytes drawn", s.random.bytes)
+				t.Errorf("%d random bytes were read", s.random.bytes)
 			}
 		})
 	}

@@ -60,7 +60,7 @@ func TestCTX_4_CloseInEachLeg(t *testing.T) {
 					wg.Go(c.Close)
 					wg.Wait()
 					if p := c.Peer(); p != peers[0] && p != peers[1] && leg >= round%4 {
-						t.Errorf("peer %v, Accept gave %v", p, peers)
+						t.Errorf("peer %v, Accept returned %v", p, peers)
 					}
 					if key, err := c.SessionKey(); key != nil || err == nil {
 						t.Error("a closed context has a key")

@@ -63,7 +63,7 @@ func TestCTX_7_SecondAccept(t *testing.T) {
 			t.Errorf("outputs %v %x %v", other.attr, other.reply(), other.handle)
 		}
 		if _, peer, err := h.Context().Accept(context.Background(), s.request().Token()); peer != nil || status.ReasonOf(err) != status.ReasonContextState {
-			t.Errorf("Go face: %v, %v", peer, err)
+			t.Errorf("Go API: %v, %v", peer, err)
 		}
 	}
 	close(g.open)
@@ -122,7 +122,7 @@ func TestCTX_4_DeleteDuringAccept(t *testing.T) {
 	}
 	for _, e := range events {
 		if e.Peer != nil {
-			t.Errorf("an event says that %v came in", e.Peer.Client)
+			t.Errorf("an event reports %v as accepted", e.Peer.Client)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func TestCTX_4_CloseDuringMessages(t *testing.T) {
 			sizes := sspi.QueryContextAttributes(&h, sspi.SECPKG_ATTR_SIZES, new(sspi.SecPkgContext_Sizes))
 			for _, got := range []status.Code{code, sign, sizes} {
 				if got != status.SEC_E_OK && got != status.SEC_E_INVALID_HANDLE {
-					t.Errorf("beside a close: %v", got)
+					t.Errorf("concurrently with Close: %v", got)
 				}
 			}
 			return sizes == status.SEC_E_OK
@@ -223,7 +223,7 @@ func TestCTX_4_CloseDuringMessages(t *testing.T) {
 // for every other error.
 func refusedAsClosed(t *testing.T, err error) bool {
 	if err != nil && status.ReasonOf(err) != status.ReasonInvalidHandle {
-		t.Errorf("beside a close: %v", err)
+		t.Errorf("concurrently with Close: %v", err)
 	}
 	return err != nil
 }
@@ -235,7 +235,7 @@ func distinctNumbers(t *testing.T, all [][][]byte) {
 		for _, token := range tokens {
 			n := binary.BigEndian.Uint64(token[8:])
 			if seen[n] {
-				t.Errorf("number %d twice", n)
+				t.Errorf("the number %d was used twice", n)
 			}
 			seen[n] = true
 		}

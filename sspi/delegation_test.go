@@ -175,7 +175,7 @@ func TestDELEG_5_Captured(t *testing.T) {
 		}
 		d := ctx.Delegated()
 		if attr&flags.ASC_RET_DELEGATE == 0 || d == nil || len(d.Tickets) != 1 || d.Tickets[0].Service.String() != "krbtgt/AD.EXAMPLE.TEST@AD.EXAMPLE.TEST" {
-			t.Errorf("Windows face %v: attributes %v, credentials %v", windows, attr, d)
+			t.Errorf("Windows API %v: attributes %v, credentials %v", windows, attr, d)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestLOG_1_Deferred(t *testing.T) {
 		t.Helper()
 		e, ok := c.TakeEvent()
 		if !ok {
-			t.Fatal("there is no record to take")
+			t.Fatal("TakeEvent returned no record")
 		}
 		return e
 	}
@@ -70,7 +70,7 @@ func TestLOG_1_Deferred(t *testing.T) {
 			c.Close()
 			c.Close()
 			if _, ok := c.TakeEvent(); ok {
-				t.Error("there is a second record")
+				t.Error("the attempt has a second record")
 			}
 			if len(events) != 1 || summary(events[0]) != row.want {
 				t.Fatalf("records %q, want %q once", summaries(events), row.want)
@@ -154,11 +154,11 @@ func TestLOG_1_NothingToTake(t *testing.T) {
 		"reports by itself": own, "first leg": first, "nil": nil, "zero": new(sspi.Context),
 	} {
 		if e, ok := c.TakeEvent(); ok {
-			t.Errorf("%s: there is a record: %s", name, summary(e))
+			t.Errorf("%s: TakeEvent returned a record: %s", name, summary(e))
 		}
 	}
 	if own.Acceptor() != s.acceptor || (*sspi.Context)(nil).Acceptor() != nil || new(sspi.Context).Acceptor() != nil {
-		t.Error("Acceptor is not the one that made the context")
+		t.Error("Acceptor returned another acceptor than that of the context")
 	}
 }
 

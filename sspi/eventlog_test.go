@@ -131,7 +131,7 @@ func TestLOG_6_LaterLegs(t *testing.T) {
 			s := newSite(t, log.into)
 			at := inState[name](t, s)
 			if lines := log.take(t); len(lines) != 0 {
-				t.Fatalf("logged before the end: %v", lines)
+				t.Fatalf("records before the end: %v", lines)
 			}
 			wantCode(t, "the last leg", s.second(at.handle, at.expected).call(), status.SEC_E_OK)
 			log.one(t).wants(t, line{
@@ -317,7 +317,7 @@ func TestLOG_4_NothingOfAPeerIsRaw(t *testing.T) {
 				}
 			}
 			if !found {
-				t.Error("the name is not in the record")
+				t.Error("the record does not contain the name")
 			}
 		})
 	}

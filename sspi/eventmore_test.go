@@ -35,7 +35,7 @@ func TestLOG_1_Import(t *testing.T) {
 		t.Fatal(err)
 	}
 	if lines := log.take(t); len(lines) != 0 {
-		t.Fatalf("records of no refusal: %v", lines)
+		t.Fatalf("records without a refusal: %v", lines)
 	}
 	for name, row := range map[string]struct {
 		sealed []byte

@@ -61,7 +61,7 @@ func TestCTX_12_ImportExpired(t *testing.T) {
 				want, once = row.want.Code(), 0
 			}
 			if got != want || asked != once {
-				t.Errorf("%s, Windows face %v: %v, %d records; want %v, %d", name, windows, got, asked, want, once)
+				t.Errorf("%s, Windows API %v: %v, %d records; want %v, %d", name, windows, got, asked, want, once)
 			}
 		}
 	}

@@ -93,7 +93,7 @@ func TestCTX_12_Export(t *testing.T) {
 					t.Errorf("the peer became\n%+v from\n%+v", p, before)
 				}
 				if k, err := moved.SessionKey(); err != nil || !bytes.Equal(k, key) {
-					t.Errorf("another session key, %v", err)
+					t.Errorf("the session keys differ, %v", err)
 				}
 				talk(t, moved, client)
 				if _, err := w.Import(context.Background(), sealed); status.ReasonOf(err) != status.ReasonReplay {
@@ -300,7 +300,7 @@ func TestCTX_12_Windows(t *testing.T) {
 	wantCode(t, "no handle", sspi.ExportSecurityContext(nil, old, &packed, nil), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "export", sspi.ExportSecurityContext(&h, old, &packed, &token), status.SEC_E_OK)
 	if token != nil {
-		t.Error("an access token came with it")
+		t.Error("the peer has an access token")
 	}
 	wantCode(t, "again", sspi.ExportSecurityContext(&copied, old, &packed, nil), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "delete", sspi.DeleteSecurityContext(&h), status.SEC_E_OK)
@@ -315,7 +315,7 @@ func TestCTX_12_Windows(t *testing.T) {
 	wantCode(t, "nil buffer", sspi.ImportSecurityContext(sspi.Kerberos, nil, &cred, &moved), status.SEC_E_INVALID_TOKEN)
 	wantCode(t, "another package", sspi.ImportSecurityContext(sspi.Negotiate, &packed, &cred, &moved), status.SEC_E_INVALID_TOKEN)
 	if moved != (sspi.CtxtHandle{}) {
-		t.Error("a refused import gave a handle")
+		t.Error("a refused import returned a handle")
 	}
 	wantCode(t, "import", sspi.ImportSecurityContext("kerberos", &packed, &cred, &moved), status.SEC_E_OK)
 	talk(t, moved.Context(), client)
@@ -379,7 +379,7 @@ func TestKEY_10_Export(t *testing.T) {
 		t.Fatal(err)
 	}
 	if bytes.Contains(sealed, key) || strings.Contains(string(sealed), "alice") {
-		t.Error("the export can be read")
+		t.Error("the export contains readable content")
 	}
 }
 
@@ -401,14 +401,14 @@ func TestExportKey_Redacted(t *testing.T) {
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%t"} {
 			if _, found := known.find(fmt.Sprintf(verb, v)); found {
-				t.Errorf("%s shows it by %s", name, verb)
+				t.Errorf("%s shows the key with %s", name, verb)
 			}
 		}
 		var text, object bytes.Buffer
 		slog.New(slog.NewTextHandler(&text, nil)).Info("x", "value", v)
 		slog.New(slog.NewJSONHandler(&object, nil)).Info("x", "value", v)
 		if _, found := known.find(text.String() + object.String()); found {
-			t.Errorf("%s shows it in a log", name)
+			t.Errorf("%s shows the key in a log", name)
 		}
 	}
 }

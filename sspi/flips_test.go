@@ -20,7 +20,7 @@ func unprotected(t *testing.T, token []byte) map[int]status.Reason {
 	find := func(pattern string) int {
 		i := bytes.Index(token, []byte(pattern))
 		if i < 0 || bytes.Count(token, []byte(pattern)) != 1 {
-			t.Fatalf("%q does not stand in the token once", pattern)
+			t.Fatalf("the token does not contain %q exactly once", pattern)
 		}
 		return i
 	}

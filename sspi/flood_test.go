@@ -45,7 +45,7 @@ func TestREPLAY_13_OneClientFloods(t *testing.T) {
 		}
 	}
 	if accepted != room/5 {
-		t.Errorf("the client got in %d times, want %d", accepted, room/5)
+		t.Errorf("the acceptor accepted the client %d times, want %d", accepted, room/5)
 	}
 	last := events[len(events)-1]
 	if last.Err == nil || last.Err.Reason != status.ReasonReplayCacheShare || !strings.Contains(last.Err.Detail, `"alice@EXAMPLE.COM"`) || last.Peer != nil {
@@ -59,7 +59,7 @@ func TestREPLAY_13_OneClientFloods(t *testing.T) {
 	ahead = 5*time.Minute + 2*time.Second
 	q.SetTime(q.Time().Add(ahead))
 	if err := s.accept(q); err != nil {
-		t.Errorf("when its records have ended: %v", err)
+		t.Errorf("after its records have expired: %v", err)
 	}
 }
 
@@ -92,6 +92,6 @@ func TestREPLAY_14_ClockCorrected(t *testing.T) {
 	}
 	ahead = time.Hour
 	if got := present(); got != status.ReasonReplay {
-		t.Errorf("the authenticator of an hour ahead, when its time has come: %v", got)
+		t.Errorf("the authenticator of an hour ahead, an hour later: %v", got)
 	}
 }

@@ -33,7 +33,7 @@ func TestNegotiate_Fragments(t *testing.T) {
 				for i, piece := range all {
 					reply, _, err = c.Accept(context.Background(), piece)
 					if i < len(all)-1 && (err != sspi.ErrContinue || len(reply) > 0) {
-						t.Fatalf("%s: piece %d of %d: %x, %v", name, i+1, len(all), reply, err)
+						t.Fatalf("%s: fragment %d of %d: %x, %v", name, i+1, len(all), reply, err)
 					}
 				}
 				if err != nil && err != sspi.ErrContinue {
@@ -72,7 +72,7 @@ func TestNegotiate_BindingsWithEachFragment(t *testing.T) {
 		step(token[i : i+1])
 	}
 	if n := sspi.HeldBindings(h.Context()); n != 1 {
-		t.Errorf("%d bindings are held", n)
+		t.Errorf("the context holds %d bindings", n)
 	}
 }
 

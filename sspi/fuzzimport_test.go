@@ -48,7 +48,7 @@ func FuzzCTX_12_Import(f *testing.F) {
 			}
 		}
 		if p := c.Peer(); p == nil || p.Client.IsZero() {
-			t.Fatalf("a context of nobody: %v", p)
+			t.Fatalf("the context has a peer: %v", p)
 		}
 		_, wrapErr := c.Wrap(nil, []byte("text"), true)
 		if _, _, err := c.Unwrap(nil, []byte("no token")); err == nil {

@@ -76,9 +76,9 @@ func TestCTX_8_HalfOpenMemory(t *testing.T) {
 			}
 			return c
 		})
-		t.Logf("waiting behind %s: %d bytes", name, each)
+		t.Logf("waiting after %s: %d bytes", name, each)
 		if each >= halfOpen {
-			t.Errorf("a context that waits behind %s holds %d bytes", name, each)
+			t.Errorf("a context that waits after %s holds %d bytes", name, each)
 		}
 	}
 }
@@ -119,9 +119,9 @@ func TestCTX_8_HalfOpenFragments(t *testing.T) {
 				}
 				return c
 			})
-			t.Logf("%5d bytes in pieces of %5d: %d bytes", sent, size, each)
+			t.Logf("%5d bytes in fragments of %5d: %d bytes", sent, size, each)
 			if each >= int64(sent+halfOpen) {
-				t.Errorf("%d bytes in pieces of %d: the context holds %d", sent, size, each)
+				t.Errorf("%d bytes in fragments of %d: the context holds %d", sent, size, each)
 			}
 		}
 	}

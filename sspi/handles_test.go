@@ -25,7 +25,7 @@ func TestCTX_4_AfterDelete(t *testing.T) {
 					wantCode(t, row.name, row.call(s, standing{h, x.client, x.expected}), status.SEC_E_INVALID_HANDLE)
 				}
 				if h.Context() != nil {
-					t.Error("a Context behind a deleted handle")
+					t.Error("a deleted handle returned a Context")
 				}
 			}
 		})
@@ -48,7 +48,7 @@ func TestCTX_4_OneFateForCopies(t *testing.T) {
 	wantCode(t, "delete the first", sspi.DeleteSecurityContext(&a), status.SEC_E_OK)
 	wantCode(t, "delete the second", sspi.DeleteSecurityContext(&b), status.SEC_E_INVALID_HANDLE)
 	if b != (sspi.CtxtHandle{}) {
-		t.Error("the second is not zero")
+		t.Error("the second handle is not zero")
 	}
 	wantCode(t, "sign with the third", sspi.MakeSignature(&h, 0, message("text", make([]byte, 100)), 0), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "sign with another context", sspi.MakeSignature(&other, 0, message("text", make([]byte, 100)), 0), status.SEC_E_OK)
@@ -61,7 +61,7 @@ func TestCTX_4_Credentials(t *testing.T) {
 
 	first, second := s.cred, s.cred
 	if first.Acceptor() != s.acceptor {
-		t.Error("the handle stands for another Acceptor")
+		t.Error("the handle belongs to another Acceptor")
 	}
 	wantCode(t, "free", sspi.FreeCredentialsHandle(&first), status.SEC_E_OK)
 	if first != (sspi.CredHandle{}) {
@@ -71,7 +71,7 @@ func TestCTX_4_Credentials(t *testing.T) {
 	wantCode(t, "free a copy", sspi.FreeCredentialsHandle(&second), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "free nothing", sspi.FreeCredentialsHandle(nil), status.SEC_E_INVALID_HANDLE)
 	if s.cred.Acceptor() != nil {
-		t.Error("a freed handle leads to its Acceptor")
+		t.Error("a freed handle returned its Acceptor")
 	}
 	l := s.first(s.request().Token())
 	wantCode(t, "accept with freed credentials", l.call(), status.SEC_E_INVALID_HANDLE)
@@ -122,7 +122,7 @@ func TestCTX_5_WhatIsNoHandle(t *testing.T) {
 	for _, typ := range []reflect.Type{reflect.TypeFor[sspi.CtxtHandle](), reflect.TypeFor[sspi.CredHandle]()} {
 		for i := range typ.NumField() {
 			if typ.Field(i).IsExported() {
-				t.Errorf("%v.%s can be set by anybody", typ, typ.Field(i).Name)
+				t.Errorf("%v.%s is exported", typ, typ.Field(i).Name)
 			}
 		}
 	}
@@ -150,7 +150,7 @@ func TestHandles_NewContext(t *testing.T) {
 	l.handle = s.acceptor.NewContext(sspi.ContextConfig{}).Handle()
 	wantCode(t, "the third leg", l.call(), status.SEC_E_OK)
 	if l.handle != *x.handle {
-		t.Error("phNewContext names another context")
+		t.Error("phNewContext refers to another context")
 	}
 	wantCode(t, "delete one", sspi.DeleteSecurityContext(&l.handle), status.SEC_E_OK)
 	wantCode(t, "query the other", sspi.QueryContextAttributes(x.handle, sspi.SECPKG_ATTR_NAMES, new(sspi.SecPkgContext_Names)), status.SEC_E_INVALID_HANDLE)
@@ -181,7 +181,7 @@ func TestHandles_NoExchange(t *testing.T) {
 			row.change(l)
 			wantCode(t, "first call", l.call(), row.want)
 			if l.handle != (sspi.CtxtHandle{}) {
-				t.Error("there is a handle")
+				t.Error("the call returned a handle")
 			}
 			if l.attr != 0 || l.stamp != untouchedStamp {
 				t.Errorf("outputs %v %v", l.attr, l.stamp)
@@ -218,7 +218,7 @@ func TestHandles_Nil(t *testing.T) {
 	wantCode(t, "query package", sspi.QuerySecurityPackageInfo("", nil), status.SEC_E_INVALID_PARAMETER)
 	var h sspi.CtxtHandle
 	if h.Context() != nil || h.Err() != nil {
-		t.Error("the zero CtxtHandle leads somewhere")
+		t.Error("the zero CtxtHandle returned a Context")
 	}
 
 	s := newSite(t)

@@ -102,7 +102,7 @@ func TestPARSE_14_OneWayWithoutMIC(t *testing.T) {
 		"SessionKey": func() error { _, err := c.SessionKey(); return err },
 	} {
 		if f() == nil {
-			t.Errorf("%s works before the MIC came", name)
+			t.Errorf("%s works before the MIC", name)
 		}
 	}
 	mic, err := client.GetMIC(list)

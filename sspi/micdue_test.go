@@ -219,7 +219,7 @@ func TestNegotiate_MICWithoutIntegrity(t *testing.T) {
 				}
 			}
 			if !acceptorMIC {
-				t.Errorf("%s: no MIC of ours", style)
+				t.Errorf("%s: the reply has no MIC", style)
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func TestBIND_1_ListOfOthers(t *testing.T) {
 	l.in.Buffers = append(l.in.Buffers, sspi.SecBuffer{BufferType: sspi.SECBUFFER_CHANNEL_BINDINGS, Buffer: own})
 	wantCode(t, "a client without bindings", l.call(), status.SEC_E_BAD_BINDINGS)
 	if behind := list[:2][1]; behind.ApplicationData != nil {
-		t.Errorf("the program's list has %q behind its end", behind.ApplicationData)
+		t.Errorf("the memory after the program's list contains %q", behind.ApplicationData)
 	}
 }
 
@@ -129,7 +129,7 @@ func TestConfig_NilFile(t *testing.T) {
 		t.Errorf("%v, %v", peer, err)
 	}
 	if _, err := none.Refresh(context.Background(), nil); err == nil || none.Reload() == nil || none.Err() == nil {
-		t.Error("a nil File says that all is well")
+		t.Error("a nil File returned no error")
 	}
 }
 

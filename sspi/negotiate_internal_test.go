@@ -26,7 +26,7 @@ func TestNegotiate_FailedHoldsNothing(t *testing.T) {
 		}
 	}
 	if c.negotiation == nil || c.fragments.Len() == 0 {
-		t.Fatal("nothing was held")
+		t.Fatal("the fragment is not stored")
 	}
 	_, _, err := c.Accept(context.Background(), bytes.Repeat([]byte{0}, 1<<16))
 	if status.ReasonOf(err) != status.ReasonTokenTooLong || c.negotiation != nil || c.fragments.Len() != 0 {

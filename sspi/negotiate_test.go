@@ -113,7 +113,7 @@ func talk(t *testing.T, c *sspi.Context, client *krbtest.Initiator) {
 			t.Fatal(err)
 		}
 		if err := client.VerifyMIC(got, mic); err != nil {
-			t.Fatalf("the client, of our MIC: %v", err)
+			t.Fatalf("the client refused the acceptor's MIC: %v", err)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (m *machine) step(t *testing.T, op byte, slot, variant int) {
 		}
 		wantCode(t, "delete", sspi.DeleteSecurityContext(h), want)
 		if *h != (sspi.CtxtHandle{}) {
-			t.Error("a handle after delete")
+			t.Error("the handle is valid after Delete")
 		}
 		if x.state != "zero" {
 			x.state = "deleted" // for the copies of the handle

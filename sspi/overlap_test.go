@@ -129,7 +129,7 @@ func TestMessages_Overlap(t *testing.T) {
 					}
 				}
 				if beside := append(memory[:margin:margin], memory[margin+256:]...); !bytes.Equal(beside, bytes.Repeat([]byte{0xEE}, 2*margin)) {
-					t.Errorf("%s: memory beside the pieces was written", name)
+					t.Errorf("%s: memory beside the buffers was written", name)
 				}
 			}
 		}

@@ -26,7 +26,7 @@ func (s *site) inPieces(t *testing.T, n *krbtest.Negotiation, deliver func(h *ss
 		l := deliver(h, token)
 		if reply = bytes.Clone(l.reply()); len(reply) > 0 && l.handle.Context().Peer() != nil {
 			if _, done, err := n.Next(reply); err != nil || !done {
-				t.Fatalf("the client, in the end: %v, %v", done, err)
+				t.Fatalf("the client after the exchange: %v, %v", done, err)
 			}
 		}
 		if l.handle.Context().Peer() != nil {
@@ -97,7 +97,7 @@ func TestPieces_Windows(t *testing.T) {
 					wantCode(t, name+": a piece", l.call(), status.SEC_I_CONTINUE_NEEDED)
 					clear(l.in.Buffers[0].Buffer) // the memory belongs to the caller
 					if l.out != nil && len(l.reply()) != 0 || l.attr != 0 || l.stamp != untouchedStamp {
-						t.Fatalf("%s: piece %d of %d: %v, %v, %v", name, i+1, len(all), l.out, l.attr, l.stamp)
+						t.Fatalf("%s: fragment %d of %d: %v, %v, %v", name, i+1, len(all), l.out, l.attr, l.stamp)
 					}
 					handle := l.handle
 					h = &handle
@@ -108,7 +108,7 @@ func TestPieces_Windows(t *testing.T) {
 				l := s.legOf(h, all[len(all)-1])
 				l.req = extendedError
 				if code := l.call(); code.IsError() {
-					t.Fatalf("%s: the last of %d pieces: %v, %v", name, len(all), code, l.handle.Err())
+					t.Fatalf("%s: the last of %d fragments: %v, %v", name, len(all), code, l.handle.Err())
 				}
 				return l
 			})
@@ -152,7 +152,7 @@ func TestPieces_OnlyTheyHaveNoAnswer(t *testing.T) {
 		l.req = extendedError
 		wantCode(t, name, l.call(), status.SEC_I_CONTINUE_NEEDED)
 		if len(l.reply()) == 0 {
-			t.Errorf("%s: nothing to send", name)
+			t.Errorf("%s: no reply", name)
 		}
 	}
 	wantCode(t, "a piece of an AP-REQ", s.first(s.request().Token()[:100]).call(), status.SEC_E_INVALID_TOKEN)
@@ -266,13 +266,13 @@ func TestPieces_HalfWay(t *testing.T) {
 			token, _, _ := s.client(onlyKerberos).Next(nil)
 			wantCode(t, "a new token", s.second(h, token).call(), status.SEC_E_INVALID_TOKEN)
 			if h.Context() != nil {
-				t.Error("the context lives")
+				t.Error("the deleted context is still established")
 			}
 		},
 		"raw Kerberos": func(t *testing.T, h *sspi.CtxtHandle) {
 			wantCode(t, "raw Kerberos", s.second(h, s.request().Token()).call(), status.SEC_E_INVALID_TOKEN)
 		},
-		"the Go face": func(t *testing.T, h *sspi.CtxtHandle) {
+		"the Go API": func(t *testing.T, h *sspi.CtxtHandle) {
 			reply, peer, err := h.Context().Accept(context.Background(), []byte{})
 			if status.ReasonOf(err) != status.ReasonMalformedToken || peer != nil || len(reply) != 0 {
 				t.Errorf("%x, %v, %v", reply, peer, err)

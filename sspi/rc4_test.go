@@ -246,7 +246,7 @@ func TestCTX_12_ExportRC4(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.worker(t).Import(t.Context(), b); status.ReasonOf(err) != status.ReasonETypeRefused {
-		t.Errorf("where RC4 is not named: %v", err)
+		t.Errorf("RC4 is not in Config.ETypes: %v", err)
 	}
 	again, err := s.worker(t, withRC4).Import(t.Context(), b)
 	if err != nil {

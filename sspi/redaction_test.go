@@ -65,11 +65,11 @@ func TestKEY_10_Find(t *testing.T) {
 		fmt.Sprintf("%+v", struct{ k [32]byte }{[32]byte(key)}),
 	} {
 		if _, found := s.find("before " + text + " behind"); !found {
-			t.Errorf("not found in %q", text)
+			t.Errorf("find did not find the secret in %q", text)
 		}
 	}
 	if _, found := s.find("nothing here"); found {
-		t.Error("found in nothing")
+		t.Error("find found a secret in an empty text")
 	}
 }
 
@@ -133,7 +133,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	c := l.handle.Context()
 	key := query[sspi.SecPkgContext_SessionKey](t, l.handle, sspi.SECPKG_ATTR_SESSION_KEY)
 	if !bytes.Equal(key.SessionKey.Bytes(), secret["context key"]) {
-		t.Fatal("the context's key is not what is looked for")
+		t.Fatal("the context has another key than the client")
 	}
 	delegated := c.Delegated().Tickets[0]
 	der := delegated.Ticket.Bytes()

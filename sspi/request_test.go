@@ -70,7 +70,7 @@ func checkError(t *testing.T, s *site, e *krbtest.Error, code int32) {
 		t.Errorf("from %s of %s", e.SName.PrincipalNameString(), e.Realm)
 	}
 	if e.EText != "" || e.CRealm != "" || len(e.CName.NameString) != 0 || !e.CTime.IsZero() || len(e.EData) != 0 {
-		t.Errorf("it says more than it should: %+v", e.KRBError)
+		t.Errorf("the KRB-ERROR has more fields than expected: %+v", e.KRBError)
 	}
 }
 

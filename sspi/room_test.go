@@ -62,7 +62,7 @@ func TestCTX_11_TooLittleRoom(t *testing.T) {
 				t.Errorf("the client: %v", err)
 			}
 			if s.random.bytes != 2*drawn || drawn == 0 {
-				t.Errorf("%d and then %d random bytes drawn: a subkey was kept", drawn, s.random.bytes-drawn)
+				t.Errorf("%d and then %d random bytes were read: the acceptor used a subkey twice", drawn, s.random.bytes-drawn)
 			}
 			wantCode(t, "and once more", s.first(token).call(), status.SEC_E_LOGON_DENIED)
 		})
@@ -187,7 +187,7 @@ func TestBuffers_ErrorTokenDoesNotFit(t *testing.T) {
 			l.req, l.out.Buffers[0].Buffer = extendedError, memory[:n]
 			wantCode(t, "with just enough", l.call(), row.fits)
 			if len(l.reply()) != n || !bytes.Equal(memory[n:], bytes.Repeat([]byte{0xEE}, 64)) {
-				t.Errorf("a reply of %d bytes, want %d and nothing behind", len(l.reply()), n)
+				t.Errorf("a reply of %d bytes, want %d and no bytes after it", len(l.reply()), n)
 			}
 			l = s.first(s.request(row.change).Token())
 			l.req, l.out = extendedError|flags.ASC_REQ_ALLOCATE_MEMORY, room(0)

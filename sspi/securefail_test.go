@@ -259,7 +259,7 @@ func (x *secured) nothingLeft(t *testing.T, d *sspi.SecBufferDesc, memory []byte
 		t.Errorf("DATA of %d bytes", len(d.Buffers[1].Buffer))
 	}
 	if sealed && bytes.Contains(memory[:cap(memory)], []byte(text[8:16])) {
-		t.Error("the message stands in memory")
+		t.Error("the memory contains the message")
 	}
 }
 

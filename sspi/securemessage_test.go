@@ -78,7 +78,7 @@ func TestEncrypt_Opens(t *testing.T) {
 					t.Fatalf("TOKEN of %d bytes, DATA of %d, PADDING of %d; want %d, %d and none", len(token), len(data), len(padding), want, len(text))
 				}
 				if len(data) > 0 && &data[0] != &memory[0] {
-					t.Error("DATA is somewhere else")
+					t.Error("DATA is not in the memory of the token")
 				}
 				if sealed := !bytes.Equal(memory, []byte(text)); sealed != (qop == 0) && len(text) > 1 {
 					t.Errorf("fQOP %#x: the message is sealed: %v", qop, sealed)
@@ -267,7 +267,7 @@ func TestDecrypt_Detached(t *testing.T) {
 						}
 					}
 					if string(got) != text || string(sealed) != text {
-						t.Fatalf("%d pieces: %q, want %q in its place", len(cuts)+1, got, text)
+						t.Fatalf("%d buffers: %q, want %q in the same memory", len(cuts)+1, got, text)
 					}
 					if want := map[bool]uint32{true: 0, false: noEncrypt}[conf]; qop != want {
 						t.Errorf("pfQOP %#x, want %#x", qop, want)
@@ -297,7 +297,7 @@ func TestSignature_BothWays(t *testing.T) {
 				t.Errorf("the client: %v", err)
 			}
 			if !bytes.Equal(room[16+x.sum:], bytes.Repeat([]byte{0xEE}, 100-16-x.sum)) {
-				t.Error("memory behind the token was written")
+				t.Error("memory after the token was written")
 			}
 
 			mic, err := x.client.GetMIC([]byte(text))

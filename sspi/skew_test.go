@@ -205,6 +205,6 @@ func TestSkew_GoFace(t *testing.T) {
 	c = s.acceptor.NewContext(sspi.ContextConfig{NoErrorTokens: true})
 	reply, _, err = c.Accept(context.Background(), s.request(late).Token())
 	if status.ReasonOf(err) != status.ReasonClockSkew || len(reply) != 0 {
-		t.Errorf("switched off: a reply of %d bytes, %v", len(reply), err)
+		t.Errorf("without a second try: a reply of %d bytes, %v", len(reply), err)
 	}
 }

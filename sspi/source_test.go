@@ -129,7 +129,7 @@ func TestKeys_RefreshThatHelpsNot(t *testing.T) {
 		request := s.request(wrongKey)
 		_, _, err := x.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), request.Token())
 		if status.ReasonOf(err) != status.ReasonWrongKey || calls != 1 {
-			t.Errorf("%s: %v after %d looks", name, err, calls)
+			t.Errorf("%s: %v after %d calls", name, err, calls)
 		}
 	}
 }

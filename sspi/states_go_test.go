@@ -138,7 +138,7 @@ func TestCTX_1_Unmade(t *testing.T) {
 			}
 			h := c.Handle()
 			if h.Context() != nil {
-				t.Error("the handle leads to a context")
+				t.Error("the handle returned a Context")
 			}
 			wantCode(t, "accept", s.second(&h, token).call(), status.SEC_E_INVALID_HANDLE)
 			wantCode(t, "complete", sspi.CompleteAuthToken(&h, nil), status.SEC_E_INVALID_HANDLE)
@@ -146,7 +146,7 @@ func TestCTX_1_Unmade(t *testing.T) {
 				t.Errorf("wrap: %v", err)
 			}
 			if c.WrapSizeLimit(1000, true) != 0 || c.Peer() != nil || c.Err() != nil || c.Delegated() != nil {
-				t.Error("it knows something")
+				t.Error("the Context has content")
 			}
 			c.Close()
 		})
@@ -163,7 +163,7 @@ func TestCTX_1_Unmade(t *testing.T) {
 		t.Errorf("nil Context: unwrap, %v", err)
 	}
 	if c.Peer() != nil || c.Err() != nil || c.Delegated() != nil || c.WrapSizeLimit(1000, true) != 0 || c.Handle() != invalid {
-		t.Error("nil Context: it knows something")
+		t.Error("nil Context: it has content")
 	}
 	c.Close()
 	for name, a := range map[string]*sspi.Acceptor{"nil": noAcceptor, "zero": new(sspi.Acceptor)} {
@@ -173,7 +173,7 @@ func TestCTX_1_Unmade(t *testing.T) {
 		}
 	}
 	if h := s.acceptor.CredHandle("no such package"); h != (sspi.CredHandle{}) {
-		t.Error("a handle for a package that is not there")
+		t.Error("CredHandle returned a handle for an unknown package")
 	}
 }
 

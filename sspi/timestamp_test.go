@@ -62,18 +62,18 @@ func TestTimeStamp_In(t *testing.T) {
 		}
 	}
 	if stamp.In(nil) != stamp {
-		t.Error("nil is not UTC")
+		t.Error("a nil Location is not UTC")
 	}
 	east, west := time.FixedZone("", 14*3600), time.FixedZone("", -12*3600)
 	end, start := fileTime(math.MaxInt64), fileTime(0)
 	if end.In(east) != end || end.In(west) != end {
-		t.Error("the time without end is another")
+		t.Error("In changed the last TimeStamp")
 	}
 	if start.In(west) != start {
-		t.Errorf("before the first: %v", start.In(west).Time())
+		t.Errorf("before the first FILETIME: %v", start.In(west).Time())
 	}
 	if nearly := fileTime(math.MaxInt64 - 1); nearly.In(east) != end {
-		t.Errorf("behind the last: %v", nearly.In(east).Time())
+		t.Errorf("after the last FILETIME: %v", nearly.In(east).Time())
 	}
 }
 
@@ -169,7 +169,7 @@ func TestOutputs_TimeStamp(t *testing.T) {
 	l = s.first(token)
 	wantCode(t, "first leg", l.call(), status.SEC_I_CONTINUE_NEEDED)
 	if l.stamp != untouchedStamp {
-		t.Errorf("written after the first leg: %v", l.stamp)
+		t.Errorf("ptsTimeStamp is written after the first token: %v", l.stamp)
 	}
 	third, _, _ := client.Next(l.reply())
 	l = s.second(&l.handle, third)

@@ -65,7 +65,7 @@ func TestNAME_2_User(t *testing.T) {
 		}
 	}
 	if _, err := principalPeer("alice@A.EXAMPLE").User(); err == nil {
-		t.Error("no realms: a user all the same")
+		t.Error("without realms, User returned a name")
 	}
 }
 

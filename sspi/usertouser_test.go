@@ -145,7 +145,7 @@ func TestAPREQ_8_UserToUserTransited(t *testing.T) {
 		q.Ticket.Part.Transited.Contents = []byte(path)
 		_, peer, err := c.Accept(context.Background(), q.Token())
 		if got := status.ReasonOf(err); got != want || (peer != nil) != (want == status.ReasonNone) {
-			t.Errorf("by way of %q: %v, %v", path, peer, err)
+			t.Errorf("through %q: %v, %v", path, peer, err)
 		}
 		if peer != nil && (peer.Client.String() != "alice@A.EXAMPLE.COM" || peer.Service.String() != "bob@B.EXAMPLE.COM") {
 			t.Errorf("%v at %v", peer.Client, peer.Service)
@@ -242,7 +242,7 @@ func TestAPREQ_10_UserToUserRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		if e, err := krbtest.ParseError(inner); err != nil || e.ErrorCode != row.code {
-			t.Errorf("%s: told %v, %v", name, e, err)
+			t.Errorf("%s: the client received %v, %v", name, e, err)
 		}
 	}
 }
@@ -281,7 +281,7 @@ func TestAPREQ_10_UserToUserSecondLeg(t *testing.T) {
 		t.Errorf("the keytab: %v", err)
 	}
 	if _, _, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token); status.ReasonOf(err) != status.ReasonWrongKey {
-		t.Errorf("our ticket's key: %v", err)
+		t.Errorf("the key of the acceptor's ticket: %v", err)
 	}
 }
 

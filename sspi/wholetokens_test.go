@@ -31,7 +31,7 @@ func TestPARSE_20_WholeTokens(t *testing.T) {
 				t.Fatalf("%d bytes of %d: %x, %v", n, len(row.token), reply, err)
 			}
 			if c.Err() == nil {
-				t.Fatalf("%d bytes of %d: the exchange goes on", n, len(row.token))
+				t.Fatalf("%d bytes of %d: the acceptor expects another token", n, len(row.token))
 			}
 			s.step(t, waiting, row.token[:n])
 		}

@@ -55,7 +55,7 @@ func TestCaptured_Windows(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !peer.EndTime.Equal(end) || peer.TicketEType != keytab.EType(row.EType) || peer.ContextEType == 0 {
-				t.Errorf("until %v under %v, want %v under %d", peer.EndTime, peer.TicketEType, end, row.EType)
+				t.Errorf("end %v, encryption type %v; want %v, %d", peer.EndTime, peer.TicketEType, end, row.EType)
 			}
 			r, err := krbtest.ParseNegTokenResp(reply)
 			if err != nil {

@@ -46,7 +46,7 @@ func TestCTX_9_KeysAreOverwritten(t *testing.T) {
 			}
 			row.end(t, c)
 			if c.key != (contextKey{}) || !c.third.IsZero() || c.delegated != nil {
-				t.Errorf("left: %d bytes of key, third leg %v, credentials %v", c.key.n, c.third, c.delegated)
+				t.Errorf("after the end: %d bytes of key, third leg %v, credentials %v", c.key.n, c.third, c.delegated)
 			}
 		})
 	}
@@ -60,7 +60,7 @@ func TestCTX_9_ThirdLegLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !c.third.IsZero() || c.key.n != 32 {
-		t.Errorf("left: third leg %v, %d bytes of key", c.third, c.key.n)
+		t.Errorf("after the end: third leg %v, %d bytes of key", c.third, c.key.n)
 	}
 }
 
