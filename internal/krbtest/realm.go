@@ -32,6 +32,7 @@ type Realm struct {
 	mu         sync.Mutex
 	services   map[keytab.Principal][]ServiceKey
 	generation uint64 // of services
+	krbtgt     types.EncryptionKey
 }
 
 // ServiceKey is a service's long-term key.

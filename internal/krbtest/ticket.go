@@ -30,6 +30,10 @@ type Ticket struct {
 	Part      messages.EncTicketPart
 	Plaintext []byte
 
+	// PAC is put into an AD-IF-RELEVANT before Part.AuthorizationData when the ticket is
+	// sealed, so that it fits changes of Part and Key. If nil, the ticket has no PAC.
+	PAC *PAC
+
 	// Key and Usage seal the ticket.
 	Key   types.EncryptionKey
 	Usage uint32
@@ -82,8 +86,16 @@ func (t *Ticket) Bytes() []byte {
 	})
 }
 
-// PartBytes returns the encoded Part.
-func (t *Ticket) PartBytes() []byte { return application(asnAppTag.EncTicketPart, t.Part) }
+// PartBytes returns the encoded Part with the PAC.
+func (t *Ticket) PartBytes() []byte {
+	part := t.Part
+	part.AuthorizationData = t.AuthorizationData()
+	return encodePart(part)
+}
+
+func encodePart(part messages.EncTicketPart) []byte {
+	return application(asnAppTag.EncTicketPart, part)
+}
 
 // TicketFlags converts f to gokrb5's type.
 func TicketFlags(f flags.Ticket) asn1.BitString { return bits(uint32(f)) }

@@ -50,6 +50,16 @@ type Options struct {
 	// acceptor refuses unless its configuration names RC4_HMAC.
 	TicketEType, SessionEType, SubkeyEType keytab.EType
 
+	// Account makes the realm issue the ticket as Active Directory does: with a PAC that has
+	// the user's account, its groups and its claims. If nil, the ticket has the PAC of a
+	// current MIT KDC, which has no account, so that sspi.Peer.User returns the name of the
+	// principal.
+	Account *Account
+	// NoPAC makes the realm issue the ticket without a PAC, as Heimdal's KDC does.
+	// sspi.Peer.User then returns no name unless the configuration of the acceptor declares
+	// the realm in PAC.RealmsWithoutPAC.
+	NoPAC bool
+
 	// NoOffer omits the client's list of preferred encryption types (RFC 4537). A context
 	// with an RC4 key then keeps RC4.
 	NoOffer bool
@@ -137,6 +147,9 @@ func (o *Options) check(now time.Time) error {
 		if y := t.UTC().Year(); y < 1970 || y > 9999 {
 			return argument("StartTime, EndTime and the client's time must be between 1970 and 9999")
 		}
+	}
+	if o.Account != nil && o.NoPAC {
+		return argument("Account and NoPAC exclude each other: the account is in the PAC")
 	}
 	if o.OneWay && o.Flags&flags.GSS_C_DCE_STYLE != 0 {
 		return argument("DCEStyle and OneWay exclude each other: DCE style is always mutual")

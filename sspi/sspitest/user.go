@@ -54,16 +54,22 @@ func (u *User) Initiate(service string, o Options) (*Initiator, error) {
 	if err != nil {
 		return nil, err
 	}
+	p, err := o.pac(u.Principal())
+	if err != nil {
+		return nil, err
+	}
 	x := new(exchange)
-	if err := guard(func() { x.request = r.request(u.name, service, &o) }); err != nil {
+	if err := guard(func() { x.request = r.request(u.name, service, &o, p) }); err != nil {
 		return nil, err
 	}
 	return &Initiator{realm: r, options: o, x: &x}, nil
 }
 
 // request returns the client's AP-REQ without the time, which Initiator.Next adds.
-func (r *Realm) request(client, service string, o *Options) *krbtest.APReq {
-	q := r.ticket(client, service, o).APReq()
+func (r *Realm) request(client, service string, o *Options, p *krbtest.PAC) *krbtest.APReq {
+	t := r.ticket(client, service, o)
+	t.PAC = p
+	q := t.APReq()
 	switch {
 	case o.NoSubkey:
 		q.Authenticator.SubKey = types.EncryptionKey{}
@@ -96,4 +102,15 @@ func (r *Realm) ticket(client, service string, o *Options) *krbtest.Ticket {
 		t.Part.AuthTime = t.Part.StartTime
 	}
 	return t
+}
+
+// pac returns the PAC of the tickets of user, nil if they have none.
+func (o *Options) pac(user keytab.Principal) (*krbtest.PAC, error) {
+	switch {
+	case o.NoPAC:
+		return nil, nil
+	case o.Account != nil:
+		return o.Account.pac(user)
+	}
+	return new(krbtest.PAC), nil
 }
