@@ -34,8 +34,8 @@ func TestAD_CompoundIdentity(t *testing.T) {
 	l := theLab(t)
 	t.Parallel()
 	a := l.corp.acceptor(t, "compound")
-	user := l.login(t, "alice").grantingTicket(t)
-	tkt, key := l.corp.armoredTicket(t, user, l.login(t, "WS1$").grantingTicket(t), "HTTP/compound.corp.example.test")
+	user := l.login(t, "alice").grantingTicket(t, "")
+	tkt, key := l.corp.armoredTicket(t, user, l.login(t, "WS1$").grantingTicket(t, ""), "HTTP/compound.corp.example.test")
 	x := a.accept(t, user, tkt, key)
 	if x.err != nil {
 		t.Fatal(x.err)
@@ -77,8 +77,8 @@ func TestAD_CompoundIdentity(t *testing.T) {
 func TestAD_NoCompoundIdentity(t *testing.T) {
 	l := theLab(t)
 	t.Parallel()
-	user := l.login(t, "alice").grantingTicket(t)
-	tkt, key := l.corp.armoredTicket(t, user, l.login(t, "WS1$").grantingTicket(t), "HTTP/localhost")
+	user := l.login(t, "alice").grantingTicket(t, "")
+	tkt, key := l.corp.armoredTicket(t, user, l.login(t, "WS1$").grantingTicket(t, ""), "HTTP/localhost")
 	x := l.corp.acceptor(t, "web").accept(t, user, tkt, key)
 	if x.err != nil {
 		t.Fatal(x.err)

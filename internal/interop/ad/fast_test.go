@@ -51,7 +51,7 @@ const (
 // request.
 func (f *forest) armoredTicket(t testing.TB, user, computer grantingTicket, service string) (messages.Ticket, types.EncryptionKey) {
 	t.Helper()
-	req := newRequest(t, user, service)
+	req := newRequest(t, user, f.Realm, service)
 	body := must(req.ReqBody.Marshal())(t)
 	proof, subkey := user.proof(t, body, usageTGSProof)
 	armor, armorSubkey := computer.proof(t, nil, usageProof)
@@ -77,7 +77,7 @@ func (f *forest) armoredTicket(t testing.TB, user, computer grantingTicket, serv
 	return reply.Ticket, sessionKey(t, &reply, key, subkey)
 }
 
-// sessionKey opens a reply to an armored request.
+// sessionKey opens a reply to an armored request, and returns the session key of its ticket.
 func sessionKey(t testing.TB, reply *messages.TGSRep, armor, subkey types.EncryptionKey) types.EncryptionKey {
 	t.Helper()
 	var fast []byte
@@ -98,15 +98,10 @@ func sessionKey(t testing.TB, reply *messages.TGSRep, armor, subkey types.Encryp
 	if _, err := asn1.Unmarshal(must(crypto.DecryptEncPart(armored.EncFastRep, armor, usageFASTReply))(t), &response); err != nil {
 		t.Fatal(err)
 	}
-	replyKey := subkey
 	if len(response.Strengthen.KeyValue) > 0 {
-		replyKey = combine(t, response.Strengthen, subkey, "strengthenkey", "replykey")
+		subkey = combine(t, response.Strengthen, subkey, "strengthenkey", "replykey")
 	}
-	var part messages.EncKDCRepPart
-	if err := part.Unmarshal(must(crypto.DecryptEncPart(reply.EncPart, replyKey, usageTGSReplySubkey))(t)); err != nil {
-		t.Fatal(err)
-	}
-	return part.Key
+	return replyKey(t, reply, subkey)
 }
 
 func contextTag(tag int, b []byte) asn1.RawValue {

@@ -1,6 +1,7 @@
 package ad
 
 import (
+	"cmp"
 	"encoding/binary"
 	"io"
 	"net"
@@ -24,19 +25,20 @@ type grantingTicket struct {
 	realm  string
 }
 
-// grantingTicket reads the ticket-granting ticket of a login.
-func (s *session) grantingTicket(t testing.TB) grantingTicket {
+// grantingTicket reads the ticket-granting ticket of a login, for its own realm or for the
+// realm that is named.
+func (s *session) grantingTicket(t testing.TB, realm string) grantingTicket {
 	t.Helper()
 	cache, err := credentials.LoadCCache(s.cache)
 	if err != nil {
 		t.Fatal(err)
 	}
-	realm := cache.GetClientRealm()
-	entry, found := cache.GetEntry(types.NewPrincipalName(2, "krbtgt/"+realm))
+	own := cache.GetClientRealm()
+	entry, found := cache.GetEntry(types.NewPrincipalName(2, "krbtgt/"+cmp.Or(realm, own)))
 	if !found {
-		t.Fatalf("%s has no ticket-granting ticket", s.cache)
+		t.Fatalf("%s has no ticket-granting ticket for %q", s.cache, realm)
 	}
-	tgt := grantingTicket{key: entry.Key, client: cache.GetClientPrincipalName(), realm: realm}
+	tgt := grantingTicket{key: entry.Key, client: cache.GetClientPrincipalName(), realm: own}
 	if err := tgt.ticket.Unmarshal(entry.Ticket); err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +73,10 @@ const (
 	usageFASTReply      = 52
 )
 
-// newRequest makes a TGS-REQ for a service, without padata.
-func newRequest(t testing.TB, g grantingTicket, service string) messages.TGSReq {
+// newRequest makes a TGS-REQ for a service of a realm, without padata.
+func newRequest(t testing.TB, g grantingTicket, realm, service string) messages.TGSReq {
 	t.Helper()
-	req := must(messages.NewTGSReq(g.client, g.realm, config.New(), g.ticket, g.key, types.NewPrincipalName(2, service), false))(t)
+	req := must(messages.NewTGSReq(g.client, realm, config.New(), g.ticket, g.key, types.NewPrincipalName(2, service), false))(t)
 	req.PAData = nil
 	return req
 }
@@ -108,6 +110,16 @@ func (f *forest) ask(t testing.TB, request []byte) messages.TGSRep {
 		t.Fatal(err)
 	}
 	return reply
+}
+
+// replyKey opens a reply, and returns the session key of its ticket.
+func replyKey(t testing.TB, reply *messages.TGSRep, key types.EncryptionKey) types.EncryptionKey {
+	t.Helper()
+	var part messages.EncKDCRepPart
+	if err := part.Unmarshal(must(crypto.DecryptEncPart(reply.EncPart, key, usageTGSReplySubkey))(t)); err != nil {
+		t.Fatal(err)
+	}
+	return part.Key
 }
 
 // must returns a function that returns v, or fails the test.

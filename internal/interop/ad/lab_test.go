@@ -23,6 +23,7 @@ const password = "Correct-Horse-1"
 type lab struct {
 	dir           string // for the tests' own files
 	inRoot        string // the folder of this run, as programs in the chroot see it
+	secret        string // of the trust
 	corp, partner *forest
 	samba         sambaAcceptor
 }
@@ -70,10 +71,10 @@ func (l *lab) open() error {
 	}
 	l.corp = &forest{spec: specs["corp"], text: texts["corp"], address: "127.0.90.1"}
 	l.partner = &forest{spec: specs["partner"], text: texts["partner"], address: "127.0.90.2"}
-	secret := rand.Text()
+	l.secret = rand.Text()
 	for _, step := range []func(*forest) error{
 		(*forest).prepare, (*forest).make,
-		func(f *forest) error { return f.join(l.other(f), secret) },
+		func(f *forest) error { return f.join(l.other(f), l.secret) },
 		(*forest).start,
 	} {
 		if err := l.each(step); err != nil {
