@@ -47,12 +47,12 @@ func (v Value) Exported() Value {
 }
 
 // Secrets holds the textual forms of secret bytes, with the name of each secret.
-type Secrets struct{ patterns map[string]string }
+type Secrets struct{ patterns *Index }
 
 // New prepares the search for secrets, which map a name to at least 12 bytes.
 func New(t testing.TB, secrets map[string][]byte) *Secrets {
 	t.Helper()
-	return &Secrets{patterns(t, secrets)}
+	return &Secrets{NewIndex(patterns(t, secrets))}
 }
 
 // Absent fails t for each form of v that shows eight or more bytes of a secret. It skips
@@ -129,16 +129,14 @@ func encodeGob(v any) (encoded []byte, err error) {
 // wrongVerb matches a number as fmt prints it with a verb that does not fit its type.
 var wrongVerb = regexp.MustCompile(`%![a-zA-Z]\(u?int8=([^)]*)\)`)
 
-func find(patterns map[string]string, text string) string {
+func find(patterns *Index, text string) string {
 	texts := []string{text}
 	if strings.Contains(text, "int8=") {
 		texts = append(texts, wrongVerb.ReplaceAllString(text, "$1"))
 	}
 	for _, text := range texts {
-		for pattern, name := range patterns {
-			if strings.Contains(text, pattern) {
-				return name
-			}
+		if name := patterns.Find(text); name != "" {
+			return name
 		}
 	}
 	return ""
