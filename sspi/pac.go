@@ -27,7 +27,8 @@ const (
 //	  is wrong, or two PACs
 //	buffers disagree about the account    refused, unless Lax refused, unless Lax no account
 //	another realm's client with an        refused             refused             no account
-//	  account of the service's domain
+//	  account of the service's domain,
+//	  or an account of no domain
 //	LOGON_INFO absent                     principal's name    refused             no account
 //	LOGON_INFO does not decode            no user name        refused             no account
 //	another buffer does not decode        an error in place   an error in place   no account

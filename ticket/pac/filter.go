@@ -57,8 +57,9 @@ func containsSID(groups []Group, sid SID) bool {
 // domain is the SID of the service's domain, or the zero SID if it is unknown. While it is
 // unknown, a client of another realm is granted no SID except the asserted identity.
 //
-// The error has ReasonPACBad: the client is not of the service's realm, and its LOGON_INFO
-// claims an account of the service's own domain. Such a client must be refused.
+// The error has ReasonPACBad, and the client must be refused: the account is not in the domain
+// that LOGON_INFO names, or that SID is not the SID of a domain (S-1-5-21-X-Y-Z), or the client
+// is not of the service's realm and LOGON_INFO claims an account of the service's own domain.
 func (l *LogonInfo) Filter(origin Origin, domain SID) (*Access, error) {
 	access := new(Access)
 	if err := access.Filter(l, origin, domain); err != nil {
@@ -70,7 +71,10 @@ func (l *LogonInfo) Filter(origin Origin, domain SID) (*Access, error) {
 // Filter sets a to the result of [LogonInfo.Filter], for callers that keep an Access in
 // memory of their own.
 func (a *Access) Filter(l *LogonInfo, origin Origin, domain SID) error {
-	if origin != OwnRealm && !domain.IsZero() && l.DomainSID == domain {
+	switch {
+	case !hasAccounts(l.DomainSID) || l.UserSID.Domain() != l.DomainSID:
+		return bad("LOGON_INFO has the account " + l.UserSID.String() + ", which is not an account of a domain")
+	case origin != OwnRealm && !domain.IsZero() && l.DomainSID == domain:
 		return bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
 	}
 	f := filter{origin: origin, local: domain, client: l.DomainSID}
@@ -93,6 +97,8 @@ func (a *Access) Filter(l *LogonInfo, origin Origin, domain SID) error {
 func (d *DeviceInfo) Filter(origin Origin, domain SID) (*Access, error) {
 	client := d.SID.Domain()
 	switch {
+	case !hasAccounts(client):
+		return nil, bad("DEVICE_INFO has the computer " + d.SID.String() + ", which is not an account of a domain")
 	case origin == OwnRealm && client != domain:
 		origin = OtherForest
 	case origin != OwnRealm && !domain.IsZero() && client == domain:
@@ -103,6 +109,11 @@ func (d *DeviceInfo) Filter(origin Origin, domain SID) (*Access, error) {
 	f.run(access, d.SID, nil)
 	return access, nil
 }
+
+// hasAccounts reports whether domain is the SID of a domain that has accounts. A hostile domain
+// controller could else make the client a member of BUILTIN or of another well-known SID: the
+// relative identifiers of a PAC are numbers within any SID.
+func hasAccounts(domain SID) bool { return domain.IsDomain() && domain != claimsDomain }
 
 // filter is one call of Filter: where the client and its SIDs come from.
 type filter struct {

@@ -1,0 +1,128 @@
+package pac_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket"
+	"github.com/gosspi/kerberos/ticket/pac"
+)
+
+const (
+	corpRealm    = "CORP.EXAMPLE"
+	partnerRealm = "PARTNER.EXAMPLE"
+	service      = "HTTP/www.corp.example@CORP.EXAMPLE"
+	enabled      = pac.SE_GROUP_MANDATORY | pac.SE_GROUP_ENABLED_BY_DEFAULT | pac.SE_GROUP_ENABLED
+)
+
+var (
+	corp    = pac.MustParseSID("S-1-5-21-1001-1002-1003")
+	partner = pac.MustParseSID("S-1-5-21-2001-2002-2003")
+)
+
+// minted returns the verified PAC of a ticket for client, which a domain controller issued
+// with the facts of p.
+func minted(t testing.TB, client string, p *krbtest.PAC) *pac.PAC {
+	t.Helper()
+	r := krbtest.NewRealm(corpRealm)
+	tkt := r.Ticket(client, service)
+	tkt.PAC = p
+	opened, err := ticket.Open(tkt.APReq().Bytes(), &ticket.Params{Keys: r.Service(service), Now: r.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := opened.Unproven()
+	verified, err := pac.Verify(c.PAC, pac.Ticket{Key: c.ServiceKey, Client: c.Client, AuthTime: c.AuthTime})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verified
+}
+
+func sid(domain pac.SID, rid string) pac.SID { return pac.MustParseSID(domain.String() + "-" + rid) }
+
+func grants(s pac.SID) pac.Group { return pac.Group{SID: s, Attributes: enabled} }
+
+// account returns the LOGON_INFO of an account.
+func account(user pac.SID) *pac.LogonInfo {
+	domain := user.Domain()
+	return &pac.LogonInfo{
+		AccountName: "mallory", LogonDomain: "PARTNER", UserSID: user, DomainSID: domain,
+		UserFlags: pac.LOGON_EXTRA_SIDS,
+	}
+}
+
+// TestPAC_13_AccountOfNoDomain checks accounts that a hostile domain controller puts into a SID
+// that is not that of a domain, so that the account or its groups become well-known SIDs, such
+// as Administrators of BUILTIN. Every client is refused whose account is not of its domain.
+func TestPAC_13_AccountOfNoDomain(t *testing.T) {
+	in := func(domain string, user, grp string) *pac.LogonInfo {
+		d := pac.MustParseSID(domain)
+		l := account(sid(d, user))
+		l.Groups = []pac.Group{grants(sid(d, grp))}
+		return l
+	}
+	elsewhere := func(user string) *pac.LogonInfo { // with a user id of 0
+		l := account(pac.MustParseSID(user))
+		l.DomainSID = partner
+		l.Groups = []pac.Group{grants(sid(partner, "513"))}
+		return l
+	}
+	for name, l := range map[string]*pac.LogonInfo{
+		"BUILTIN":                       in("S-1-5-32", "1000", "544"),
+		"NT AUTHORITY":                  in("S-1-5", "1000", "18"),
+		"World":                         in("S-1-1", "1000", "0"),
+		"asserted identity":             in("S-1-18", "1000", "1"),
+		"claims":                        in("S-1-5-21-0-0-0", "1000", "497"),
+		"too short":                     in("S-1-5-21-1001-1002", "1000", "1003"),
+		"too long":                      in("S-1-5-21-1001-1002-1003-512", "1000", "1"),
+		"another authority":             in("S-1-22-21-1-2-3", "1000", "0"),
+		"user Local System":             elsewhere("S-1-5-18"),
+		"user Administrators":           elsewhere("S-1-5-32-544"),
+		"user of the service's domain":  elsewhere("S-1-5-21-1001-1002-1003-500"),
+		"user of a third domain":        elsewhere("S-1-5-21-3001-3002-3003-500"),
+		"user without sub-authorities":  elsewhere("S-1-5"),
+		"user with the SID of a domain": elsewhere("S-1-5-21-3001-3002-3003"),
+	} {
+		decoded, err := minted(t, "mallory@"+partnerRealm, &krbtest.PAC{Logon: l}).LogonInfo()
+		if err != nil || decoded.UserSID != l.UserSID {
+			t.Fatalf("%s: %v, %v", name, decoded, err)
+		}
+		for _, origin := range []pac.Origin{pac.OtherForest, pac.OwnForest, pac.OwnRealm} {
+			for _, domain := range []pac.SID{corp, {}} {
+				access, err := decoded.Filter(origin, domain)
+				if status.ReasonOf(err) != status.ReasonPACBad || access != nil {
+					t.Errorf("%s: origin %d, domain %v: %+v, %v", name, origin, domain, access, err)
+				}
+			}
+		}
+	}
+	l := account(sid(partner, "1000"))
+	access, err := l.Filter(pac.OtherForest, corp)
+	if err != nil || access.User != l.UserSID {
+		t.Errorf("an ordinary account: %+v, %v", access, err)
+	}
+}
+
+// TestPAC_13_DeviceOfNoDomain checks the same for the client's computer, which a client of the
+// service's own realm may have brought from another forest.
+func TestPAC_13_DeviceOfNoDomain(t *testing.T) {
+	for domain, rid := range map[string]string{"S-1-5-32": "544", "S-1-5": "18", "S-1-5-21-0-0-0": "497"} {
+		d := pac.MustParseSID(domain)
+		p := minted(t, "alice", &krbtest.PAC{
+			Logon:  account(sid(corp, "1000")),
+			Device: &pac.DeviceInfo{SID: sid(d, "1000"), PrimaryGroup: sid(d, "515"), Groups: []pac.Group{grants(sid(d, rid))}},
+		})
+		info, err := p.DeviceInfo()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, origin := range []pac.Origin{pac.OtherForest, pac.OwnForest, pac.OwnRealm} {
+			if access, err := info.Filter(origin, corp); status.ReasonOf(err) != status.ReasonPACBad || !strings.Contains(err.Error(), domain) {
+				t.Errorf("%s: origin %d: %+v, %v", domain, origin, access, err)
+			}
+		}
+	}
+}
