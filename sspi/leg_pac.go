@@ -1,6 +1,7 @@
 package sspi
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func (l *leg) identify(t *ticket.Content) error {
 		}
 		return nil
 	}
-	p, err := pac.Verify(t.PAC, pac.Ticket{Key: t.ServiceKey, Client: t.Client, AuthTime: t.AuthTime})
+	p, err := pac.Verify(ownPAC(t), pac.Ticket{Key: t.ServiceKey, Client: t.Client, AuthTime: t.AuthTime})
 	if err == nil && !policy.Lax {
 		err = p.Conflict()
 	}
@@ -36,6 +37,16 @@ func (l *leg) identify(t *ticket.Content) error {
 		return err
 	}
 	return l.readAccount(p, t, mode)
+}
+
+// ownPAC returns the PAC of t for the access token, which the context keeps. It copies a PAC
+// that would keep much other authorization data in memory.
+func ownPAC(t *ticket.Content) []byte {
+	const little = 256
+	if len(t.AuthorizationData)+len(t.Addresses)+len(t.Transited)-len(t.PAC) <= little {
+		return t.PAC
+	}
+	return bytes.Clone(t.PAC)
 }
 
 // readAccount makes the access token of a verified PAC.
