@@ -332,13 +332,14 @@ func TestSameUser(t *testing.T) {
 		{principal: "server$@EXAMPLE.COM", user: "server"},
 		{principal: `alice\@evil.example@EXAMPLE.COM`, user: "alice"},
 	} {
-		peer := &sspi.Peer{Client: keytab.MustParsePrincipal(c.principal), Anonymous: c.anonymous}
-		perms, err := rule(metadata{"s", c.user}, peer)
+		peer := *peerOf(t, c.principal)
+		peer.Anonymous = c.anonymous
+		perms, err := rule(metadata{"s", c.user}, &peer)
 		if (err == nil) != c.want || perms != nil {
 			t.Errorf("%s as %q: %v, %v", c.principal, c.user, perms, err)
 		}
 	}
-	alice := &sspi.Peer{Client: keytab.MustParsePrincipal("alice@EXAMPLE.COM")}
+	alice := peerOf(t, "alice@EXAMPLE.COM")
 	if _, err := sspissh.SameUser()(metadata{"s", "alice"}, alice); err == nil {
 		t.Error("no realm is any realm")
 	}
@@ -362,7 +363,7 @@ func TestNAME_7_SameUserErrors(t *testing.T) {
 		{"root@EXAMPLE.COM", "root", []string{`"root@EXAMPLE.COM"`, "write a Config.Authorize"}},
 		{"alice@EXAMPLE.COM", "bob", []string{`"alice@EXAMPLE.COM" may not log in as the user "bob"`}},
 	} {
-		peer := &sspi.Peer{Client: keytab.MustParsePrincipal(c.principal)}
+		peer := peerOf(t, c.principal)
 		_, err := sspissh.SameUser(realmName)(metadata{"s", c.user}, peer)
 		for _, want := range c.want {
 			if status.ReasonOf(err) != status.ReasonNotAuthorized || !strings.Contains(err.Error(), want) {
@@ -379,7 +380,7 @@ func TestSEC_3_SameUserQuotes(t *testing.T) {
 	for _, c := range []struct{ principal, user string }{
 		{"alice@EXAMPLE.COM", evil}, {evil + "@EXAMPLE.COM", "alice"}, {"alice@" + evil, "alice"}, {evil + "@EXAMPLE.COM", evil},
 	} {
-		_, err := sspissh.SameUser(realmName)(metadata{"s", c.user}, &sspi.Peer{Client: keytab.MustParsePrincipal(c.principal)})
+		_, err := sspissh.SameUser(realmName)(metadata{"s", c.user}, peerOf(t, c.principal))
 		if err == nil || strings.ContainsAny(err.Error(), evil[1:2]+evil[5:]) || !strings.Contains(err.Error(), `a\x1b[2J\u202e\u009b\a`) {
 			t.Errorf("%q as %q: %q", c.principal, c.user, err)
 		}
@@ -391,9 +392,11 @@ func TestSameUser_Copies(t *testing.T) {
 	realms := []string{"EXAMPLE.COM"}
 	rule := sspissh.SameUser(realms...)
 	realms[0] = "OTHER.EXAMPLE"
-	other := &sspi.Peer{Client: keytab.MustParsePrincipal("alice@OTHER.EXAMPLE")}
-	if _, err := rule(metadata{"s", "alice"}, other); err == nil {
+	if _, err := rule(metadata{"s", "alice"}, peerOf(t, "alice@OTHER.EXAMPLE")); err == nil {
 		t.Error("the caller's slice is used")
+	}
+	if _, err := rule(metadata{"s", "alice"}, peerOf(t, "alice@EXAMPLE.COM")); err != nil {
+		t.Error(err)
 	}
 }
 

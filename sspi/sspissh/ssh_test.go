@@ -74,6 +74,25 @@ func newSite(t testing.TB) *site {
 	return s
 }
 
+// peerOf returns the Peer of a principal whose ticket has the PAC of MIT's KDC.
+func peerOf(t testing.TB, principal string) *sspi.Peer {
+	t.Helper()
+	realm := sspitest.NewRealm(realmName)
+	acceptor, err := realm.Acceptor(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := realm.User(principal).Initiate(service, sspitest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return peer
+}
+
 // serverConfig returns the configuration of a connection.
 func (s *site) serverConfig() *ssh.ServerConfig {
 	m, err := sspissh.New(*s.cfg)
