@@ -131,8 +131,8 @@ bench:
 
 mutate:
 	@echo "=== $@"
-	@KERBEROS_MUTATE="$(or $(DIR),1)" $(GO) test -count=1 -timeout 7h -run 'APREQ_15' ./internal/archtest
+	@KERBEROS_MUTATE="$(or $(DIR),1)" $(GO) test -count=1 -v -timeout 7h -run 'APREQ_15' ./internal/archtest
 
 mutate-changed:
 	@echo "=== $@"
-	@KERBEROS_MUTATE=changed $(GO) test -count=1 -timeout 20m -run 'APREQ_15_Every' ./internal/archtest
+	@KERBEROS_MUTATE=changed $(GO) test -count=1 -v -timeout 20m -run 'APREQ_15_Every' ./internal/archtest

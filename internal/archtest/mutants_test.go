@@ -18,8 +18,54 @@ import (
 	"testing"
 )
 
-// mutantVariable is the environment variable that says which check a run leaves out.
-const mutantVariable = "KERBEROS_MUTANT"
+const (
+	// mutantVariable is the environment variable that says which check a run leaves out.
+	mutantVariable = "KERBEROS_MUTANT"
+	// traceVariable is the environment variable that names the file to which a run adds
+	// the checks whose conditions were true.
+	traceVariable = "KERBEROS_MUTANT_TRACE"
+)
+
+// mutantCode is added to each package with mutants, after its package clause.
+const mutantCode = `
+
+import (
+	"os"
+	"sync"
+)
+
+var (
+	mutantLeftOut = os.Getenv("` + mutantVariable + `")
+	mutantTrace   = os.Getenv("` + traceVariable + `")
+	mutantLock    sync.Mutex
+	mutantSeen    = make(map[string]bool)
+)
+
+// mutantHolds returns the condition of a check, and false for the check that is left out.
+func mutantHolds(check string, condition bool) bool {
+	if condition && mutantTrace != "" {
+		mutantNote(check)
+	}
+	return condition && check != mutantLeftOut
+}
+
+func mutantNote(check string) {
+	mutantLock.Lock()
+	defer mutantLock.Unlock()
+	if mutantSeen[check] {
+		return
+	}
+	mutantSeen[check] = true
+	file, err := os.OpenFile(mutantTrace, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = file.WriteString(check + "\n")
+		file.Close()
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+`
 
 // check is a condition that leads to a refusal, and where it stands.
 type check struct {
@@ -145,8 +191,8 @@ func refuses(body []ast.Stmt) bool {
 }
 
 // writeMutants writes the files with all mutants in them, and returns the overlay that
-// puts them in the place of the tree's, which it does not touch. A condition is false
-// when the environment names it.
+// puts them in the place of the tree's, which it does not touch. A condition is evaluated
+// in every run, and counts as false when the environment names its check.
 func writeMutants(t *testing.T, dir string, all []check) string {
 	t.Helper()
 	abs, err := filepath.Abs(root)
@@ -155,11 +201,15 @@ func writeMutants(t *testing.T, dir string, all []check) string {
 	}
 	replace := make(map[string]string)
 	add := func(name, content string) {
+		name = filepath.Join(abs, filepath.FromSlash(name))
+		if replace[name] != "" {
+			return // mutant_left_out.go of a package with several files
+		}
 		file := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		replace[filepath.Join(abs, filepath.FromSlash(name))] = file
+		replace[name] = file
 	}
 	for _, f := range code(t) {
 		var here []check
@@ -182,7 +232,7 @@ func writeMutants(t *testing.T, dir string, all []check) string {
 		}
 		var inserted []insertion
 		for _, c := range here {
-			inserted = append(inserted, insertion{c.start, "mutantLeftOut != " + strconv.Quote(c.String()) + " && ("}, insertion{c.end, ")"})
+			inserted = append(inserted, insertion{c.start, "mutantHolds(" + strconv.Quote(c.String()) + ", "}, insertion{c.end, ")"})
 		}
 		slices.SortStableFunc(inserted, func(a, b insertion) int { return a.at - b.at })
 		var text strings.Builder
@@ -194,7 +244,7 @@ func writeMutants(t *testing.T, dir string, all []check) string {
 		}
 		text.Write(b[done:])
 		add(f.path, text.String())
-		add(f.dir+"/mutant_left_out.go", "package "+f.ast.Name.Name+"\n\nimport \"os\"\n\nvar mutantLeftOut = os.Getenv(\""+mutantVariable+"\")\n")
+		add(f.dir+"/mutant_left_out.go", "package "+f.ast.Name.Name+mutantCode)
 	}
 	list, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {

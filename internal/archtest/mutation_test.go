@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -62,8 +61,8 @@ func TestAPREQ_15_EveryCheckIsTested(t *testing.T) {
 	compiled := &suites{dir: dir, overlay: writeMutants(t, dir, all), made: make(map[string]suite)}
 	lived, died := make(map[survivor]bool), make(map[survivor]bool)
 	for i, c := range all {
-		verdict := c.leaveOut(ctx, t, compiled)
-		fmt.Printf("%s: %d of %d, %s: %s\n", c.dir(), i+1, len(all), c, verdict)
+		verdict, detail := c.leaveOut(ctx, t, compiled)
+		fmt.Printf("%s: %d of %d, %s: %s%s\n", c.dir(), i+1, len(all), c, verdict, detail)
 		switch verdict {
 		case survived:
 			lived[c.key()] = true
@@ -112,12 +111,21 @@ func wantedChecks(t *testing.T, wanted string) []check {
 	return out
 }
 
-// suite is the compiled tests of one package, mutants included.
+// suite contains the compiled tests of one package, mutants included.
 type suite struct {
 	dir, binary string
-	quick       string // a pattern of the tests that take no time
-	unfit       string // a pattern of the tests that fail with mutants in the code
+	reach       map[string][]reaching // by check: the tests in which its condition is true
 }
+
+// reaching is a test in which the condition of a check is true, and how long it takes.
+type reaching struct {
+	name string
+	took time.Duration
+}
+
+// quick is the time from which a test counts as slow. The quick tests of all packages
+// run before the slow tests.
+const quick = 100 * time.Millisecond
 
 const (
 	noticed  = "noticed"
@@ -125,87 +133,140 @@ const (
 	notRun   = "NOT RUN: the time is up"
 )
 
-// ranTest is the line with which a test says that it passed or failed, and how long
-// it took.
-var ranTest = regexp.MustCompile(`(?m)^--- (PASS|FAIL): (\S+) \((\d+\.\d+)s\)$`)
+var (
+	// ranTest matches the line with which a test says that it passed, and how long it took.
+	ranTest = regexp.MustCompile(`(?m)^--- PASS: \S+ \((\d+\.\d+s)\)$`)
+	// skippedTest matches the line with which a test says that it skipped.
+	skippedTest = regexp.MustCompile(`(?m)^--- SKIP: `)
+	// failedTest matches the line with which a test says that it failed.
+	failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\S+) `)
+)
 
-// suites makes the suite of a package when a mutant first asks for it.
+// suites makes the suite of a package when a mutant first needs it.
 type suites struct {
 	dir, overlay string
 	made         map[string]suite
 }
 
 // of compiles the tests of a package once for all mutants: the environment says which
-// check a run leaves out. It then runs them with every check in place. Tests that count
+// check a run leaves out. It then runs each test in a process of its own with every check
+// in place, and reads from the trace the checks whose conditions were true. Any other test
+// behaves alike with the check and without it, and need not run for it. Tests that count
 // allocations may fail, since the mutants change what the compiler inlines: their names
-// are printed, and no mutant is shown to them.
+// are printed, and they run for no mutant.
 func (all *suites) of(ctx context.Context, t *testing.T, p string) suite {
 	t.Helper()
 	if s, ok := all.made[p]; ok {
 		return s
 	}
-	s := suite{dir: filepath.Join(root, filepath.FromSlash(p)), binary: filepath.Join(all.dir, path.Base(p)+".test"), unfit: "^$"}
+	s := suite{
+		dir:    filepath.Join(root, filepath.FromSlash(p)),
+		binary: filepath.Join(all.dir, strings.ReplaceAll(p, "/", "_")+".test"),
+		reach:  make(map[string][]reaching),
+	}
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-buildvcs=false", "-vet=off", "-overlay", all.overlay, "-o", s.binary, "./"+p)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil && ctx.Err() == nil {
 		t.Fatalf("the tests of %s with mutants do not compile: %v\n%s", p, err, out)
 	}
-	out, err := s.run(ctx, "", "-test.v", "-test.timeout=20m")
-	var quick, unfit []string
-	for _, m := range ranTest.FindAllStringSubmatch(string(out), -1) {
-		switch {
-		case m[1] == "FAIL":
-			unfit = append(unfit, m[2])
-		case len(m[3]) == 4 && m[3] <= "0.09":
-			quick = append(quick, m[2])
-		}
-	}
+	list, err := s.run(ctx, "", "", "-test.list=^(Test|Example|Fuzz)")
 	if err != nil && ctx.Err() == nil {
-		if len(unfit) == 0 || strings.Contains(string(out), "\npanic: ") {
-			t.Fatalf("the tests of %s fail with every check in place: %v\n%s", p, err, out)
-		}
-		fmt.Printf("%s: with mutants in the code these tests fail, and are not asked: %s\n", p, strings.Join(unfit, " "))
-		s.unfit = "^(" + strings.Join(unfit, "|") + ")$"
+		t.Fatalf("the tests of %s with mutants cannot be listed: %v\n%s", p, err, list)
 	}
-	s.quick = "^(" + strings.Join(quick, "|") + ")$"
+	var unfit []string
+	passed := 0
+	for _, name := range strings.Fields(string(list)) {
+		trace := filepath.Join(all.dir, "trace")
+		if err := os.WriteFile(trace, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.run(ctx, "", trace, "-test.v", "-test.run=^"+name+"$", "-test.timeout=5m")
+		if err != nil {
+			unfit = append(unfit, name)
+			continue
+		}
+		m := ranTest.FindSubmatch(out)
+		if m == nil {
+			if !skippedTest.Match(out) {
+				t.Fatalf("%s of %s neither passed nor skipped:\n%s", name, p, out)
+			}
+			continue
+		}
+		passed++
+		took, err := time.ParseDuration(string(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range strings.Fields(string(b)) {
+			s.reach[c] = append(s.reach[c], reaching{name, took})
+		}
+	}
+	if len(unfit) > 0 && ctx.Err() == nil {
+		fmt.Printf("%s: these tests fail with every check in place, and run for no mutant: %s\n", p, strings.Join(unfit, " "))
+	}
+	if passed == 0 && ctx.Err() == nil {
+		t.Fatalf("no test of %s passes with every check in place", p)
+	}
 	all.made[p] = s
 	return s
 }
 
-// run runs the tests without the check of that name, "" for all checks.
-func (s suite) run(ctx context.Context, without string, args ...string) ([]byte, error) {
+// run runs the tests without the check of that name, "" for all checks. The names of the
+// checks whose conditions were true are added to the file trace, unless it is "".
+func (s suite) run(ctx context.Context, without, trace string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, s.binary, args...)
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), mutantVariable+"="+without, "KERBEROS_MUTATE=")
+	cmd.Env = append(os.Environ(), mutantVariable+"="+without, traceVariable+"="+trace, "KERBEROS_MUTATE=")
 	return cmd.CombinedOutput()
 }
 
-// leaveOut runs the tests without the check, first those that take no time.
-func (c check) leaveOut(ctx context.Context, t *testing.T, all *suites) string {
+// leaveOut runs the tests that reach the check without it, first those that take no time.
+// It returns the verdict, and for the reader which test failed.
+func (c check) leaveOut(ctx context.Context, t *testing.T, all *suites) (verdict, detail string) {
 	t.Helper()
+	var tests []string
 	for _, m := range mutated {
-		if m.dir != c.dir() {
-			continue
+		if m.dir == c.dir() {
+			tests = m.tests
 		}
-		for _, quick := range []bool{true, false} {
-			for _, p := range m.tests {
-				s := all.of(ctx, t, p)
-				which := []string{"-test.run=" + s.quick, "-test.skip=" + s.unfit}
-				if !quick {
-					which = []string{"-test.skip=" + s.quick + "|" + s.unfit}
+	}
+	reached := 0
+	for _, slow := range []bool{false, true} {
+		for _, p := range tests {
+			s := all.of(ctx, t, p)
+			var names []string
+			limit := 20 * time.Second
+			for _, r := range s.reach[c.String()] {
+				if r.took >= quick == slow {
+					names = append(names, r.name)
+					limit += 20 * r.took
 				}
-				// A mutant may run for ever; the time limit of the tests is a failure too.
-				_, err := s.run(ctx, c.String(), append(which, "-test.failfast", "-test.timeout=90s")...)
-				if ctx.Err() != nil {
-					return notRun
+			}
+			if ctx.Err() != nil {
+				return notRun, ""
+			}
+			if len(names) == 0 {
+				continue
+			}
+			reached += len(names)
+			// A mutant may run for ever; the time limit of the tests is a failure too.
+			out, err := s.run(ctx, c.String(), "", "-test.run=^("+strings.Join(names, "|")+")$", "-test.failfast", "-test.timeout="+limit.String())
+			if ctx.Err() != nil {
+				return notRun, ""
+			}
+			if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
+				if m := failedTest.FindSubmatch(out); m != nil {
+					return noticed, " by " + p + ":" + string(m[1])
 				}
-				if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
-					return noticed
-				} else if err != nil {
-					t.Fatal(err)
-				}
+				return noticed, " by " + p + ": the tests crash or do not end"
+			} else if err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
-	return survived
+	return survived, fmt.Sprintf(": its condition is true in %d tests", reached)
 }
