@@ -21,71 +21,78 @@ const clockStep = 1_000_000
 // the horizon of dropped records (shard.horizon) are never moved, so this cache accepts
 // nothing twice whatever the clock does. A StartRule is about earlier processes only.
 type beginning struct {
-	rule  StartRule
-	stamp atomic.Int64 // Unix microseconds: earlier stamps are refused
+	rule StartRule
 
 	// read returns the system's clock in Unix microseconds, and the microseconds of
 	// monotonic time since the cache was made. Nil for an injected clock, which has no
-	// monotonic time: the only sign of a step is then a time before stamp.
+	// monotonic time: the only sign of a step is then a time before the earliest stamp.
 	read func() (wall, elapsed int64)
 
-	mu     sync.Mutex   // held while a step of the clock is noted
-	origin atomic.Int64 // wall less elapsed: the time that the clock, as it is set now, would have shown when the cache was made
-	asked  atomic.Int64 // elapsed at the last call, less a second at most
+	clock atomic.Pointer[clock] // replaced under mu when a step of the clock is noted
+	mu    sync.Mutex
+	asked atomic.Int64 // elapsed at the last call, less a second at most
+}
+
+// clock is what a beginning knows of the clock as it is set now. The two values change
+// together: a call that sees no step of the clock also sees the stamp that belongs to it.
+type clock struct {
+	stamp  int64 // Unix microseconds: earlier stamps are refused
+	origin int64 // wall less elapsed: the time that the clock would have shown when the cache was made
 }
 
 // begin sets the beginning to start, before the first call.
 func (b *beginning) begin(rule StartRule, start int64, read func() (wall, elapsed int64)) {
 	b.rule, b.read = rule, read
-	b.stamp.Store(start)
-	b.origin.Store(start)
+	b.clock.Store(&clock{start, start})
 }
 
 // at returns the earliest stamp that is not from before the cache, where the acceptor's
 // clock reads now.
 func (b *beginning) at(now int64) int64 {
+	known := b.clock.Load()
 	switch {
 	case b.rule == AcceptOlder:
 		return math.MinInt64
-	case b.read == nil:
+	case b.read == nil && now < known.stamp && b.rule != RefuseWithinSkew:
 		return b.lower(now)
+	case b.read == nil:
+		return known.stamp
 	}
 	wall, elapsed := b.read()
-	if step := wall - elapsed - b.origin.Load(); step < -clockStep || step > clockStep {
+	if step := wall - elapsed - known.origin; step < -clockStep || step > clockStep {
 		return b.follow()
 	}
 	if elapsed-b.asked.Load() > clockStep { // not at each call: it is shared memory
 		b.asked.Store(elapsed)
 	}
-	return b.stamp.Load()
+	return known.stamp
 }
 
-// follow notes that the system's clock was set.
+// lower moves the beginning of an injected clock back to a stamp, if it is later.
+func (b *beginning) lower(to int64) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := *b.clock.Load()
+	known.stamp = min(known.stamp, to)
+	b.clock.Store(&known)
+	return known.stamp
+}
+
+// follow notes that the system's clock was set. The beginning moves only if the rule
+// allows it.
 func (b *beginning) follow() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	wall, elapsed := b.read() // anew: another call may have noted the step meanwhile
 	origin := wall - elapsed
-	switch step := origin - b.origin.Load(); {
+	stamp := b.clock.Load().stamp
+	switch step := origin - b.clock.Load().origin; {
 	case step > clockStep:
-		b.stamp.Store(max(b.stamp.Load(), origin))
-	case step < -clockStep:
-		b.lower(origin + b.asked.Load())
+		stamp = max(stamp, origin)
+	case step < -clockStep && b.rule != RefuseWithinSkew:
+		stamp = min(stamp, origin+b.asked.Load())
 	}
-	b.origin.Store(origin)
+	b.clock.Store(&clock{stamp, origin})
 	b.asked.Store(elapsed)
-	return b.stamp.Load()
-}
-
-// lower moves the beginning back to a stamp, if it is later and the rule allows it.
-func (b *beginning) lower(to int64) int64 {
-	for {
-		stamp := b.stamp.Load()
-		if stamp <= to || b.rule == RefuseWithinSkew {
-			return stamp
-		}
-		if b.stamp.CompareAndSwap(stamp, to) {
-			return to
-		}
-	}
+	return stamp
 }

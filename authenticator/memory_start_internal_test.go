@@ -2,8 +2,10 @@ package authenticator
 
 import (
 	"encoding/binary"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,6 +188,15 @@ func TestREPLAY_14_StrictRule(t *testing.T) {
 	}
 	s.wait(6 * time.Minute)
 	s.wants(t, c, "past the start", 0, accepted)
+	// An injected clock is followed no more than the system's.
+	s = &steered{ahead: time.Hour}
+	c = NewMemoryCacheAt(1000, RefuseWithinSkew, s.now())
+	for _, ahead := range []time.Duration{0, time.Hour} {
+		s.set(ahead)
+		s.wants(t, c, "injected, ahead "+ahead.String(), 0, before)
+	}
+	s.wait(6 * time.Minute)
+	s.wants(t, c, "injected, past the start", 0, accepted)
 }
 
 // TestREPLAY_14_InjectedClock checks a cache with an injected clock, which knows only the
@@ -203,23 +214,38 @@ func TestREPLAY_14_InjectedClock(t *testing.T) {
 }
 
 // TestREPLAY_14_OneStep checks that no call that runs while the clock is set sees a
-// beginning that is later than the true start.
+// beginning that is later than the true start. A call that noted the step before it moved
+// the beginning would show the old beginning to the other calls, but for some nanoseconds
+// only. Therefore the test sets many clocks, each under two calls that begin together.
 func TestREPLAY_14_OneStep(t *testing.T) {
-	s := &steered{ahead: time.Hour}
-	c := s.cacheOf(RefuseOlder)
-	s.set(0)
+	const rounds = 20_000
+	corrected := func() (wall, elapsed int64) { return trueStart.UnixMicro(), 0 }
+	caches := make([]beginning, rounds)
+	for i := range caches {
+		caches[i].begin(RefuseOlder, trueStart.Add(time.Hour).UnixMicro(), corrected)
+	}
+	var arrived [rounds]atomic.Int32
+	var late atomic.Int32
 	var group sync.WaitGroup
-	for range 16 {
+	for second := range 2 {
 		group.Go(func() {
-			for range 100 {
-				if got := c.begin.at(0); got != trueStart.UnixMicro() {
-					t.Errorf("the beginning is %v, want %v", time.UnixMicro(got), trueStart)
-					return
+			for i := range caches {
+				for arrived[i].Add(1); arrived[i].Load() < 2; {
+					runtime.Gosched()
+				}
+				for range second * i % 128 { // the second call begins later, by up to some hundred nanoseconds
+					arrived[i].Load()
+				}
+				if caches[i].at(0) != trueStart.UnixMicro() {
+					late.Add(1)
 				}
 			}
 		})
 	}
 	group.Wait()
+	if n := late.Load(); n > 0 {
+		t.Errorf("%d of %d calls saw the beginning of the clock that was an hour ahead", n, 2*rounds)
+	}
 }
 
 // TestREPLAY_14_StaleReading checks a call that reads the clock and continues after the
