@@ -90,9 +90,7 @@ func ParseChannelBindings(b []byte) (ChannelBindings, error) {
 	if binary.LittleEndian.Uint32(b) != exMagic {
 		return parseFields(b, headerLen)
 	}
-	if len(b) < exHeaderLen {
-		return ChannelBindings{}, badBuffer("it begins like a SEC_CHANNEL_BINDINGS_EX, but is shorter than its header")
-	}
+	// The older header, which is longer than these four fields, fits in b.
 	options, header, whole := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
 	switch {
 	case options&^exValidFlags != 0:

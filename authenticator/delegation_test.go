@@ -2,6 +2,7 @@ package authenticator_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -321,6 +322,35 @@ func TestDELEG_4_Bad(t *testing.T) {
 		q.Flags |= flags.GSS_C_DELEG_FLAG
 		q.Extensions = []byte{1, 0, 2, 0, 'x'}
 	}), status.ReasonBadGSSChecksum)
+}
+
+// TestDELEG_4_Text checks that the error says which part of the credentials is wrong.
+func TestDELEG_4_Text(t *testing.T) {
+	zeros := func(q *krbtest.APReq, c *krbtest.Cred) { c.Key, c.Plaintext = q.Key, make([]byte, 40) }
+	client := func(change func(*krbtest.CredInfo)) func(*krbtest.APReq, *krbtest.Cred) {
+		return func(_ *krbtest.APReq, c *krbtest.Cred) { change(&c.Part.Info[0]) }
+	}
+	const missing = "the name of the tickets' client is missing"
+	for _, row := range []struct {
+		name, want string
+		change     func(*krbtest.APReq, *krbtest.Cred)
+	}{
+		{"version 4", "the KRB-CRED is malformed", func(_ *krbtest.APReq, c *krbtest.Cred) { c.PVNO = 4 }},
+		{"another key", "the KRB-CRED opens neither with the client's subkey nor with the session key", func(q *krbtest.APReq, c *krbtest.Cred) { c.Key = q.Ticket.Key }},
+		{"zeros", "the encrypted part is malformed", zeros},
+		{"two tickets, one description", "the KRB-CRED does not describe each of its tickets", func(_ *krbtest.APReq, c *krbtest.Cred) { c.Tickets = append(c.Tickets, c.Tickets[0]) }},
+		{"no client", missing, client(func(i *krbtest.CredInfo) { i.PName = types.PrincipalName{} })},
+		{"no client's realm", missing, client(func(i *krbtest.CredInfo) { i.PRealm = "" })},
+	} {
+		d := newDelegating(t)
+		v, err := d.claim(forwards(d, row.change).Bytes())
+		if err == nil {
+			err = v.DelegationError() // the credentials are withheld
+		}
+		if e := new(status.Error); !errors.As(err, &e) || e.Detail != "the forwarded credentials: "+row.want {
+			t.Errorf("%s: %v, want %q", row.name, err, row.want)
+		}
+	}
 }
 
 // forwardsBytes returns a request with valid credentials whose bytes change has changed.

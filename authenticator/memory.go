@@ -182,15 +182,11 @@ func (c *MemoryCache) Store(ctx context.Context, r Record) (bool, error) {
 // All shards share the lifetime, because the next record of the same acceptor may go to
 // any shard.
 func (c *MemoryCache) lives(n int64) int64 {
-	for {
-		life := c.life.Load()
-		if n <= life {
-			return life
-		}
-		if c.life.CompareAndSwap(life, n) {
-			return n
-		}
+	life := c.life.Load()
+	for n > life && !c.life.CompareAndSwap(life, n) {
+		life = c.life.Load()
 	}
+	return max(life, n)
 }
 
 // Format writes no record for any verb: records are MACs, there may be millions, and a
@@ -202,9 +198,6 @@ func (c *MemoryCache) Format(f fmt.State, _ rune) {
 // shard chooses by a seeded hash, so that a client, who can make authenticators
 // by the thousand, cannot choose tags that all fill one shard.
 func (c *MemoryCache) shard(tag *[tagLen]byte) *shard {
-	if len(c.shards) == 1 {
-		return c.shards[0]
-	}
 	return c.shards[maphash.Bytes(c.seed, tag[:])&uint64(len(c.shards)-1)]
 }
 

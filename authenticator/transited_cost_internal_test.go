@@ -29,3 +29,18 @@ func TestDOS_2_TransitedPath(t *testing.T) {
 		t.Errorf("%v allocations for %d realms", n, maxTransitedRealms)
 	}
 }
+
+// TestDOS_2_TransitedRealms checks the memory for a path of many realms: each field may add its name to the realm before it, so that
+// 4096 bytes describe a thousand realms of a thousand bytes and more. No more realms
+// are written out than the acceptor accepts.
+func TestDOS_2_TransitedRealms(t *testing.T) {
+	contents := "ORG" + strings.Repeat(",A.", (maxTransited-3)/3)
+	var ok bool
+	n := testing.AllocsPerRun(10, func() { _, ok = expandTransited(contents, "EXAMPLE.COM", "EXAMPLE.ORG") })
+	if ok {
+		t.Error("the path is accepted")
+	}
+	if n > 4*maxTransitedRealms {
+		t.Errorf("%v allocations for a path that may have %d realms", n, maxTransitedRealms)
+	}
+}
