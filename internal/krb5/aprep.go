@@ -68,11 +68,9 @@ func (m *EncAPRepPart) Parse(b []byte) error { return zeroOnError(m, m.parse(b))
 func (m *EncAPRepPart) parse(b []byte) error {
 	const what = "EncAPRepPart"
 	*m = EncAPRepPart{}
-	seq, err := readPart(b, tagEncAPRepPart, what)
-	if err != nil {
-		return err
-	}
-	if !seq.unix(0, &m.Ctime) ||
+	var seq reader
+	if !readPart(b, tagEncAPRepPart, &seq) ||
+		!seq.unix(0, &m.Ctime) ||
 		!seq.microseconds(1, &m.Cusec) ||
 		!(seq.lacks(2) || seq.key(2, &m.Subkey)) ||
 		!(!seq.present(3, &m.HasSequenceNumber) || seq.uint32(3, &m.SequenceNumber)) ||

@@ -47,28 +47,22 @@ func (m *APReq) parse(b []byte) error {
 func (m *APReq) ParseOutline(b []byte) error { return zeroOnError(m, m.parseOutline(b)) }
 
 func (m *APReq) parseOutline(b []byte) error {
-	const what = "AP-REQ"
 	*m = APReq{}
-	seq, err := readPart(b, msgAPReq, what)
-	if err != nil {
-		return err
-	}
 	var number int32
-	var ticket reader
-	if !seq.int32(0, &number) || !seq.int32(1, &number) ||
+	var seq, ticket reader
+	if !readPart(b, msgAPReq, &seq) ||
+		!seq.int32(0, &number) || !seq.int32(1, &number) ||
 		!seq.flags(2, (*uint32)(&m.Options)) ||
 		!seq.field(3, &ticket, application(tagTicket)) ||
 		!seq.encrypted(4, &m.Authenticator) ||
-		!seq.empty() {
-		return malformed(what)
-	}
-	if !ticket.element(&seq, asn1.SEQUENCE) || !ticket.empty() ||
+		!seq.empty() ||
+		!ticket.element(&seq, asn1.SEQUENCE) || !ticket.empty() ||
 		!seq.int32(0, &number) ||
 		!seq.realm(1, &m.Ticket.Realm) ||
 		!seq.name(2, &m.Ticket.Service) ||
 		!seq.encrypted(3, &m.Ticket.EncPart) ||
 		!seq.empty() {
-		return malformed("ticket")
+		return malformed("AP-REQ")
 	}
 	return nil
 }
@@ -116,11 +110,8 @@ func (m *Authenticator) Parse(b []byte) error { return zeroOnError(m, m.parse(b)
 func (m *Authenticator) parse(b []byte) error {
 	const what = "Authenticator"
 	*m = Authenticator{}
-	seq, err := readPart(b, tagAuthenticator, what)
+	seq, err := readVersioned(b, tagAuthenticator, what)
 	if err != nil {
-		return err
-	}
-	if err := seq.version(what); err != nil {
 		return err
 	}
 	if !seq.realm(1, &m.ClientRealm) ||

@@ -116,12 +116,9 @@ func (m *EncKRBCredPart) Parse(b []byte) error { return zeroOnError(m, m.parse(b
 func (m *EncKRBCredPart) parse(b []byte) error {
 	const what = "EncKrbCredPart"
 	*m = EncKRBCredPart{}
-	seq, err := readPart(b, tagEncKRBCredPart, what)
-	if err != nil {
-		return err
-	}
-	var list reader
-	if !seq.sequence(0, &list) ||
+	var seq, list reader
+	if !readPart(b, tagEncKRBCredPart, &seq) ||
+		!seq.sequence(0, &list) ||
 		!(!seq.present(1, &m.HasNonce) || seq.uint32(1, &m.Nonce)) ||
 		!seq.optionalTime(2, &m.Timestamp) ||
 		!(!seq.present(3, &m.HasUsec) || seq.microseconds(3, &m.Usec)) ||

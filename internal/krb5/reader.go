@@ -63,11 +63,9 @@ func (r *reader) element(out *reader, tag asn1.Tag) bool {
 
 // whole reads an element and sets out to all of it, including tag and length.
 func (r *reader) whole(out *reader, tag asn1.Tag) bool {
-	if !(*cryptobyte.String)(r).ReadASN1Element((*cryptobyte.String)(out), tag) {
-		return false
-	}
+	ok := (*cryptobyte.String)(r).ReadASN1Element((*cryptobyte.String)(out), tag)
 	*out = (*out)[:len(*out):len(*out)]
-	return true
+	return ok
 }
 
 // field reads the explicitly tagged field n, which must contain exactly one element, and
@@ -160,28 +158,34 @@ func ValidBits(content []byte, most int) bool {
 	return unused <= 7 && bits[len(bits)-1]&(1<<unused-1) == 0
 }
 
-// readPart returns the fields of b, which must be exactly one element: an application tag
-// around a SEQUENCE.
-func readPart(b []byte, tag uint8, what string) (reader, error) {
+// readPart sets seq to the fields of b, which must be exactly one element: an application
+// tag around a SEQUENCE.
+func readPart(b []byte, tag uint8, seq *reader) bool {
 	in := reader(b)
-	var outer, seq reader
-	if !in.element(&outer, application(tag)) || !in.empty() || !outer.element(&seq, asn1.SEQUENCE) || !outer.empty() {
+	var outer reader
+	return in.element(&outer, application(tag)) && in.empty() && outer.element(seq, asn1.SEQUENCE) && outer.empty()
+}
+
+// readVersioned opens a part whose first field is a version number, and reads this field.
+func readVersioned(b []byte, tag uint8, what string) (seq reader, err error) {
+	if !readPart(b, tag, &seq) {
 		return nil, malformed(what)
 	}
-	return seq, nil
+	err = seq.version(what)
+	return seq, err
 }
 
 // readMessage opens a message whose application tag equals its msg-type, and reads pvno
 // and msg-type, the first two fields of every message.
 func readMessage(b []byte, msgType uint8, what string) (reader, error) {
-	seq, err := readPart(b, msgType, what)
-	if err != nil {
+	var seq reader
+	if !readPart(b, msgType, &seq) {
 		if isOther(b, msgType) {
 			return nil, wrongType(what)
 		}
-		return nil, err
+		return nil, malformed(what)
 	}
-	err = seq.header(msgType, what)
+	err := seq.header(msgType, what)
 	return seq, err
 }
 

@@ -25,11 +25,8 @@ func (m *Ticket) Parse(b []byte) error { return zeroOnError(m, m.parse(b)) }
 func (m *Ticket) parse(b []byte) error {
 	const what = "ticket"
 	*m = Ticket{Raw: b[:len(b):len(b)]}
-	seq, err := readPart(b, tagTicket, what)
+	seq, err := readVersioned(b, tagTicket, what)
 	if err != nil {
-		return err
-	}
-	if err := seq.version(what); err != nil {
 		return err
 	}
 	if !seq.realm(1, &m.Realm) ||
@@ -80,11 +77,9 @@ func (m *EncTicketPart) Parse(b []byte) error { return zeroOnError(m, m.parse(b)
 func (m *EncTicketPart) parse(b []byte) error {
 	const what = "EncTicketPart"
 	*m = EncTicketPart{}
-	seq, err := readPart(b, tagEncTicketPart, what)
-	if err != nil {
-		return err
-	}
-	if !seq.flags(0, (*uint32)(&m.Flags)) ||
+	var seq reader
+	if !readPart(b, tagEncTicketPart, &seq) ||
+		!seq.flags(0, (*uint32)(&m.Flags)) ||
 		!seq.key(1, &m.Key) ||
 		!seq.realm(2, &m.ClientRealm) ||
 		!seq.name(3, &m.Client) ||
