@@ -19,15 +19,11 @@ func readOctets(in *cryptobyte.String, n uint8, v *[]byte) bool {
 // readString reads the optional field n, which holds one element with this tag. *v becomes
 // the element's content, and nil exactly if the field is absent.
 func readString(in *cryptobyte.String, n uint8, tag asn1.Tag, v *[]byte) bool {
-	var field, content cryptobyte.String
-	var present bool
-	if !in.ReadOptionalASN1(&field, &present, context(n)) {
-		return false
-	}
-	if !present {
+	if !in.PeekASN1Tag(context(n)) {
 		return true
 	}
-	if !field.ReadASN1(&content, tag) || !field.Empty() {
+	var field, content cryptobyte.String
+	if !in.ReadASN1(&field, context(n)) || !field.ReadASN1(&content, tag) || !field.Empty() {
 		return false
 	}
 	*v = content[:len(content):len(content)]

@@ -49,35 +49,18 @@ func (r *Response) parse(in cryptobyte.String) bool {
 }
 
 func (r *Response) parseState(in *cryptobyte.String) bool {
-	var field, value cryptobyte.String
-	var present bool
-	if !in.ReadOptionalASN1(&field, &present, context(0)) {
+	var value []byte
+	if !readString(in, 0, asn1.ENUM, &value) || value != nil && (len(value) != 1 || value[0] > 3) {
 		return false
 	}
-	if !present {
-		return true
+	if value != nil {
+		r.State = State(value[0]) + 1
 	}
-	if !field.ReadASN1(&value, asn1.ENUM) || !field.Empty() || len(value) != 1 || value[0] > 3 {
-		return false
-	}
-	r.State = State(value[0]) + 1
 	return true
 }
 
 func (r *Response) parseMechanism(in *cryptobyte.String) bool {
-	var field, oid cryptobyte.String
-	var present bool
-	if !in.ReadOptionalASN1(&field, &present, context(1)) {
-		return false
-	}
-	if !present {
-		return true
-	}
-	if !field.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) || !field.Empty() || !krb5.ValidOID(oid) {
-		return false
-	}
-	r.Mechanism = oid
-	return true
+	return readString(in, 1, asn1.OBJECT_IDENTIFIER, &r.Mechanism) && (r.Mechanism == nil || krb5.ValidOID(r.Mechanism))
 }
 
 // stateSize is the size of the state's field.
