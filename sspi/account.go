@@ -47,7 +47,7 @@ func (a *Account) String() string {
 // and denies everything.
 type AccessToken struct {
 	pac     *pac.PAC
-	access  pac.Access
+	access  *pac.Access // nil if the PAC has no LOGON_INFO that decodes
 	account Account
 	primary pac.SID
 	err     error // the reason why there is no account
@@ -80,7 +80,7 @@ func (t *AccessToken) Err() error {
 
 // User returns the SID of the account, and the zero SID if Err is not nil.
 func (t *AccessToken) User() pac.SID {
-	if t == nil {
+	if t == nil || t.err != nil {
 		return pac.SID{}
 	}
 	return t.access.User
@@ -119,7 +119,7 @@ func (t *AccessToken) DenyOnly() ([]pac.Group, error) {
 // has no authority over them. They are for the operator. It returns them also if Err is not
 // nil.
 func (t *AccessToken) Filtered() []pac.Group {
-	if t == nil {
+	if t == nil || t.access == nil {
 		return nil
 	}
 	return t.access.Filtered

@@ -85,7 +85,7 @@ func (t *AccessToken) read(domain pac.SID) error {
 		t.err = &status.Error{Reason: status.ReasonPACRequired, Detail: "the PAC has no account (LOGON_INFO)"}
 		return nil
 	}
-	if err := t.access.Filter(logon, t.origin, domain); err != nil {
+	if t.access, err = logon.Filter(t.origin, domain); err != nil {
 		return err
 	}
 	if t.access.User.IsZero() {

@@ -38,12 +38,18 @@ func TestReadme_HTTPCompiles(t *testing.T) {
 			block(t, "README.md", "staff") + "\nvar _ = sspihttp.Config{Authorize: authorize}\n",
 		"main_test.go": "package main\n",
 	})
+	buildExample(t, map[string]string{
+		"main.go": block(t, "README.md", "http"),
+		"groups.go": fragment("fmt", "net/http", "", module+"/sspi", module+"/sspi/sspihttp", module+"/ticket/pac") +
+			block(t, "README.md", "groups") + "\nvar _ = sspihttp.Config{Authorize: authorize}\n",
+		"main_test.go": "package main\n",
+	})
 }
 
 // TestReadme_EveryGoBlockCompiles requires that each block of Go in the documents has a
 // mark, and that a test of this file compiles it.
 func TestReadme_EveryGoBlockCompiles(t *testing.T) {
-	compiled := []string{"README.md http", "README.md staff", "README.md loop", "README.md test", "examples/README.md server"}
+	compiled := []string{"README.md http", "README.md staff", "README.md groups", "README.md loop", "README.md test", "examples/README.md server"}
 	for _, name := range documentNames(t) {
 		text := document(t, name)
 		blocks := strings.Count(text, "\n```go\n")

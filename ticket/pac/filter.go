@@ -61,21 +61,11 @@ func containsSID(groups []Group, sid SID) bool {
 // that LOGON_INFO names, or that SID is not the SID of a domain (S-1-5-21-X-Y-Z), or the client
 // is not of the service's realm and LOGON_INFO claims an account of the service's own domain.
 func (l *LogonInfo) Filter(origin Origin, domain SID) (*Access, error) {
-	access := new(Access)
-	if err := access.Filter(l, origin, domain); err != nil {
-		return nil, err
-	}
-	return access, nil
-}
-
-// Filter sets a to the result of [LogonInfo.Filter], for callers that keep an Access in
-// memory of their own.
-func (a *Access) Filter(l *LogonInfo, origin Origin, domain SID) error {
 	switch {
 	case !hasAccounts(l.DomainSID) || l.UserSID.Domain() != l.DomainSID:
-		return bad("LOGON_INFO has the account " + l.UserSID.String() + ", which is not an account of a domain")
+		return nil, bad("LOGON_INFO has the account " + l.UserSID.String() + ", which is not an account of a domain")
 	case origin != OwnRealm && !domain.IsZero() && l.DomainSID == domain:
-		return bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
+		return nil, bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
 	}
 	f := filter{origin: origin, local: domain, client: l.DomainSID}
 	f.groups, f.unflagged = l.Groups, [2][]Group{l.ExtraSIDs, l.ResourceGroups}
@@ -85,8 +75,7 @@ func (a *Access) Filter(l *LogonInfo, origin Origin, domain SID) error {
 	if l.UserFlags&LOGON_RESOURCE_GROUPS != 0 {
 		f.resourceGroups, f.unflagged[1] = l.ResourceGroups, nil
 	}
-	f.run(a, l.UserSID, l.all)
-	return nil
+	return f.run(l.UserSID, l.all), nil
 }
 
 // Filter decides which SIDs of a client's computer may grant access, by the rules of
@@ -104,10 +93,8 @@ func (d *DeviceInfo) Filter(origin Origin, domain SID) (*Access, error) {
 	case origin != OwnRealm && !domain.IsZero() && client == domain:
 		return nil, bad("DEVICE_INFO claims a computer of the service's domain for a client of another realm")
 	}
-	access := new(Access)
 	f := filter{origin: origin, local: domain, client: client, groups: d.Groups, extraSIDs: d.ExtraSIDs, resourceGroups: d.DomainGroups}
-	f.run(access, d.SID, nil)
-	return access, nil
+	return f.run(d.SID, nil), nil
 }
 
 // hasAccounts reports whether domain is the SID of a domain that has accounts. A hostile domain
@@ -124,10 +111,10 @@ type filter struct {
 	unflagged                         [2][]Group // lists that the user flags do not announce
 }
 
-// run sets a. all contains every group of f in the order of walk, or is nil; a shares its
-// memory if every group grants, as is usual.
-func (f *filter) run(a *Access, account SID, all []Group) {
-	*a = Access{}
+// run returns the Access of an account. all contains every group of f in the order of walk, or
+// is nil; the Access shares its memory if every group grants, as is usual.
+func (f *filter) run(account SID, all []Group) *Access {
+	a := new(Access)
 	if f.knows(account) {
 		a.User = account
 	} else {
@@ -135,10 +122,11 @@ func (f *filter) run(a *Access, account SID, all []Group) {
 	}
 	if all != nil && f.walk(func(g *Group, authorised bool) bool { return authorised && g.Grants() }) {
 		a.Groups = all[:len(all):len(all)]
-		return
+		return a
 	}
 	a.Groups = make([]Group, 0, len(f.groups)+len(f.extraSIDs)+len(f.resourceGroups))
 	f.walk(a.add)
+	return a
 }
 
 // walk calls visit for each group with the answer whether the realm of the client has
