@@ -63,7 +63,7 @@ func TestInteropChromium(t *testing.T) {
 		worked(t, "httpd", "Chromium", "SPNEGO", "one-way")
 		res := login.chromium(t, srv.url, "chromium-accepted.png", may)
 		if res.code != 0 || !strings.Contains(res.out, who) {
-			t.Errorf("exit %d, the page does not say %s\n%s\n%s", res.code, who, res.out, srv.p.out)
+			t.Errorf("exit %d, the page does not say %s\n%s\n%s", res.code, who, res.out, srv.p.Out)
 		}
 		srv.logged(t, who)
 	})
@@ -90,6 +90,6 @@ func TestInteropChromium_TLS(t *testing.T) {
 	who := user + "@" + realmName
 	res := r.login(t).chromium(t, srv.url, "chromium-tls.png", "--auth-server-allowlist=localhost", "--ignore-certificate-errors")
 	if res.code != 0 || !strings.Contains(res.out, who) {
-		t.Errorf("exit %d, the page does not say %s\n%s\n%s", res.code, who, res.out, srv.p.out)
+		t.Errorf("exit %d, the page does not say %s\n%s\n%s", res.code, who, res.out, srv.p.Out)
 	}
 }

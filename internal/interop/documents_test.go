@@ -77,7 +77,7 @@ func (p *page) serve(t testing.TB, command, goRun, program string, port int) *pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.stop)
+	t.Cleanup(server.Stop)
 	listens(t, server, port)
 	return server
 }
@@ -92,12 +92,12 @@ func listens(t testing.TB, p *process, port int) {
 			return
 		}
 		select {
-		case <-p.done:
-			t.Fatalf("%s ended:\n%s", p.name, p.out)
+		case <-p.Done():
+			t.Fatalf("%s ended:\n%s", p.Name, p.Out)
 		default:
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s does not listen:\n%s", p.name, p.out)
+			t.Fatalf("%s does not listen:\n%s", p.Name, p.Out)
 		}
 	}
 }
@@ -185,12 +185,12 @@ func TestInteropDocuments_OwnProtocol(t *testing.T) {
 	server := p.serve(t, "go run . host.keytab", "go run .", program, at)
 	res := p.run(t, r.login(t).env(), "gss-client -v1 -port 4444 localhost host@localhost hello")
 	if res.code != 0 || !strings.Contains(res.out, "Signature verified.") {
-		t.Errorf("exit %d\n%s\n%s", res.code, res.out, server.out)
+		t.Errorf("exit %d\n%s\n%s", res.code, res.out, server.Out)
 	}
 	logged := func(out string) bool {
 		return strings.Contains(out, "the client is "+user+"@"+realmName) && strings.Contains(out, `message "hello", encrypted: true`)
 	}
-	if err := server.await("the message", logged); err != nil {
+	if err := server.Await("the message", logged); err != nil {
 		t.Error(err)
 	}
 }
@@ -258,7 +258,7 @@ func TestInteropDocuments_Examples(t *testing.T) {
 			for command, want := range c.clients {
 				res := p.run(t, append(r.login(t).env(), "LDAPNOINIT=1"), command)
 				if res.code != 0 || !strings.Contains(res.out, want+"\n") {
-					t.Errorf("%s: exit %d, no %q in\n%s\n%s", command, res.code, want, res.out, server.out)
+					t.Errorf("%s: exit %d, no %q in\n%s\n%s", command, res.code, want, res.out, server.Out)
 				}
 			}
 		})

@@ -37,7 +37,7 @@ func startNginx(t *testing.T, r *realm, srv *webServer, directives string) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	listens(t, p, at)
 	return fmt.Sprintf("http://localhost:%d/", at)
 }
@@ -92,6 +92,6 @@ func TestInteropDocuments_ChromiumFirstPage(t *testing.T) {
 	first := login.browse(t, home, srv.url, "chromium-first.png", "--auth-server-allowlist=localhost")
 	second := login.browse(t, home, srv.url, "chromium-second.png", "--auth-server-allowlist=localhost")
 	if who := user + "@" + realmName; strings.Contains(first.out, who) || !strings.Contains(second.out, who) {
-		t.Errorf("the first page:\n%s\nthe second page:\n%s\n%s", first.out, second.out, srv.p.out)
+		t.Errorf("the first page:\n%s\nthe second page:\n%s\n%s", first.out, second.out, srv.p.Out)
 	}
 }

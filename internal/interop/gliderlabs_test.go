@@ -1,26 +1,17 @@
 package interop
 
 import (
-	"context"
-	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/gosspi/kerberos/internal/interop/program"
 )
 
 // buildGliderlabs builds the SSH server of gliderlabs/ssh, which is a module of its own.
 var buildGliderlabs = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(world.dir, "gliderlabs")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "build", "-C", "gliderlabs", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build gliderlabs: %v\n%s", err, out)
-	}
-	return path, nil
+	return program.Build(world.dir, "gliderlabs", "gliderlabs", ".")
 })
 
 // TestInteropSSH_Gliderlabs (C21): OpenSSH logs in with a ticket to a server of
@@ -39,20 +30,20 @@ func TestInteropSSH_Gliderlabs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	const says = "listening on 127.0.0.1:"
-	if err := p.await("its address", func(out string) bool {
+	if err := p.Await("its address", func(out string) bool {
 		_, rest, found := strings.Cut(out, says)
 		return found && strings.Contains(rest, "\n")
 	}); err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(p.out.String(), says)
+	_, rest, _ := strings.Cut(p.Out.String(), says)
 	port, _, _ := strings.Cut(rest, "\n")
 
 	login := r.login(t)
 	if res := login.ssh(t, &sshd{p, port}, user, "whoami"); res.code != 0 || !strings.HasSuffix(res.out, user+" is "+user+"@"+realmName+"\n") {
-		t.Errorf("with a ticket: exit %d\n%s\n%s", res.code, res.out, p.out)
+		t.Errorf("with a ticket: exit %d\n%s\n%s", res.code, res.out, p.Out)
 	}
 	// ssh sends the method "none" first, and then the methods that it is told to use.
 	nothing := append(r.env(), "KRB5CCNAME="+filepath.Join(t.TempDir(), "nothing"))
@@ -61,7 +52,7 @@ func TestInteropSSH_Gliderlabs(t *testing.T) {
 			"-o", "PreferredAuthentications=none,gssapi-with-mic", "-o", "GSSAPIAuthentication=yes", "-o", "StrictHostKeyChecking=no",
 			"-o", "UserKnownHostsFile="+filepath.Join(t.TempDir(), "known_hosts"), as+"@localhost", "whoami")
 		if res.code != 255 || !strings.Contains(res.out, "Permission denied (gssapi-with-mic)") {
-			t.Errorf("without a ticket as %s: exit %d\n%s\n%s", as, res.code, res.out, p.out)
+			t.Errorf("without a ticket as %s: exit %d\n%s\n%s", as, res.code, res.out, p.Out)
 		}
 	}
 }

@@ -66,11 +66,11 @@ const message = "a message that is longer than a block of the cipher"
 func (s *session) gssClient(t testing.TB, port int, svc *service, args ...string) result {
 	t.Helper()
 	p := s.startGSSClient(t, port, svc, args...)
-	code, err := p.exit()
+	code, err := p.Exit()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return result{code, p.out.String()}
+	return result{code, p.Out.String()}
 }
 
 func (s *session) startGSSClient(t testing.TB, port int, svc *service, args ...string) *process {

@@ -28,7 +28,7 @@ func TestInteropGSSClient(t *testing.T) {
 				t.Run(c.name, func(t *testing.T) { c.check(t, srv, login, svc) })
 			}
 			if code := srv.terminate(t); code != 0 {
-				t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
+				t.Errorf("the server ended with %d:\n%s", code, srv.p.Out)
 			}
 		})
 	}
@@ -100,7 +100,7 @@ func TestInteropGSSClient_Rotation(t *testing.T) {
 			accepted := func(what string, s *session) {
 				t.Helper()
 				if res := s.gssClient(t, srv.port(), svc); res.code != 0 || !strings.Contains(res.out, "Signature verified.") {
-					t.Fatalf("%s: exit %d\n%s\n%s", what, res.code, res.out, srv.p.out)
+					t.Fatalf("%s: exit %d\n%s\n%s", what, res.code, res.out, srv.p.Out)
 				}
 				t.Logf("%s: accepted", what)
 			}
@@ -133,7 +133,7 @@ func waitRefused(t *testing.T, srv *ourServer, old *session, svc *service) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("a key that is in the keytab no more still opens tickets:\n%s", srv.p.out)
+			t.Fatalf("a key that is in the keytab no more still opens tickets:\n%s", srv.p.Out)
 		}
 	}
 }
@@ -194,8 +194,8 @@ func TestInteropGSSClient_ManyAtOnce(t *testing.T) {
 		running = append(running, login.startGSSClient(t, srv.port(), svc, "-ccount", "3", "-seq"))
 	}
 	for _, p := range running {
-		if code, err := p.exit(); code != 0 || err != nil || strings.Count(p.out.String(), "Signature verified.") != 3 {
-			t.Errorf("exit %d, %v\n%s", code, err, p.out)
+		if code, err := p.Exit(); code != 0 || err != nil || strings.Count(p.Out.String(), "Signature verified.") != 3 {
+			t.Errorf("exit %d, %v\n%s", code, err, p.Out)
 		}
 	}
 	for _, rep := range srv.contexts(t, 3*many) {
@@ -216,8 +216,8 @@ func TestInteropGSSServer_Once(t *testing.T) {
 	if res := r.login(t).gssClient(t, srv.port(), svc); res.code != 0 {
 		t.Errorf("exit %d\n%s", res.code, res.out)
 	}
-	if code, err := srv.p.exit(); code != 0 || err != nil {
-		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.out)
+	if code, err := srv.p.Exit(); code != 0 || err != nil {
+		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.Out)
 	}
 }
 
@@ -244,10 +244,10 @@ func TestInteropGSSServer_TermFinishes(t *testing.T) {
 	}
 	res := r.login(t).gssClient(t, wire.port(), svc, "-mcount", "3")
 	if res.code != 0 || strings.Count(res.out, "Signature verified.") != 3 {
-		t.Errorf("the connection that was open at SIGTERM: exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+		t.Errorf("the connection that was open at SIGTERM: exit %d\n%s\n%s", res.code, res.out, srv.p.Out)
 	}
-	if code, err := srv.p.exit(); code != 0 || err != nil {
-		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.out)
+	if code, err := srv.p.Exit(); code != 0 || err != nil {
+		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.Out)
 	}
 }
 
@@ -267,7 +267,7 @@ func TestInteropGSSServer_TermIsBounded(t *testing.T) {
 	}
 	begin := time.Now()
 	if code := srv.terminate(t); code != 0 {
-		t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
+		t.Errorf("the server ended with %d:\n%s", code, srv.p.Out)
 	}
 	// Left alone, the client would have been hung up on after half a minute.
 	if took := time.Since(begin); took > 25*time.Second {

@@ -44,8 +44,8 @@ func startMIT(t testing.TB, r *realm, keytab string, svc *service) *mitServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
-	if err := p.await("its start", func(out string) bool { return strings.Contains(out, "starting...") }); err != nil {
+	t.Cleanup(p.Stop)
+	if err := p.Await("its start", func(out string) bool { return strings.Contains(out, "starting...") }); err != nil {
 		t.Fatal(err)
 	}
 	return &mitServer{p, port}
@@ -68,11 +68,11 @@ func (s *mitServer) contexts(t testing.TB, n int) []report {
 		all := strings.SplitAfter(out, "NOOP token")
 		return all[:len(all)-1]
 	}
-	if err := s.p.await(strconv.Itoa(n)+" connections", func(out string) bool { return len(parts(out)) >= n }); err != nil {
+	if err := s.p.Await(strconv.Itoa(n)+" connections", func(out string) bool { return len(parts(out)) >= n }); err != nil {
 		t.Fatal(err)
 	}
 	var all []report
-	for _, part := range parts(s.p.out.String()) {
+	for _, part := range parts(s.p.Out.String()) {
 		r := report{messages: len(mitMessages.FindAllString(part, -1))}
 		if m := mitClient.FindStringSubmatch(part); m != nil {
 			r.client = m[1]
@@ -112,12 +112,12 @@ func startOurs(t testing.TB, r *realm, keytab string, args ...string) *ourServer
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	s := &ourServer{p: p}
-	if err := p.await("its address", func(out string) bool { return len(ourLines(out, "listening")) > 0 }); err != nil {
+	if err := p.Await("its address", func(out string) bool { return len(ourLines(out, "listening")) > 0 }); err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := strings.Cut(ourLines(p.out.String(), "listening")[0]["addr"], ":")
+	_, port, _ := strings.Cut(ourLines(p.Out.String(), "listening")[0]["addr"], ":")
 	if s.at, err = strconv.Atoi(port); err != nil {
 		t.Fatal(err)
 	}
@@ -129,11 +129,11 @@ func (s *ourServer) port() int { return s.at }
 func (s *ourServer) contexts(t testing.TB, n int) []report {
 	t.Helper()
 	ended := func(out string) []map[string]string { return ourLines(out, "connection") }
-	if err := s.p.await(strconv.Itoa(n)+" connections", func(out string) bool { return len(ended(out)) >= n }); err != nil {
+	if err := s.p.Await(strconv.Itoa(n)+" connections", func(out string) bool { return len(ended(out)) >= n }); err != nil {
 		t.Fatal(err)
 	}
 	var all []report
-	for _, line := range ended(s.p.out.String()) {
+	for _, line := range ended(s.p.Out.String()) {
 		messages, _ := strconv.Atoi(line["messages"])
 		all = append(all, report{client: line["client"], flags: flagsOf(line["flags"]), messages: messages, fields: line})
 	}
@@ -144,7 +144,7 @@ func (s *ourServer) contexts(t testing.TB, n int) []report {
 func (s *ourServer) terminate(t testing.TB) int {
 	t.Helper()
 	s.signal(t)
-	code, err := s.p.exit()
+	code, err := s.p.Exit()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func (s *ourServer) terminate(t testing.TB) int {
 // signal asks the server to end.
 func (s *ourServer) signal(t testing.TB) {
 	t.Helper()
-	if err := s.p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
 }

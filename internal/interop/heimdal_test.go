@@ -23,8 +23,8 @@ func heimdalProgram(t testing.TB) string {
 			"-o", path, filepath.Join("testdata", "heimdal.c"), "-l:libgssapi.so.3")
 		if err == nil {
 			var code int
-			if code, err = p.exit(); code != 0 {
-				err = fmt.Errorf("gcc: exit %d\n%s", code, p.out)
+			if code, err = p.Exit(); code != 0 {
+				err = fmt.Errorf("gcc: exit %d\n%s", code, p.Out)
 			}
 		}
 		world.heimdal, world.heimdalErr = path, err

@@ -88,15 +88,15 @@ func startWeb(t testing.TB, r *realm, keytab string, args ...string) *webServer 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
-	if err := p.await("its address", listening.MatchString); err != nil {
+	t.Cleanup(p.Stop)
+	if err := p.Await("its address", listening.MatchString); err != nil {
 		t.Fatal(err)
 	}
 	scheme := "http"
 	if slices.Contains(args, "-cert") {
 		scheme = "https"
 	}
-	return &webServer{p, scheme + "://localhost:" + listening.FindStringSubmatch(p.out.String())[1] + "/"}
+	return &webServer{p, scheme + "://localhost:" + listening.FindStringSubmatch(p.Out.String())[1] + "/"}
 }
 
 // ourWeb is a web server with the right keytab.
@@ -110,7 +110,7 @@ func ourWeb(t testing.TB, r *realm, args ...string) *webServer {
 // logged waits until the server has logged a line with each of the texts.
 func (w *webServer) logged(t testing.TB, texts ...string) {
 	t.Helper()
-	err := w.p.await("a line with "+strings.Join(texts, " and "), func(out string) bool {
+	err := w.p.Await("a line with "+strings.Join(texts, " and "), func(out string) bool {
 		for line := range strings.Lines(out) {
 			all := true
 			for _, text := range texts {

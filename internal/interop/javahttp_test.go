@@ -22,7 +22,7 @@ func TestInteropJavaHTTP(t *testing.T) {
 	if res.code != 0 || strings.Count(res.out, "code 200\n") != 2 ||
 		!strings.Contains(res.out, user+"@"+realmName) || !strings.Contains(res.out, "20000 bytes\n") ||
 		strings.Count(res.out, "token Negotiate ") != 2 {
-		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.Out)
 	}
 }
 
@@ -35,7 +35,7 @@ func TestInteropJavaHTTP_Delegation(t *testing.T) {
 	srv := ourWeb(t, r, "-delegate")
 	res := r.login(t, "-f").fetchJava(t, []string{"GET " + srv.url + " 0"})
 	if !strings.Contains(res.out, "a ticket of "+user+"@"+realmName+" for krbtgt/"+realmName) {
-		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.Out)
 	}
 }
 
@@ -51,7 +51,7 @@ func TestInteropJavaHTTP_Bindings(t *testing.T) {
 	for property, accepted := range map[string]int{"always": 2, "never": 1} {
 		res := r.login(t).fetchJava(t, requests, "-Djdk.https.negotiate.cbt="+property, cert)
 		if res.code != 0 || strings.Count(res.out, "code 200\n") != accepted {
-			t.Errorf("%s: exit %d\n%s\n%s", property, res.code, res.out, required.p.out)
+			t.Errorf("%s: exit %d\n%s\n%s", property, res.code, res.out, required.p.Out)
 		}
 	}
 	optional.logged(t, "="+user+"@"+realmName, "binding=missing")

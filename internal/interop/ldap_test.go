@@ -1,27 +1,18 @@
 package interop
 
 import (
-	"context"
-	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/gosspi/kerberos/internal/interop/program"
 )
 
 // ldapd is the path of examples/ldapd, which is a module of its own.
 var ldapd = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(world.dir, "our-ldapd")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join("..", "..", "examples", "ldapd"), "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build examples/ldapd: %v\n%s", err, out)
-	}
-	return path, nil
+	return program.Build(world.dir, "our-ldapd", "../../examples/ldapd", ".")
 })
 
 // directory is the service that LDAP clients ask for: that of the host's name.
@@ -56,11 +47,11 @@ func startLDAPD(t testing.TB, r *realm, keytab string, args ...string) *ldapServ
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
-	if err := p.await("its address", listening.MatchString); err != nil {
+	t.Cleanup(p.Stop)
+	if err := p.Await("its address", listening.MatchString); err != nil {
 		t.Fatal(err)
 	}
-	return &ldapServer{p, listening.FindStringSubmatch(p.out.String())[1]}
+	return &ldapServer{p, listening.FindStringSubmatch(p.Out.String())[1]}
 }
 
 const anyLayer = "none,integrity,confidentiality"
@@ -77,10 +68,10 @@ func ourLDAPD(t testing.TB, r *realm, args ...string) *ldapServer {
 // logged waits for the n-th line of a kind, and returns it.
 func (s *ldapServer) logged(t testing.TB, kind string, n int) map[string]string {
 	t.Helper()
-	if err := s.p.await(kind, func(out string) bool { return len(ourLines(out, kind)) >= n }); err != nil {
+	if err := s.p.Await(kind, func(out string) bool { return len(ourLines(out, kind)) >= n }); err != nil {
 		t.Fatal(err)
 	}
-	return ourLines(s.p.out.String(), kind)[n-1]
+	return ourLines(s.p.Out.String(), kind)[n-1]
 }
 
 // ldap runs one of OpenLDAP's tools, without the machine's configuration of it.
@@ -132,7 +123,7 @@ func TestInteropLDAP(t *testing.T) {
 
 			res := login.ldap(t, srv, "ldapwhoami", auth...)
 			if res.code != 0 || !strings.Contains(res.out, "u:"+user+"@"+realmName+"\n") || !strings.Contains(res.out, "SASL SSF: "+c.ssf+"\n") {
-				t.Fatalf("ldapwhoami: exit %d, want SSF %s\n%s\n%s", res.code, c.ssf, res.out, srv.p.out)
+				t.Fatalf("ldapwhoami: exit %d, want SSF %s\n%s\n%s", res.code, c.ssf, res.out, srv.p.Out)
 			}
 			got := srv.logged(t, accepted, 2*i+1)
 			if got["kerberos.client.name"] != user+"@"+realmName || got["kerberos.sasl.mechanism"] != c.mechanism || got["kerberos.sasl.layer"] != c.layer || got["user.name"] != "" {
@@ -191,7 +182,7 @@ func TestInteropLDAP_AuthorizationID(t *testing.T) {
 	for authzid, code := range map[string]int{"u:" + user: 0, "u:" + user + "@" + realmName: 0, "u:root": 49, "dn:cn=" + user: 49} {
 		res := login.ldap(t, srv, "ldapwhoami", sasl("GSSAPI", "-X", authzid)...)
 		if res.code != code || code == 0 && !strings.Contains(res.out, "u:"+user+"@"+realmName+"\n") {
-			t.Errorf("%s: exit %d, want %d\n%s\n%s", authzid, res.code, code, res.out, srv.p.out)
+			t.Errorf("%s: exit %d, want %d\n%s\n%s", authzid, res.code, code, res.out, srv.p.Out)
 		}
 	}
 }
@@ -206,7 +197,7 @@ func TestInteropLDAP_LargeRequest(t *testing.T) {
 	for _, c := range ldapCases {
 		res := login.ldap(t, srv, "ldapsearch", append(sasl(c.mechanism, c.args...), "-LLL", "-b", "cn=session", filter)...)
 		if res.code != 0 || !strings.Contains(res.out, "dn: cn=session\n") {
-			t.Errorf("%s: exit %d\n%.2000s\n%s", c.name(), res.code, res.out, srv.p.out)
+			t.Errorf("%s: exit %d\n%.2000s\n%s", c.name(), res.code, res.out, srv.p.Out)
 		}
 	}
 }
@@ -231,7 +222,7 @@ func TestInteropLDAP_StartTLS(t *testing.T) {
 			res := login.ldap(t, srv, "ldapwhoami", sasl(c.mechanism, "-O", "maxssf=0", "-ZZ",
 				"-o", "TLS_CACERT="+cert, "-o", "TLS_REQCERT=allow", "-o", "SASL_CBINDING="+c.binding)...)
 			if res.code != 0 || !strings.Contains(res.out, "u:"+user+"@"+realmName+"\n") {
-				t.Fatalf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+				t.Fatalf("exit %d\n%s\n%s", res.code, res.out, srv.p.Out)
 			}
 			if got := srv.logged(t, accepted, i+1); got["kerberos.sasl.layer"] != "none" || (got["kerberos.binding"] == "matched") != (c.bound == "true") {
 				t.Errorf("the server logged %v", got)
@@ -280,7 +271,7 @@ func TestInteropLDAP_Refused(t *testing.T) {
 				}
 				res := as.ldap(t, srv, "ldapwhoami", sasl(mechanism, c.args...)...)
 				if res.code != c.code || !strings.Contains(res.out, c.text) || strings.Contains(res.out, "u:"+user) {
-					t.Errorf("exit %d, want %d and %q\n%s\n%s", res.code, c.code, c.text, res.out, srv.p.out)
+					t.Errorf("exit %d, want %d and %q\n%s\n%s", res.code, c.code, c.text, res.out, srv.p.Out)
 				}
 				if c.reason == "" {
 					return
@@ -314,8 +305,8 @@ func TestInteropLDAP_PasswordRefused(t *testing.T) {
 	t.Parallel()
 	srv := ourLDAPD(t, r)
 	res := r.login(t).ldap(t, srv, "ldapwhoami", "-x", "-D", "cn="+user, "-w", "a secret")
-	if res.code != 7 || strings.Contains(srv.p.out.String(), "secret") {
-		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+	if res.code != 7 || strings.Contains(srv.p.Out.String(), "secret") {
+		t.Errorf("exit %d\n%s\n%s", res.code, res.out, srv.p.Out)
 	}
 }
 
@@ -327,10 +318,10 @@ func TestInteropLDAP_Term(t *testing.T) {
 	if res := r.login(t).ldap(t, srv, "ldapwhoami", sasl("GSSAPI")...); res.code != 0 {
 		t.Errorf("exit %d\n%s", res.code, res.out)
 	}
-	if err := srv.p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := srv.p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if code, err := srv.p.exit(); code != 0 || err != nil {
-		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.out)
+	if code, err := srv.p.Exit(); code != 0 || err != nil {
+		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.Out)
 	}
 }

@@ -19,7 +19,7 @@ func TestInteropLDAP_ShortMessages(t *testing.T) {
 			options := fmt.Sprintf("%s,maxbufsize=%d", layer, most)
 			res := login.ldap(t, srv, "ldapsearch", sasl("GSSAPI", "-O", options, "-LLL", "-b", "cn=session")...)
 			if in := strings.Contains(res.out, "client: "+user+"@"+realmName+"\n"); res.code != code || in != (code == 0) {
-				t.Errorf("%s: exit %d, want %d\n%s\n%s", options, res.code, code, res.out, srv.p.out)
+				t.Errorf("%s: exit %d, want %d\n%s\n%s", options, res.code, code, res.out, srv.p.Out)
 			}
 		}
 	}
@@ -43,7 +43,7 @@ func TestInteropLDAP_Pieces(t *testing.T) {
 			options := fmt.Sprintf("%s,maxbufsize=%d", layer, most)
 			res := login.ldap(t, srv, "ldapsearch", sasl("GSSAPI", "-O", options, "-o", "ldif-wrap=no", "-LLL", "-b", "cn=session")...)
 			if res.code != 0 || !strings.Contains(res.out, "client: "+long+"@"+realmName+"\n") {
-				t.Errorf("%s: exit %d\n%s\n%s", options, res.code, res.out, srv.p.out)
+				t.Errorf("%s: exit %d\n%s\n%s", options, res.code, res.out, srv.p.Out)
 			}
 			if len(res.out) < most {
 				t.Errorf("%s: the entry fits into one message\n%s", options, res.out)
@@ -65,7 +65,7 @@ func TestInteropLDAP_Many(t *testing.T) {
 	for _, c := range ldapCases {
 		res := login.ldap(t, srv, "ldapsearch", append(sasl(c.mechanism, c.args...), "-LLL", "-b", "cn=session", "-f", names, "(cn=%s)")...)
 		if got := strings.Count(res.out, "dn: cn=session\n"); res.code != 0 || got != searches || len(res.out) < 1<<16 {
-			t.Errorf("%s: exit %d, %d of %d entries, %d bytes\n%.2000s\n%s", c.name(), res.code, got, searches, len(res.out), res.out, srv.p.out)
+			t.Errorf("%s: exit %d, %d of %d entries, %d bytes\n%.2000s\n%s", c.name(), res.code, got, searches, len(res.out), res.out, srv.p.Out)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func TestInteropPgjdbc(t *testing.T) {
 					srv.port(), user, spnego, mode)
 				res := login.java(t, "", "Jdbc.java", "--class-path="+pgjdbcJar, url, "select current_user", "select length('four')", "show TimeZone", "select current_user")
 				if res.code != 0 || !strings.Contains(res.out, "row "+user+"\nrow 4\nrow UTC\nrow "+user+"\n") {
-					t.Fatalf("exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+					t.Fatalf("exit %d\n%s\n%s", res.code, res.out, srv.p.Out)
 				}
 				seen++
 				line := srv.logged(t, accepted, seen)

@@ -1,33 +1,24 @@
 package interop
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/interop/program"
 	"github.com/gosspi/kerberos/status"
 )
 
 // pgd is the path of examples/pgd, which is a module of its own.
 var pgd = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(world.dir, "our-pgd")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join("..", "..", "examples", "pgd"), "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build examples/pgd: %v\n%s", err, out)
-	}
-	return path, nil
+	return program.Build(world.dir, "our-pgd", "../../examples/pgd", ".")
 })
 
 // postgres is the service that psql asks for unless it is told otherwise. Nobody
@@ -65,15 +56,15 @@ func startPGD(t testing.TB, r *realm, svc *service, keytab string, args ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	const says = "listening on 127.0.0.1:"
-	if err := p.await("its address", func(out string) bool {
+	if err := p.Await("its address", func(out string) bool {
 		_, rest, found := strings.Cut(out, says)
 		return found && strings.Contains(rest, "\n")
 	}); err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := strings.Cut(p.out.String(), says)
+	_, port, _ := strings.Cut(p.Out.String(), says)
 	port, _, _ = strings.Cut(port, "\n")
 	s := &pgServer{&ourServer{p: p}, svc}
 	if s.at, err = strconv.Atoi(port); err != nil {
@@ -93,10 +84,10 @@ func servePGD(t testing.TB, r *realm, args ...string) *pgServer {
 // logged waits for the n-th line of a kind and returns it.
 func (s *pgServer) logged(t testing.TB, kind string, n int) map[string]string {
 	t.Helper()
-	if err := s.p.await(kind, func(out string) bool { return len(ourLines(out, kind)) >= n }); err != nil {
+	if err := s.p.Await(kind, func(out string) bool { return len(ourLines(out, kind)) >= n }); err != nil {
 		t.Fatal(err)
 	}
-	return ourLines(s.p.out.String(), kind)[n-1]
+	return ourLines(s.p.Out.String(), kind)[n-1]
 }
 
 // psql runs a query as a database user.
@@ -164,7 +155,7 @@ func TestInteropPSQL_Modes(t *testing.T) {
 				t.Errorf("the server logged %v; want encrypted %v, flags %v", line, c.encrypted, want)
 			}
 			if code := srv.terminate(t); code != 0 {
-				t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
+				t.Errorf("the server ended with %d:\n%s", code, srv.p.Out)
 			}
 		})
 	}
@@ -177,7 +168,7 @@ func refusedPSQL(t *testing.T, srv *pgServer, res result, text string) {
 	if res.code != badConnection || !strings.Contains(res.out, text) {
 		t.Errorf("psql: exit %d, want %d with %q:\n%s", res.code, badConnection, text, res.out)
 	}
-	if in := ourLines(srv.p.out.String(), accepted); len(in) > 0 {
+	if in := ourLines(srv.p.Out.String(), accepted); len(in) > 0 {
 		t.Errorf("the server logged in %v", in)
 	}
 }
@@ -284,7 +275,7 @@ func longPSQL(t *testing.T, login *session, srv *pgServer, mode string) {
 	}
 	res := login.psql(t, srv, mode, user, sql.String())
 	if res.code != 0 || res.out != want.String() {
-		t.Errorf("exit %d, %d bytes, want %d; begins with %.200q\n%s", res.code, len(res.out), want.Len(), res.out, srv.p.out)
+		t.Errorf("exit %d, %d bytes, want %d; begins with %.200q\n%s", res.code, len(res.out), want.Len(), res.out, srv.p.Out)
 	}
 }
 
@@ -371,13 +362,13 @@ func TestInteropPSQL_Term(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	srv.logged(t, accepted, 1)
 	if code := srv.terminate(t); code != 0 {
-		t.Errorf("the server ended with %d:\n%s", code, srv.p.out)
+		t.Errorf("the server ended with %d:\n%s", code, srv.p.Out)
 	}
 	fmt.Fprintln(typed, "select current_user;") // psql looks at the connection when it has something to send
-	if code, err := p.exit(); code == 0 || err != nil || !strings.Contains(p.out.String(), "FATAL:  terminating connection due to administrator command") {
-		t.Errorf("exit %d, %v\n%s", code, err, p.out)
+	if code, err := p.Exit(); code == 0 || err != nil || !strings.Contains(p.Out.String(), "FATAL:  terminating connection due to administrator command") {
+		t.Errorf("exit %d, %v\n%s", code, err, p.Out)
 	}
 }

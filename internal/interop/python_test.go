@@ -112,12 +112,12 @@ func startMITAcceptor(t testing.TB, r *realm, keytab string, bindings ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	printed := func(out string) bool { return strings.HasPrefix(out, "port ") && strings.HasSuffix(out, "\n") }
-	if err := p.await("its port", printed); err != nil {
+	if err := p.Await("its port", printed); err != nil {
 		t.Fatal(err)
 	}
-	port, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(p.out.String(), "port ")))
+	port, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(p.Out.String(), "port ")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,8 +99,8 @@ func (r *realm) open() error {
 		return err
 	}
 	listening := func(out string) bool { return strings.Contains(out, "commencing operation") }
-	if err := r.kdc.await("its start", listening); err != nil {
-		r.kdc.stop()
+	if err := r.kdc.Await("its start", listening); err != nil {
+		r.kdc.Stop()
 		return err
 	}
 	return nil
@@ -111,13 +111,13 @@ func (r *realm) initialise() error {
 	if err != nil {
 		return err
 	}
-	if code, err := p.exit(); err != nil || code != 0 {
-		return fmt.Errorf("kdb5_util: exit %d, %v:\n%s", code, err, p.out)
+	if code, err := p.Exit(); err != nil || code != 0 {
+		return fmt.Errorf("kdb5_util: exit %d, %v:\n%s", code, err, p.Out)
 	}
 	return r.kadmin("addprinc", "-pw", password, user)
 }
 
-func (r *realm) close() { r.kdc.stop() }
+func (r *realm) close() { r.kdc.Stop() }
 
 func (r *realm) path(name string) string { return filepath.Join(r.dir, name) }
 
@@ -138,8 +138,8 @@ func (r *realm) kadmin(args ...string) error {
 	if err != nil {
 		return err
 	}
-	if code, err := p.exit(); err != nil || code != 0 {
-		return fmt.Errorf("kadmin.local %q: exit %d, %v:\n%s", args, code, err, p.out)
+	if code, err := p.Exit(); err != nil || code != 0 {
+		return fmt.Errorf("kadmin.local %q: exit %d, %v:\n%s", args, code, err, p.Out)
 	}
 	return nil
 }

@@ -54,12 +54,12 @@ func startSSHD(t *testing.T, r *realm, keytab string, args ...string) *sshd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	s := &sshd{p: p}
-	if err := p.await("its address", func(out string) bool { return strings.Contains(out, "host key") }); err != nil {
+	if err := p.Await("its address", func(out string) bool { return strings.Contains(out, "host key") }); err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(p.out.String(), "listening on 127.0.0.1:")
+	_, rest, _ := strings.Cut(p.Out.String(), "listening on 127.0.0.1:")
 	s.port, _, _ = strings.Cut(rest, "\n")
 	return s
 }
@@ -67,10 +67,10 @@ func startSSHD(t *testing.T, r *realm, keytab string, args ...string) *sshd {
 // lines waits for n lines of the server's log with a message.
 func (s *sshd) lines(t *testing.T, message string, n int) []map[string]string {
 	t.Helper()
-	if err := s.p.await(message, func(out string) bool { return len(ourLines(out, message)) >= n }); err != nil {
+	if err := s.p.Await(message, func(out string) bool { return len(ourLines(out, message)) >= n }); err != nil {
 		t.Fatal(err)
 	}
-	return ourLines(s.p.out.String(), message)
+	return ourLines(s.p.Out.String(), message)
 }
 
 // ssh logs in with Kerberos alone, and runs a command. More arguments are ssh's, to
@@ -96,7 +96,7 @@ func TestInteropSSH(t *testing.T) {
 
 	res := login.ssh(t, srv, user, "whoami")
 	if res.code != 0 || !strings.HasSuffix(res.out, user+"\n") {
-		t.Fatalf("whoami: exit %d\n%s\n%s", res.code, res.out, srv.p.out)
+		t.Fatalf("whoami: exit %d\n%s\n%s", res.code, res.out, srv.p.Out)
 	}
 	line := srv.lines(t, accepted, 1)[0]
 	const want = flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_INTEGRITY
@@ -119,11 +119,11 @@ func TestInteropSSH(t *testing.T) {
 	if res = login.ssh(t, srv, user, "", "-tt"); res.code != 0 || !strings.Contains(res.out, "Hello, "+user) {
 		t.Errorf("a shell: exit %d\n%s", res.code, res.out)
 	}
-	if err := srv.p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := srv.p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	if code, err := srv.p.exit(); code != 0 || err != nil {
-		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.out)
+	if code, err := srv.p.Exit(); code != 0 || err != nil {
+		t.Errorf("the server ended with %d, %v:\n%s", code, err, srv.p.Out)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestInteropSSH_Delegation(t *testing.T) {
 	} {
 		res := login.ssh(t, srv, user, "id", "-o", "GSSAPIDelegateCredentials="+option)
 		if res.code != 0 || !strings.Contains(res.out, want) {
-			t.Errorf("GSSAPIDelegateCredentials=%s: exit %d, no %q in\n%s\n%s", option, res.code, want, res.out, srv.p.out)
+			t.Errorf("GSSAPIDelegateCredentials=%s: exit %d, no %q in\n%s\n%s", option, res.code, want, res.out, srv.p.Out)
 		}
 	}
 }

@@ -2,8 +2,6 @@ package interop
 
 import (
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -75,25 +73,4 @@ func require(t *testing.T, programs ...string) {
 	default:
 		t.Skipf("missing: %s", strings.Join(missing, ", "))
 	}
-}
-
-// find is the path of a program, "" if there is none. The daemons stand in sbin,
-// which is not in everybody's PATH.
-func find(program string) string {
-	if filepath.IsAbs(program) {
-		if _, err := os.Stat(program); err != nil {
-			return ""
-		}
-		return program
-	}
-	for _, dir := range []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"} {
-		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
-			return path
-		}
-	}
-	path, err := exec.LookPath(program)
-	if err != nil {
-		return ""
-	}
-	return path
 }

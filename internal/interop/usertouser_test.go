@@ -33,8 +33,8 @@ var userToUserProgram = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if code, err := p.exit(); err != nil || code != 0 {
-		return "", fmt.Errorf("gcc: exit %d, %v\n%s", code, err, p.out)
+	if code, err := p.Exit(); err != nil || code != 0 {
+		return "", fmt.Errorf("gcc: exit %d, %v\n%s", code, err, p.Out)
 	}
 	return path, nil
 })
