@@ -3,6 +3,7 @@ package pac
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gosspi/kerberos/internal/ndr"
 	"github.com/gosspi/kerberos/internal/xpress"
@@ -44,7 +45,7 @@ type Claim struct {
 // Limits of claims.
 const (
 	maxClaimsLen = 1 << 20 // bytes of an uncompressed CLAIMS_SET
-	maxClaims    = 4096    // claims, and values of all claims together
+	maxClaims    = 4096    // arrays of claims, claims, and values of all claims together
 )
 
 // Compression formats ([MS-ADTS], Section 2.2.18.4).
@@ -53,7 +54,7 @@ const (
 	compressionHuffman = 4
 )
 
-var errClaims = errors.New("it has more than 4096 claims or values")
+var errClaims = errors.New("it has more than 4096 arrays of claims, claims or values")
 
 // decodeClaims decodes a CLAIMS_SET_METADATA ([MS-ADTS], Section 2.2.18.6). An empty
 // buffer has no claims.
@@ -117,13 +118,16 @@ func readClaimsArrays(d *ndr.Decoder, l list) ([]Claim, error) {
 	}
 	const size = 12
 	n := d.Array(l.count, size)
+	if n > maxClaims {
+		return nil, errClaims
+	}
 	type claimsArray struct {
 		source ClaimSource
 		claims list
 	}
-	arrays := make([]claimsArray, 0, min(n, maxClaims))
-	for range n {
-		arrays = append(arrays, claimsArray{ClaimSource(d.Uint16()), readList(d)})
+	arrays := make([]claimsArray, n)
+	for i := range arrays {
+		arrays[i] = claimsArray{ClaimSource(d.Uint16()), readList(d)}
 	}
 	reader := claimsReader{d: d}
 	for _, a := range arrays {
@@ -136,9 +140,23 @@ func readClaimsArrays(d *ndr.Decoder, l list) ([]Claim, error) {
 
 // A claimsReader reads arrays of CLAIM_ENTRY and bounds their total.
 type claimsReader struct {
-	d      *ndr.Decoder
-	claims []Claim
-	values int
+	d       *ndr.Decoder
+	claims  []Claim
+	values  int
+	scratch []byte // of text
+}
+
+// text reads a string.
+func (r *claimsReader) text() (string, error) {
+	units := r.d.WideString()
+	if err := r.d.Err(); err != nil {
+		return "", err
+	}
+	var ok bool
+	if r.scratch, ok = ndr.AppendUTF8(r.scratch[:0], units); !ok {
+		return "", errText
+	}
+	return string(r.scratch), nil
 }
 
 // claimEntry is the fixed part of a CLAIM_ENTRY ([MS-ADTS], Section 2.2.18.8).
@@ -158,6 +176,7 @@ func (r *claimsReader) read(source ClaimSource, l list) error {
 	if len(r.claims)+n > maxClaims {
 		return errClaims
 	}
+	r.claims = slices.Grow(r.claims, n)
 	entries := make([]claimEntry, n)
 	for i := range entries {
 		e := &entries[i]
@@ -181,12 +200,8 @@ func (r *claimsReader) read(source ClaimSource, l list) error {
 func (r *claimsReader) claim(source ClaimSource, e claimEntry) (Claim, error) {
 	c := Claim{Source: source, Type: e.kind}
 	r.d.Require(e.id)
-	id := r.d.WideString()
-	if err := r.d.Err(); err != nil {
-		return c, err
-	}
 	var err error
-	if c.ID, err = decodeText(id); err != nil {
+	if c.ID, err = r.text(); err != nil {
 		return c, err
 	}
 	if !e.values.present {
@@ -239,12 +254,8 @@ func (r *claimsReader) readStrings(c *Claim, n int) error {
 	}
 	c.Strings = make([]string, n)
 	for i := range c.Strings {
-		units := r.d.WideString()
-		if err := r.d.Err(); err != nil {
-			return err
-		}
 		var err error
-		if c.Strings[i], err = decodeText(units); err != nil {
+		if c.Strings[i], err = r.text(); err != nil {
 			return err
 		}
 	}

@@ -17,5 +17,6 @@
 // # Bounds
 //
 // A PAC has at most 64 buffers, a buffer at most 4096 SIDs, claims at most 1 MiB
-// uncompressed. Decoding allocates at most 1 MiB and 16 times the length of the PAC.
+// uncompressed. Decoding a buffer allocates at most 1 MiB and 16 times its length, and claims
+// that were compressed at most 4 MiB.
 package pac
