@@ -132,8 +132,8 @@ func (t *AccessToken) Grants(sid pac.SID) bool {
 }
 
 // Denies reports whether a rule that denies access to sid applies to the client: sid is its
-// account or one of its groups, DenyOnly included. If Err is not nil, Denies is true for
-// every sid, because the groups of the client are unknown.
+// account or one of its groups, DenyOnly and Filtered included. If Err is not nil, Denies is
+// true for every sid, because the groups of the client are unknown.
 func (t *AccessToken) Denies(sid pac.SID) bool {
 	return t == nil || t.err != nil || t.access.Denies(sid)
 }

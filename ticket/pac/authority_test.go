@@ -126,3 +126,56 @@ func TestPAC_13_DeviceOfNoDomain(t *testing.T) {
 		}
 	}
 }
+
+// TestPAC_13_MachineAssigned checks that no realm, not even the service's own, gives a client
+// the SIDs that the service's machine assigns.
+func TestPAC_13_MachineAssigned(t *testing.T) {
+	domainSIDs := []string{"S-1-5-9", "S-1-5-15", "S-1-5-65-1", "S-1-18-1", "S-1-18-2", "S-1-18-3", "S-1-5-21-0-0-0-497", "S-1-5-21-1001-1002-1003-1100", "S-1-5-21-9-9-9-1100"}
+	machine := []string{
+		"S-1-0-0", "S-1-1-0", "S-1-2-0", "S-1-3-0", "S-1-4-1", "S-1-5", "S-1-5-2", "S-1-5-5-0-1", "S-1-5-7", "S-1-5-11", "S-1-5-18", "S-1-5-19",
+		"S-1-5-32-544", "S-1-5-32", "S-1-5-64-10", "S-1-5-80-1-2-3-4-5", "S-1-5-113", "S-1-5-114",
+		"S-1-15-2-1", "S-1-16-12288", "S-1-16-16384", "S-1-22-1-0", "S-1-22-2-0", "S-1-0x100000005-32-544",
+	}
+	l := account(sid(corp, "1000"))
+	for _, s := range append(machine, domainSIDs...) {
+		l.ExtraSIDs = append(l.ExtraSIDs, grants(pac.MustParseSID(s)))
+	}
+	for _, domain := range []pac.SID{corp, {}} {
+		access, err := l.Filter(pac.OwnRealm, domain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range machine {
+			if access.Grants(pac.MustParseSID(s)) {
+				t.Errorf("%s is granted", s)
+			}
+		}
+		for _, s := range domainSIDs {
+			if !access.Grants(pac.MustParseSID(s)) {
+				t.Errorf("%s is not granted", s)
+			}
+		}
+	}
+}
+
+// TestPAC_13_DeniesFiltered checks a client of another forest that is a member of a group of
+// the service's domain, to which a rule denies access. The domain controller of the client must
+// not undo this rule by a planted SID, beside which no resource group grants.
+func TestPAC_13_DeniesFiltered(t *testing.T) {
+	banned := sid(corp, "1200")
+	l := account(sid(partner, "1000"))
+	l.UserFlags |= pac.LOGON_RESOURCE_GROUPS
+	l.ResourceDomainSID, l.ResourceGroups = corp, []pac.Group{grants(banned)}
+	for _, planted := range []bool{false, true} {
+		if planted {
+			l.ExtraSIDs = []pac.Group{grants(sid(corp, "512"))}
+		}
+		access, err := l.Filter(pac.OtherForest, corp)
+		if err != nil || access.Grants(banned) == planted || !access.Denies(banned) {
+			t.Errorf("planted %v: grants %v, denies %v, %v", planted, access.Grants(banned), access.Denies(banned), err)
+		}
+		if access.Denies(sid(corp, "1201")) {
+			t.Errorf("planted %v: a group of which the client is no member denies", planted)
+		}
+	}
+}

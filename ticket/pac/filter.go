@@ -38,11 +38,12 @@ func (a *Access) Grants(sid SID) bool {
 }
 
 // Denies reports whether a rule that denies access to sid applies: sid is the account or one
-// of the groups, also of those that are for deny-only or are not enabled. Denies of a nil
-// Access and of an Access without account is true for every sid: nobody knows the groups of
-// such a client.
+// of the groups, also of those that are for deny-only, are not enabled, or are filtered: a
+// hostile domain controller can cause that a group is filtered. Denies of a nil Access and of an
+// Access without account is true for every sid, because the groups of such a client are unknown.
 func (a *Access) Denies(sid SID) bool {
-	return a == nil || a.User.IsZero() || a.User == sid || containsSID(a.Groups, sid) || containsSID(a.DenyOnly, sid)
+	return a == nil || a.User.IsZero() || a.User == sid ||
+		containsSID(a.Groups, sid) || containsSID(a.DenyOnly, sid) || containsSID(a.Filtered, sid)
 }
 
 func containsSID(groups []Group, sid SID) bool {
@@ -217,16 +218,17 @@ func (f *filter) resource(group SID) bool {
 
 // machineAssigned reports whether only the machine of the service may assign sid ([MS-PAC],
 // Section 4.1.2.2, AlwaysFilter): identities such as Everyone, Network, Local System and
-// Authenticated Users, and the aliases of BUILTIN.
+// Authenticated Users, the aliases of BUILTIN, and SIDs of authorities that domain controllers
+// do not use, such as integrity levels (16) and the Unix users of Samba (22).
 func machineAssigned(sid SID) bool {
 	switch sid.authority() {
-	case 0, 1, 2, 3:
-		return true
 	case 5:
 		// SIDs of domains are S-1-5-21-...
 		return sid.count() == 0 || sid.sub(0) != 21 && !slices.Contains(assignedByKDC[:], sid)
+	case 18: // asserted identities
+		return false
 	}
-	return false
+	return true
 }
 
 // assignedByKDC are the SIDs of the authority 5 outside of domains that domain controllers
