@@ -128,15 +128,15 @@ func TestAD_HTTP(t *testing.T) {
 	_, port := l.startExample(t, "httpd", "-realm", l.corp.Realm)
 	for _, c := range claimed {
 		t.Run(c.name, func(t *testing.T) {
-			res := l.login(t, c.typed, c.options...).curl(t, "http://localhost:"+port+"/")
+			res := l.login(t, c.typed, c.options...).curl(t, "http://localhost:"+port+"/whoami")
 			if c.user == "" {
 				if res.Code != 0 || !strings.HasSuffix(res.Out, "code 403\n") {
 					t.Errorf("exit %d\n%s", res.Code, res.Out)
 				}
 				return
 			}
-			if res.Code != 0 || !strings.HasSuffix(res.Out, "code 200\n") {
-				t.Errorf("exit %d\n%s", res.Code, res.Out)
+			if want := c.user + "@" + l.corp.Realm + "\n\ncode 200\n"; res.Code != 0 || res.Out != want {
+				t.Errorf("exit %d, want %q\n%s", res.Code, want, res.Out)
 			}
 		})
 	}

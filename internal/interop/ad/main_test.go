@@ -62,7 +62,7 @@ func chrootDir() string {
 // packages names the Debian package of each program.
 var packages = map[string]string{
 	"kinit": "krb5-user", "kvno": "krb5-user", "python3": "python3-minimal", "chroot": "coreutils",
-	"curl": "curl", "ssh": "openssh-client", "psql": "postgresql-client", heimdal: "libgssapi3-heimdal",
+	"curl": "curl", "chromium": "chromium", "ssh": "openssh-client", "psql": "postgresql-client", heimdal: "libgssapi3-heimdal",
 }
 
 // require skips the test where the chroot or a program is missing. If the machine must have
