@@ -24,10 +24,7 @@ var cannotRun = table([][2]string{
 	{`ktpass -princ HTTP/www.example.com@EXAMPLE.COM -mapuser EXAMPLE\svc-http -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL +rndPass -out http.keytab`, "needs a domain controller of Windows"},
 	{"setspn -Q HTTP/www.example.com", "needs a domain of Windows"},
 	{"klist purge", "is a program of Windows"},
-	{"samba-tool user create svc-http --random-password", "needs a domain controller of Samba"},
-	{"samba-tool spn add HTTP/www.example.com svc-http", "needs a domain controller of Samba"},
-	{"net ads enctypes set svc-http 24", "needs a domain controller of Samba"},
-	{"samba-tool domain exportkeytab http.keytab --principal=HTTP/www.example.com", "needs a domain controller of Samba"},
+	{"net ads enctypes set svc-http 24", "needs a domain controller of Samba with a directory service"},
 	{"ipa service-add HTTP/www.example.com", "needs a FreeIPA server"},
 	{"ipa-getkeytab -p HTTP/www.example.com -k http.keytab", "needs a FreeIPA server"},
 	{"kubectl create secret generic http-keytab --from-file=http.keytab", "needs a cluster of Kubernetes"},
@@ -47,11 +44,12 @@ var runElsewhere = table([][2]string{
 })
 
 // TestDocuments_CommandsRun requires that a test runs each command of the documents: the
-// tests TestInteropDocuments_ of internal/interop, which have the command as a string
-// literal and fail where the document does not show it, or those of runElsewhere. The
-// exceptions are in cannotRun, and each of them must occur.
+// tests TestInteropDocuments_ of internal/interop and TestAD_Documents of
+// internal/interop/ad, which have the command as a string literal and fail where the document
+// does not show it, or those of runElsewhere. The exceptions are in cannotRun, and each of
+// them must occur.
 func TestDocuments_CommandsRun(t *testing.T) {
-	run := literals(t, "internal/interop/documents_test.go", "internal/interop/documentsweb_test.go")
+	run := literals(t, "internal/interop/documents_test.go", "internal/interop/documentsweb_test.go", "internal/interop/ad/documents_test.go")
 	shown := make(map[string]bool)
 	for _, name := range documentsOfUsers {
 		commands := commandsOf(document(t, name))

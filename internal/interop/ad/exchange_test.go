@@ -32,19 +32,16 @@ func (f *forest) acceptor(t testing.TB, service string) *acceptor {
 // acceptorWith makes an acceptor with the keytab of a service and a policy about PACs.
 func (f *forest) acceptorWith(t testing.TB, service string, policy sspi.PACPolicy) *acceptor {
 	t.Helper()
-	b, err := os.ReadFile(f.keytab(service))
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := keytab.Parse(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &acceptor{forest: f, service: service}
-	if a.sspi, err = sspi.NewAcceptor(sspi.Config{Keys: keys, PAC: policy}); err != nil {
-		t.Fatal(err)
-	}
+	a := f.acceptorOf(t, f.keytab(service), sspi.Config{PAC: policy})
+	a.service = service
 	return a
+}
+
+// acceptorOf makes an acceptor with a keytab file. Its service is unknown.
+func (f *forest) acceptorOf(t testing.TB, file string, config sspi.Config) *acceptor {
+	t.Helper()
+	config.Keys = must(keytab.Parse(must(os.ReadFile(file))(t)))(t)
+	return &acceptor{forest: f, sspi: must(sspi.NewAcceptor(config))(t)}
 }
 
 func (f *forest) domainSID() pac.SID { return pac.MustParseSID(f.sid) }

@@ -1,0 +1,80 @@
+package ad
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/internal/interop/program"
+	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/status"
+)
+
+// TestAD_Documents runs the commands of OPERATING.md for a keytab of Samba AD, as an
+// administrator of the domain would. TestDocuments_CommandsRun of internal/archtest finds the
+// commands by the string literals of this file.
+func TestAD_Documents(t *testing.T) {
+	l := theLab(t)
+	t.Parallel()
+	login, c := l.login(t, "alice"), initiator{mit, "krb5", "HTTP@www.example.com"}
+	l.corp.administer(t, "samba-tool user create svc-http --random-password")
+	l.corp.administer(t, "samba-tool spn add HTTP/www.example.com svc-http")
+	file := l.outside(filepath.Join(l.corp.dir, "http.keytab"))
+	export := func() {
+		l.corp.administer(t, "samba-tool domain exportkeytab http.keytab --principal=HTTP/www.example.com")
+	}
+
+	// Without AES in the account's encryption types, the ticket is under an RC4 key.
+	export()
+	x := login.exchange(t, c, l.corp.acceptorOf(t, file, sspi.Config{}))
+	if got := status.ReasonOf(x.err); got != status.ReasonETypeRefused {
+		t.Errorf("before the encryption types are set: %v, want %v", x.err, status.ReasonETypeRefused)
+	}
+	rc4 := sspi.Config{TicketETypes: []keytab.EType{keytab.AES256_CTS_HMAC_SHA1_96, keytab.RC4_HMAC}}
+	if x = login.exchange(t, c, l.corp.acceptorOf(t, file, rc4)); x.err != nil {
+		t.Fatalf("with RC4 tickets: %v", x.err)
+	}
+	if x.peer.TicketEType != keytab.RC4_HMAC || x.peer.SessionEType != keytab.AES256_CTS_HMAC_SHA1_96 || x.peer.Account.SID != l.corp.sidOf(t, "alice") {
+		t.Errorf("with RC4 tickets: %v, %v, %v", x.peer.TicketEType, x.peer.SessionEType, x.peer.Account)
+	}
+
+	// net ads enctypes needs a directory service, which these forests do not run.
+	l.corp.setAES(t, "svc-http")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	export()
+	x = l.login(t, "alice").exchange(t, c, l.corp.acceptorOf(t, file, sspi.Config{}))
+	if x.err != nil || x.peer.TicketEType != keytab.AES256_CTS_HMAC_SHA1_96 || x.peer.Account.SID != l.corp.sidOf(t, "alice") {
+		t.Errorf("with AES keys: %v, %+v", x.err, x.peer)
+	}
+}
+
+// administer runs a command of OPERATING.md on the domain controller, in the folder of the
+// domain. It fails the test if the document does not show the command.
+func (f *forest) administer(t testing.TB, command string) {
+	t.Helper()
+	if text := string(must(os.ReadFile("../../../OPERATING.md"))(t)); !strings.Contains(text, "\n    "+command+"\n") {
+		t.Fatalf("OPERATING.md does not show the command %s", command)
+	}
+	f.shell(t, command, "")
+}
+
+// shell runs a command on the domain controller.
+func (f *forest) shell(t testing.TB, command, stdin string) {
+	t.Helper()
+	env := []string{"SMB_CONF_PATH=" + f.dir + "/smb.conf"}
+	res := program.Run(t, env, stdin, "chroot", chrootDir(), "/bin/sh", "-c", "cd "+f.dir+" && "+command)
+	if res.Code != 0 {
+		t.Fatalf("%s: exit %d\n%s", command, res.Code, res.Out)
+	}
+}
+
+// setAES makes the domain encrypt tickets for an account with AES.
+func (f *forest) setAES(t testing.TB, name string) {
+	t.Helper()
+	dn := "CN=" + name + ",CN=Users,DC=" + strings.Join(strings.Split(strings.ToLower(f.Realm), "."), ",DC=")
+	f.shell(t, "ldbmodify -H private/sam.ldb", "dn: "+dn+"\nchangetype: modify\nreplace: msDS-SupportedEncryptionTypes\nmsDS-SupportedEncryptionTypes: 24\n")
+}
