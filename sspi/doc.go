@@ -14,7 +14,7 @@
 //		reply, peer, err := c.Accept(ctx, <the client's token>)
 //		<send reply if it is not empty>
 //		if err == nil {
-//			<the client is peer.Client>
+//			<the client is peer.Principal()>
 //		}
 //		if err != sspi.ErrContinue {
 //			<refused>
@@ -55,8 +55,8 @@
 // policy; the ticket, by a key of the keytab; its validity; the authenticator, by the
 // ticket's session key; that both name the same client; addresses; transited
 // realms; critical authorization data; the clock; the checksum; channel
-// bindings; the subkey's encryption type; forwarded credentials; required properties;
-// the room for the reply; the replay cache; and a mechListMIC, if the client sent one.
+// bindings; the subkey's encryption type; forwarded credentials; the PAC, by policy;
+// required properties; the room for the reply; the replay cache; and a mechListMIC, if the client sent one.
 // Accept writes nothing of the client to the context before all checks of its token have
 // passed. Where the exchange needs another token, the third token of DCE style or the
 // mechListMIC of SPNEGO, Accept returns the identity only with the success of the last
@@ -76,6 +76,8 @@
 //   - [QueryContextAttributes]: the attributes that an acceptor can know. All other
 //     attributes return SEC_E_UNSUPPORTED_FUNCTION.
 //   - [EncryptMessage], [DecryptMessage], [MakeSignature] and [VerifySignature].
+//   - [QuerySecurityContextToken]: the account, groups and claims of the client's PAC, as a Go
+//     value.
 //   - [ExportSecurityContext] and [ImportSecurityContext]: they require Config.ExportKey and
 //     the flag SECPKG_CONTEXT_EXPORT_DELETE_OLD.
 //   - [EnumerateSecurityPackages], [QuerySecurityPackageInfo] and [FreeContextBuffer].
@@ -83,8 +85,6 @@
 // These functions exist so that a program that calls them compiles. They do nothing:
 //
 //   - [CompleteAuthToken] returns SEC_E_UNSUPPORTED_FUNCTION. No exchange requires it.
-//   - [QuerySecurityContextToken] returns SEC_E_UNSUPPORTED_FUNCTION, because the package
-//     reads no PAC and therefore has no access token.
 //   - [ImpersonateSecurityContext] returns an error, because a goroutine has no identity
 //     that could change. [RevertSecurityContext] therefore has nothing to revert.
 //
@@ -92,6 +92,16 @@
 // functions of clients, no ApplyControlToken, SetContextAttributes,
 // SetCredentialsAttributes, QueryContextAttributesEx, InitSecurityInterface or
 // SaslAcceptSecurityContext.
+//
+// # Active Directory
+//
+// The tickets of a domain of Active Directory have a PAC ([MS-PAC]), from which Accept takes
+// the client's [Account] and its [AccessToken]: SIDs, groups and claims. There the principal
+// [Peer.Client] is only the name that the client typed. [Peer.Principal] and [Peer.User] map
+// every client, of a domain or of a realm without accounts, to the name that identifies it.
+// Config.PAC is the policy. Realms of MIT krb5 since version 1.20 and FreeIPA issue PACs
+// without an account, which need no configuration; realms that issue tickets without PAC must
+// be named in [PACPolicy].RealmsWithoutPAC.
 //
 // # Encryption types
 //
