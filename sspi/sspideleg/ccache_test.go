@@ -18,7 +18,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestMarshalCCache_Layout writes the format down, field by field.
+// TestMarshalCCache_Layout compares with a cache that the test writes field by field.
 func TestMarshalCCache_Layout(t *testing.T) {
 	alice := keytab.MustParsePrincipal("alice@R")
 	d := &authenticator.Delegated{Client: alice, Tickets: []authenticator.DelegatedTicket{{
@@ -43,7 +43,7 @@ func TestMarshalCCache_Layout(t *testing.T) {
 	}
 }
 
-// TestMarshalCCache_Read: gokrb5 reads what is written, all of it.
+// TestMarshalCCache_Read checks that gokrb5 reads every field of a marshaled cache.
 func TestMarshalCCache_Read(t *testing.T) {
 	for _, user := range []string{"alice", "alice/admin", `a\/b\@c\\\n`, "élise"} {
 		d := delegate(t, user)
@@ -101,7 +101,8 @@ func readBack(t *testing.T, d *authenticator.Delegated) {
 	}
 }
 
-// TestMarshalCCache_Times: those that do not fit are the nearest that do.
+// TestMarshalCCache_Times checks that a time outside the range of the format becomes the
+// nearest time in the range.
 func TestMarshalCCache_Times(t *testing.T) {
 	d := delegate(t, "alice")
 	for _, row := range []struct {
@@ -131,7 +132,7 @@ func TestMarshalCCache_Times(t *testing.T) {
 	}
 }
 
-// TestMarshalCCache_Refusals: what no exchange yields.
+// TestMarshalCCache_Refusals checks credentials that no exchange returns.
 func TestMarshalCCache_Refusals(t *testing.T) {
 	d := delegate(t, "alice")
 	for _, row := range incomplete {

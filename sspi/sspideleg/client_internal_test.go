@@ -7,8 +7,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestKnown: gokrb5 has all encryption types that a Key can be of, and not those of
-// RFC 6803, which one might be some day.
+// TestKnown checks that gokrb5 has all encryption types that a Key can have, and does not
+// have those of RFC 6803, which a Key may have in the future.
 func TestKnown(t *testing.T) {
 	for e, want := range map[keytab.EType]status.Reason{
 		17: status.ReasonNone, 18: status.ReasonNone, 19: status.ReasonNone, 20: status.ReasonNone, 23: status.ReasonNone,

@@ -15,8 +15,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestClient_HoldsTheTicket: the gokrb5 client is the user, and has the ticket and
-// its key, of each encryption type. The KDC hears nothing of it.
+// TestClient_HoldsTheTicket checks that the gokrb5 client has the user's name, the ticket
+// and its key, for each encryption type, without a request to the KDC.
 func TestClient_HoldsTheTicket(t *testing.T) {
 	for _, user := range []string{"alice", "alice/admin", `a\/b\@c`} {
 		for e := keytab.AES128_CTS_HMAC_SHA1_96; e <= keytab.AES256_CTS_HMAC_SHA384_192; e++ {
@@ -52,8 +52,8 @@ func newKey(t testing.TB, e int32, b []byte) keytab.Key {
 	return k
 }
 
-// TestClient_SharesNothing: what happens to the client does not happen to Delegated,
-// nor the other way round.
+// TestClient_SharesNothing checks that a change of the client does not change the
+// Delegated, and the reverse.
 func TestClient_SharesNothing(t *testing.T) {
 	d := delegate(t, "alice")
 	whole, secret := d.Tickets[0].Ticket.Bytes(), d.Tickets[0].SessionKey.Bytes()
@@ -72,8 +72,8 @@ func TestClient_SharesNothing(t *testing.T) {
 	}
 }
 
-// TestClient_PicksTheTicket: it is the ticket-granting ticket of the user's own realm,
-// wherever it stands.
+// TestClient_PicksTheTicket checks that Client uses the ticket-granting ticket of the
+// user's own realm, at any position.
 func TestClient_PicksTheTicket(t *testing.T) {
 	d := delegate(t, "alice")
 	own := d.Tickets[0]
@@ -93,8 +93,8 @@ func TestClient_PicksTheTicket(t *testing.T) {
 	}
 }
 
-// TestClient_Times: a ticket whose times are not all told is as good, and one that
-// cannot be renewed is not tried to be.
+// TestClient_Times checks that a ticket without some of its times works, and that Client
+// does not try to renew a ticket that is not renewable.
 func TestClient_Times(t *testing.T) {
 	d := delegate(t, "alice")
 	for _, row := range []struct {
@@ -118,7 +118,7 @@ func TestClient_Times(t *testing.T) {
 			t.Errorf("%s: no ticket", row.name)
 		}
 	}
-	// gokrb5 takes a ticket with RenewTill that has not begun to the KDC.
+	// gokrb5 would send a ticket with RenewTill whose start is in the future to the KDC.
 	early := with(d, func(k *authenticator.DelegatedTicket) {
 		k.StartTime = k.EndTime.Add(-time.Minute)
 		k.RenewTill = k.EndTime.Add(time.Hour)
@@ -132,7 +132,8 @@ func TestClient_Times(t *testing.T) {
 	}
 }
 
-// TestClient_Refusals: each with its reason, and without the KDC.
+// TestClient_Refusals checks the Reason of each refusal, and that no refusal sends a
+// request to the KDC.
 func TestClient_Refusals(t *testing.T) {
 	d := delegate(t, "alice")
 	for _, row := range append(incomplete, []refusal{
@@ -171,7 +172,8 @@ func TestClient_Refusals(t *testing.T) {
 	}
 }
 
-// TestClient_Arguments: a caller's mistakes, and what is none.
+// TestClient_Arguments checks errors of the caller, and calls that look wrong and are
+// valid.
 func TestClient_Arguments(t *testing.T) {
 	d := delegate(t, "alice")
 	if _, err := sspideleg.Client(nil, silent(t)); status.ReasonOf(err) != status.ReasonNoCredentials {
@@ -190,8 +192,8 @@ func TestClient_Arguments(t *testing.T) {
 	}
 }
 
-// TestClient_Captured: what MIT's client forwarded in an AD domain is a ticket of
-// which gokrb5 says nothing but that it is old.
+// TestClient_Captured checks that gokrb5 accepts the ticket that MIT's client forwarded in
+// an AD domain, except that it has expired.
 func TestClient_Captured(t *testing.T) {
 	d := captured(t)
 	if _, err := sspideleg.Client(d, silent(t)); status.ReasonOf(err) != status.ReasonTicketExpired {
@@ -207,8 +209,8 @@ func TestClient_Captured(t *testing.T) {
 	}
 }
 
-// TestClient_ExpiredInARealm: an acceptor that is behind the times does not make an
-// old ticket young.
+// TestClient_ExpiredInARealm checks that Client refuses an expired ticket although the
+// clock of the acceptor is behind.
 func TestClient_ExpiredInARealm(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	realm.Advance(-24 * time.Hour)

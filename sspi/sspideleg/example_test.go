@@ -15,8 +15,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// A web server that goes to another server in its clients' names. The realm is of
-// sspitest here; a server has keytab.OpenFile and sspi.NewAcceptor.
+// This web server accesses another server as its clients. The realm is from sspitest; a
+// program calls keytab.OpenFile and sspi.NewAcceptor.
 func Example() {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -46,7 +46,8 @@ func Example() {
 		}
 		defer cl.Destroy()
 		fmt.Fprintf(w, "acting as %s of %s", cl.Credentials.UserName(), cl.Credentials.Domain())
-		// To speak to a backend: spnego.NewClient(cl, nil, "HTTP/backend.example.com"), of gokrb5.
+		// For requests to a backend, pass the client to gokrb5: spnego.NewClient(cl, nil,
+		// "HTTP/backend.example.com").
 	}))
 	fmt.Println(get(handler, realm, "alice", sspitest.Options{Delegate: true}))
 	fmt.Println(get(handler, realm, "alice", sspitest.Options{}))
@@ -60,7 +61,7 @@ func Example() {
 
 const krb5conf = "[realms]\n EXAMPLE.COM = {\n  kdc = kdc.example.com\n }\n"
 
-// get is a user's request, and the answer.
+// get sends the request of a user and returns the answer.
 func get(handler http.Handler, realm *sspitest.Realm, user string, o sspitest.Options) string {
 	o.SPNEGO = true
 	i, err := realm.User(user).Initiate("HTTP/www.example.com", o)

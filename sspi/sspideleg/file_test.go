@@ -11,7 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestWriteCCache: the owner's file, new or in place of another, and nothing beside.
+// TestWriteCCache checks that WriteCCache writes a file with mode 0600, new or in place of
+// another, and leaves no other file.
 func TestWriteCCache(t *testing.T) {
 	d := delegate(t, "alice")
 	want, err := sspideleg.MarshalCCache(d)
@@ -43,7 +44,8 @@ func TestWriteCCache(t *testing.T) {
 	alone(t, dir, "ccache")
 }
 
-// TestWriteCCache_OldReaders: a program that reads the file before goes on with that.
+// TestWriteCCache_OldReaders checks that a program that has opened the old file continues
+// to read it.
 func TestWriteCCache_OldReaders(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a file that is read cannot be replaced there")
@@ -67,11 +69,11 @@ func TestWriteCCache_OldReaders(t *testing.T) {
 	}
 }
 
-// TestWriteCCache_Refusals leave everything as it was.
+// TestWriteCCache_Refusals checks that a refusal leaves all files unchanged.
 func TestWriteCCache_Refusals(t *testing.T) {
 	d := delegate(t, "alice")
 	dir := t.TempDir()
-	t.Chdir(dir) // where the empty path begins to write
+	t.Chdir(dir) // the folder of an empty path
 	target := filepath.Join(dir, "target")
 	if err := os.WriteFile(target, []byte("of somebody else"), 0o600); err != nil {
 		t.Fatal(err)
@@ -107,7 +109,7 @@ func TestWriteCCache_Refusals(t *testing.T) {
 	alone(t, dir, "dangling", "folder", "link", "target")
 }
 
-// alone fails if there is anything else in a folder.
+// alone checks that a folder contains only the files with these names.
 func alone(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -22,7 +22,7 @@ const (
 	tgs     = "krbtgt/EXAMPLE.COM@EXAMPLE.COM"
 )
 
-// delegate is what a user forwarded to the service.
+// delegate returns the credentials that a user forwarded to the service.
 func delegate(t testing.TB, user string) *authenticator.Delegated {
 	t.Helper()
 	return delegateIn(t, sspitest.NewRealm("EXAMPLE.COM"), user)
@@ -46,11 +46,11 @@ func delegateIn(t testing.TB, realm *sspitest.Realm, user string) *authenticator
 	if d == nil || len(d.Tickets) != 1 {
 		t.Fatalf("delegated: %v", d)
 	}
-	c.Close() // what it gave out stays
+	c.Close() // Delegated stays valid
 	return d
 }
 
-// captured is what MIT's client forwarded in an AD domain.
+// captured returns the credentials that MIT's client forwarded in an AD domain.
 func captured(t testing.TB) *authenticator.Delegated {
 	t.Helper()
 	keys, err := keytab.Parse(vectors.ADKeytab(t))
@@ -69,14 +69,14 @@ func captured(t testing.TB) *authenticator.Delegated {
 	return c.Delegated()
 }
 
-// with is d with changes to its first ticket.
+// with returns d with a changed first ticket.
 func with(d *authenticator.Delegated, change func(*authenticator.DelegatedTicket)) *authenticator.Delegated {
 	d = &authenticator.Delegated{Client: d.Client, Tickets: slices.Clone(d.Tickets)}
 	change(&d.Tickets[0])
 	return d
 }
 
-// silent is a configuration whose KDC nobody may talk to.
+// silent returns a configuration whose KDC fails the test if it gets a request.
 func silent(t testing.TB) *config.Config {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -114,7 +114,7 @@ type refusal struct {
 	want   status.Reason
 }
 
-// incomplete are tickets that no exchange yields.
+// incomplete lists credentials that no exchange returns.
 var incomplete = []refusal{
 	{"another client's", func(t *authenticator.DelegatedTicket) { t.Client = keytab.MustParsePrincipal("bob@EXAMPLE.COM") }, status.ReasonArgument},
 	{"nobody's", func(t *authenticator.DelegatedTicket) { t.Client = keytab.Principal{} }, status.ReasonArgument},

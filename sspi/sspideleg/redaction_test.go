@@ -15,9 +15,9 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspideleg"
 )
 
-// TestKEY_10_NothingPrintsAKey: neither the client that is made, nor what it says of
-// itself, nor an error shows a key. Verbs that vet refuses, such as %s, do show
-// gokrb5's: that type is not ours, and the package says not to print it.
+// TestKEY_10_NothingPrintsAKey checks that neither the client nor its diagnostics nor an
+// error shows a key. Verbs that vet refuses, such as %s, show the keys of gokrb5's client:
+// the type belongs to gokrb5, and the package documentation says not to print it.
 func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	d := delegate(t, "alice")
 	cl, err := sspideleg.Client(d, silent(t))
@@ -49,7 +49,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	}
 }
 
-// TestShows: what the test above goes by can find something.
+// TestShows checks that shows finds a secret.
 func TestShows(t *testing.T) {
 	secret := []byte{0x4b, 0x65, 0x79, 0x00, 0xff, 1, 2, 3}
 	for how, text := range printed(struct{ K []byte }{secret}) {
@@ -68,7 +68,7 @@ func finds(t *testing.T, what, text string, secrets map[string][]byte) {
 	}
 }
 
-// printed is a value in the forms in which it may get into a log.
+// printed returns a value in the forms in which a program may log it.
 func printed(v any) map[string]string {
 	out := make(map[string]string)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%X", "%d"} {
@@ -83,7 +83,7 @@ func printed(v any) map[string]string {
 	return out
 }
 
-// shows looks for the first eight bytes of a secret.
+// shows reports whether text contains the first eight bytes of a secret.
 func shows(text string, secret []byte) bool {
 	part := secret[:8]
 	decimal := strings.Trim(fmt.Sprint(part), "[]")

@@ -16,9 +16,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestHTTP_4_Twice: a request that passes one Middleware twice has spent its token the
-// first time. Its Peer and security context are passed on, and Authorize is asked about
-// the request as it was rewritten.
+// TestHTTP_4_Twice checks a request that passes one Middleware twice, whose token was
+// accepted the first time. The second pass gives its handler the Peer and the security
+// context of the first, and calls Authorize with the rewritten request.
 func TestHTTP_4_Twice(t *testing.T) { eachWay(t, testHTTP_4_Twice) }
 
 func testHTTP_4_Twice(t *testing.T, by way) {
@@ -61,8 +61,8 @@ func testHTTP_4_Twice(t *testing.T, by way) {
 	}
 }
 
-// TestHTTP_4_Fallback: what was proven holds for the handler that Authorize sent the
-// request to, too.
+// TestHTTP_4_Fallback checks that a handler behind Config.Fallback can pass the request
+// through the Middleware again.
 func TestHTTP_4_Fallback(t *testing.T) { eachWay(t, testHTTP_4_Fallback) }
 
 func testHTTP_4_Fallback(t *testing.T, by way) {
@@ -86,8 +86,8 @@ func testHTTP_4_Fallback(t *testing.T, by way) {
 	read(t, w.Result()).check(t, "fallback", 200, "alice@EXAMPLE.COM, 0 bytes")
 }
 
-// TestHTTP_4_AnotherRequest: only the request that was proven is passed on, and only
-// while its handler runs.
+// TestHTTP_4_AnotherRequest checks that only the authenticated request may pass again, and
+// only while its handler runs.
 func TestHTTP_4_AnotherRequest(t *testing.T) { eachWay(t, testHTTP_4_AnotherRequest) }
 
 func testHTTP_4_AnotherRequest(t *testing.T, by way) {
@@ -119,8 +119,8 @@ func testHTTP_4_AnotherRequest(t *testing.T, by way) {
 	}
 }
 
-// TestHTTP_4_TwoMiddlewares: a token counts once, so that a second Middleware refuses
-// the request, and says that this is the program's mistake and not a replay.
+// TestHTTP_4_TwoMiddlewares checks that a second Middleware refuses a request whose token
+// the first has accepted, and that the error names the program's mistake and not a replay.
 func TestHTTP_4_TwoMiddlewares(t *testing.T) { eachWay(t, testHTTP_4_TwoMiddlewares) }
 
 func testHTTP_4_TwoMiddlewares(t *testing.T, by way) {
@@ -150,8 +150,8 @@ func testHTTP_4_TwoMiddlewares(t *testing.T, by way) {
 	}
 }
 
-// TestHTTP_5_Anonymous: without Authorize, a client that its KDC lets be anonymous is
-// proven and turned away; Authorize may let it pass.
+// TestHTTP_5_Anonymous checks that the Middleware refuses an anonymous client without
+// Authorize, and that Authorize may admit it.
 func TestHTTP_5_Anonymous(t *testing.T) { eachWay(t, testHTTP_5_Anonymous) }
 
 func testHTTP_5_Anonymous(t *testing.T, by way) {

@@ -23,7 +23,7 @@ func TestHTTP_6_Refused(t *testing.T) {
 		change func(*sspihttp.Config)
 		field  func(*testing.T, *site) string
 		code   int
-		header string // WWW-Authenticate, "..." if a token follows
+		header string // WWW-Authenticate, or "..." for a header with a token
 	}{
 		{"no field", nil, func(*testing.T, *site) string { return "" }, 401, "Negotiate"},
 		{"another scheme", nil, func(*testing.T, *site) string { return "Basic YTpi" }, 401, "Negotiate"},
@@ -101,7 +101,7 @@ func TestHTTP_6_EndlessContext(t *testing.T) {
 	s := build(t, nil)
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Authorization", alice(t, s))
-	for range 2 { // once more, as a router that dispatches a rewritten request
+	for range 2 { // a second time, as a router that dispatches a rewritten request
 		w := httptest.NewRecorder()
 		passed, ok := s.m.Authenticate(w, r)
 		if !ok {

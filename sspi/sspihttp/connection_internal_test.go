@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestConnection_OtherOwner: an exchange of another middleware is not handed out,
-// and is closed.
+// TestConnection_OtherOwner checks that a connection does not return the exchange of
+// another middleware, and closes it.
 func TestConnection_OtherOwner(t *testing.T) {
 	acceptor, err := sspitest.NewRealm("EXAMPLE.COM").Acceptor("HTTP/www.example.com")
 	if err != nil {
@@ -32,6 +32,6 @@ func TestConnection_OtherOwner(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	if _, got, _ := c.take(owner, r); got != nil {
-		t.Errorf("taken twice: %v", got)
+		t.Errorf("the connection returned the exchange twice: %v", got)
 	}
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// several are logins that need more than one request.
+// several are options of clients whose login needs more than one request.
 var several = map[string]sspitest.Options{
 	"DCE style":           {DCEStyle: true},
 	"DCE style in SPNEGO": {DCEStyle: true, SPNEGO: true},
 	"wrong clock":         {ClockOffset: time.Hour, RetrySkew: true},
 }
 
-// TestConnection_SeveralLegs: an exchange goes on with the next request of its
+// TestConnection_SeveralLegs checks that an exchange continues with the next request of its
 // connection.
 func TestConnection_SeveralLegs(t *testing.T) { eachWay(t, testConnection_SeveralLegs) }
 
@@ -40,8 +40,8 @@ func testConnection_SeveralLegs(t *testing.T, by way) {
 	}
 }
 
-// TestConnection_SecondLegElsewhere: the second leg on another connection is refused,
-// and does not disturb the exchange on its own.
+// TestConnection_SecondLegElsewhere checks that the second token on another connection is
+// refused, and that the exchange can continue on its own connection.
 func TestConnection_SecondLegElsewhere(t *testing.T) { eachWay(t, testConnection_SecondLegElsewhere) }
 
 func testConnection_SecondLegElsewhere(t *testing.T, by way) {
@@ -51,15 +51,15 @@ func testConnection_SecondLegElsewhere(t *testing.T, by way) {
 		second := next(t, i, c.get(t, next(t, i, "")).token(t))
 		s.get(t, second).check(t, name+", elsewhere", 401, "")
 		if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) == status.ReasonNone {
-			t.Errorf("%s: told %+v", name, res)
+			t.Errorf("%s: record %+v", name, res)
 		}
 		c.get(t, second).check(t, name+", where it belongs", 200, "alice@EXAMPLE.COM, 0 bytes")
 	}
 }
 
-// TestConnection_Interrupted: a request that does not go on with the exchange ends
-// it, whatever it has. The client must begin again, and can. What another client has,
-// on the connection of a proxy, is served.
+// TestConnection_Interrupted checks that a request that does not continue the exchange ends
+// it, whatever its header is, and that the client can begin again. A request of another
+// client, on the connection of a proxy, is served.
 func TestConnection_Interrupted(t *testing.T) { eachWay(t, testConnection_Interrupted) }
 
 func testConnection_Interrupted(t *testing.T, by way) {
@@ -80,7 +80,7 @@ func testConnection_Interrupted(t *testing.T, by way) {
 			if code == 200 && a.body != "bob@EXAMPLE.COM, 0 bytes" {
 				t.Errorf("%s, %s: %q", name, style, a.body)
 			}
-			if style != "wrong clock" { // whose second token is whole
+			if style != "wrong clock" { // the second token of that client is a whole login
 				c.get(t, second).check(t, "after "+name, 401, "")
 			}
 			c.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "again", 200, "alice@EXAMPLE.COM, 0 bytes")
@@ -88,15 +88,15 @@ func testConnection_Interrupted(t *testing.T, by way) {
 	}
 }
 
-// TestConnection_Pipelined: requests that were sent before the answer are served in
-// order, each by what it has itself.
+// TestConnection_Pipelined checks that requests which a client sends before it has read the
+// answer are served in order, each by its own token.
 func TestConnection_Pipelined(t *testing.T) {
 	s := open(t, nil)
 	c, i := s.dial(t), s.client(t, "alice", sspitest.Options{DCEStyle: true})
 	c.send(t, next(t, i, ""))
 	c.send(t)                                          // ends the exchange
-	c.send(t, s.login(t, "bob", sspitest.Options{}))   // has nothing to do with it
-	c.send(t, s.login(t, "carol", sspitest.Options{})) // nor with bob
+	c.send(t, s.login(t, "bob", sspitest.Options{}))   // belongs to another client
+	c.send(t, s.login(t, "carol", sspitest.Options{})) // and to a third one
 	first := c.receive(t)
 	first.check(t, "first", 401, "")
 	c.receive(t).check(t, "no login", 401, "")
@@ -105,7 +105,8 @@ func TestConnection_Pipelined(t *testing.T) {
 	c.get(t, next(t, i, first.token(t))).check(t, "too late", 401, "")
 }
 
-// TestConnection_NotInstalled: without ConnContext one request is all there is.
+// TestConnection_NotInstalled checks that only logins of one request work without
+// ConnContext.
 func TestConnection_NotInstalled(t *testing.T) { eachWay(t, testConnection_NotInstalled) }
 
 func testConnection_NotInstalled(t *testing.T, by way) {
@@ -118,13 +119,14 @@ func testConnection_NotInstalled(t *testing.T, by way) {
 		a.check(t, name, 401, "")
 		if res := s.last(t); res.Outcome != sspihttp.Refused || status.ReasonOf(res.Err) != status.ReasonUnsupported ||
 			!strings.Contains(res.Err.Error(), "ConnContext") || !slices.Equal(a.authenticate, []string{"Negotiate"}) {
-			t.Errorf("%s: %q, told %+v", name, a.authenticate, res)
+			t.Errorf("%s: %q, record %+v", name, a.authenticate, res)
 		}
 		c.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "one leg", 200, "alice@EXAMPLE.COM, 0 bytes")
 	}
 }
 
-// TestConnection_HTTP2: one leg works, and more are refused with a reason.
+// TestConnection_HTTP2 checks that logins of one request work over HTTP/2, and that longer
+// ones are refused with a Reason.
 func TestConnection_HTTP2(t *testing.T) { eachWay(t, testConnection_HTTP2) }
 
 func testConnection_HTTP2(t *testing.T, by way) {
@@ -156,13 +158,13 @@ func testConnection_HTTP2(t *testing.T, by way) {
 	for name, o := range several {
 		get(s.login(t, "alice", o)).check(t, name, 401, "")
 		if res := s.last(t); status.ReasonOf(res.Err) != status.ReasonUnsupported || !strings.Contains(res.Err.Error(), "HTTP/2") {
-			t.Errorf("%s: told %+v", name, res)
+			t.Errorf("%s: record %+v", name, res)
 		}
 	}
 }
 
-// TestPerConnection: after a login, requests without one are of the same client, on
-// this connection and on no other.
+// TestPerConnection checks that, after a login, requests without a token belong to the same
+// client on this connection, and on no other.
 func TestPerConnection(t *testing.T) { eachWay(t, testPerConnection) }
 
 func testPerConnection(t *testing.T, by way) {
@@ -197,7 +199,8 @@ func testPerConnection(t *testing.T, by way) {
 	c.get(t).check(t, "who may not any more", 403, "Forbidden\n")
 }
 
-// TestConnection_TwoMiddlewares: what one put into the connection is not the other's.
+// TestConnection_TwoMiddlewares checks that two Middlewares do not share the exchanges of a
+// connection.
 func TestConnection_TwoMiddlewares(t *testing.T) { eachWay(t, testConnection_TwoMiddlewares) }
 
 func testConnection_TwoMiddlewares(t *testing.T, by way) {

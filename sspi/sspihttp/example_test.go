@@ -12,8 +12,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// A web server for the users of one realm. In a program the keys are a keytab's,
-// and realm is Kerberos: keys, err := keytab.OpenFile("/etc/http.keytab").
+// This web server admits the users of one realm. A program gets its keys from a keytab,
+// keys, err := keytab.OpenFile("/etc/http.keytab"), and its realm is a KDC.
 func Example() {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	keys, err := realm.Service("HTTP/www.example.com")
@@ -27,7 +27,7 @@ func Example() {
 	m, err := sspihttp.New(sspihttp.Config{
 		Acceptor: acceptor,
 		Authorize: func(_ *http.Request, p *sspi.Peer) error {
-			_, err := p.User("EXAMPLE.COM") // refuses everybody else's users
+			_, err := p.User("EXAMPLE.COM") // returns an error for users of other realms
 			return err
 		},
 	})
@@ -40,7 +40,8 @@ func Example() {
 	}
 	server := &http.Server{Handler: m.Wrap(http.HandlerFunc(hello)), ConnContext: m.ConnContext}
 
-	// server.ListenAndServe() would serve; here two clients come by without a network.
+	// A program calls server.ListenAndServe. This example sends the requests of two clients
+	// without a network.
 	for _, user := range []string{"alice", "alice@OTHER.EXAMPLE"} {
 		client, err := realm.User(user).Initiate("HTTP/www.example.com", sspitest.Options{SPNEGO: true})
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// goroutines waits until no more than n are left.
+// goroutines waits until at most n goroutines are left.
 func goroutines(t *testing.T, n int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > n; runtime.Gosched() {
@@ -18,7 +18,7 @@ func goroutines(t *testing.T, n int) {
 	}
 }
 
-// heap is what is in use.
+// heap returns the number of bytes in use.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -26,8 +26,9 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestFlood_HalfOpen: a thousand clients begin and do not go on. A good client gets
-// in among them; when they have gone, nothing of theirs is left.
+// TestFlood_HalfOpen checks that a client can log in while a thousand clients have begun a
+// login and do not continue it, and that no memory or goroutine remains after these clients
+// have closed their connections.
 func TestFlood_HalfOpen(t *testing.T) {
 	const n = 1000
 	s := open(t, nil)
@@ -45,7 +46,7 @@ func TestFlood_HalfOpen(t *testing.T) {
 		a.check(t, "begin", 401, "")
 		field = a.token(t)
 	}
-	// What net/http and this test keep of a connection is in it too.
+	// The number includes the memory of net/http and of this test for each connection.
 	if grown := int64(heap()) - int64(heapBefore); grown > n*48<<10 {
 		t.Errorf("%d KiB for each that is half open", grown/n>>10)
 	} else {
@@ -60,8 +61,8 @@ func TestFlood_HalfOpen(t *testing.T) {
 	s.get(t, s.login(t, "bob", sspitest.Options{})).check(t, "afterwards", 200, "bob@EXAMPLE.COM, 0 bytes")
 }
 
-// TestFlood_Gone: clients that go away in the middle of a header, before they read
-// the answer, and between two legs.
+// TestFlood_Gone checks clients that close the connection in the middle of a header, before
+// they read the answer, or between two tokens.
 func TestFlood_Gone(t *testing.T) {
 	s := open(t, nil)
 	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "before", 200, "")

@@ -12,8 +12,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestWrap_FormFiles: the files of a form are removed at the end of the request, as
-// they are without the middleware, whoever parsed it.
+// TestWrap_FormFiles checks that the files of a form are removed at the end of the request,
+// as without the middleware, whichever handler parsed the form.
 func TestWrap_FormFiles(t *testing.T) {
 	parse := func(_ http.ResponseWriter, r *http.Request) {
 		if err := r.ParseMultipartForm(1); err != nil {
@@ -35,7 +35,7 @@ func TestWrap_FormFiles(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		t.Setenv("TMPDIR", dir)
-		t.Setenv("TMP", dir) // of Windows
+		t.Setenv("TMP", dir) // for Windows
 		s := build(t, change)
 		if s.srv.Config.Handler = http.HandlerFunc(parse); change != nil {
 			s.srv.Config.Handler = s.m.Wrap(http.HandlerFunc(parse))
@@ -47,7 +47,7 @@ func TestWrap_FormFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = file.Write(make([]byte, 11<<20)) // more than is kept in memory
+		_, _ = file.Write(make([]byte, 11<<20)) // more than net/http keeps in memory
 		m.Close()
 		r, err := http.NewRequestWithContext(t.Context(), "POST", s.srv.URL, &body)
 		if err != nil {
@@ -60,9 +60,9 @@ func TestWrap_FormFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		read(t, res).check(t, name, 200, "")
-		s.srv.Close() // waits for the connection
+		s.srv.Close() // waits until the connection is closed
 		if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
-			t.Errorf("%s: %d files stay behind, %v", name, len(left), err)
+			t.Errorf("%s: %d files remain, %v", name, len(left), err)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestNew_Argument(t *testing.T) {
 	}
 }
 
-// TestWrap is what each kind of request gets.
+// TestWrap checks the response to each kind of request.
 func TestWrap(t *testing.T) { eachWay(t, testWrap) }
 
 func testWrap(t *testing.T, by way) {
@@ -48,15 +48,15 @@ func testWrap(t *testing.T, by way) {
 			a := c.get(t)
 			a.check(t, "no login", 401, "Unauthorized\n")
 			if len(a.authenticate) != 1 || a.authenticate[0] != "Negotiate" || s.count() != 0 {
-				t.Errorf("no login: %q, %d told", a.authenticate, s.count())
+				t.Errorf("no login: %q, %d records", a.authenticate, s.count())
 			}
 			i := s.client(t, "alice", o)
 			field := next(t, i, "")
 			a = c.get(t, field)
 			a.check(t, "login", 200, "alice@EXAMPLE.COM, 0 bytes")
-			next(t, i, a.token(t)) // the client believes the server
+			next(t, i, a.token(t)) // the client verifies the server
 			if res := s.last(t); res.Outcome != sspihttp.Accepted || res.Peer.Client.String() != "alice@EXAMPLE.COM" {
-				t.Errorf("told %+v", res)
+				t.Errorf("record %+v", res)
 			}
 			c.get(t).check(t, "no login, after one", 401, "")
 			c.get(t, field).check(t, "the login again", 401, "")
@@ -72,8 +72,8 @@ func testWrap(t *testing.T, by way) {
 	}
 }
 
-// TestWrap_Refused: what does not let in, and that the next good client gets in on
-// the same connection.
+// TestWrap_Refused checks requests that the Middleware refuses, and that the next valid
+// client is accepted on the same connection.
 func TestWrap_Refused(t *testing.T) { eachWay(t, testWrap_Refused) }
 
 func testWrap_Refused(t *testing.T, by way) {
@@ -104,8 +104,8 @@ func testWrap_Refused(t *testing.T, by way) {
 	}
 }
 
-// TestWrap_Mebibyte: a token of 1 MiB does not reach the middleware of a server with
-// the default limit, and is refused by one that lets it come.
+// TestWrap_Mebibyte checks that net/http refuses a token of 1 MiB with the default limit of
+// headers, and that the Middleware refuses it with a higher limit.
 func TestWrap_Mebibyte(t *testing.T) {
 	field := negotiate(make([]byte, 1<<20))
 	s := open(t, nil)
@@ -122,8 +122,8 @@ func TestWrap_Mebibyte(t *testing.T) {
 	}
 }
 
-// TestWrap_ServersFault is told to the operator, and not to the client: there is
-// nothing that it could try.
+// TestWrap_ServersFault checks that the operator gets the details of an error of the
+// server, and the client does not, because it cannot correct it.
 func TestWrap_ServersFault(t *testing.T) { eachWay(t, testWrap_ServersFault) }
 
 func testWrap_ServersFault(t *testing.T, by way) {
@@ -166,7 +166,7 @@ func testWrap_ServersFault(t *testing.T, by way) {
 	}
 }
 
-// brokenCache is a replay cache that gives no answer.
+// brokenCache is a replay cache that returns err.
 type brokenCache struct{ err error }
 
 func (b brokenCache) Store(context.Context, authenticator.Record) (bool, error) { return false, b.err }
@@ -183,7 +183,7 @@ func testWrap_Optional(t *testing.T, by way) {
 	s.get(t, "Basic YWxpY2U6c2VjcmV0", "Basic YWxpY2U6c2VjcmV0").check(t, "two fields", 401, "")
 }
 
-// TestWrap_Concurrent: no request gets what belongs to another.
+// TestWrap_Concurrent checks that concurrent requests do not get each other's client.
 func TestWrap_Concurrent(t *testing.T) { eachWay(t, testWrap_Concurrent) }
 
 func testWrap_Concurrent(t *testing.T, by way) {
@@ -218,7 +218,7 @@ func testWrap_Concurrent(t *testing.T, by way) {
 					}
 					h.ServeHTTP(w, r)
 					if w.Code == 200 && w.Body.String() != user+"@EXAMPLE.COM, 0 bytes" {
-						t.Errorf("%s is taken for %s", user, w.Body)
+						t.Errorf("the request of %s was served as %s", user, w.Body)
 					}
 				}
 			}
@@ -235,11 +235,11 @@ func testWrap_Concurrent(t *testing.T, by way) {
 		}
 	}
 	if accepted != 8*20 || len(s.told) != 2*accepted {
-		t.Errorf("%d accepted of %d that were told", accepted, len(s.told))
+		t.Errorf("%d accepted of %d records", accepted, len(s.told))
 	}
 }
 
-// TestWrap_Nested: a Peer is of the innermost middleware, or there is none.
+// TestWrap_Nested checks that Peer returns the client of the innermost middleware, or none.
 func TestWrap_Nested(t *testing.T) { eachWay(t, testWrap_Nested) }
 
 func testWrap_Nested(t *testing.T, by way) {
@@ -255,7 +255,7 @@ func testWrap_Nested(t *testing.T, by way) {
 	read(t, w.Result()).check(t, "nested", 200, "nobody, 0 bytes")
 }
 
-// TestWrap_Authorize: what becomes of clients that are proven and may not.
+// TestWrap_Authorize checks the response to authenticated clients that Authorize refuses.
 func TestWrap_Authorize(t *testing.T) { eachWay(t, testWrap_Authorize) }
 
 func testWrap_Authorize(t *testing.T, by way) {
@@ -286,9 +286,9 @@ func testWrap_Authorize(t *testing.T, by way) {
 	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "alice", 200, "alice@EXAMPLE.COM, 0 bytes")
 	a := s.get(t, s.login(t, "bob", sspitest.Options{}))
 	a.check(t, "bob", 403, "403, not-authorized")
-	a.token(t) // the server has proven itself even so
+	a.token(t) // the response authenticates the server in this case too
 	if res := s.last(t); res.Outcome != forbidden || res.Peer.Client.String() != "bob@EXAMPLE.COM" || !errors.Is(res.Err, notListed) {
-		t.Errorf("told %+v", res)
+		t.Errorf("record %+v", res)
 	}
 	a = s.get(t, s.login(t, "alice@OTHER.EXAMPLE", sspitest.Options{}))
 	a.check(t, "another realm", 200, "log in otherwise")
@@ -297,14 +297,14 @@ func testWrap_Authorize(t *testing.T, by way) {
 		t.Errorf("%v, known: %v", refusal, known)
 	}
 	if res := s.last(t); res.Outcome != forbidden || !errors.Is(res.Err, sspihttp.ErrFallback) {
-		t.Errorf("told %+v", res)
+		t.Errorf("record %+v", res)
 	}
 	if got := s.count(); got != 3 {
-		t.Errorf("%d results were told, for 3 logins", got)
+		t.Errorf("%d records for 3 logins", got)
 	}
 }
 
-// TestWrap_NoFallback: who is to fall back, and there is nothing to fall back to.
+// TestWrap_NoFallback checks ErrFallback of a Config without Fallback.
 func TestWrap_NoFallback(t *testing.T) { eachWay(t, testWrap_NoFallback) }
 
 func testWrap_NoFallback(t *testing.T, by way) {
@@ -314,8 +314,8 @@ func testWrap_NoFallback(t *testing.T, by way) {
 	s.get(t, s.login(t, "alice", sspitest.Options{})).check(t, "login", 403, "Forbidden\n")
 }
 
-// TestWrap_Body: nothing of the body is read before the client is known, and all of
-// it is there afterwards.
+// TestWrap_Body checks that the Middleware does not read the body, and that the handler can
+// read all of it.
 func TestWrap_Body(t *testing.T) { eachWay(t, testWrap_Body) }
 
 func testWrap_Body(t *testing.T, by way) {
@@ -335,7 +335,7 @@ func testWrap_Body(t *testing.T, by way) {
 	read(t, w.Result()).check(t, "login", 200, "alice@EXAMPLE.COM, 20000 bytes")
 }
 
-// untouched is a body that nobody may read.
+// untouched is a body that fails the test if it is read.
 type untouched struct{ t *testing.T }
 
 func (u untouched) Read([]byte) (int, error) {
@@ -343,8 +343,8 @@ func (u untouched) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// TestSecurityContext is open while the handler runs, with what was delegated, and
-// closed when it has returned, even by a panic.
+// TestSecurityContext checks that the security context is open while the handler runs, has
+// the delegated credentials, and is closed after the handler has returned or panicked.
 func TestSecurityContext(t *testing.T) {
 	s := build(t, func(cfg *sspihttp.Config) { cfg.Context.AcceptDelegation = true })
 	for _, panics := range []bool{false, true} {
@@ -376,11 +376,12 @@ func TestSecurityContext(t *testing.T) {
 	}
 	ctx := context.Background()
 	if p, ok := sspihttp.Peer(ctx); p != nil || ok || sspihttp.SecurityContext(ctx) != nil || sspihttp.Refusal(ctx) != nil {
-		t.Error("a context that no middleware made knows something")
+		t.Error("a context without a middleware has a security context")
 	}
 }
 
-// TestWrap_OtherChallenges: another middleware's challenge stays.
+// TestWrap_OtherChallenges checks that the Middleware keeps the challenge of another
+// middleware.
 func TestWrap_OtherChallenges(t *testing.T) { eachWay(t, testWrap_OtherChallenges) }
 
 func testWrap_OtherChallenges(t *testing.T, by way) {

@@ -15,8 +15,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// ntlmFirst is a client that would rather have NTLM, and has Kerberos too: the login
-// takes three requests with, and two without mutual authentication.
+// ntlmFirst returns a client that prefers NTLM to Kerberos. Its login takes three requests
+// with mutual authentication and two without.
 func ntlmFirst(realm *krbtest.Realm, user string, mutual bool) *krbtest.Negotiation {
 	q := realm.Ticket(user, service).APReq()
 	if !mutual {
@@ -27,7 +27,7 @@ func ntlmFirst(realm *krbtest.Realm, user string, mutual bool) *krbtest.Negotiat
 	return n
 }
 
-// negotiation makes a site of a realm that has such clients.
+// negotiation returns a site, and its realm, which can make such clients.
 func negotiation(t *testing.T) (*site, *krbtest.Realm) {
 	t.Helper()
 	realm := krbtest.NewRealm("EXAMPLE.COM")
@@ -44,7 +44,7 @@ func negotiation(t *testing.T) (*site, *krbtest.Realm) {
 	return s, realm
 }
 
-// answerTo is the client's next Authorization field.
+// answerTo returns the client's next Authorization field.
 func answerTo(t *testing.T, n *krbtest.Negotiation, authenticate string) string {
 	t.Helper()
 	reply, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(strings.TrimPrefix(authenticate, "Negotiate"), " "))
@@ -58,8 +58,8 @@ func answerTo(t *testing.T, n *krbtest.Negotiation, authenticate string) string 
 	return negotiate(token)
 }
 
-// TestNegotiation_NTLMFirst: Kerberos is asked for, and the list of mechanisms is
-// proven by both sides.
+// TestNegotiation_NTLMFirst checks that the server requests Kerberos, and that both sides
+// verify the list of mechanisms.
 func TestNegotiation_NTLMFirst(t *testing.T) {
 	s, realm := negotiation(t)
 	c := s.dial(t)
@@ -77,29 +77,29 @@ func TestNegotiation_NTLMFirst(t *testing.T) {
 	}
 }
 
-// TestNegotiation_Interleaved: a proxy that puts the requests of two clients on one
-// connection spoils a login, and never mixes them up.
+// TestNegotiation_Interleaved checks a proxy that sends the requests of two clients over
+// one connection: it can break a login, but no client gets the identity of another.
 func TestNegotiation_Interleaved(t *testing.T) {
 	s, realm := negotiation(t)
 	c := s.dial(t)
 	one, two := ntlmFirst(realm, "alice", true), ntlmFirst(realm, "bob", true)
 	first := c.get(t, answerTo(t, one, ""))
-	second := c.get(t, answerTo(t, two, "")) // ends the first's exchange
+	second := c.get(t, answerTo(t, two, "")) // ends the exchange of the first client
 	second.check(t, "another begins", http.StatusUnauthorized, "")
-	first = c.get(t, answerTo(t, one, first.token(t))) // in the second's, since they say the same so far
+	first = c.get(t, answerTo(t, one, first.token(t))) // continues the exchange of the second client, because the two have sent equal tokens so far
 	first.check(t, "the first goes on", http.StatusUnauthorized, "")
 	c.get(t, answerTo(t, two, second.token(t))).check(t, "the second goes on", http.StatusUnauthorized, "")
 	if res := s.last(t); res.Outcome != sspihttp.Refused || res.Peer != nil {
-		t.Errorf("the second goes on: told %+v", res)
+		t.Errorf("the second client continues: record %+v", res)
 	}
 	c.get(t, answerTo(t, one, first.token(t))).check(t, "the first comes too late", http.StatusUnauthorized, "")
 	if res := s.last(t); res.Outcome != sspihttp.Refused || res.Peer != nil {
-		t.Errorf("the first comes too late: told %+v", res)
+		t.Errorf("the first client continues too late: record %+v", res)
 	}
 }
 
-// TestNegotiation_NotFinished: behind a proxy, who begins and does not go on keeps
-// nobody else from logging in.
+// TestNegotiation_NotFinished checks that, behind a proxy, a client that begins a login and
+// does not continue it does not prevent the login of another.
 func TestNegotiation_NotFinished(t *testing.T) {
 	s, realm := negotiation(t)
 	c := s.dial(t)
@@ -114,12 +114,13 @@ func TestNegotiation_NotFinished(t *testing.T) {
 		c.get(t, answerTo(t, ntlmFirst(realm, "mallory", true), "")).check(t, "mallory", http.StatusUnauthorized, "")
 		c.get(t, login()).check(t, "alice", http.StatusOK, "alice@EXAMPLE.COM, 0 bytes")
 	}
-	// It is tried on its own exchange alone: what was accepted once is not again.
+	// The server tries an initial token in a new exchange only, so that a token which it has
+	// accepted before is a replay.
 	field := login()
 	c.get(t, field).check(t, "alice", http.StatusOK, "")
 	c.get(t, answerTo(t, ntlmFirst(realm, "mallory", true), ""))
 	c.get(t, field).check(t, "again", http.StatusUnauthorized, "")
 	if res := s.last(t); status.ReasonOf(res.Err) != status.ReasonReplay {
-		t.Errorf("again: told %+v", res)
+		t.Errorf("again: record %+v", res)
 	}
 }

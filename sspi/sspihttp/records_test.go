@@ -18,9 +18,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestLOG_2_HTTP: each login and each refusal is one record, whoever decided it, with
-// the client's address and with what was asked for; what has no credentials for
-// Negotiate is none.
+// TestLOG_2_HTTP checks that each login and each refusal has one record, whatever decided
+// it, with the client's address and the attributes of the request, and that a request
+// without credentials for Negotiate has none.
 func TestLOG_2_HTTP(t *testing.T) { eachWay(t, testLOG_2_HTTP) }
 
 func testLOG_2_HTTP(t *testing.T, by way) {
@@ -109,8 +109,8 @@ func status200or(code int) string {
 	return map[int]string{401: "401", 403: "403", 500: "500"}[code]
 }
 
-// TestLOG_2_HTTPLater: a client that may no longer come is a record, also where the
-// request has no credentials of its own.
+// TestLOG_2_HTTPLater checks that there is a record if Authorize refuses a client later,
+// also for a request without credentials.
 func TestLOG_2_HTTPLater(t *testing.T) { eachWay(t, testLOG_2_HTTPLater) }
 
 func testLOG_2_HTTPLater(t *testing.T, by way) {
@@ -134,8 +134,8 @@ func testLOG_2_HTTPLater(t *testing.T, by way) {
 	}
 }
 
-// TestLOG_2_HTTPAbandoned: an exchange that another client's token ends is no refusal of
-// that client.
+// TestLOG_2_HTTPAbandoned checks that the end of an exchange by another client's token is
+// not recorded as a refusal of that client.
 func TestLOG_2_HTTPAbandoned(t *testing.T) { eachWay(t, testLOG_2_HTTPAbandoned) }
 
 func testLOG_2_HTTPAbandoned(t *testing.T, by way) {
@@ -148,7 +148,8 @@ func testLOG_2_HTTPAbandoned(t *testing.T, by way) {
 	}
 }
 
-// TestLOG_2_HTTPPanic: a request that ends without a decision is not recorded as accepted.
+// TestLOG_2_HTTPPanic checks that a request that ends without a decision is not recorded as
+// accepted.
 func TestLOG_2_HTTPPanic(t *testing.T) { eachWay(t, testLOG_2_HTTPPanic) }
 
 func testLOG_2_HTTPPanic(t *testing.T, by way) {
@@ -164,8 +165,8 @@ func testLOG_2_HTTPPanic(t *testing.T, by way) {
 	}
 }
 
-// TestLOG_2_HTTPNeedsConnection: an exchange that cannot be continued is one record, with
-// the reason why it would have to be as its cause.
+// TestLOG_2_HTTPNeedsConnection checks that an exchange that cannot continue has one
+// record, whose cause says why the exchange needs another request.
 func TestLOG_2_HTTPNeedsConnection(t *testing.T) { eachWay(t, testLOG_2_HTTPNeedsConnection) }
 
 func testLOG_2_HTTPNeedsConnection(t *testing.T, by way) {
@@ -181,8 +182,8 @@ func testLOG_2_HTTPNeedsConnection(t *testing.T, by way) {
 	}
 }
 
-// TestLOG_2_HTTPStrangers: parts of a request that a stranger chose are quoted and cut in
-// the line of the log, and a query is not in it.
+// TestLOG_2_HTTPStrangers checks that the log line quotes and truncates parts of the
+// request that a client can choose, and omits the query.
 func TestLOG_2_HTTPStrangers(t *testing.T) {
 	var log bytes.Buffer
 	realm := newRealm(t)
@@ -213,7 +214,8 @@ func TestLOG_2_HTTPStrangers(t *testing.T) {
 	}
 }
 
-// TestLOG_2_Step: Step records what never came to the acceptor, once.
+// TestLOG_2_Step checks that Step reports, once, a refusal that happens before the acceptor
+// sees a token.
 func TestLOG_2_Step(t *testing.T) {
 	realm := newRealm(t)
 	cfg, err := realm.Config(service)

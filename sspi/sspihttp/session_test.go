@@ -14,7 +14,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// store is a session store for one goroutine. A real one has random identifiers.
+// store is a session store for one goroutine. Sessions of a real store have random
+// identifiers.
 type store struct {
 	peers []*sspi.Peer
 	err   error
@@ -38,7 +39,7 @@ func (s *store) Save(w http.ResponseWriter, _ *http.Request, p *sspi.Peer) error
 	return s.err
 }
 
-// TestSessions: one login, and the rest is the session's.
+// TestSessions checks that the session authenticates the requests after a login.
 func TestSessions(t *testing.T) { eachWay(t, testSessions) }
 
 func testSessions(t *testing.T, by way) {
@@ -80,7 +81,7 @@ func testSessions(t *testing.T, by way) {
 	a = get("session=0", "")
 	a.check(t, "session", 200, "alice@EXAMPLE.COM, 0 bytes")
 	if len(a.authenticate) != 0 || s.count() != 1 {
-		t.Errorf("session: %q, %d told", a.authenticate, s.count())
+		t.Errorf("session: %q, %d records", a.authenticate, s.count())
 	}
 	get("session=0", s.login(t, "bob", sspitest.Options{})).check(t, "a login in a session", 200, "bob@EXAMPLE.COM, 0 bytes")
 	get("session=1", "").check(t, "its session", 200, "bob@EXAMPLE.COM, 0 bytes")
@@ -89,7 +90,7 @@ func testSessions(t *testing.T, by way) {
 	banned = "alice"
 	get("session=0", "").check(t, "banned", 403, "Forbidden\n")
 	if res := s.last(t); res.Outcome != forbidden {
-		t.Errorf("told %+v", res)
+		t.Errorf("record %+v", res)
 	}
 	n := len(sessions.peers)
 	get("", s.login(t, "alice", sspitest.Options{})).check(t, "banned, login", 403, "Forbidden\n")
@@ -101,12 +102,13 @@ func testSessions(t *testing.T, by way) {
 	for name, a := range map[string]answer{"Load": get("", ""), "Save": get("", s.login(t, "bob", sspitest.Options{}))} {
 		a.check(t, name, 500, "Internal Server Error\n")
 		if res := s.last(t); res.Outcome != forbidden || status.ReasonOf(res.Err) != status.ReasonInternal || !errors.Is(res.Err, sessions.err) {
-			t.Errorf("%s: told %+v", name, res)
+			t.Errorf("%s: record %+v", name, res)
 		}
 	}
 }
 
-// TestSessions_PerConnection: with both, the connection's client comes first.
+// TestSessions_PerConnection checks that the client of the connection has priority over the
+// client of the session.
 func TestSessions_PerConnection(t *testing.T) { eachWay(t, testSessions_PerConnection) }
 
 func testSessions_PerConnection(t *testing.T, by way) {

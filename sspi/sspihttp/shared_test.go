@@ -11,7 +11,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// via sends a request with fields on the connection whose context ctx is.
+// via sends a request with these fields over the connection with the context ctx.
 func (s *site) via(t *testing.T, ctx context.Context, field string, header http.Header) answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)
@@ -28,10 +28,10 @@ func (s *site) via(t *testing.T, ctx context.Context, field string, header http.
 	return read(t, w.Result())
 }
 
-// TestHTTP_1_SharedConnection is a proxy that sends the requests of several clients over
-// one connection. By default each request needs credentials, whatever the proxy adds to
-// it; where the program says that there is no proxy, a field that proxies add refuses
-// the reuse from then on.
+// TestHTTP_1_SharedConnection checks a proxy that sends the requests of several clients
+// over one connection. By default each request needs credentials, whatever fields the proxy
+// adds. With PerConnectionWithoutProxy, a field that proxies add ends the reuse of the
+// connection's login.
 func TestHTTP_1_SharedConnection(t *testing.T) {
 	s := build(t, nil)
 	ctx := s.m.ConnContext(t.Context(), nil)
@@ -55,7 +55,7 @@ func TestHTTP_1_SharedConnection(t *testing.T) {
 			a := s.via(t, ctx, "", row.later)
 			a.check(t, what+", nobody", 401, "Unauthorized\n")
 			if res := s.last(t); status.ReasonOf(res.Err) != status.ReasonSharedConnection || s.count() != told+1 || len(a.authenticate) != 1 {
-				t.Errorf("%s: %q, %d told, %+v", what, a.authenticate, s.count()-told, res)
+				t.Errorf("%s: %q, %d records, %+v", what, a.authenticate, s.count()-told, res)
 			}
 			s.via(t, ctx, "", nil).check(t, what+", nobody once more", 401, "")
 			s.via(t, ctx, s.login(t, "bob", sspitest.Options{}), nil).check(t, what+", bob", 200, "bob@EXAMPLE.COM, 0 bytes")
@@ -67,7 +67,8 @@ func TestHTTP_1_SharedConnection(t *testing.T) {
 	}
 }
 
-// TestHTTP_1_Session: a session proves who sent a request, though the connection does not.
+// TestHTTP_1_Session checks that a session authenticates the sender of a request on a
+// shared connection.
 func TestHTTP_1_Session(t *testing.T) {
 	sessions := new(store)
 	s := build(t, func(cfg *sspihttp.Config) {
@@ -82,8 +83,8 @@ func TestHTTP_1_Session(t *testing.T) {
 	s.via(t, ctx, "", nil).check(t, "no session", 401, "")
 }
 
-// TestHTTP_2_Peer: a malformed Negotiate field is not served as the connection's Peer,
-// nor is any request after it.
+// TestHTTP_2_Peer checks that a request with a malformed Negotiate field is not served as
+// the client of the connection, and that this holds for all requests after it.
 func TestHTTP_2_Peer(t *testing.T) {
 	for _, field := range []string{"Negotiate\tYIIB", "Negotiate,YIIB", "Negotiate=YIIB", "Negotiate: YIIB", "Negotiate  YIIB", "Negotiate", "\tNegotiate YIIB"} {
 		s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy, cfg.Optional = true, true })

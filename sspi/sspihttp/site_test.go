@@ -21,7 +21,7 @@ import (
 
 const service = "HTTP/www.example.com"
 
-// newRealm is a realm that has the service.
+// newRealm returns a realm that has the service.
 func newRealm(t testing.TB) *sspitest.Realm {
 	t.Helper()
 	realm := sspitest.NewRealm("EXAMPLE.COM")
@@ -31,8 +31,8 @@ func newRealm(t testing.TB) *sspitest.Realm {
 	return realm
 }
 
-// site is a web server in a realm. It greets whom it knows, and keeps the records of its
-// acceptor.
+// site is a web server in a realm. It greets authenticated clients, and keeps the records
+// of its acceptor.
 type site struct {
 	realm *sspitest.Realm
 	m     *sspihttp.Middleware
@@ -42,16 +42,16 @@ type site struct {
 	told []record
 }
 
-// record is one record of an acceptor, as the outcome that it stands for.
+// record is a record of an acceptor with its outcome.
 type record struct {
 	Outcome sspihttp.Outcome
-	Peer    *sspi.Peer // also of a client that was turned away
+	Peer    *sspi.Peer // also of a client that Authorize refused
 	Err     error
 	attrs   map[string]string
 	event   sspi.Event
 }
 
-// forbidden is the outcome of a client that is proven and was turned away.
+// forbidden is the outcome for an authenticated client that Authorize refused.
 const forbidden sspihttp.Outcome = 99
 
 func recordOf(e sspi.Event) record {
@@ -74,18 +74,18 @@ func recordOf(e sspi.Event) record {
 	return r
 }
 
-// keep is an OnEvent.
+// keep implements OnEvent.
 func (s *site) keep(_ context.Context, e sspi.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.told = append(s.told, recordOf(e))
 }
 
-// way puts a Middleware in front of a handler.
+// way is a function that puts a Middleware in front of a handler.
 type way func(*sspihttp.Middleware, http.Handler) http.Handler
 
-// authenticate is the way of a router that has no net/http middleware. It ends the
-// request's context as net/http does, also for requests of package httptest.
+// authenticate uses Middleware.Authenticate, as a router without net/http middleware does.
+// It ends the request's context as net/http does, also for requests of package httptest.
 func authenticate(m *sspihttp.Middleware, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, end := context.WithCancel(r.Context())
@@ -117,7 +117,7 @@ func open(t testing.TB, change func(*sspihttp.Config)) *site {
 	return way((*sspihttp.Middleware).Wrap).open(t, change)
 }
 
-// build makes a site that does not run. change, if not nil, changes its middleware.
+// build returns a site that does not run. change, if not nil, changes the Config.
 func (by way) build(t testing.TB, change func(*sspihttp.Config)) *site {
 	t.Helper()
 	s := &site{realm: newRealm(t)}
@@ -143,7 +143,7 @@ func (by way) build(t testing.TB, change func(*sspihttp.Config)) *site {
 	return s
 }
 
-// open makes a site and starts it.
+// open returns a running site.
 func (by way) open(t testing.TB, change func(*sspihttp.Config)) *site {
 	t.Helper()
 	s := by.build(t, change)
@@ -151,7 +151,7 @@ func (by way) open(t testing.TB, change func(*sspihttp.Config)) *site {
 	return s
 }
 
-// greet says who sent the request, and how much came with it.
+// greet writes the name of the client and the length of the body.
 func greet(w http.ResponseWriter, r *http.Request) {
 	n, _ := io.Copy(io.Discard, r.Body)
 	name := "nobody"
@@ -161,13 +161,13 @@ func greet(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s, %d bytes", name, n)
 }
 
-// last is the last record.
+// last returns the last record.
 func (s *site) last(t testing.TB) record {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.told) == 0 {
-		t.Fatal("nothing was told")
+		t.Fatal("there is no record")
 	}
 	return s.told[len(s.told)-1]
 }
@@ -178,7 +178,7 @@ func (s *site) count() int {
 	return len(s.told)
 }
 
-// client is somebody with a ticket.
+// client returns a client with a ticket.
 func (s *site) client(t testing.TB, user string, o sspitest.Options) *sspitest.Initiator {
 	t.Helper()
 	i, err := s.realm.User(user).Initiate(service, o)
@@ -188,7 +188,7 @@ func (s *site) client(t testing.TB, user string, o sspitest.Options) *sspitest.I
 	return i
 }
 
-// next is the client's answer to a WWW-Authenticate field, as an Authorization field.
+// next returns the client's answer to a WWW-Authenticate field, as an Authorization field.
 func next(t testing.TB, i *sspitest.Initiator, authenticate string) string {
 	t.Helper()
 	var reply []byte
@@ -210,16 +210,16 @@ func next(t testing.TB, i *sspitest.Initiator, authenticate string) string {
 
 func negotiate(token []byte) string { return "Negotiate " + base64.StdEncoding.EncodeToString(token) }
 
-// login is the first Authorization field of a new client.
+// login returns the first Authorization field of a new client.
 func (s *site) login(t testing.TB, user string, o sspitest.Options) string {
 	t.Helper()
 	return next(t, s.client(t, user, o), "")
 }
 
-// answer is a response, read whole.
+// answer is a response with its whole body.
 type answer struct {
 	code         int
-	authenticate []string // WWW-Authenticate
+	authenticate []string // the values of WWW-Authenticate
 	header       http.Header
 	body         string
 	proto        string
@@ -235,7 +235,7 @@ func read(t testing.TB, res *http.Response) answer {
 	return answer{res.StatusCode, res.Header.Values("WWW-Authenticate"), res.Header, string(b), res.Proto}
 }
 
-// token is the WWW-Authenticate field, which must be one and have a token.
+// token returns the WWW-Authenticate field. The response must have one, with a token.
 func (a answer) token(t testing.TB) string {
 	t.Helper()
 	if len(a.authenticate) != 1 || !strings.HasPrefix(a.authenticate[0], "Negotiate ") {
@@ -244,7 +244,7 @@ func (a answer) token(t testing.TB) string {
 	return a.authenticate[0]
 }
 
-// check wants a status code and, if body is not empty, a body.
+// check compares the status code and, if body is not empty, the body.
 func (a answer) check(t testing.TB, what string, code int, body string) {
 	t.Helper()
 	if a.code != code || body != "" && a.body != body {
@@ -252,7 +252,7 @@ func (a answer) check(t testing.TB, what string, code int, body string) {
 	}
 }
 
-// connection is one HTTP/1.1 connection to a site, in the test's own hands.
+// connection is an HTTP/1.1 connection to a site, on which the test sends requests itself.
 type connection struct {
 	net.Conn
 	r *bufio.Reader
@@ -271,7 +271,7 @@ func (s *site) dial(t testing.TB) *connection {
 	return &connection{c, bufio.NewReader(c)}
 }
 
-// send writes a request and does not wait for the answer.
+// send writes a request and does not read the answer.
 func (c *connection) send(t testing.TB, fields ...string) {
 	t.Helper()
 	var b strings.Builder
@@ -296,14 +296,14 @@ func (c *connection) receive(t testing.TB) answer {
 	return read(t, res)
 }
 
-// get sends a request and waits for the answer.
+// get sends a request and reads the answer.
 func (c *connection) get(t testing.TB, fields ...string) answer {
 	t.Helper()
 	c.send(t, fields...)
 	return c.receive(t)
 }
 
-// get sends a request on a connection of its own.
+// get sends a request on a new connection.
 func (s *site) get(t testing.TB, fields ...string) answer {
 	t.Helper()
 	c := s.dial(t)
@@ -311,7 +311,7 @@ func (s *site) get(t testing.TB, fields ...string) answer {
 	return c.get(t, fields...)
 }
 
-// newContext is a context of the realm's acceptor, for tests of Step.
+// newContext returns a context of the realm's acceptor, for tests of Step.
 func newContext(t testing.TB, realm *sspitest.Realm, cc sspi.ContextConfig) *sspi.Context {
 	t.Helper()
 	acceptor, err := realm.Acceptor(service)

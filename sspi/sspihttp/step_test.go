@@ -15,8 +15,8 @@ import (
 
 const ntlm = "TlRMTVNTUAABAAAAB4IIogAAAAAAAAAAAAAAAAAAAAAKAGFKAAAADw=="
 
-// TestHTTP_2_Malformed: a field that names Negotiate and is malformed behind the name
-// is refused, and never passed over as a request without credentials.
+// TestHTTP_2_Malformed checks that a field with the scheme Negotiate and malformed content
+// is refused, and not treated as a request without credentials.
 func TestHTTP_2_Malformed(t *testing.T) {
 	realm := newRealm(t)
 	for _, c := range []struct {
@@ -68,13 +68,13 @@ func TestHTTP_2_Malformed(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.name, res.Outcome, res.Err)
 		}
 		if !strings.HasPrefix(res.Header, "Negotiate") {
-			t.Errorf("%s: the client is told %q", c.name, res.Header)
+			t.Errorf("%s: the client received %q", c.name, res.Header)
 		}
 	}
 }
 
-// TestHTTP_2_Separator: the error of a field without exactly one space behind the scheme
-// names the fault.
+// TestHTTP_2_Separator checks that the error of a field without exactly one space after the
+// scheme names the error.
 func TestHTTP_2_Separator(t *testing.T) {
 	realm := newRealm(t)
 	for _, field := range []string{"Negotiate\tYIIB", "Negotiate,YIIB", "Negotiate/YIIB", "Negotiate  YIIB"} {
@@ -85,14 +85,14 @@ func TestHTTP_2_Separator(t *testing.T) {
 	}
 }
 
-// TestStep_Accepts carries whole logins, of one request and of several.
+// TestStep_Accepts checks logins of one request and of several.
 func TestStep_Accepts(t *testing.T) {
 	realm := newRealm(t)
 	for _, c := range []struct {
 		name   string
 		o      sspitest.Options
 		legs   int
-		silent bool // the server proves nothing
+		silent bool // the server does not authenticate itself
 	}{
 		{"Kerberos", sspitest.Options{}, 1, false},
 		{"Kerberos, one-way", sspitest.Options{OneWay: true}, 1, true},
@@ -124,15 +124,15 @@ func TestStep_Accepts(t *testing.T) {
 			if res.Peer.Client.String() != "alice@EXAMPLE.COM" || res.Err != nil {
 				t.Errorf("%s: %v, %v", c.name, res.Peer.Client, res.Err)
 			}
-			if res.Header != "" { // and the client agrees
+			if res.Header != "" { // the client verifies the token
 				next(t, i, res.Header)
 			}
 		}
 	}
 }
 
-// TestStep_OneSpelling: a token that is fine is refused in another spelling, and the
-// authenticator in it is not used up.
+// TestStep_OneSpelling checks that Step refuses a valid token in another base64 form, and
+// does not use up its authenticator.
 func TestStep_OneSpelling(t *testing.T) {
 	realm := newRealm(t)
 	acceptor, err := realm.Acceptor(service)
@@ -148,7 +148,7 @@ func TestStep_OneSpelling(t *testing.T) {
 		field = next(t, i, "")
 	}
 	end := strings.IndexByte(field, '=')
-	bits := field[:end-1] + string(field[end-1]+1) + field[end:] // which count for nothing
+	bits := field[:end-1] + string(field[end-1]+1) + field[end:] // base64 ignores these bits
 	step := func(field string) sspihttp.Result {
 		c := acceptor.NewContext(sspi.ContextConfig{})
 		defer c.Close()
@@ -164,7 +164,7 @@ func TestStep_OneSpelling(t *testing.T) {
 	}
 }
 
-// TestStep_Refuses: a client that waits is told why.
+// TestStep_Refuses checks that a waiting client gets the error token.
 func TestStep_Refuses(t *testing.T) {
 	realm := newRealm(t)
 	i, err := realm.User("alice").Initiate(service, sspitest.Options{EndTime: realm.Now().Add(-time.Hour)})
@@ -181,11 +181,11 @@ func TestStep_Refuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := i.Next(reply); err == nil {
-		t.Error("the client was not told")
+		t.Error("the client received no error token")
 	}
 }
 
-// TestStep_NoContext: what is the caller's fault is no challenge.
+// TestStep_NoContext checks that an error of the caller causes no challenge.
 func TestStep_NoContext(t *testing.T) {
 	for _, c := range []*sspi.Context{nil, new(sspi.Context)} {
 		res := sspihttp.Step(t.Context(), c, "Negotiate YIIB")
@@ -201,8 +201,8 @@ func TestStep_NoContext(t *testing.T) {
 	}
 }
 
-// TestResult_StatusCode: each reason that a client can do something about is 401,
-// the others are of the server.
+// TestResult_StatusCode checks that a Reason that the client can correct has the status
+// 401, and every other one a status of the server.
 func TestResult_StatusCode(t *testing.T) {
 	server := map[status.Reason]int{
 		status.ReasonNoKey: 500, status.ReasonNoCredentials: 500, status.ReasonArgument: 500, status.ReasonContextState: 500,

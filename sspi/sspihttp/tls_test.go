@@ -18,8 +18,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// secure is a site over TLS. It is not httptest's, which adds a certificate of its
-// own to the config.
+// secure is a site over TLS. It does not use the TLS server of httptest, which adds its own
+// certificate to the config.
 type secure struct {
 	*site
 	url         string
@@ -27,8 +27,7 @@ type secure struct {
 	certificate *x509.Certificate
 }
 
-// openTLS starts a site over TLS with the certificate that httptest has, by a config
-// that wrap makes.
+// openTLS starts a site over TLS with httptest's certificate. wrap makes its config.
 func openTLS(t *testing.T, wrap func(*tls.Config) *tls.Config, change func(*sspihttp.Config)) *secure {
 	t.Helper()
 	donor := httptest.NewTLSServer(nil)
@@ -70,12 +69,12 @@ func (s *secure) get(t *testing.T, o sspitest.Options) answer {
 
 func plain(c *tls.Config) *tls.Config { return c }
 
-// byCallback presents its certificates by GetCertificate.
+// byCallback returns a config that returns its certificates by GetCertificate.
 func byCallback(c *tls.Config) *tls.Config {
 	return sspitls.Record(&tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.Certificates[0], nil }})
 }
 
-// TestBindings is each kind of client under each policy, over TLS.
+// TestBindings checks each kind of client with each policy, over TLS.
 func TestBindings(t *testing.T) {
 	const (
 		none  = "none"
@@ -83,7 +82,7 @@ func TestBindings(t *testing.T) {
 		wrong = "wrong"
 		aware = "none, and knows of them"
 	)
-	type want map[string]any // authenticator.Binding or status.Reason
+	type want map[string]any // of type authenticator.Binding or status.Reason
 	for name, c := range map[string]struct {
 		wrap   func(*tls.Config) *tls.Config
 		policy sspi.BindingPolicy
@@ -115,7 +114,7 @@ func TestBindings(t *testing.T) {
 			case authenticator.Binding:
 				a.check(t, name+", "+kind, 200, "alice@EXAMPLE.COM, 0 bytes")
 				if res.Peer == nil || res.Peer.Binding != expected {
-					t.Errorf("%s, %s: told %+v, want binding %d", name, kind, res, expected)
+					t.Errorf("%s, %s: record %+v, want binding %d", name, kind, res, expected)
 				}
 			case status.Reason:
 				code := map[bool]int{true: 500, false: 401}[expected == status.ReasonBindingUnknown]
@@ -128,8 +127,8 @@ func TestBindings(t *testing.T) {
 	}
 }
 
-// TestBindings_NoTLS: where there is no TLS there is nothing to be bound to. Who
-// requires it lets nobody in.
+// TestBindings_NoTLS checks that no client is bound without TLS, and that the server
+// refuses all clients then if it requires bindings.
 func TestBindings_NoTLS(t *testing.T) {
 	bound := sspitest.Options{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("x")}}
 	s := open(t, nil)
@@ -144,8 +143,8 @@ func TestBindings_NoTLS(t *testing.T) {
 	}
 }
 
-// TestBindings_Given: bindings of Config.Context and of Config.Bindings count both,
-// and requests do not share them.
+// TestBindings_Given checks that the bindings of Config.Context and of Config.Bindings both
+// count, and that requests do not share them.
 func TestBindings_Given(t *testing.T) {
 	fixed := append(make([]sspi.ChannelBindings, 0, 8), sspi.ChannelBindings{ApplicationData: []byte("fixed")})
 	s := openTLS(t, plain, func(cfg *sspihttp.Config) {
@@ -159,6 +158,6 @@ func TestBindings_Given(t *testing.T) {
 		s.get(t, sspitest.Options{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte(data)}}).check(t, data, code, "")
 	}
 	if fixed[:2][1].ApplicationData != nil {
-		t.Error("the middleware wrote behind the end of the caller's slice")
+		t.Error("the middleware wrote after the end of the caller's slice")
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestUserToUser_Anothers: on a connection that a proxy shares between clients, one that
-// asks for our ticket and does not go on, which needs no key, spoils no other's login.
+// TestUserToUser_Anothers checks a connection that a proxy shares between clients: a client
+// that requests the acceptor's ticket, for which it needs no key, and does not continue
+// does not break the login of another.
 func TestUserToUser_Anothers(t *testing.T) {
 	kdc := krbtest.NewRealm("EXAMPLE.COM")
 	ours := kdc.TGT("bob")

@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestPARSE_20_CutToken: a header field delimits its token, so that the server does not
-// wait for the rest of one that is cut, and the error says that it is.
+// TestPARSE_20_CutToken checks that the server refuses a truncated token at once, because
+// the header field delimits the token, and that the error says so.
 func TestPARSE_20_CutToken(t *testing.T) {
 	s := build(t, nil)
 	token, _, err := s.client(t, "alice", sspitest.Options{SPNEGO: true}).Next(nil)

@@ -21,8 +21,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// getOverTLS sends a login over a connection of its own to address, and names the
-// server in the ClientHello if serverName is not empty.
+// getOverTLS sends a login over a new connection to address. If serverName is not empty,
+// the ClientHello names the server.
 func getOverTLS(t *testing.T, address, serverName, field string) answer {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{
@@ -44,7 +44,7 @@ func getOverTLS(t *testing.T, address, serverName, field string) answer {
 	return read(t, res)
 }
 
-// writePair writes a certificate and its key into files, as ServeTLS takes them.
+// writePair writes a certificate and its key to files for ServeTLS.
 func writePair(t *testing.T, pair tls.Certificate) (cert, key string) {
 	t.Helper()
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
@@ -62,10 +62,10 @@ func writePair(t *testing.T, pair tls.Certificate) (cert, key string) {
 	return cert, key
 }
 
-// TestBIND_9_ServersOwnCertificate: net/http adds the files of ServeTLS to its own copy
-// of the config, and httptest adds its certificate, where sspitls.Record sees neither.
-// Whether the client names the server or not, a client that is bound is refused, to
-// whatever it is bound, and the error says where the certificate belongs.
+// TestBIND_9_ServersOwnCertificate checks certificates that sspitls.Record does not see:
+// net/http adds the files of ServeTLS to a copy of the config, and httptest adds its own
+// certificate. The server refuses a bound client, whatever it is bound to and whether it
+// names the server or not, and the error says where the certificate belongs.
 func TestBIND_9_ServersOwnCertificate(t *testing.T) {
 	donor := httptest.NewTLSServer(nil)
 	defer donor.Close()
@@ -115,11 +115,11 @@ func TestBIND_9_ServersOwnCertificate(t *testing.T) {
 	}
 }
 
-// TestBIND_9_NotRecorded: each way in which the certificate of a TLS request can be
-// unknown, and the wiring that the error names.
+// TestBIND_9_NotRecorded checks each way in which the certificate of a TLS request can be
+// unknown, and that the error names the missing configuration.
 func TestBIND_9_NotRecorded(t *testing.T) {
 	for name, c := range map[string]struct {
-		place  bool // of sspitls.WithRecord
+		place  bool // the context is from sspitls.WithRecord
 		change func(*sspihttp.Config)
 		says   string
 	}{
@@ -146,8 +146,8 @@ func TestBIND_9_NotRecorded(t *testing.T) {
 	}
 }
 
-// TestHTTP_3_WithoutConnContext: PerConnectionWithoutProxy without ConnContext never
-// works, and says so at the first request.
+// TestHTTP_3_WithoutConnContext checks that PerConnectionWithoutProxy without ConnContext
+// refuses every request with an error that says so.
 func TestHTTP_3_WithoutConnContext(t *testing.T) {
 	s := build(t, func(cfg *sspihttp.Config) { cfg.PerConnectionWithoutProxy = true })
 	s.srv.Config.ConnContext = nil

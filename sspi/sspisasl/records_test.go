@@ -186,7 +186,7 @@ func TestLOG_7_SASLUnserved(t *testing.T) {
 	cfg := r.config()
 	cfg.MaxBuffer = 1
 	if _, err := sspisasl.New(*cfg, sspisasl.GSSAPI); err == nil || len(r.told) != 0 {
-		t.Errorf("a Config that is wrong: %v, %+v", err, r.told)
+		t.Errorf("an invalid Config: %v, %+v", err, r.told)
 	}
 }
 

@@ -107,7 +107,7 @@ func (h *half) accept(t *testing.T) {
 	}
 	reply, _, more, err := h.server.AcceptSecContext(token)
 	if more {
-		t.Fatal("a second token is due")
+		t.Fatal("the acceptor expects a second token")
 	}
 	if err != nil {
 		return

@@ -39,7 +39,7 @@ func TestHalfOpen(t *testing.T) {
 		places <- struct{}{}
 		wg.Go(func() {
 			if s.dial("alice", with(c)) == nil {
-				t.Error("a client that stopped got in")
+				t.Error("the server accepted a client that stopped")
 			}
 		})
 	}
@@ -135,7 +135,7 @@ func TestGone(t *testing.T) {
 			leave(c, conn)
 			config := &ssh.ClientConfig{User: "alice", Auth: []ssh.AuthMethod{with(c)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()}
 			if _, _, _, err := ssh.NewClientConn(conn, s.addr, config); err == nil {
-				t.Error("the client is gone and got in")
+				t.Error("the server accepted a client that closed its connection")
 			}
 			if o := <-s.ended; o.err == nil {
 				t.Error("the server let it in")

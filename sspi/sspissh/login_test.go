@@ -40,7 +40,7 @@ func TestLogin(t *testing.T) {
 				t.Errorf("it is %v, as %s", peer, got.conn.User())
 			}
 			if sspissh.Delegated(got.conn) != nil {
-				t.Error("nobody delegated")
+				t.Error("the context has no delegated credentials")
 			}
 		})
 	}
@@ -331,6 +331,6 @@ func TestPeer_KeptPermissions(t *testing.T) {
 		t.Errorf("%v, %v", o.err, sspissh.Peer(o.conn))
 	}
 	if sspissh.Peer(nil) != nil || sspissh.Peer(new(ssh.ServerConn)) != nil {
-		t.Error("a connection that is none has a peer")
+		t.Error("a nil or empty connection has a Peer")
 	}
 }

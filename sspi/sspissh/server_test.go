@@ -344,7 +344,7 @@ func TestSameUser(t *testing.T) {
 		t.Error("no realm is any realm")
 	}
 	if _, err := rule(metadata{"s", "alice"}, new(sspi.Peer)); err == nil {
-		t.Error("the zero Principal is somebody")
+		t.Error("the zero Principal is the user")
 	}
 	_, err := rule(metadata{"s", strings.Repeat("\x1b", 1<<16)}, alice)
 	if err == nil || len(err.Error()) > 600 || strings.Contains(err.Error(), "\x1b") {

@@ -21,7 +21,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// certificate makes one of its own authority, for a server of a name.
+// certificate returns a self-signed certificate for the server name.
 func certificate(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -43,8 +43,8 @@ func certificate(t *testing.T, name string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// handshake runs TLS over loopback, the server's end under ctx, which sends a byte,
-// behind which a client has its session ticket.
+// handshake makes a TLS connection over loopback, with ctx at the server. The server sends
+// a byte, so that the client has received its session ticket.
 func handshake(t *testing.T, ctx context.Context, server, client *tls.Config) (atServer, atClient tls.ConnectionState, err error) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -81,7 +81,8 @@ func clientConfig(name string, version uint16) *tls.Config {
 	return &tls.Config{ServerName: name, InsecureSkipVerify: true, MinVersion: version, MaxVersion: version}
 }
 
-// TestExporter wants both ends of a connection to agree, and two connections not to.
+// TestExporter checks that both ends of a connection have the same bindings, and two
+// connections different ones.
 func TestExporter(t *testing.T) {
 	server := &tls.Config{Certificates: []tls.Certificate{certificate(t, "a.example.com")}}
 	for version, n := range map[uint16]int{tls.VersionTLS12: 2, tls.VersionTLS13: 1} {
@@ -131,7 +132,8 @@ func TestUnique(t *testing.T) {
 	}
 }
 
-// TestConnection_NotComplete: there is nothing to be bound to yet.
+// TestConnection_NotComplete checks that a connection whose handshake is not complete has
+// no bindings.
 func TestConnection_NotComplete(t *testing.T) {
 	for _, state := range []*tls.ConnectionState{nil, {}, {Version: tls.VersionTLS12, TLSUnique: []byte("early")}} {
 		if got, err := sspitls.Exporter(state); got != nil || status.ReasonOf(err) != status.ReasonArgument {
@@ -143,7 +145,8 @@ func TestConnection_NotComplete(t *testing.T) {
 	}
 }
 
-// TestExporter_Renegotiation: a connection whose keys may change exports none.
+// TestExporter_Renegotiation checks that a connection with renegotiation has no bindings,
+// because its keys may change.
 func TestExporter_Renegotiation(t *testing.T) {
 	server := &tls.Config{Certificates: []tls.Certificate{certificate(t, "a.example.com")}}
 	client := clientConfig("", tls.VersionTLS12)

@@ -17,7 +17,7 @@ import (
 
 const endPointPrefix = "tls-server-end-point:"
 
-// made is a certificate that openssl made, and what openssl says of its hashes.
+// made is a certificate that openssl made, and the hashes that openssl computed.
 type made struct {
 	name        string
 	hashes      []string
@@ -47,8 +47,8 @@ func certificates(t *testing.T) []made {
 	return out
 }
 
-// TestEndPoint_OpenSSL compares with openssl's hash of certificates with every kind
-// of signature.
+// TestEndPoint_OpenSSL compares with openssl's hash for certificates with each signature
+// algorithm.
 func TestEndPoint_OpenSSL(t *testing.T) {
 	all := certificates(t)
 	if len(all) != 20 {
@@ -71,7 +71,7 @@ func TestEndPoint_OpenSSL(t *testing.T) {
 	}
 }
 
-// TestEndPoint_Unknown: nothing to hash, and signatures that nobody knows.
+// TestEndPoint_Unknown checks nil certificates and unknown signature algorithms.
 func TestEndPoint_Unknown(t *testing.T) {
 	if got := sspitls.EndPoint(nil); got != nil {
 		t.Errorf("nil: %v", got)
@@ -86,13 +86,13 @@ func TestEndPoint_Unknown(t *testing.T) {
 	}
 }
 
-// TestEndPoint_PSSParameters cuts and bends the parameters of RSASSA-PSS.
+// TestEndPoint_PSSParameters truncates and changes the parameters of RSASSA-PSS.
 func TestEndPoint_PSSParameters(t *testing.T) {
 	const pss = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"
 	der := func(content string) string { return string([]byte{0x30, byte(len(content))}) + content }
 	for _, c := range []struct {
 		name, params string
-		lengths      []int // of the hashes
+		lengths      []int // the lengths of the hashes
 	}{
 		{"empty", der(""), []int{32}},
 		{"absent", "", []int{64, 32}},
@@ -113,8 +113,8 @@ func TestEndPoint_PSSParameters(t *testing.T) {
 	}
 }
 
-// TestEndPoints wants all certificates of a config, with and without Leaf, and an
-// error where they cannot be known.
+// TestEndPoints checks that EndPoints returns the bindings of all certificates of a config,
+// with and without Leaf, and an error if it cannot know the certificates.
 func TestEndPoints(t *testing.T) {
 	all := certificates(t)
 	config := new(tls.Config)
@@ -145,7 +145,7 @@ func TestEndPoints(t *testing.T) {
 	}
 }
 
-// data is what bindings bind to.
+// data returns the application data of the bindings.
 func data(bindings []sspi.ChannelBindings) []string {
 	var out []string
 	for _, b := range bindings {

@@ -10,15 +10,14 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitls"
 )
 
-// A login over TLS, of a client that must be bound to the connection, and of one
-// realm.
+// This server requires that clients of one realm are bound to the TLS connection.
 func Example() {
 	var acceptor *sspi.Acceptor
 	var config *tls.Config // with Certificates, GetCertificate or GetConfigForClient
 	var receive func(net.Conn) ([]byte, error)
 	var send func(net.Conn, []byte) error
 
-	recorded := sspitls.Record(config) // once
+	recorded := sspitls.Record(config) // call Record once
 	login := func(raw net.Conn) (keytab.Principal, error) {
 		ctx := sspitls.WithRecord(context.Background())
 		conn := tls.Server(raw, recorded)
@@ -40,7 +39,7 @@ func Example() {
 					return keytab.Principal{}, err
 				}
 			}
-			if err == nil { // proven; whether it may is the next question
+			if err == nil { // the client is authenticated; now decide about its permissions
 				_, err = peer.User("EXAMPLE.COM")
 				return peer.Client, err
 			}

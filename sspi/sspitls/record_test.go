@@ -12,7 +12,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestRecord wants the certificate that the client was shown, whoever chose it.
+// TestRecord checks that Record stores the certificate that the server presented, whichever
+// function chose it.
 func TestRecord(t *testing.T) {
 	a, b := certificate(t, "a.example.com"), certificate(t, "b.example.com")
 	byName := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -65,7 +66,8 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestRecord_NoResumption: a resumed session shows no certificate, so there are none.
+// TestRecord_NoResumption checks that Record disables session resumption, because a resumed
+// session presents no certificate.
 func TestRecord_NoResumption(t *testing.T) {
 	plain := &tls.Config{Certificates: []tls.Certificate{certificate(t, "a.example.com")}}
 	theirs := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return plain, nil }}
@@ -97,7 +99,8 @@ func TestRecord_NoResumption(t *testing.T) {
 	}
 }
 
-// TestRecord_Without: no place, no Record, no certificate.
+// TestRecord_Without checks Recorded without WithRecord, without Record and without a
+// certificate.
 func TestRecord_Without(t *testing.T) {
 	plain := &tls.Config{Certificates: []tls.Certificate{certificate(t, "a.example.com")}}
 	ctx := sspitls.WithRecord(t.Context())
@@ -129,7 +132,7 @@ func TestRecord_Without(t *testing.T) {
 	}
 }
 
-// recorded is what was recorded, nil if nothing was.
+// recorded returns the recorded bindings, or nil.
 func recorded(ctx context.Context) []sspi.ChannelBindings {
 	b, err := sspitls.Recorded(ctx)
 	if (b == nil) != (status.ReasonOf(err) == status.ReasonArgument) {
@@ -138,9 +141,9 @@ func recorded(ctx context.Context) []sspi.ChannelBindings {
 	return b
 }
 
-// TestBIND_9_NoCertificate: a server adds its certificate to its own copy of the config
-// where Record saw none. The certificate is then unknown for every client, whether it
-// names the server or not, and no client's handshake fails.
+// TestBIND_9_NoCertificate checks a server that adds its certificate to a copy of the
+// config after Record. The certificate is then unknown for every client, whether it names
+// the server or not, and the handshake succeeds.
 func TestBIND_9_NoCertificate(t *testing.T) {
 	for name, config := range map[string]*tls.Config{
 		"no certificate": {},
