@@ -25,6 +25,7 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/sspi/sspitls"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // program runs the whole command in this process.
@@ -223,6 +224,38 @@ func TestHTTPD_Policy(t *testing.T) {
 	if err := p.stop(); err != nil || !p.logged(`msg="kerberos: refused"`, "=not-authorized ", "alice@OTHER.EXAMPLE", "status_code=403") {
 		t.Errorf("%v\n%s", err, p.log)
 	}
+}
+
+// bob returns the account of bob, who may type the name of anybody at his login.
+func bob() *sspitest.Account {
+	return &sspitest.Account{Name: "bob", SID: pac.MustParseSID("S-1-5-21-1-2-3-1105")}
+}
+
+// TestNAME_3_HTTPD checks that the server admits clients under the names that their PACs
+// prove, and under no other.
+func TestNAME_3_HTTPD(t *testing.T) {
+	p := launch(t, "-realm", "EXAMPLE.COM")
+	c := new(http.Client)
+	ws1 := bob()
+	ws1.Name = "WS1$"
+	a := send(t, c, "GET", p.url+"/whoami", p.login(t, "root", sspitest.Options{Account: bob()}), "")
+	if a.check(t, "bob, who typed root", 200); a.body != "bob@EXAMPLE.COM\n" {
+		t.Errorf("bob, who typed root, is %q", a.body)
+	}
+	a = send(t, c, "GET", p.url+"/", p.login(t, "root", sspitest.Options{Account: bob()}), "")
+	a.check(t, "bob, who typed root", 200, `EXAMPLE\bob`)
+	a = send(t, c, "GET", p.url+"/", p.login(t, "WS1", sspitest.Options{Account: ws1}), "")
+	a.check(t, "WS1$, which typed WS1", 403)
+	a = send(t, c, "GET", p.url+"/", p.login(t, "root", sspitest.Options{NoPAC: true}), "")
+	a.check(t, "no PAC", 403)
+	if err := p.stop(); err != nil || !p.logged("=root@EXAMPLE.COM", `its ticket has no PAC that this acceptor uses`, `if the realm \"EXAMPLE.COM\" issues no PACs, add it to Config.PAC.RealmsWithoutPAC`) ||
+		!p.logged("=WS1@EXAMPLE.COM", `with the account \"EXAMPLE\\\\WS1$\" is not a plain user`) {
+		t.Errorf("%v\n%s", err, p.log)
+	}
+
+	p = launch(t, "-realm", "EXAMPLE.COM", "-no-pac", "OLD.EXAMPLE,EXAMPLE.COM")
+	a = send(t, c, "GET", p.url+"/whoami", p.login(t, "root", sspitest.Options{NoPAC: true}), "")
+	a.check(t, "no PAC, as declared", 200, "root@EXAMPLE.COM\n")
 }
 
 // TestHTTPD_RC4Tickets checks that the server accepts tickets under RC4 keys only with

@@ -33,6 +33,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitls"
@@ -52,6 +53,7 @@ func main() {
 type options struct {
 	addr, keytab, service, cert, key, realm string
 	delegate, requireBinding, rc4Tickets    bool
+	pac                                     sspi.PACPolicy
 }
 
 // parse returns the options in args.
@@ -67,6 +69,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs.BoolVar(&o.delegate, "delegate", false, "accept delegated credentials")
 	fs.BoolVar(&o.requireBinding, "require-binding", false, "refuse clients that do not bind their login to the TLS connection")
 	fs.BoolVar(&o.rc4Tickets, "rc4-tickets", false, "accept tickets that are encrypted with RC4, for a service account of Active Directory without AES keys; session keys must be AES even then")
+	serve.NoPAC(fs, &o.pac)
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -106,7 +109,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stdout, "listening on", l.Addr())
-	return serve(ctx, srv, l)
+	return serveUntil(ctx, srv, l)
 }
 
 // newAcceptor returns an acceptor with the keys of the keytab.
@@ -119,7 +122,7 @@ func newAcceptor(o *options, logger *slog.Logger) (*sspi.Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := sspi.Config{Keys: keys, Logger: logger}
+	cfg := sspi.Config{Keys: keys, Logger: logger, PAC: o.pac}
 	if o.service != "" {
 		cfg.Services = []string{o.service}
 	}
@@ -129,9 +132,9 @@ func newAcceptor(o *options, logger *slog.Logger) (*sspi.Acceptor, error) {
 	return sspi.NewAcceptor(cfg)
 }
 
-// serve serves until ctx ends, and returns when the running requests have finished or
+// serveUntil serves until ctx ends, and returns when the running requests have finished or
 // five seconds have passed.
-func serve(ctx context.Context, srv *http.Server, l net.Listener) error {
+func serveUntil(ctx context.Context, srv *http.Server, l net.Listener) error {
 	ended := make(chan error, 1)
 	go func() {
 		if srv.TLSConfig != nil {

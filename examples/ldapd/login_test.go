@@ -18,6 +18,7 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/sspi/sspitls"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 const alice = "alice@EXAMPLE.COM"
@@ -55,6 +56,46 @@ func TestNAME_8_AuthorizationIdentity(t *testing.T) {
 		if r := w.dial(t).gssapi(w, sspisasl.NoLayer, row.authzid); (r.code == success) != row.ok {
 			t.Errorf("realms %v, %q: %+v", row.realms, row.authzid, r)
 		}
+	}
+}
+
+// TestNAME_3_LDAPD checks that a client acts as its account, whatever name it typed, and that
+// a ticket without PAC proves no name.
+func TestNAME_3_LDAPD(t *testing.T) {
+	sid := pac.MustParseSID("S-1-5-21-1-2-3-1105")
+	bob := sspitest.Options{Account: &sspitest.Account{Name: "bob", SID: sid}}
+	computer := sspitest.Options{Account: &sspitest.Account{Name: "alice$", SID: sid}}
+	noPAC := sspitest.Options{NoPAC: true}
+	w := start(t, allLayers) // the client types alice
+	for _, row := range []struct {
+		o       sspitest.Options
+		authzid string
+		whoami  string // "": the bind is refused
+	}{
+		{bob, "n,,", "u:bob@EXAMPLE.COM"},
+		{bob, "n,a=u:bob,", "u:bob@EXAMPLE.COM"},
+		{bob, "n,a=u:bob@EXAMPLE.COM,", "u:bob@EXAMPLE.COM"},
+		{bob, "n,a=u:alice,", ""},
+		{bob, "n,a=u:alice@EXAMPLE.COM,", ""},
+		{computer, "n,a=u:alice,", ""},
+		{computer, "n,a=u:alice$,", ""},
+		{noPAC, "n,a=u:alice,", ""},
+		{noPAC, "n,a=u:alice@EXAMPLE.COM,", ""},
+	} {
+		c := w.dial(t)
+		r := c.gs2(w, row.authzid, row.o, "GS2-KRB5")
+		switch {
+		case (r.code == success) != (row.whoami != ""):
+			t.Errorf("%q: %+v\n%s", row.authzid, r, w.log)
+		case row.whoami != "":
+			if id := c.whoAmI(); id != row.whoami {
+				t.Errorf("%q: whoami is %q", row.authzid, id)
+			}
+		}
+	}
+	const undeclared = `if the realm \"EXAMPLE.COM\" issues no PACs, add it to Config.PAC.RealmsWithoutPAC`
+	if w.end(); !strings.Contains(w.log.String(), undeclared) {
+		t.Errorf("the log does not say %s:\n%s", undeclared, w.log)
 	}
 }
 

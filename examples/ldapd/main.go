@@ -33,6 +33,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
@@ -56,6 +57,8 @@ func run(ctx context.Context, args []string) error {
 	realms := fs.String("realm", "", "`realms`, separated by commas, whose users may act under their bare names (u:alice); if empty, a client may act under its whole principal only")
 	cert := fs.String("cert", "", "certificate `file` in PEM, for StartTLS")
 	key := fs.String("key", "", "private key `file` of the certificate, in PEM")
+	var policy sspi.PACPolicy
+	serve.NoPAC(fs, &policy)
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func run(ctx context.Context, args []string) error {
 	if srv.layers, err = parseLayers(*layers); err != nil {
 		return err
 	}
-	if srv.acceptor, err = newAcceptor(*file, srv.log); err != nil {
+	if srv.acceptor, err = newAcceptor(*file, policy, srv.log); err != nil {
 		return err
 	}
 	if *cert != "" || *key != "" {
@@ -86,7 +89,7 @@ func run(ctx context.Context, args []string) error {
 	return srv.Serve(ctx, l)
 }
 
-func newAcceptor(file string, log *slog.Logger) (*sspi.Acceptor, error) {
+func newAcceptor(file string, policy sspi.PACPolicy, log *slog.Logger) (*sspi.Acceptor, error) {
 	open := func() (*keytab.File, error) { return keytab.OpenFile(file) }
 	if file == "" {
 		open = keytab.Default
@@ -95,7 +98,7 @@ func newAcceptor(file string, log *slog.Logger) (*sspi.Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"ldap/"}, Logger: log})
+	return sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"ldap/"}, PAC: policy, Logger: log})
 }
 
 func parseLayers(s string) (sspisasl.Layer, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 func TestLogin_GSS(t *testing.T) {
@@ -170,6 +171,43 @@ func TestNAME_8_DatabaseUser(t *testing.T) {
 		}
 		p.refused("28000", "GSSAPI authentication failed for user")
 		w.log.await(t, `msg="kerberos: refused"`, "error.type=not-authorized")
+	}
+}
+
+// TestNAME_3_PGD checks that a client is the database user of its account, whatever name it
+// typed, and that a ticket without PAC proves no database user.
+func TestNAME_3_PGD(t *testing.T) {
+	sid := pac.MustParseSID("S-1-5-21-1-2-3-1105")
+	bob := sspitest.Options{Account: &sspitest.Account{Name: "bob", SID: sid}}
+	ws1 := sspitest.Options{Account: &sspitest.Account{Name: "WS1$", SID: sid}}
+	noPAC := sspitest.Options{NoPAC: true}
+	const undeclared = `if the realm \"EXAMPLE.COM\" issues no PACs, add it to Config.PAC.RealmsWithoutPAC`
+	for _, row := range []struct {
+		typed   string
+		o       sspitest.Options
+		realms  []string
+		user    string
+		refusal string // "": the login succeeds
+	}{
+		{"root", bob, []string{"EXAMPLE.COM"}, "bob", ""},
+		{"root", bob, []string{"EXAMPLE.COM"}, "root", `is the database user \"bob\", and asks to be \"root\"`},
+		{"root", bob, nil, "bob@EXAMPLE.COM", ""},
+		{"root", bob, nil, "root@EXAMPLE.COM", `is the database user \"bob@EXAMPLE.COM\"`},
+		{"WS1", ws1, []string{"EXAMPLE.COM"}, "WS1", `with the account \"EXAMPLE\\\\WS1$\" is not a plain user`},
+		{"WS1", ws1, []string{"EXAMPLE.COM"}, "WS1$", `its name contains '$'`},
+		{"root", noPAC, []string{"EXAMPLE.COM"}, "root", undeclared},
+		{"root", noPAC, nil, "root@EXAMPLE.COM", undeclared},
+	} {
+		w := start(t, allowEncryption, func(s *server) { s.realms = row.realms })
+		p := w.dial()
+		p.startup(row.user)
+		p.gss(w.initiate(row.typed, row.o))
+		if row.refusal == "" {
+			p.in()
+			continue
+		}
+		p.refused("28000", "GSSAPI authentication failed for user")
+		w.log.await(t, `msg="kerberos: refused"`, "error.type=not-authorized", row.refusal)
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 )
@@ -47,6 +48,8 @@ func run(ctx context.Context, args []string) error {
 	realms := fs.String("realm", "", "`realms`, separated by commas, whose users are database users under their bare names; if empty, the database user is the whole principal (alice@EXAMPLE.COM)")
 	encrypt := requireEncryption
 	fs.Var(&encrypt, "encrypt", "GSSAPI encryption: require, allow (the client decides) or off")
+	var policy sspi.PACPolicy
+	serve.NoPAC(fs, &policy)
 	_ = fs.Parse(args) // ends the program on an error
 	if fs.NArg() > 0 {
 		return fmt.Errorf("unexpected arguments %q", fs.Args())
@@ -56,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{*service}, Logger: log})
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{*service}, PAC: policy, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspissh"
@@ -55,6 +56,8 @@ func run(ctx context.Context, args []string) error {
 	file := fs.String("keytab", "", "keytab `file`; if empty, the value of KRB5_KTNAME, or /etc/krb5.keytab")
 	hostKeyFile := fs.String("hostkey", "", "`file` of the private host key, as ssh-keygen writes it; if empty, sshd generates a key for this run")
 	realm := fs.String("realm", "", "`realms`, separated by commas, whose users may log in under their bare names; if empty, the realm of the keytab, which must have exactly one")
+	var policy sspi.PACPolicy
+	serve.NoPAC(fs, &policy)
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -62,7 +65,7 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("unexpected arguments %q", fs.Args())
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	kerberos, err := configure(ctx, *file, *realm, log)
+	kerberos, err := configure(ctx, *file, *realm, policy, log)
 	if err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // configure returns the acceptor of the keytab file, and the rule which users may log in.
-func configure(ctx context.Context, file, realm string, log *slog.Logger) (*sspissh.Method, error) {
+func configure(ctx context.Context, file, realm string, policy sspi.PACPolicy, log *slog.Logger) (*sspissh.Method, error) {
 	keys, err := openKeys(file)
 	if err != nil {
 		return nil, err
@@ -93,7 +96,7 @@ func configure(ctx context.Context, file, realm string, log *slog.Logger) (*sspi
 		}
 	}
 	// SSH uses the service host/. The acceptor must not use keys of other services.
-	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"host/"}, Logger: log})
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{"host/"}, PAC: policy, Logger: log})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,9 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // client implements ssh.GSSAPIClient with a ticket.
@@ -45,11 +47,11 @@ func (l *lines) Write(b []byte) (int, error) {
 // does, and returns its log.
 func start(t *testing.T, realm *sspitest.Realm) (addr string, end func() string) {
 	t.Helper()
-	return startWith(t, realm, maxSessions)
+	return startWith(t, realm, maxSessions, sspi.PACPolicy{})
 }
 
-// startWith runs a server with a limit of sessions.
-func startWith(t *testing.T, realm *sspitest.Realm, sessions int) (addr string, end func() string) {
+// startWith runs a server with a limit of sessions and a policy.
+func startWith(t *testing.T, realm *sspitest.Realm, sessions int, policy sspi.PACPolicy) (addr string, end func() string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -70,7 +72,7 @@ func startWith(t *testing.T, realm *sspitest.Realm, sessions int) (addr string, 
 	ctx, cancel := context.WithCancel(t.Context())
 	var log lines
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	kerberos, err := configure(ctx, file, "", logger)
+	kerberos, err := configure(ctx, file, "", policy, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +98,13 @@ func startWith(t *testing.T, realm *sspitest.Realm, sessions int) (addr string, 
 // dial logs alice in as the user as, with a ticket for service.
 func dial(t *testing.T, addr string, realm *sspitest.Realm, as, service string) (*ssh.Client, error) {
 	t.Helper()
-	i, err := realm.User("alice").Initiate(service, sspitest.Options{Delegate: true})
+	return dialAs(t, addr, realm.User("alice"), as, service, sspitest.Options{Delegate: true})
+}
+
+// dialAs logs user in as the user as.
+func dialAs(t *testing.T, addr string, user *sspitest.User, as, service string, o sspitest.Options) (*ssh.Client, error) {
+	t.Helper()
+	i, err := user.Initiate(service, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,6 +169,39 @@ func TestSSHD(t *testing.T) {
 	}
 	if n := strings.Count(log, "\n"); n != 3 {
 		t.Errorf("%d lines for three connections:\n%s", n, log)
+	}
+}
+
+// TestNAME_3_SSHD checks that a client logs in as the user of its account, whatever name it
+// typed, and that a ticket without PAC proves no user.
+func TestNAME_3_SSHD(t *testing.T) {
+	sid := pac.MustParseSID("S-1-5-21-1-2-3-1105")
+	bob := sspitest.Options{Account: &sspitest.Account{Name: "bob", SID: sid}}
+	ws1 := sspitest.Options{Account: &sspitest.Account{Name: "WS1$", SID: sid}}
+	noPAC := sspitest.Options{NoPAC: true}
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	for _, row := range []struct {
+		typed   string
+		o       sspitest.Options
+		as      string
+		policy  sspi.PACPolicy
+		refusal string // "": the login succeeds
+	}{
+		{"root", bob, "bob", sspi.PACPolicy{}, ""},
+		{"root", bob, "root", sspi.PACPolicy{}, `the principal \"bob@EXAMPLE.COM\" may not log in as the user \"root\"`},
+		{"WS1", ws1, "WS1", sspi.PACPolicy{}, `with the account \"EXAMPLE\\\\WS1$\" is not a plain user`},
+		{"WS1", ws1, "WS1$", sspi.PACPolicy{}, `its name contains '$'`},
+		{"alice", noPAC, "alice", sspi.PACPolicy{}, `if the realm \"EXAMPLE.COM\" issues no PACs, add it to Config.PAC.RealmsWithoutPAC`},
+		{"alice", noPAC, "alice", sspi.PACPolicy{RealmsWithoutPAC: []string{"EXAMPLE.COM"}}, ""},
+	} {
+		addr, end := startWith(t, realm, maxSessions, row.policy)
+		c, err := dialAs(t, addr, realm.User(row.typed), row.as, "host/localhost", row.o)
+		if err == nil {
+			c.Close()
+		}
+		if log := end(); (err == nil) != (row.refusal == "") || !strings.Contains(log, row.refusal) {
+			t.Errorf("%s typed %s: %v, want %q:\n%s", row.as, row.typed, err, row.refusal, log)
+		}
 	}
 }
 
@@ -251,10 +292,10 @@ func TestNAME_8_SeveralRealms(t *testing.T) {
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := configure(t.Context(), file, "", nil); err == nil || !strings.Contains(err.Error(), "-realm") || !strings.Contains(err.Error(), "PARTNER.TEST") {
+	if _, err := configure(t.Context(), file, "", sspi.PACPolicy{}, nil); err == nil || !strings.Contains(err.Error(), "-realm") || !strings.Contains(err.Error(), "PARTNER.TEST") {
 		t.Errorf("several realms and no -realm: %v", err)
 	}
-	if _, err := configure(t.Context(), file, "EXAMPLE.COM,PARTNER.TEST", nil); err != nil {
+	if _, err := configure(t.Context(), file, "EXAMPLE.COM,PARTNER.TEST", sspi.PACPolicy{}, nil); err != nil {
 		t.Error(err)
 	}
 }

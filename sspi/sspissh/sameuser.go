@@ -29,13 +29,17 @@ func SameUser(realms ...string) func(conn ssh.ConnMetadata, peer *sspi.Peer) (*s
 			return nil, notAuthorized("the client is anonymous, and may not log in as " + quote.Text(conn.User()))
 		}
 		name, err := peer.User(realms...)
+		if err != nil {
+			return nil, err
+		}
+		principal, err := peer.Principal() // in Active Directory not always peer.Client
 		switch {
 		case err != nil:
 			return nil, err
 		case name == "root":
-			return nil, notAuthorized("SameUser does not let " + quote.Text(peer.Client.String()) + " log in as root; write a Config.Authorize that lists the principals that may be root")
+			return nil, notAuthorized("SameUser does not let " + quote.Text(principal.String()) + " log in as root; write a Config.Authorize that lists the principals that may be root")
 		case name != conn.User():
-			return nil, notAuthorized("the principal " + quote.Text(peer.Client.String()) + " may not log in as the user " + quote.Text(conn.User()))
+			return nil, notAuthorized("the principal " + quote.Text(principal.String()) + " may not log in as the user " + quote.Text(conn.User()))
 		}
 		return nil, nil
 	}

@@ -1,6 +1,7 @@
 // Package serve accepts connections for the example servers. It limits the number of
 // connections, the time of a login and the time that a server takes to end, so that a
-// client without a valid ticket cannot keep other clients from logging in.
+// client without a valid ticket cannot keep other clients from logging in. It also has an
+// option that the servers share, [NoPAC].
 //
 // A connection is pending until its client has authenticated; the handler then calls
 // [Conn.Admit], and the connection is a session. Opening a connection costs a client
