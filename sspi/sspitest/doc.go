@@ -27,6 +27,14 @@
 // tickets without a request to a KDC, and does not simulate the checks of a KDC, such as the
 // verification of a password.
 //
+// # Active Directory
+//
+// By default a ticket has the PAC of a current MIT KDC, which says nothing about the user, so
+// that sspi.Peer.User returns the name of the principal. With Options.Account the ticket is one
+// of Active Directory: its PAC has an [Account] with groups and claims, whatever the name of
+// the [User] is. With Options.NoPAC it has no PAC. Test a server that maps clients to users
+// with all three kinds of tickets.
+//
 // # Time and randomness
 //
 // A realm from [NewRealm] uses the system's clock and randomness. A realm from

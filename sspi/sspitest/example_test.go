@@ -11,6 +11,7 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // The shortest login there is.
@@ -137,6 +138,37 @@ func ExampleInitiator_Wrap() {
 	// Output:
 	// 68 bytes: "a secret", sealed: true, <nil>
 	// again: message-duplicate
+}
+
+// A server authorizes a group of Active Directory. At the login, bob typed another name than
+// that of his account.
+func ExampleAccount() {
+	operators := pac.MustParseSID("S-1-5-21-1004336348-1177238915-682003330-1201")
+	bob := &sspitest.Account{
+		Name:   "bob",
+		SID:    pac.MustParseSID("S-1-5-21-1004336348-1177238915-682003330-1105"),
+		Groups: []pac.Group{{SID: operators}},
+	}
+
+	realm := sspitest.NewRealm("CORP.EXAMPLE.COM")
+	acceptor, err := realm.Acceptor("HTTP/www.corp.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := realm.User("root").Initiate("HTTP/www.corp.example.com", sspitest.Options{Account: bob})
+	if err != nil {
+		log.Fatal(err)
+	}
+	peer, err := sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	user, err := peer.User("CORP.EXAMPLE.COM")
+	fmt.Printf("%v typed %v, and is the user %s, %v\n", peer.Account, peer.Client, user, err)
+	fmt.Println("an operator:", peer.AccessToken.Grants(operators))
+	// Output:
+	// CORP\bob typed root@CORP.EXAMPLE.COM, and is the user bob, <nil>
+	// an operator: true
 }
 
 // Keys change under a running server.

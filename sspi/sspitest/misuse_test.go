@@ -9,6 +9,7 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // TestMisuse_Arguments: what cannot be is an error with ReasonArgument, and no
@@ -54,7 +55,18 @@ func TestMisuse_Arguments(t *testing.T) {
 		"end before 1970":                  initiate(alice, service, sspitest.Options{EndTime: time.Unix(-1, 0)}),
 		"start after 9999":                 initiate(alice, service, sspitest.Options{StartTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}),
 		"clock before 1970":                initiate(alice, service, sspitest.Options{ClockOffset: -100 * 365 * 24 * time.Hour}),
-		"one-way DCE style":                initiate(alice, service, sspitest.Options{OneWay: true, DCEStyle: true}),
+		"account and no PAC":               initiate(alice, service, sspitest.Options{Account: account(), NoPAC: true}),
+		"account without a SID":            initiate(alice, service, sspitest.Options{Account: new(sspitest.Account)}),
+		"account with the SID of a domain": initiate(alice, service, sspitest.Options{Account: &sspitest.Account{SID: account().SID.Domain()}}),
+		"group without a SID":              initiate(alice, service, with(pac.Group{})),
+		"local groups of two domains": initiate(alice, service, with(
+			pac.Group{SID: pac.MustParseSID("S-1-5-21-1-2-3-1200"), Attributes: pac.SE_GROUP_RESOURCE},
+			pac.Group{SID: pac.MustParseSID("S-1-5-21-1-2-4-1200"), Attributes: pac.SE_GROUP_RESOURCE})),
+		"claim without a type": initiate(alice, service, sspitest.Options{Account: &sspitest.Account{SID: account().SID, Claims: []pac.Claim{{ID: "x"}}}}),
+		"device of a device": initiate(alice, service, sspitest.Options{Account: &sspitest.Account{
+			SID: account().SID, Device: &sspitest.Account{SID: account().SID, Device: account()}}}),
+		"device without a SID": initiate(alice, service, sspitest.Options{Account: &sspitest.Account{SID: account().SID, Device: new(sspitest.Account)}}),
+		"one-way DCE style":    initiate(alice, service, sspitest.Options{OneWay: true, DCEStyle: true}),
 	} {
 		if err := call(); status.ReasonOf(err) != status.ReasonArgument {
 			t.Errorf("%s: %v", name, err)
