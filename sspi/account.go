@@ -14,7 +14,11 @@ type Account struct {
 	// Name is the name of the account (sAMAccountName), such as "alice", or "WS1$" for a
 	// computer.
 	Name string
-	// Domain is the NetBIOS name of the account's domain, such as "CORP".
+	// Domain is the NetBIOS name of the account's domain, such as "CORP". The domain
+	// controllers of a trusted realm choose it for their clients. They cannot choose the name
+	// of the service's own domain after a client of the service's realm has logged in. A
+	// program that decides by names uses [Peer.Principal], whose realm the service's KDC has
+	// checked.
 	Domain string
 	// DNSDomain is the DNS name of the account's domain, in upper case as a rule. "" if the
 	// PAC does not have it.
@@ -87,7 +91,7 @@ func (t *AccessToken) User() pac.SID {
 }
 
 // PrimaryGroup returns the SID of the account's primary group, and the zero SID if Err is not
-// nil.
+// nil or the group does not grant.
 func (t *AccessToken) PrimaryGroup() pac.SID {
 	if t == nil {
 		return pac.SID{}

@@ -16,8 +16,8 @@ import (
 // numbers, Peer and Delegated. Export closes c after the calls that run, so that no sequence
 // number is used twice. The result is encrypted and authenticated with Config.ExportKey, so
 // that it may be sent over an untrusted channel. It can be imported once, within Config.Skew
-// of the export. Its size is a few hundred bytes plus the size of the delegated tickets. The
-// caller owns it. RFC 2743, Section 2.2.8, has the same function for GSS-API; the encoding
+// of the export. Its size is a few hundred bytes plus the sizes of the PAC and of the delegated
+// tickets. The caller owns it. RFC 2743, Section 2.2.8, has the same function for GSS-API; the encoding
 // is specific to this library.
 //
 // Export returns ReasonUnsupported without Config.ExportKey, and ReasonInvalidHandle if c is

@@ -2,11 +2,7 @@ package sspi
 
 import (
 	"bytes"
-	"maps"
 	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/gosspi/kerberos/internal/quote"
 	"github.com/gosspi/kerberos/status"
@@ -100,76 +96,4 @@ func (t *AccessToken) read(domain pac.SID) error {
 		t.account.UPN, t.account.UPNConstructed, t.account.DNSDomain = upn.UPN, upn.Constructed, upn.DNSDomain
 	}
 	return nil
-}
-
-// A domain is a domain of Active Directory, as its own domain controller describes it.
-type domain struct {
-	sid     pac.SID
-	netBIOS string
-}
-
-// domains has the domains of the service's realms, by realm: as a rule one domain. An acceptor
-// learns a domain from the PAC of a client of that realm, never from a client of another
-// realm.
-type domains struct {
-	mu      sync.Mutex
-	learned atomic.Pointer[map[string]domain]
-}
-
-// checkDomain compares the domain of a client's account with the domains that are configured
-// or learned, and returns the SID of the service's domain, or the zero SID if it is unknown.
-// establish learns the domain of a client of the service's realm.
-func (l *leg) checkDomain(logon *pac.LogonInfo, t *ticket.Content) (pac.SID, error) {
-	sids, realm, own := l.c.acceptor.cfg.PAC.DomainSIDs, t.Client.Realm(), t.Service.Realm()
-	if want, ok := sids[realm]; ok && want != logon.DomainSID {
-		return pac.SID{}, errDomain(realm, logon, "Config.PAC.DomainSIDs has "+want.String()+" for this realm")
-	}
-	known, ok := l.c.acceptor.domains.lookup(own)
-	if realm == own {
-		if ok && known.sid != logon.DomainSID {
-			return pac.SID{}, errDomain(realm, logon, "the first client of the realm had an account of "+known.sid.String()+"; if the domain was made anew, restart the service")
-		}
-		l.domain = domain{logon.DomainSID, logon.LogonDomain}
-		return logon.DomainSID, nil
-	}
-	// The domain controller of another realm chooses the NetBIOS name freely.
-	if known.netBIOS != "" && strings.EqualFold(logon.LogonDomain, known.netBIOS) || strings.EqualFold(logon.LogonDomain, own) {
-		return pac.SID{}, errDomain(realm, logon, "the service's own domain has this name")
-	}
-	if sid, configured := sids[own]; configured {
-		known.sid = sid
-	}
-	return known.sid, nil
-}
-
-func (d *domains) lookup(realm string) (domain, bool) {
-	learned := d.learned.Load()
-	if learned == nil {
-		return domain{}, false
-	}
-	known, ok := (*learned)[realm]
-	return known, ok
-}
-
-// learn stores the domain of a realm of which no domain is stored.
-func (d *domains) learn(realm string, found domain) {
-	if _, ok := d.lookup(realm); ok || found.sid.IsZero() {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, ok := d.lookup(realm); ok {
-		return
-	}
-	next := map[string]domain{realm: found}
-	if learned := d.learned.Load(); learned != nil {
-		maps.Copy(next, *learned)
-	}
-	d.learned.Store(&next)
-}
-
-// errDomain refuses an account of a domain that is not that of the client's realm.
-func errDomain(realm string, l *pac.LogonInfo, why string) error {
-	return &status.Error{Reason: status.ReasonPACBad, Detail: "the PAC of a client of the realm " + quote.Text(realm) +
-		" has an account of the domain " + quote.Text(l.LogonDomain) + " (" + l.DomainSID.String() + "), but " + why}
 }

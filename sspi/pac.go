@@ -24,11 +24,11 @@ const (
 //	the ticket's PAC                      PACUse              PACRequire          PACIgnore
 //	absent                                no account          refused             no account
 //	signature, container or CLIENT_INFO   refused             refused             no account
-//	  is wrong, or two PACs
+//	  is wrong
+//	two PACs                              refused             refused             refused
 //	buffers disagree about the account    refused, unless Lax refused, unless Lax no account
-//	another realm's client with an        refused             refused             no account
-//	  account of the service's domain,
-//	  or an account of no domain
+//	an account of no domain, or of        refused             refused             no account
+//	  another realm's domain
 //	LOGON_INFO absent                     principal's name    refused             no account
 //	LOGON_INFO does not decode            no user name        refused             no account
 //	another buffer does not decode        an error in place   an error in place   no account
@@ -57,7 +57,10 @@ type PACPolicy struct {
 	// DomainSIDs has the SIDs of domains by their realms. Without the SID of the service's
 	// own domain, the acceptor learns it from the first client of the service's realm; until
 	// then a client of another realm has no account and no groups. A client whose account is
-	// not of the domain that is named here for its realm is refused.
+	// not of the domain that is named here for its realm, or is of the domain that is named
+	// for another realm, is refused. The acceptor cannot know other domains: name all domains
+	// whose SIDs or accounts the program grants access to, because the domain controllers of
+	// a trusted realm that is not named here can claim them.
 	DomainSIDs map[string]pac.SID
 
 	// Lax accepts PACs whose buffers disagree about the account, and believes LOGON_INFO as
@@ -75,14 +78,21 @@ func (p *PACPolicy) check() error {
 		if mode > PACRequire {
 			return bad("Config.PAC.Realms has an unknown mode for " + quote.Text(realm))
 		}
-		if mode == PACRequire && slices.Contains(p.RealmsWithoutPAC, realm) {
-			return bad("Config.PAC.Realms requires a PAC of the realm " + quote.Text(realm) + ", which RealmsWithoutPAC says has none")
+	}
+	for _, realm := range p.RealmsWithoutPAC {
+		if p.mode(realm) == PACRequire {
+			return bad("Config.PAC requires a PAC of the realm " + quote.Text(realm) + ", which RealmsWithoutPAC says has none")
 		}
 	}
+	realms := make(map[pac.SID]string)
 	for realm, sid := range p.DomainSIDs {
 		if !sid.IsDomain() {
 			return bad("Config.PAC.DomainSIDs has no SID of a domain (S-1-5-21-X-Y-Z) for " + quote.Text(realm))
 		}
+		if other, ok := realms[sid]; ok {
+			return bad("Config.PAC.DomainSIDs has the same SID for " + quote.Text(min(realm, other)) + " and " + quote.Text(max(realm, other)))
+		}
+		realms[sid] = realm
 	}
 	return nil
 }
