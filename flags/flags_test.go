@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// leftOut says why a constant of the headers is not carried over.
+// leftOut has the reason for each constant of the headers that this package does not have.
 var leftOut = map[string]string{
 	"ASC_REQ_MESSAGES":                    "does not fit a ULONG",
 	"ASC_RET_MESSAGES":                    "does not fit a ULONG",
@@ -147,7 +147,7 @@ func TestConstantsHaveTheirNames(t *testing.T) {
 		if got := c.flag.String(); got != c.want {
 			t.Errorf("%#x is %q, want %q", number(c.flag), got, c.want)
 		}
-		// 0: the test above has its value.
+		// If the value is 0, the test above checks it.
 		if got := number(c.flag); c.value != 0 && got != c.value {
 			t.Errorf("%s = %#x, want %#x", c.want, got, c.value)
 		}
@@ -221,7 +221,7 @@ func TestGSSToASC(t *testing.T) {
 	if got := GSS(0).ASC(); got != 0 {
 		t.Errorf("no bits: %v", got)
 	}
-	// What ldapsearch sends for SASL without a layer: INTEGRITY is not made up.
+	// ldapsearch sends these flags for SASL without a layer. INTEGRITY must not be added.
 	if got := (GSS_C_MUTUAL_FLAG | GSS_C_SEQUENCE_FLAG).ASC(); got != ASC_RET_MUTUAL_AUTH|ASC_RET_SEQUENCE_DETECT {
 		t.Errorf("MUTUAL and SEQUENCE: %v", got)
 	}

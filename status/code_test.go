@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// leftOut says why a constant of the headers is not carried over.
+// leftOut has the reason for each constant of the headers that this package does not have.
 var leftOut = map[string]string{
 	"SEC_E_NO_IP_ADDRESSES":               "KDC location",
 	"SEC_E_MAX_REFERRALS_EXCEEDED":        "KDC referrals",

@@ -13,7 +13,7 @@ type continueError struct{}
 func (continueError) Error() string { return "kerberos: another token is needed" }
 func (continueError) Code() Code    { return SEC_I_CONTINUE_NEEDED }
 
-// carrier adds fields to an error and not text, as ticket.Refused does.
+// carrier is an error that wraps another with the same text, as ticket.Refused does.
 type carrier struct{ error }
 
 func (c carrier) Unwrap() error { return c.error }
@@ -40,7 +40,7 @@ func TestCodeOfAndReasonOf(t *testing.T) {
 		{"continue, wrapped", fmt.Errorf("%w", continueError{}), SEC_I_CONTINUE_NEEDED, ReasonNone},
 		{"foreign", io.ErrUnexpectedEOF, SEC_E_INTERNAL_ERROR, ReasonInternal},
 		{"of a context", context.Canceled, SEC_E_INTERNAL_ERROR, ReasonInternal},
-		// No error is a success, whatever it says of itself.
+		// An error is never a success, whatever its Code method returns.
 		{"says it is none", liar{io.EOF}, SEC_E_INTERNAL_ERROR, ReasonInternal},
 		{"zero", &Error{}, SEC_E_INTERNAL_ERROR, ReasonNone},
 		{"nil in an interface", (*Error)(nil), SEC_E_INTERNAL_ERROR, ReasonInternal},
@@ -68,8 +68,8 @@ func TestErrorText(t *testing.T) {
 			&Error{Reason: ReasonNoKey, Err: SEC_E_INVALID_HANDLE.Err()},
 			"kerberos: no-key (" + ReasonNoKey.Help() + "): SEC_E_INVALID_HANDLE",
 		},
-		// The help of a Reason is in the text once, also where a type of another package wraps
-		// the cause.
+		// The text contains the help of a Reason once, also if a type of another package
+		// wraps the cause.
 		{
 			&Error{Reason: ReasonReplay, Detail: "d", Err: &Error{Reason: ReasonReplay, Detail: "e", Err: io.EOF}},
 			"kerberos: replay (" + ReasonReplay.Help() + "): d: e: EOF",

@@ -11,8 +11,8 @@ import (
 
 var update = flag.Bool("update", false, "write the table of reasons into OPERATING.md")
 
-// TestTable walks the table and holds it against a second copy, so that no code
-// changes unnoticed: callers act on it and operators count it.
+// TestTable compares the table with a second copy, so that no code changes by accident:
+// programs act on codes, and operators count them.
 func TestTable(t *testing.T) {
 	want := map[Reason]struct {
 		label    string

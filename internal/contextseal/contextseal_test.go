@@ -30,7 +30,8 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-// TestCTX_12_Changed: one bit, one byte less, one more, another key, another version.
+// TestCTX_12_Changed checks that Open refuses a changed bit, a missing byte, an additional
+// byte, another key and another version.
 func TestCTX_12_Changed(t *testing.T) {
 	sealed, err := Seal(key, []byte("text"))
 	if err != nil {

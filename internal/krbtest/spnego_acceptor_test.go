@@ -9,9 +9,9 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// TestNegotiation_OurAcceptor: the client, which is tested against the simplest
-// acceptor, comes to the same end with ours, by as many tokens; and messages go on
-// counting behind the mechListMICs.
+// TestNegotiation_OurAcceptor checks that the client, whose other tests use a minimal
+// acceptor, negotiates with the acceptor of this library in the same number of tokens, and
+// that the sequence numbers continue after the mechListMICs.
 func TestNegotiation_OurAcceptor(t *testing.T) {
 	nothing := func(*krbtest.Negotiation) {}
 	noToken := func(n *krbtest.Negotiation) { n.NoToken = true }

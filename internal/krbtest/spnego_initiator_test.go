@@ -17,20 +17,20 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// server is an acceptor of the simplest SPNEGO there is, on gokrb5's reading of
-// the client's tokens and around a real acceptor of Kerberos.
+// server is a minimal SPNEGO acceptor. It parses the client's tokens with gokrb5, and uses
+// a real acceptor of Kerberos.
 type server struct {
 	t       *testing.T
 	c       *sspi.Context
 	list    []byte
-	mic     bool // required
-	over    bool // Kerberos is
-	heard   bool // the client's MIC
-	offered bool // ours was sent
+	mic     bool // a MIC is required
+	over    bool // Kerberos is complete
+	heard   bool // the client's MIC has arrived
+	offered bool // the server has sent its MIC
 	legs    int
 }
 
-// newServer also makes the request of a client of its realm.
+// newServer returns a server, and the request of a client of its realm.
 func newServer(t *testing.T) (*server, *krbtest.APReq) {
 	realm := krbtest.NewRealm("EXAMPLE.COM")
 	acceptor, err := sspi.NewAcceptor(sspi.Config{
@@ -44,7 +44,7 @@ func newServer(t *testing.T) (*server, *krbtest.APReq) {
 	return &server{t: t, c: c}, realm.Ticket("alice", service).APReq()
 }
 
-// answer is what a server has to say to token.
+// answer returns the server's answer to token.
 func (s *server) answer(token []byte) *krbtest.NegTokenResp {
 	s.t.Helper()
 	var in spnego.SPNEGOToken
@@ -76,7 +76,7 @@ func (s *server) answer(token []byte) *krbtest.NegTokenResp {
 	return reply
 }
 
-// more is what follows on a token of the chosen mechanism.
+// more returns the answer to a token of the selected mechanism.
 func (s *server) more(token, mic []byte, again bool) *krbtest.NegTokenResp {
 	s.t.Helper()
 	if again {
@@ -123,7 +123,8 @@ func (s *server) sign(list []byte) []byte {
 	return mic
 }
 
-// negotiate lets client and server talk. edit changes answer i, counted from 0.
+// negotiate exchanges tokens between client and server. edit changes answer i, counted from
+// 0.
 func negotiate(n *krbtest.Negotiation, s *server, edit func(i int, r *krbtest.NegTokenResp)) error {
 	s.t.Helper()
 	token, done, err := n.Next(nil)
@@ -161,7 +162,7 @@ const (
 	dce    = krbtest.DefaultFlags | flags.GSS_C_DCE_STYLE
 )
 
-// TestNegotiation: every way to the end, and messages after it.
+// TestNegotiation checks each form of a negotiation, and messages after it.
 func TestNegotiation(t *testing.T) {
 	offerMIC := func(i int, r *krbtest.NegTokenResp, s *server) {
 		if i == 0 {
@@ -197,7 +198,7 @@ func TestNegotiation(t *testing.T) {
 		}, 3},
 		"mutual, NTLM first, no request for a MIC": {krbtest.DefaultFlags, ntlmFirst, nil, func(i int, r *krbtest.NegTokenResp, _ *server) {
 			if i == 0 {
-				r.State = krbtest.NegIncomplete // it is required all the same
+				r.State = krbtest.NegIncomplete // the client must send its MIC all the same
 			}
 		}, 3},
 	} {
@@ -225,7 +226,7 @@ func TestNegotiation(t *testing.T) {
 	}
 }
 
-// talk: both count messages as the other does.
+// talk checks that both sides use the same sequence numbers.
 func talk(t *testing.T, i *krbtest.Initiator, c *sspi.Context) {
 	t.Helper()
 	token, err := i.Wrap([]byte("hello"), true)
@@ -243,7 +244,7 @@ func talk(t *testing.T, i *krbtest.Initiator, c *sspi.Context) {
 	}
 }
 
-// TestNegotiation_Strict: what a client does not take for an answer.
+// TestNegotiation_Strict checks answers that a client must refuse.
 func TestNegotiation_Strict(t *testing.T) {
 	at := func(leg int, f func(*krbtest.NegTokenResp)) func(int, *krbtest.NegTokenResp, *server) {
 		return func(i int, r *krbtest.NegTokenResp, _ *server) {
@@ -334,7 +335,8 @@ func TestNegotiation_Strict(t *testing.T) {
 	}
 }
 
-// TestNegotiation_OwnMICUnanswered: who signs without need wants a signature too.
+// TestNegotiation_OwnMICUnanswered checks that a client that sends a MIC without need
+// requires a MIC from the server.
 func TestNegotiation_OwnMICUnanswered(t *testing.T) {
 	for _, f := range []flags.GSS{oneWay, dce} {
 		s, q := newServer(t)
@@ -348,8 +350,8 @@ func TestNegotiation_OwnMICUnanswered(t *testing.T) {
 	}
 }
 
-// refusal is a KRB-ERROR for a clock that is an hour off, with the offer to try
-// again.
+// refusal returns a KRB-ERROR for a clock that is wrong by an hour, which permits another
+// try.
 func refusal(t *testing.T) []byte {
 	t.Helper()
 	s, q := newServer(t)
@@ -361,13 +363,13 @@ func refusal(t *testing.T) []byte {
 	return reply
 }
 
-// TestNegotiation_Rejected: with and without a word of Kerberos.
+// TestNegotiation_Rejected checks a reject with and without a KRB-ERROR.
 func TestNegotiation_Rejected(t *testing.T) {
 	for _, f := range []flags.GSS{krbtest.DefaultFlags, oneWay, dce} {
 		for _, first := range []krbtest.NegTokenResp{
 			{State: krbtest.NegReject, Token: refusal(t)},
 			{State: krbtest.NegReject, Mechanism: krbtest.OIDKerberos, Token: refusal(t)},
-			{State: krbtest.NegIncomplete, Mechanism: krbtest.OIDKerberos, Token: refusal(t)}, // this client does not try again
+			{State: krbtest.NegIncomplete, Mechanism: krbtest.OIDKerberos, Token: refusal(t)}, // this client makes no second try
 		} {
 			_, q := newServer(t)
 			q.Flags = f
@@ -400,8 +402,8 @@ func TestNegotiation_Rejected(t *testing.T) {
 	}
 }
 
-// TestNegotiation_Retry: a client that is told the time tries once more, inside the
-// negotiation.
+// TestNegotiation_Retry checks that a client that receives the time tries once more within
+// the negotiation.
 func TestNegotiation_Retry(t *testing.T) {
 	for _, f := range []flags.GSS{krbtest.DefaultFlags, oneWay, dce} {
 		s, q := newServer(t)
@@ -432,7 +434,7 @@ func TestNegotiation_Retry(t *testing.T) {
 	}
 }
 
-// TestNegotiation_RetryOnce: the second refusal is final.
+// TestNegotiation_RetryOnce checks that the second refusal is final.
 func TestNegotiation_RetryOnce(t *testing.T) {
 	for _, f := range []flags.GSS{krbtest.DefaultFlags, oneWay, dce} {
 		_, q := newServer(t)
@@ -456,8 +458,8 @@ func TestNegotiation_RetryOnce(t *testing.T) {
 	}
 }
 
-// TestNegotiation_AfterTheEnd: a client whose last word is a MIC is done, and may
-// be told once that the server is too.
+// TestNegotiation_AfterTheEnd checks that a client whose last token is a MIC has finished,
+// and accepts one more answer, with the state accept-completed.
 func TestNegotiation_AfterTheEnd(t *testing.T) {
 	for name, row := range map[string]struct {
 		last krbtest.NegTokenResp
@@ -483,7 +485,7 @@ func TestNegotiation_AfterTheEnd(t *testing.T) {
 		if err != nil || !done || token == nil {
 			t.Fatal(done, err)
 		}
-		s.answer(token) // the MIC is right
+		s.answer(token) // the server accepts the MIC
 		if _, done, err = n.Next(row.last.Bytes()); (err == nil) != row.ok || done != row.ok {
 			t.Errorf("%s: done %v, %v", name, done, err)
 		}
@@ -493,7 +495,7 @@ func TestNegotiation_AfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestNegotiation_Faults: the knobs turn what they say.
+// TestNegotiation_Faults checks the effect of each option that makes an error.
 func TestNegotiation_Faults(t *testing.T) {
 	first := func(set func(*krbtest.Negotiation)) spnego.NegTokenInit {
 		t.Helper()
@@ -523,14 +525,14 @@ func TestNegotiation_Faults(t *testing.T) {
 	}
 }
 
-// TestNegotiation_OddList: a list that is not in DER is signed as it was sent, or
-// not at all.
+// TestNegotiation_OddList checks that the client signs a list that is not DER as it was
+// sent, or not at all.
 func TestNegotiation_OddList(t *testing.T) {
 	short := (&krbtest.NegTokenInit{Mechanisms: ntlmFirst}).ListBytes()
 	long := append([]byte{0x30, 0x81, short[1]}, short[2:]...)
 	for _, sign := range []bool{true, false} {
 		s, q := newServer(t)
-		s.list, s.mic, s.legs = long, true, 1 // gokrb5 does not read such a token
+		s.list, s.mic, s.legs = long, true, 1 // gokrb5 does not parse such a token
 		n := q.Start().Negotiate()
 		n.Mechanisms = ntlmFirst
 		n.EditInit = func(i *krbtest.NegTokenInit) { i.List = long }

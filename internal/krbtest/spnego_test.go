@@ -18,7 +18,8 @@ func request() *krbtest.APReq {
 	return krbtest.NewRealm("EXAMPLE.COM").Ticket("alice", service).APReq()
 }
 
-// TestNegTokenInit_ReadByGokrb5: gokrb5 finds in a first token what was put there.
+// TestNegTokenInit_ReadByGokrb5 checks that gokrb5 parses a first token to the values that
+// the test encoded.
 func TestNegTokenInit_ReadByGokrb5(t *testing.T) {
 	n := request().Start().Negotiate()
 	n.Mechanisms = [][]byte{krbtest.OIDKerberos, krbtest.OIDNTLM, krbtest.OIDNegoEx, krbtest.OIDIAKERB, krbtest.OIDOther, krbtest.OIDUser2User}
@@ -55,7 +56,8 @@ func TestNegTokenInit_ReadByGokrb5(t *testing.T) {
 	}
 }
 
-// TestNegTokenResp_ReadByGokrb5: and in a later one, and the other way round.
+// TestNegTokenResp_ReadByGokrb5 checks the same for later tokens, and the parsing of
+// gokrb5's encoding.
 func TestNegTokenResp_ReadByGokrb5(t *testing.T) {
 	for name, row := range map[string]krbtest.NegTokenResp{
 		"all":    {State: krbtest.NegRequestMIC, Mechanism: krbtest.OIDMSKerberos, Token: []byte("token"), MIC: []byte("MIC")},
@@ -86,7 +88,7 @@ func TestNegTokenResp_ReadByGokrb5(t *testing.T) {
 	}
 }
 
-// TestNegTokenResp_AsOnTheWire: MIT's last token in DCE style.
+// TestNegTokenResp_AsOnTheWire checks MIT's last token in DCE style.
 func TestNegTokenResp_AsOnTheWire(t *testing.T) {
 	want := []byte{0xa1, 0x07, 0x30, 0x05, 0xa0, 0x03, 0x0a, 0x01, 0x00}
 	if got := (&krbtest.NegTokenResp{State: krbtest.NegCompleted}).Bytes(); !bytes.Equal(got, want) {
@@ -94,7 +96,7 @@ func TestNegTokenResp_AsOnTheWire(t *testing.T) {
 	}
 }
 
-// TestNegTokenResp_Strict: no other encoding of a token passes.
+// TestNegTokenResp_Strict checks that every other encoding of a token is refused.
 func TestNegTokenResp_Strict(t *testing.T) {
 	whole := (&krbtest.NegTokenResp{State: krbtest.NegIncomplete, Mechanism: krbtest.OIDKerberos, Token: []byte("token"), MIC: []byte{}}).Bytes()
 	for n := range whole {
@@ -117,7 +119,8 @@ func TestNegTokenResp_Strict(t *testing.T) {
 	}
 }
 
-// TestNegTokenInit2: the hint takes the place of the MIC, which moves on.
+// TestNegTokenInit2 checks that the hints have the tag of the MIC, which then has the next
+// tag.
 func TestNegTokenInit2(t *testing.T) {
 	i := &krbtest.NegTokenInit{
 		Mechanisms: [][]byte{krbtest.OIDKerberos}, Hints: []byte("x"), MIC: []byte("m"), More: []byte{0xa5, 0x00}, Bare: true,
@@ -129,7 +132,7 @@ func TestNegTokenInit2(t *testing.T) {
 	}
 }
 
-// TestFragments: they are the token.
+// TestFragments checks that the fragments together are the token.
 func TestFragments(t *testing.T) {
 	token := []byte("0123456789")
 	for n, want := range map[int]int{1: 1, 2: 2, 3: 3, 10: 10, 11: 10} {

@@ -7,7 +7,7 @@ import (
 	"github.com/gosspi/kerberos/internal/quote"
 )
 
-// TestSEC_3_Quoted gives the exact text of what a peer may choose.
+// TestSEC_3_Quoted checks the text for names that a peer may choose.
 func TestSEC_3_Quoted(t *testing.T) {
 	x := strings.Repeat
 	for _, c := range []struct{ in, text, value string }{
@@ -15,7 +15,7 @@ func TestSEC_3_Quoted(t *testing.T) {
 		{"alice@EXAMPLE.COM", `"alice@EXAMPLE.COM"`, "alice@EXAMPLE.COM"},
 		{"jürgen müller@EXAMPLE.COM", `"jürgen müller@EXAMPLE.COM"`, "jürgen müller@EXAMPLE.COM"},
 		{`a\/b@R`, `"a\\/b@R"`, `a\/b@R`},
-		{`"a"`, `"\"a\""`, `"\"a\""`},                              // not taken for the quoted form of a
+		{`"a"`, `"\"a\""`, `"\"a\""`},                              // must differ from the quoted form of a
 		{"a\x1b[2Jb", `"a\x1b[2Jb"`, `"a\x1b[2Jb"`},                // ESC
 		{"a\nb\r\t\x00", `"a\nb\r\t\x00"`, `"a\nb\r\t\x00"`},       // C0
 		{"a\x7fb\u009b2J", `"a\x7fb\u009b2J"`, `"a\x7fb\u009b2J"`}, // DEL and C1
@@ -25,7 +25,7 @@ func TestSEC_3_Quoted(t *testing.T) {
 		{x("x", 100), `"` + x("x", 100) + `"`, x("x", 100)},
 		{x("x", 101), `"` + x("x", 100) + `"...`, x("x", 101)},
 		{x("x", 1025), `"` + x("x", 100) + `"...`, `"` + x("x", 1024) + `"...`},
-		{x("x", 99) + "ü", `"` + x("x", 99) + `"...`, x("x", 99) + "ü"}, // no half of a character
+		{x("x", 99) + "ü", `"` + x("x", 99) + `"...`, x("x", 99) + "ü"}, // not truncated within a character
 		{x("\xff", 1<<16), `"` + x(`\xff`, 100) + `"...`, `"` + x(`\xff`, 1024) + `"...`},
 		{x("\x80", 1<<16), `"` + x(`\x80`, 96) + `"...`, `"` + x(`\x80`, 1020) + `"...`},
 	} {

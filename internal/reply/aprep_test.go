@@ -19,8 +19,7 @@ import (
 
 const service = "HTTP/www.example.com"
 
-// kinds are the encryption types of one exchange; subkey 0: the client sends
-// none.
+// kinds are the encryption types of an exchange. If subkey is 0, the client sends none.
 type kinds struct {
 	session, subkey keytab.EType
 	offer           []keytab.EType
@@ -60,8 +59,8 @@ func verified(t testing.TB, c *authenticator.Checked) authenticator.Verified {
 	return v
 }
 
-// answered plays an exchange to its end: gokrb5's cryptography opens the AP-REP
-// and holds it to what the client sent.
+// answered completes an exchange: gokrb5's cryptography decrypts the AP-REP, and the client
+// checks it.
 func answered(t testing.TB, r *krbtest.Realm, q *krbtest.APReq, permitted []keytab.EType, rand io.Reader, mechanism []byte) (*reply.APRep, *krbtest.Initiator) {
 	t.Helper()
 	client := q.Start()
@@ -79,7 +78,7 @@ func answered(t testing.TB, r *krbtest.Realm, q *krbtest.APReq, permitted []keyt
 	if err := a.Draw(c, permitted, rand); err != nil {
 		t.Fatal(err)
 	}
-	// Behind other bytes, with no room to spare.
+	// Append after other bytes, without spare capacity.
 	got, err := a.Append([]byte("in front"), verified(t, c), mechanism)
 	if err != nil || !bytes.HasPrefix(got, []byte("in front")) {
 		t.Fatalf("%q, %v", got[:min(len(got), 8)], err)
@@ -94,7 +93,7 @@ func answered(t testing.TB, r *krbtest.Realm, q *krbtest.APReq, permitted []keyt
 	return &a, client
 }
 
-// fixed gives out the bytes 1, 2, 3 ... and counts its reads.
+// fixed returns the bytes 1, 2, 3 and so on, and counts its reads.
 type fixed struct {
 	next  byte
 	reads int
@@ -117,8 +116,9 @@ func numbers(first, n int) []byte {
 	return b
 }
 
-// TestKEY_5_Fresh: confounder, subkey of full length and number are the bytes of
-// one read, of which none is used twice, and the client takes the subkey.
+// TestKEY_5_Fresh checks that confounder, subkey and sequence number are the bytes of one
+// read, of which none is used twice, that the subkey has the full length, and that the
+// client uses it.
 func TestKEY_5_Fresh(t *testing.T) {
 	for e, n := range map[keytab.EType]int{17: 16, 18: 32, 19: 16, 20: 32} {
 		r := krbtest.NewRealm("EXAMPLE.COM")
@@ -143,8 +143,8 @@ func TestKEY_5_Fresh(t *testing.T) {
 	}
 }
 
-// TestKEY_5_Confounder: the first block of the plaintext is the confounder that
-// was drawn, so two replies of one content are nowhere alike.
+// TestKEY_5_Confounder checks that the first block of the plaintext is the confounder, so
+// that two replies with the same content have no common ciphertext.
 func TestKEY_5_Confounder(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	c := checked(t, r, request(r, kinds{session: 18}).Bytes())
@@ -181,8 +181,9 @@ func TestKEY_5_Confounder(t *testing.T) {
 	}
 }
 
-// TestKEY_5_SubkeyType is R57's table: never weaker than what the client would
-// use by itself, and the 256-bit type of the family where it offers that.
+// TestKEY_5_SubkeyType checks the table of R57: the subkey is never weaker than the key
+// that the client would use without it, and has the 256-bit type of the family if the
+// client offers it.
 func TestKEY_5_SubkeyType(t *testing.T) {
 	all := []keytab.EType{20, 19, 18, 17}
 	for _, row := range []struct {
@@ -194,18 +195,18 @@ func TestKEY_5_SubkeyType(t *testing.T) {
 		{kinds{20, 0, nil}, nil, 20},
 		{kinds{17, 0, nil}, nil, 17},
 		{kinds{19, 0, nil}, nil, 19},
-		{kinds{18, 0, all}, nil, 18}, // 256 bits are kept, also where the list prefers others
+		{kinds{18, 0, all}, nil, 18}, // 256 bits stay, even if the list prefers other types
 		{kinds{20, 0, []keytab.EType{17, 18}}, nil, 20},
 		{kinds{17, 0, all}, nil, 18},
 		{kinds{19, 0, all}, nil, 20},
-		{kinds{17, 17, []keytab.EType{17, 18}}, nil, 18}, // its last
-		{kinds{17, 0, []keytab.EType{20, 17}}, nil, 17},  // not of the family
+		{kinds{17, 17, []keytab.EType{17, 18}}, nil, 18}, // the last type of the list
+		{kinds{17, 0, []keytab.EType{20, 17}}, nil, 17},  // the 256-bit type is of the other family
 		{kinds{19, 0, []keytab.EType{18, 19}}, nil, 19},
 		{kinds{17, 0, []keytab.EType{17}}, nil, 17},
-		{kinds{17, 0, all}, []keytab.EType{17, 20}, 17}, // our policy
+		{kinds{17, 0, all}, []keytab.EType{17, 20}, 17}, // the acceptor's policy
 		{kinds{19, 0, all}, []keytab.EType{19, 18}, 19},
 		{kinds{17, 0, all}, []keytab.EType{17, 18}, 18},
-		{kinds{17, 18, nil}, nil, 18}, // the client's subkey counts before the session key
+		{kinds{17, 18, nil}, nil, 18}, // the client's subkey has priority over the session key
 		{kinds{18, 17, nil}, nil, 17},
 		{kinds{18, 17, all}, nil, 18},
 		{kinds{18, 20, nil}, nil, 20},
@@ -224,8 +225,8 @@ func TestKEY_5_SubkeyType(t *testing.T) {
 	}
 }
 
-// TestKEY_5_SequenceNumber: 30 bits (old peers take bit 31 for a sign), never 0, and
-// always of the same length.
+// TestKEY_5_SequenceNumber checks that the number has 30 bits, because old peers read bit
+// 31 as a sign, is never 0, and always has the same length.
 func TestKEY_5_SequenceNumber(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	length := 0
@@ -249,8 +250,8 @@ func TestKEY_5_SequenceNumber(t *testing.T) {
 	}
 }
 
-// TestSEC_5_Randomness: a source that fails, ends early or gives nothing makes no
-// reply, and the error says that it was ours.
+// TestSEC_5_Randomness checks that no reply is made if the source of randomness fails, ends
+// early or returns nothing, and that the error blames the acceptor.
 func TestSEC_5_Randomness(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	c := checked(t, r, request(r, kinds{session: 18}).Bytes())
@@ -276,7 +277,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// TestREFL_3_Zero: an AP-REP is made of a Verified and of nothing else.
+// TestREFL_3_Zero checks that only a Verified makes an AP-REP.
 func TestREFL_3_Zero(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	c := checked(t, r, request(r, kinds{session: 18}).Bytes())
@@ -295,8 +296,9 @@ func TestREFL_3_Zero(t *testing.T) {
 	}
 }
 
-// TestREFL_3_RepeatsTheTime: whatever the client's time was. The krbtest client
-// compares, and opens with the session key and usage 12 only.
+// TestREFL_3_RepeatsTheTime checks that the AP-REP repeats the client's time, whatever it
+// is. The krbtest client compares it, and decrypts only with the session key and key usage
+// 12.
 func TestREFL_3_RepeatsTheTime(t *testing.T) {
 	for _, at := range []time.Time{
 		krbtest.Epoch, krbtest.Epoch.Truncate(time.Second), krbtest.Epoch.Truncate(time.Second).Add(999_999 * time.Microsecond),
@@ -309,8 +311,8 @@ func TestREFL_3_RepeatsTheTime(t *testing.T) {
 	}
 }
 
-// TestPARSE_16_Frame: the AP-REP comes in the client's own frame, bare where it
-// sent none, and is as long as Len said, for all shapes.
+// TestPARSE_16_Frame checks that the AP-REP has the frame of the client's AP-REQ, or none,
+// and the length that Len returned.
 func TestPARSE_16_Frame(t *testing.T) {
 	for _, session := range krbtest.Preference {
 		for _, subkey := range append(slices.Clone(krbtest.Preference), 0) {
@@ -326,7 +328,7 @@ func TestPARSE_16_Frame(t *testing.T) {
 	}
 }
 
-// TestLen_Numbers: a number's DER is as long as the number.
+// TestLen_Numbers checks the length of the DER of numbers.
 func TestLen_Numbers(t *testing.T) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	for _, n := range []uint32{1, 0x7f, 0x80, 0x7fff, 0x8000, 0x7fffff, 0x800000, 0x3fffffff} {

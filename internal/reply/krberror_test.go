@@ -14,14 +14,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// secret is in the text of an error: it must not reach the peer.
+// secret is in the text of an error, which must not reach the peer.
 const secret = "secret-detail"
 
 func because(r status.Reason) error {
 	return fmt.Errorf("wrapped: %w", &status.Error{Reason: r, Detail: secret})
 }
 
-// sent reads the KRB-ERROR with gokrb5, out of its frame.
+// sent parses the KRB-ERROR in a frame with gokrb5.
 func sent(t *testing.T, token, oid []byte) *krbtest.Error {
 	t.Helper()
 	tokID, inner, err := krbtest.Unframe(token, oid)
@@ -35,14 +35,14 @@ func sent(t *testing.T, token, oid []byte) *krbtest.Error {
 	return e
 }
 
-// waiting is the AP-REQ of a client that waits for an answer.
+// waiting returns the AP-REQ of a client that waits for a reply.
 func waiting() (*krbtest.Realm, []byte) {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	return r, r.Ticket("alice", service).APReq().Bytes()
 }
 
-// TestAPREQ_14_Content: the clock, the code, the service as the client named it,
-// and nothing else (SEC-2).
+// TestAPREQ_14_Content checks that a KRB-ERROR contains the time, the code and the service
+// as the client named it, and nothing else (SEC-2).
 func TestAPREQ_14_Content(t *testing.T) {
 	_, apReq := waiting()
 	now := time.Date(2031, 5, 17, 8, 30, 15, 123_456_789, time.FixedZone("", 7200))
@@ -73,8 +73,8 @@ func TestAPREQ_14_Content(t *testing.T) {
 	}
 }
 
-// TestAPREQ_14_Retry: only where another try is offered there is
-// KERB-ERROR-DATA, and it is the one of MS-KILE, Section 2.2.2.
+// TestAPREQ_14_Retry checks that a KRB-ERROR contains KERB-ERROR-DATA only if the client
+// may try again, and the value of MS-KILE, Section 2.2.2.
 func TestAPREQ_14_Retry(t *testing.T) {
 	_, apReq := waiting()
 	for _, retry := range []bool{true, false} {
@@ -89,7 +89,7 @@ func TestAPREQ_14_Retry(t *testing.T) {
 	}
 }
 
-// TestAPREQ_14_OnlyWhoWaits: a client that expects no answer gets none.
+// TestAPREQ_14_OnlyWhoWaits checks that a client that expects no reply gets none.
 func TestAPREQ_14_OnlyWhoWaits(t *testing.T) {
 	for _, row := range []struct {
 		name    string
@@ -115,8 +115,8 @@ func TestAPREQ_14_OnlyWhoWaits(t *testing.T) {
 	}
 }
 
-// TestAPREQ_14_Malformed: what is no AP-REQ gets no answer, no error gives none,
-// and one that nobody classified is generic.
+// TestAPREQ_14_Malformed checks that bytes that are not an AP-REQ get no reply, that no
+// error makes no reply, and that an error without a Reason has the generic code.
 func TestAPREQ_14_Malformed(t *testing.T) {
 	_, apReq := waiting()
 	e := reply.Error{Err: because(status.ReasonWrongKey), Now: krbtest.Epoch, Always: true}
@@ -139,8 +139,7 @@ func TestAPREQ_14_Malformed(t *testing.T) {
 	}
 }
 
-// TestAPREQ_14_ClientTakesIt: a client that recovers from skew does so by our
-// message.
+// TestAPREQ_14_ClientTakesIt checks that a client corrects its clock with this KRB-ERROR.
 func TestAPREQ_14_ClientTakesIt(t *testing.T) {
 	r, _ := waiting()
 	q := r.Ticket("alice", service).APReq()

@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// TestKEY_5_Wipes: Draw and Append leave nothing of subkey and confounder in
-// what they worked with.
+// TestKEY_5_Wipes checks that Draw and Append overwrite the memory that held the subkey and
+// the confounder.
 func TestKEY_5_Wipes(t *testing.T) {
 	const service = "HTTP/www.example.com"
 	s := new(scratch)

@@ -20,7 +20,8 @@ type owner struct {
 	p    **[32]byte
 }
 
-// TestKEY_10_Secret: no form shows a secret, nor what a Veil hides.
+// TestKEY_10_Secret checks that no form of printing shows a secret, or a value that a Veil
+// hides.
 func TestKEY_10_Secret(t *testing.T) {
 	secrets(t).Absent(t, "Bytes", secrettest.Of(secret.New(key)))
 	all := &struct {
@@ -32,7 +33,8 @@ func TestKEY_10_Secret(t *testing.T) {
 	secrets(t).Absent(t, "owner of a Veil", secrettest.Of(all.owner))
 }
 
-// TestKEY_10_SecretIsFound: the search finds bytes, arrays and strings in each place.
+// TestKEY_10_SecretIsFound checks that secrettest finds bytes, arrays and strings in each
+// place.
 func TestKEY_10_SecretIsFound(t *testing.T) {
 	known := secrets(t)
 	for what, v := range map[string]secrettest.Value{

@@ -43,11 +43,11 @@ func TestParseInit(t *testing.T) {
 	}
 }
 
-// TestPARSE_14_WhereTheMICIs: it has tag 3, or 4 where 3 is something else.
+// TestPARSE_14_WhereTheMICIs checks that the MIC has tag 3, or tag 4 if tag 3 is the hints.
 func TestPARSE_14_WhereTheMICIs(t *testing.T) {
 	for name, row := range map[string]struct {
 		in   krbtest.NegTokenInit
-		want string // "": malformed
+		want string // "" if the token is malformed
 	}{
 		"tag 4, no hints":    {krbtest.NegTokenInit{More: []byte("\xa4\x05\x04\x03mic")}, "mic"},
 		"tag 4 beside tag 3": {krbtest.NegTokenInit{MIC: []byte("mic"), More: []byte("\xa4\x05\x04\x03not")}, "mic"},
@@ -67,10 +67,10 @@ func TestPARSE_14_WhereTheMICIs(t *testing.T) {
 	}
 }
 
-// same tells absent from empty.
+// same compares two slices, and distinguishes nil from empty.
 func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 
-// TestPARSE_5_Lists: the list of mechanisms has 1 to 32 object identifiers of at
+// TestPARSE_5_Lists checks that a list of mechanisms has 1 to 32 object identifiers of at
 // most 64 arcs.
 func TestPARSE_5_Lists(t *testing.T) {
 	many := func(n int) [][]byte {
@@ -118,7 +118,7 @@ func TestPARSE_5_Lists(t *testing.T) {
 	}
 }
 
-// TestPARSE_4_Tokens: only DER, and nothing behind it.
+// TestPARSE_4_Tokens checks that tokens must be DER, without bytes after them.
 func TestPARSE_4_Tokens(t *testing.T) {
 	init := krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Token: []byte("token")}
 	resp := krbtest.NegTokenResp{State: krbtest.NegIncomplete, Mechanism: krbtest.OIDKerberos, Token: []byte("token"), MIC: []byte("mic")}
@@ -171,7 +171,7 @@ func TestPARSE_4_Tokens(t *testing.T) {
 	}
 }
 
-// TestPARSE_15_Responses: what may be missing, and what may be there.
+// TestPARSE_15_Responses checks which fields may be absent and which present.
 func TestPARSE_15_Responses(t *testing.T) {
 	for _, state := range []krbtest.NegState{krbtest.NegAbsent, krbtest.NegCompleted, krbtest.NegIncomplete, krbtest.NegReject, krbtest.NegRequestMIC} {
 		for _, mechanism := range [][]byte{nil, krbtest.OIDKerberos} {
@@ -190,7 +190,8 @@ func TestPARSE_15_Responses(t *testing.T) {
 	}
 }
 
-// TestResponse_Append: what is written is what gofork writes, and as long as said.
+// TestResponse_Append checks that the encoding is equal to gofork's, and has the announced
+// length.
 func TestResponse_Append(t *testing.T) {
 	for _, n := range []int{-1, 0, 1, 100, 127, 128, 255, 256, 65535, 65536} {
 		var token []byte
@@ -210,7 +211,7 @@ func TestResponse_Append(t *testing.T) {
 	}
 }
 
-// TestAppendHints: the token that MS-SPNG shows in Section 4.1 has this form.
+// TestAppendHints checks that the hints have the form of the token in MS-SPNG, Section 4.1.
 func TestAppendHints(t *testing.T) {
 	for n := range 30 {
 		list := slices.Repeat([][]byte{krb5.OIDKerberos}, n+1)
@@ -246,8 +247,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestFragments: a token in pieces of every size is put together, and nothing else
-// is held.
+// TestFragments checks that Join assembles a token from fragments of every size, and stores
+// nothing else.
 func TestFragments(t *testing.T) {
 	init := krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Token: bytes.Repeat([]byte("token"), 300)}
 	resp := krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: bytes.Repeat([]byte("token"), 201)}
@@ -261,7 +262,7 @@ func TestFragments(t *testing.T) {
 				if len(rest) > 0 {
 					want = nil
 				}
-				for range 2 { // the same piece may come again before it is held
+				for range 2 { // the caller may pass the same fragment again before Hold
 					joined, whole, err := f.Join(bytes.Clone(piece), 2000)
 					if err != nil || whole != (len(rest) == 0) || !bytes.Equal(joined, want) {
 						t.Fatalf("pieces of %d: %v, %v, %d bytes", size, whole, err, len(joined))
@@ -284,8 +285,8 @@ func TestFragments(t *testing.T) {
 	}
 }
 
-// TestPARSE_2_Fragments: what will be too long is refused when it says so, and what
-// is held never exceeds the limit.
+// TestPARSE_2_Fragments checks that a token is refused when its header announces too many
+// bytes, and that the stored bytes never exceed the limit.
 func TestPARSE_2_Fragments(t *testing.T) {
 	const max = 1000
 	for name, token := range map[string][]byte{
@@ -315,8 +316,8 @@ func TestPARSE_2_Fragments(t *testing.T) {
 	}
 }
 
-// TestCTX_8_FragmentsMemory: the memory of a fragmented token is that of its bytes, in
-// whatever pieces they arrive. The header announces more, for which no memory is taken.
+// TestCTX_8_FragmentsMemory checks that a fragmented token occupies memory for its received
+// bytes, whatever the fragments are, and none for the bytes that the header announces.
 func TestCTX_8_FragmentsMemory(t *testing.T) {
 	for _, total := range []int{1, 495, 496, 497, 5000, 65000} {
 		for _, size := range []int{1, 7, 496, 65000} {
@@ -333,13 +334,13 @@ func TestCTX_8_FragmentsMemory(t *testing.T) {
 			}
 		}
 	}
-	// A block and the allocator's header of 8 bytes fit into 512 bytes.
+	// A block and the allocator's header of 8 bytes must fit into 512 bytes.
 	if size := reflect.TypeFor[block]().Size(); size > 504 {
 		t.Errorf("a block has %d bytes", size)
 	}
 }
 
-// TestCutError: an operator learns how much of the token arrived.
+// TestCutError checks that the error says how much of the token arrived.
 func TestCutError(t *testing.T) {
 	for token, want := range map[string]string{
 		"\x60\x82\x01":             "ends within its header, after 3 bytes",
@@ -351,7 +352,8 @@ func TestCutError(t *testing.T) {
 	}
 }
 
-// TestFragments_OfOthers: a token that is not of this mechanism is never waited for.
+// TestFragments_OfOthers checks that Join does not wait for the rest of a token of another
+// mechanism.
 func TestFragments_OfOthers(t *testing.T) {
 	for name, token := range map[string]string{
 		"a cut Kerberos token":   "\x60\x82\x01\x00\x06\x09\x2a\x86",
@@ -384,8 +386,9 @@ func TestIsInit(t *testing.T) {
 	}
 }
 
-// FuzzParse reads any bytes as each token: nothing panics, what is accepted is
-// written back and read the same, and holding pieces changes nothing.
+// FuzzParse parses any bytes as each token. Nothing may panic, an accepted token must have
+// the same content after it is encoded and parsed again, and fragments must make no
+// difference.
 func FuzzParse(f *testing.F) {
 	f.Add((&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDNTLM, krbtest.OIDKerberos}, Token: []byte("token"), MIC: []byte("mic")}).Bytes(), uint8(7))
 	f.Add((&krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}, Hints: []byte("h"), MIC: []byte("mic")}).Bytes(), uint8(1))

@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// unusedFields are contents of a field whose value the acceptor does not use, and
-// whether the field is in DER.
+// unusedFields are contents of a field that the acceptor does not use, with the result
+// whether the field is DER.
 var unusedFields = map[string]struct {
 	content string
 	ok      bool
@@ -51,7 +51,7 @@ var unusedFields = map[string]struct {
 	"an object identifier, padded":  {"\x06\x03\x2a\x80\x01", false},
 }
 
-// nested encodes n SEQUENCEs, each in the one before, around a NULL.
+// nested returns n nested SEQUENCEs around a NULL.
 func nested(n int) string {
 	s := "\x05\x00"
 	for range n {
@@ -60,8 +60,8 @@ func nested(n int) string {
 	return s
 }
 
-// TestPARSE_17_UnknownFields: an acceptor does not use fields that RFC 4178 does not
-// define, and refuses them where they are not in DER.
+// TestPARSE_17_UnknownFields checks that the acceptor ignores fields that RFC 4178 does not
+// define, and refuses them if they are not DER.
 func TestPARSE_17_UnknownFields(t *testing.T) {
 	for name, row := range unusedFields {
 		more := []byte(krbtest.Element(0xa5, row.content))
@@ -84,8 +84,8 @@ func wantMalformed(t *testing.T, what string, err error, ok bool) {
 	}
 }
 
-// TestPARSE_17_ReqFlags: the value of reqFlags is ignored (MS-SPNG, Section 3.1.5.3);
-// what is no ContextFlags in DER is refused (case C19).
+// TestPARSE_17_ReqFlags checks that the value of reqFlags is ignored (MS-SPNG, Section
+// 3.1.5.3), and that a field that is not ContextFlags in DER is refused (case C19).
 func TestPARSE_17_ReqFlags(t *testing.T) {
 	token := krbtest.NegTokenInit{Mechanisms: [][]byte{krbtest.OIDKerberos}}
 	list := krbtest.Element(0xa0, string(token.ListBytes()))
@@ -121,8 +121,8 @@ func TestPARSE_17_ReqFlags(t *testing.T) {
 	}
 }
 
-// TestPARSE_17_NegHints: the values of NegHints are ignored; fields that it does not
-// have, and other than DER, are refused (MS-SPNG, Section 2.2.1).
+// TestPARSE_17_NegHints checks that the values of NegHints are ignored, and that unknown
+// fields and fields that are not DER are refused (MS-SPNG, Section 2.2.1).
 func TestPARSE_17_NegHints(t *testing.T) {
 	for name, row := range map[string]struct {
 		hints string

@@ -8,8 +8,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 )
 
-// TestAllocations_Conn: a message costs none, in either direction, once the buffers
-// are there.
+// TestAllocations_Conn checks that a message in either direction does not allocate after
+// the buffers exist.
 func TestAllocations_Conn(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

@@ -20,7 +20,7 @@ func TestAuthorize_Default(t *testing.T) {
 		ok              bool
 	}{
 		{"alice", "", true},
-		{"alice", "alice", false}, // no realm is named
+		{"alice", "alice", false}, // the Config has no realms
 		{"alice", "alice@EXAMPLE.COM", true},
 		{"alice", "Alice", false},
 		{"alice", "alice@example.com", false},
@@ -49,7 +49,7 @@ func TestAuthorize_Default(t *testing.T) {
 			continue
 		}
 		want := c.authzid
-		if want == "" { // the whole principal
+		if want == "" { // the client acts as its whole principal
 			want = c.client
 			if !strings.Contains(want, "@") {
 				want += "@EXAMPLE.COM"
@@ -61,8 +61,8 @@ func TestAuthorize_Default(t *testing.T) {
 	}
 }
 
-// TestNAME_8_BareNames: a bare name is an identity only for users of the realms that
-// the program names, whatever realm the service's key is of.
+// TestNAME_8_BareNames checks that a bare name is an identity only for users of the realms
+// that the program names. The realm of the service's key makes no difference.
 func TestNAME_8_BareNames(t *testing.T) {
 	for _, c := range []struct {
 		realms          []string
@@ -103,7 +103,8 @@ func TestNAME_8_BareNames(t *testing.T) {
 	}
 }
 
-// TestSEC_3_AuthzidIsQuoted: what a client asks to be does not change a terminal.
+// TestSEC_3_AuthzidIsQuoted checks that the error quotes the identity that a client
+// requests.
 func TestSEC_3_AuthzidIsQuoted(t *testing.T) {
 	site := newSite(t)
 	s := newServer(t, site.config(), sspisasl.GSSAPI)
@@ -115,8 +116,9 @@ func TestSEC_3_AuthzidIsQuoted(t *testing.T) {
 	}
 }
 
-// TestAuthorize_Decides: a program's own rule is asked once, with what the client
-// proved and wants, and its refusal is one for the peer, too.
+// TestAuthorize_Decides checks that the Server calls Authorize once, with the authenticated
+// client and the identity that it requests, and that the client is refused if Authorize
+// returns an error.
 func TestAuthorize_Decides(t *testing.T) {
 	site := newSite(t)
 	no := errors.New("no")
@@ -144,7 +146,7 @@ func TestAuthorize_Decides(t *testing.T) {
 	if got := strings.Join(asked, "; "); got != "alice@EXAMPLE.COM as b=o,b; alice@EXAMPLE.COM as " {
 		t.Errorf("asked: %s", got)
 	}
-	// A refusal that says what it is stays it.
+	// An error of Authorize with a Reason keeps its Reason.
 	cfg.Authorize = func(*sspi.Peer, string) error { return &status.Error{Reason: status.ReasonCanceled} }
 	client = site.client(sspitest.Options{})
 	s = newServer(t, cfg, sspisasl.GSSAPI)
@@ -152,7 +154,7 @@ func TestAuthorize_Decides(t *testing.T) {
 	refused(t, s, choice(t, client, 0x01_000000, ""), status.ReasonCanceled, "")
 }
 
-// TestAuthorize_EveryMechanism: none forgets to ask.
+// TestAuthorize_EveryMechanism checks that each mechanism calls Authorize.
 func TestAuthorize_EveryMechanism(t *testing.T) {
 	for _, m := range []sspisasl.Mechanism{sspisasl.GSSAPI, sspisasl.GSSSPNEGO, sspisasl.GS2KRB5, sspisasl.GS2KRB5Plus} {
 		t.Run(string(m), func(t *testing.T) {
@@ -183,8 +185,8 @@ func TestAuthorize_EveryMechanism(t *testing.T) {
 	}
 }
 
-// TestAuthorize_Anonymous: a ticket that its KDC marked as anonymous is nobody's,
-// whatever name it has.
+// TestAuthorize_Anonymous checks that a client with an anonymous ticket is refused,
+// whatever its name is.
 func TestAuthorize_Anonymous(t *testing.T) {
 	realm := krbtest.NewRealm("EXAMPLE.COM")
 	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: realm.Service(service), Time: realm.Now})

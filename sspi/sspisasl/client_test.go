@@ -14,10 +14,10 @@ import (
 
 const service = "ldap/ldap.example.com"
 
-// Sets of layers.
+// These are sets of layers.
 const (
 	all   = sspisasl.NoLayer | sspisasl.Integrity | sspisasl.Confidentiality
-	plain = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_SEQUENCE_FLAG // what Cyrus asks for with maxssf=0
+	plain = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_SEQUENCE_FLAG // the flags that Cyrus SASL requests with maxssf=0
 )
 
 // site is a realm with one service.
@@ -37,7 +37,7 @@ func newSite(t testing.TB) *site {
 	return &site{t, realm, acceptor}
 }
 
-// config is one that permits everything.
+// config returns a Config that permits all layers.
 func (s *site) config() *sspisasl.Config {
 	return &sspisasl.Config{Acceptor: s.acceptor, Layers: all}
 }
@@ -63,7 +63,7 @@ func newServer(t testing.TB, cfg *sspisasl.Config, m sspisasl.Mechanism) *sspisa
 	return s
 }
 
-// next is a call of Next that must not fail.
+// next calls Next, which must succeed.
 func next(t testing.TB, s *sspisasl.Server, response []byte) (challenge []byte, done bool) {
 	t.Helper()
 	challenge, done, err := s.Next(response)
@@ -73,8 +73,8 @@ func next(t testing.TB, s *sspisasl.Server, response []byte) (challenge []byte, 
 	return challenge, done
 }
 
-// refused is a call of Next that must fail with a reason, and whatever follows
-// with it.
+// refused calls Next, which must fail with the Reason, and checks that the exchange has
+// ended.
 func refused(t testing.TB, s *sspisasl.Server, response []byte, reason status.Reason, detail string) {
 	t.Helper()
 	_, done, err := s.Next(response)
@@ -87,7 +87,7 @@ func refused(t testing.TB, s *sspisasl.Server, response []byte, reason status.Re
 	}
 }
 
-// over: one more call is refused and changes nothing.
+// over checks that a further call of Next is refused and changes nothing.
 func over(t testing.TB, s *sspisasl.Server) {
 	t.Helper()
 	peer := s.Peer()
@@ -99,7 +99,7 @@ func over(t testing.TB, s *sspisasl.Server) {
 	}
 }
 
-// say is the client's next token.
+// say returns the client's next token.
 func say(t testing.TB, i *sspitest.Initiator, challenge []byte) []byte {
 	t.Helper()
 	token, _, err := i.Next(challenge)
@@ -109,11 +109,11 @@ func say(t testing.TB, i *sspitest.Initiator, challenge []byte) []byte {
 	return token
 }
 
-// offer brings a GSSAPI exchange to the server's offer, and returns it as number.
+// offer runs a GSSAPI exchange up to the server's offer, and returns the offer as a number.
 func offer(t testing.TB, s *sspisasl.Server, i *sspitest.Initiator) uint32 {
 	t.Helper()
 	challenge, _ := next(t, s, say(t, i, nil))
-	if _, err := i.SessionKey(); err != nil { // it waits for the answer
+	if _, err := i.SessionKey(); err != nil { // the client waits for the server's token
 		if token := say(t, i, challenge); token != nil {
 			t.Fatal("the client has more to say")
 		}
@@ -126,7 +126,7 @@ func offer(t testing.TB, s *sspisasl.Server, i *sspitest.Initiator) uint32 {
 	return binary.BigEndian.Uint32(message)
 }
 
-// choice is the client's answer to the offer.
+// choice returns the client's answer to the offer.
 func choice(t testing.TB, i *sspitest.Initiator, head uint32, authzid string) []byte {
 	t.Helper()
 	token, err := i.Wrap(append(binary.BigEndian.AppendUint32(nil, head), authzid...), false)
@@ -136,7 +136,7 @@ func choice(t testing.TB, i *sspitest.Initiator, head uint32, authzid string) []
 	return token
 }
 
-// login is a whole GSSAPI exchange.
+// login runs a whole GSSAPI exchange.
 func login(t testing.TB, cfg *sspisasl.Config, i *sspitest.Initiator, head uint32, authzid string) *sspisasl.Server {
 	t.Helper()
 	s := newServer(t, cfg, sspisasl.GSSAPI)

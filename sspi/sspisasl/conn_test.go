@@ -20,7 +20,7 @@ import (
 
 // wire is a net.Conn that reads from one place and writes to another.
 type wire struct {
-	net.Conn // nil: nothing else is called
+	net.Conn // nil, so that calls of other methods panic
 	io.Reader
 	io.Writer
 }
@@ -28,7 +28,7 @@ type wire struct {
 func (w wire) Read(p []byte) (int, error)  { return w.Reader.Read(p) }
 func (w wire) Write(p []byte) (int, error) { return w.Writer.Write(p) }
 
-// frame is a message of the client's as it travels.
+// frame returns a message of the client with its length, as the client sends it.
 func frame(t testing.TB, client *sspitest.Initiator, message string, sealed bool) []byte {
 	t.Helper()
 	token, err := client.Wrap([]byte(message), sealed)
@@ -42,7 +42,7 @@ func framed(token []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(token))), token...)
 }
 
-// unframe takes what the server wrote apart, message by message.
+// unframe splits the bytes that the server wrote into messages.
 func unframe(t testing.TB, client *sspitest.Initiator, b []byte, longest int, sealed bool) (messages []string) {
 	t.Helper()
 	for len(b) > 0 {
@@ -60,7 +60,8 @@ func unframe(t testing.TB, client *sspitest.Initiator, b []byte, longest int, se
 	return messages
 }
 
-// session is a login by GSSAPI with a layer; size is what the client can receive.
+// session returns a Server after a GSSAPI login with a layer. size is the greatest message
+// that the client can receive.
 func (s *site) session(l sspisasl.Layer, size uint32, max int) (*sspisasl.Server, *sspitest.Initiator) {
 	s.t.Helper()
 	cfg := s.config()
@@ -69,7 +70,7 @@ func (s *site) session(l sspisasl.Layer, size uint32, max int) (*sspisasl.Server
 	return login(s.t, cfg, client, uint32(l)<<24|size, ""), client
 }
 
-// TestConn_NoLayer: without a layer nothing comes between.
+// TestConn_NoLayer checks that Conn returns the connection itself if there is no layer.
 func TestConn_NoLayer(t *testing.T) {
 	s, _ := newSite(t).session(sspisasl.NoLayer, 0, 0)
 	nc := wire{}
@@ -78,7 +79,7 @@ func TestConn_NoLayer(t *testing.T) {
 	}
 }
 
-// TestConn_Read: messages of every length, however they are cut on their way.
+// TestConn_Read checks messages of every length, in fragments of every size.
 func TestConn_Read(t *testing.T) {
 	messages := []string{"a", "", "bc", strings.Repeat("d", 5000), "", "e", strings.Repeat("f", 60000), "g"}
 	want := strings.Join(messages, "")
@@ -101,8 +102,8 @@ func TestConn_Read(t *testing.T) {
 	}
 }
 
-// TestConn_CutAnywhere: two messages that come in two pieces are the same two
-// messages, and an end within one is no end.
+// TestConn_CutAnywhere splits two messages at every position, and checks that the end of
+// the connection within a message is an error.
 func TestConn_CutAnywhere(t *testing.T) {
 	site := newSite(t)
 	_, probe := site.session(sspisasl.Confidentiality, 0xffffff, 0)
@@ -122,7 +123,7 @@ func TestConn_CutAnywhere(t *testing.T) {
 			want = "first"
 		}
 		if cut == 0 || cut == first || cut == total {
-			end = nil // io.EOF, which ReadAll expects
+			end = nil // ReadAll returns no error at io.EOF
 		}
 		if cut == total {
 			want = "firstsecond"
@@ -135,8 +136,8 @@ func TestConn_CutAnywhere(t *testing.T) {
 	}
 }
 
-// TestConn_ReadRefused: a message that is not right ends reading, and what came
-// before it is there.
+// TestConn_ReadRefused checks that an invalid message ends reading, after Read has returned
+// the messages before it.
 func TestConn_ReadRefused(t *testing.T) {
 	const malformed, altered = status.ReasonMalformedToken, status.ReasonMessageAltered
 	for _, c := range []struct {
@@ -190,7 +191,7 @@ func TestConn_ReadRefused(t *testing.T) {
 	}
 }
 
-// TestConn_ReadNothing does not wait for anything.
+// TestConn_ReadNothing checks that Read with an empty slice does not wait.
 func TestConn_ReadNothing(t *testing.T) {
 	s, _ := newSite(t).session(sspisasl.Integrity, 0xffffff, 0)
 	conn := s.Conn(wire{Reader: iotest.ErrReader(io.ErrClosedPipe)})
@@ -199,7 +200,8 @@ func TestConn_ReadNothing(t *testing.T) {
 	}
 }
 
-// TestConn_SealedWhereSigned: a message may be sealed on a layer that signs.
+// TestConn_SealedWhereSigned checks that a client may seal a message on the layer
+// integrity.
 func TestConn_SealedWhereSigned(t *testing.T) {
 	s, client := newSite(t).session(sspisasl.Integrity, 0xffffff, 0)
 	conn := s.Conn(wire{Reader: bytes.NewReader(frame(t, client, "hello", true))})
@@ -208,8 +210,8 @@ func TestConn_SealedWhereSigned(t *testing.T) {
 	}
 }
 
-// TestConn_Write: messages are as long as the client can receive them, and no
-// longer than our own limit.
+// TestConn_Write checks that Write fills messages up to the client's limit and the server's
+// limit.
 func TestConn_Write(t *testing.T) {
 	text := strings.Repeat("0123456789", 1000)
 	for _, c := range []struct {
@@ -243,7 +245,7 @@ func TestConn_Write(t *testing.T) {
 	}
 }
 
-// TestConn_SPNEGO: GSS-SPNEGO's layer is the same, up to MaxBuffer.
+// TestConn_SPNEGO checks the same layers with GSS-SPNEGO, where the limit is MaxBuffer.
 func TestConn_SPNEGO(t *testing.T) {
 	site := newSite(t)
 	cfg := site.config()
@@ -265,7 +267,7 @@ func TestConn_SPNEGO(t *testing.T) {
 	}
 }
 
-// TestConn_Writers: what one Write is given stays together.
+// TestConn_Writers checks that the bytes of one Write stay together.
 func TestConn_Writers(t *testing.T) {
 	s, client := newSite(t).session(sspisasl.Confidentiality, 512, 0)
 	var sent bytes.Buffer
@@ -292,8 +294,8 @@ func TestConn_Writers(t *testing.T) {
 	}
 }
 
-// TestSASL_2_AnnouncedLength: a client that announces the longest message and sends
-// little makes the server hold little.
+// TestSASL_2_AnnouncedLength checks that the server allocates little memory for a client
+// that announces a message of the greatest length and sends few bytes.
 func TestSASL_2_AnnouncedLength(t *testing.T) {
 	const longest = 1<<24 - 1
 	for _, sent := range []int{0, 1, 4096, 10000, 100_000} {
@@ -306,7 +308,7 @@ func TestSASL_2_AnnouncedLength(t *testing.T) {
 			t.Errorf("%d bytes: %v", sent, err)
 		}
 		runtime.ReadMemStats(&after)
-		// All the buffers that were made, of doubling lengths, and as much for other things.
+		// The buffers of doubling lengths, and the same amount for other values.
 		if made := after.TotalAlloc - before.TotalAlloc; made > uint64(4*(sent+4096))+1<<16 {
 			t.Errorf("%d bytes were sent, and %d allocated", sent, made)
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestConn_ReadDeadline: a read that a deadline ended goes on where it was.
+// TestConn_ReadDeadline checks that Read continues at the same position after a deadline.
 func TestConn_ReadDeadline(t *testing.T) {
 	s, client := newSite(t).session(sspisasl.Confidentiality, 0xffffff, 0)
 	conn := s.Conn(wire{Reader: &halting{r: bytes.NewReader(frame(t, client, "hello", true))}})
@@ -32,7 +32,7 @@ func TestConn_ReadDeadline(t *testing.T) {
 	}
 }
 
-// halting gives one byte, then a deadline, and so on.
+// halting returns one byte, then a deadline error, and so on.
 type halting struct {
 	r    io.Reader
 	halt bool
@@ -45,8 +45,9 @@ func (h *halting) Read(p []byte) (int, error) {
 	return h.r.Read(p[:1])
 }
 
-// TestConn_WriteDeadline: deadlines are the connection's. A write that one ended
-// leaves a part of a message behind, and so ends writing, and not reading.
+// TestConn_WriteDeadline checks that the deadlines are those of the connection. A Write
+// that a deadline ends leaves a part of a message behind; it ends all writing, and not
+// reading.
 func TestConn_WriteDeadline(t *testing.T) {
 	s, client := newSite(t).session(sspisasl.Confidentiality, 1000, 0)
 	ours, theirs := net.Pipe()
@@ -80,8 +81,8 @@ func TestConn_WriteDeadline(t *testing.T) {
 	}
 }
 
-// TestConn_WriteFails: whole messages count as written, and nothing follows a part
-// of one.
+// TestConn_WriteFails checks that Write counts only whole messages, and that no write
+// follows a partial one.
 func TestConn_WriteFails(t *testing.T) {
 	for name, end := range map[string]error{"error": io.ErrClosedPipe, "short": nil} {
 		s, client := newSite(t).session(sspisasl.Confidentiality, 1060, 0)
@@ -98,7 +99,7 @@ func TestConn_WriteFails(t *testing.T) {
 	}
 }
 
-// failing takes so many bytes.
+// failing accepts a number of bytes and then returns an error.
 type failing struct {
 	left, calls int
 	err         error
@@ -114,8 +115,8 @@ func (f *failing) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestConn_NoProgress: a connection that returns nothing for ever is not waited
-// for.
+// TestConn_NoProgress checks that Read gives up if the connection repeatedly returns no
+// bytes and no error.
 func TestConn_NoProgress(t *testing.T) {
 	s, _ := newSite(t).session(sspisasl.Integrity, 0xffffff, 0)
 	conn := s.Conn(wire{Reader: iotest.ErrReader(nil)})
@@ -124,7 +125,8 @@ func TestConn_NoProgress(t *testing.T) {
 	}
 }
 
-// TestConn_Misuse: before the end, a second time, and after Close.
+// TestConn_Misuse calls Conn before the end of the exchange, a second time, and after
+// Close.
 func TestConn_Misuse(t *testing.T) {
 	site := newSite(t)
 	fails := func(what string, conn net.Conn, reason status.Reason) {
@@ -144,7 +146,7 @@ func TestConn_Misuse(t *testing.T) {
 	next(t, unfinished, nil)
 	client := site.client(sspitest.Options{})
 	offer(t, unfinished, client)
-	next(t, unfinished, choice(t, client, 0x02_ffffff, "")) // and there was no Conn yet
+	next(t, unfinished, choice(t, client, 0x02_ffffff, "")) // the program has not called Conn
 
 	unfinished.Conn(wire{})
 	fails("second", unfinished.Conn(wire{Reader: &sent, Writer: &sent}), status.ReasonContextState)
@@ -158,7 +160,8 @@ func TestConn_Misuse(t *testing.T) {
 	}
 }
 
-// TestConn_Bounded: a length alone costs no more than MaxBuffer.
+// TestConn_Bounded checks that the length of a message makes Read allocate at most
+// MaxBuffer.
 func TestConn_Bounded(t *testing.T) {
 	s, _ := newSite(t).session(sspisasl.Integrity, 0xffffff, 4096)
 	r := &asking{first: []byte{0, 0, 0x10, 0}}
@@ -167,7 +170,7 @@ func TestConn_Bounded(t *testing.T) {
 	}
 }
 
-// asking remembers how much it was asked for.
+// asking records the length of the slices that it gets.
 type asking struct {
 	first []byte
 	most  int

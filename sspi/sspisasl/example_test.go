@@ -11,13 +11,13 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// serve logs a client in, over a protocol whose messages are what receive and send
-// carry, and says something to it through the security layer.
+// serve logs a client in over a protocol whose messages receive and send carry, and sends
+// it a message through the security layer.
 func serve(acceptor *sspi.Acceptor, conn net.Conn, mechanism string) error {
 	cfg := sspisasl.Config{
 		Acceptor: acceptor,
 		Authorize: func(peer *sspi.Peer, authzid string) error {
-			user, err := peer.User("EXAMPLE.COM") // nobody of another realm
+			user, err := peer.User("EXAMPLE.COM") // refuses users of other realms
 			if err != nil || authzid != "" && authzid != user {
 				return errors.New("no")
 			}
@@ -51,7 +51,7 @@ func Example() {
 	ours, theirs := net.Pipe()
 	go serve(acceptor, ours, "GSSAPI")
 
-	// The client, in short.
+	// The client's side.
 	client, err := realm.User("alice").Initiate("imap/mail.example.com", sspitest.Options{})
 	if err != nil {
 		log.Fatal(err)

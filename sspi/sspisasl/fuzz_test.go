@@ -14,7 +14,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// blamesPeer: a client can cause no other errors.
+// blamesPeer fails the test if err has a Reason that a client cannot cause.
 func blamesPeer(t *testing.T, err error) {
 	t.Helper()
 	switch reason := status.ReasonOf(err); reason {
@@ -28,9 +28,8 @@ func blamesPeer(t *testing.T, err error) {
 	}
 }
 
-// FuzzNext gives messages to each mechanism. The only client there is, is the one
-// whose messages are among the seeds; nobody else is ever logged in, whatever the
-// messages are, and the end is the end.
+// FuzzNext passes messages to each mechanism. The Server must accept no client but that of
+// the seeds, whatever the messages are, and an exchange that has ended must stay so.
 func FuzzNext(f *testing.F) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	seed := &site{f, realm, nil}
@@ -84,8 +83,8 @@ func FuzzNext(f *testing.F) {
 	})
 }
 
-// FuzzChoice seals whatever it is given as a client's choice of a layer, and holds
-// the verdict against a model.
+// FuzzChoice wraps any bytes as a client's choice of a layer, and compares the result with
+// a model.
 func FuzzChoice(f *testing.F) {
 	f.Add([]byte("\x01\x00\x00\x00"), byte(7))
 	f.Add([]byte("\x04\xff\xff\xffalice"), byte(7))
@@ -129,9 +128,9 @@ func FuzzChoice(f *testing.F) {
 	})
 }
 
-// FuzzConn plays a client that does what a script says, good and bad, over a
-// connection that cuts what it sends. What arrives is what was sent before the
-// first thing that was bad, and it ends with an error that says so.
+// FuzzConn runs a client with a script of valid and invalid messages, over a connection
+// that splits them. Read must return the messages before the first invalid one, and then
+// its error.
 func FuzzConn(f *testing.F) {
 	f.Add([]byte{0, 10, 0, 200, 7}, byte(1), true)
 	f.Add([]byte{0, 10, 1, 3, 0, 5}, byte(30), false)
@@ -167,18 +166,19 @@ type player struct {
 	t      *testing.T
 	client *sspitest.Initiator
 	sealed bool
-	last   []byte // the last good message as it went
+	last   []byte // the last valid message as it was sent
 	sent   []byte
-	good   []byte // what must arrive
-	bad    bool   // something was sent that must end reading
+	good   []byte // the bytes that Read must return
+	bad    bool   // the client has sent a message that must end reading
 }
 
-// do sends one thing. What is not sent is not made: it would have a number.
+// do sends one message. The client does not make a message that it does not send, because
+// the message would use up a sequence number.
 func (p *player) do(what, how byte) {
 	message := string(bytes.Repeat([]byte{how}, int(how)*3))
 	var whole []byte
 	switch what % 7 {
-	case 0, 1: // as it should be
+	case 0, 1: // a valid message
 		if p.bad {
 			return
 		}
@@ -186,30 +186,30 @@ func (p *player) do(what, how byte) {
 		p.good = append(p.good, message...)
 		p.sent = append(p.sent, p.last...)
 		return
-	case 2: // a bit of the token
+	case 2: // a message with a changed bit
 		whole = frame(p.t, p.client, message, p.sealed)
 		at := int(how) % (len(whole) - 4)
-		if at == 6 || at == 7 { // RRC, which may say the same in another way
+		if at == 6 || at == 7 { // different values of RRC can be valid
 			at = 0
 		}
 		whole[4+at] ^= 1 << (how % 8)
-	case 3: // twice
+	case 3: // the last message again
 		if whole = p.last; whole == nil {
 			return
 		}
-	case 4: // another length
+	case 4: // a message with a wrong length
 		whole = frame(p.t, p.client, message, p.sealed)
 		length := int(how) * 5
 		if length == len(whole)-4 {
 			length++
 		}
 		binary.BigEndian.PutUint32(whole, uint32(length))
-	case 5: // the other protection, where that is less
+	case 5: // a message with less protection
 		if !p.sealed {
 			return
 		}
 		whole = frame(p.t, p.client, message, false)
-	case 6: // the end is missing
+	case 6: // a message whose end is missing
 		whole = frame(p.t, p.client, message, p.sealed)
 		whole = whole[:len(whole)-1-int(how)%(len(whole)-1)]
 	}
@@ -217,7 +217,7 @@ func (p *player) do(what, how byte) {
 	p.sent = append(p.sent, whole...)
 }
 
-// cutting gives at most n bytes at once.
+// cutting returns at most n bytes at once.
 type cutting struct {
 	b []byte
 	n int

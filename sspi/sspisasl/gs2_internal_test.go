@@ -10,15 +10,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// gs2Grammar is RFC 5801, Section 4, but for "F", which Kerberos has no use for,
-// and for UTF-8.
+// gs2Grammar is the grammar of RFC 5801, Section 4, without "F", which Kerberos does not
+// use, and without the rules of UTF-8.
 var gs2Grammar = regexp.MustCompile(`(?s)\A(n|y|p=([A-Za-z0-9.-]+)),(?:a=((?:[^,=\x00]|=2C|=3D)+))?,`)
 
 func TestGS2Header(t *testing.T) {
 	for _, c := range []struct {
 		message string
 		ok      bool
-		want    gs2Header // raw is left out
+		want    gs2Header // without the field raw
 		rest    string
 	}{
 		{"n,,rest", true, gs2Header{flag: 'n'}, "rest"},
@@ -75,8 +75,8 @@ func TestGS2Header(t *testing.T) {
 	}
 }
 
-// FuzzGS2Header: what is accepted is what the grammar says, and no byte of it is
-// lost or changed.
+// FuzzGS2Header checks that the parser accepts exactly the headers of the grammar, and
+// returns every byte of them.
 func FuzzGS2Header(f *testing.F) {
 	for _, s := range []string{"n,,", "y,,x", "p=tls-exporter,,", "n,a=alice,", "n,a==2C=3D,", "F,n,,", "n,a=\xff,"} {
 		f.Add([]byte(s))

@@ -18,8 +18,8 @@ func endPoint(data string) sspi.ChannelBindings {
 	return sspi.ChannelBindings{ApplicationData: []byte("tls-server-end-point:" + data)}
 }
 
-// gs2 is a client's first message, whose token is bound to bound; "" binds it to
-// nothing.
+// gs2 returns a client's first message. The token is bound to bound, or to nothing if bound
+// is "".
 func (s *site) gs2(header, bound string) []byte {
 	s.t.Helper()
 	message, _ := s.gs2As(header, bound, 0)
@@ -36,7 +36,7 @@ func (s *site) gs2As(header, bound string, f flags.GSS) ([]byte, *sspitest.Initi
 	return unframed(s.t, header, say(s.t, client, nil)), client
 }
 
-// unframed is a first message: the token without its GSS frame.
+// unframed returns a first message with the token, without its GSS frame.
 func unframed(t testing.TB, header string, token []byte) []byte {
 	t.Helper()
 	f, err := krb5.CutFrame(token)
@@ -46,8 +46,8 @@ func unframed(t testing.TB, header string, token []byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte(header), f.TokID), f.Inner...)
 }
 
-// TestGS2KRB5_AsCyrus: one message in each direction and an empty one, or one and the
-// word of success.
+// TestGS2KRB5_AsCyrus checks the messages of Cyrus SASL: one in each direction and an empty
+// one or, with success data, one in each direction.
 func TestGS2KRB5_AsCyrus(t *testing.T) {
 	for _, successData := range []bool{false, true} {
 		site := newSite(t)
@@ -77,7 +77,7 @@ func TestGS2KRB5_AsCyrus(t *testing.T) {
 	}
 }
 
-// TestGS2KRB5_Bindings is RFC 5801, Section 5, and what the caller demands.
+// TestGS2KRB5_Bindings checks the rules of RFC 5801, Section 5, and those of the policy.
 func TestGS2KRB5_Bindings(t *testing.T) {
 	const base, plus = sspisasl.GS2KRB5, sspisasl.GS2KRB5Plus
 	const header = "p=tls-server-end-point,,"
@@ -91,7 +91,7 @@ func TestGS2KRB5_Bindings(t *testing.T) {
 		channels  channels
 		policy    sspi.BindingPolicy
 		header    string
-		bound     string // what the token is bound to
+		bound     string // the bindings of the token
 		reason    status.Reason
 		binding   authenticator.Binding
 	}{
@@ -141,7 +141,8 @@ func TestGS2KRB5_Bindings(t *testing.T) {
 	}
 }
 
-// TestGS2KRB5_Identity: the identity of the header is bound, unescaped and authorized.
+// TestGS2KRB5_Identity checks that the identity of the header is bound by the token,
+// unescaped, and passed to Authorize.
 func TestGS2KRB5_Identity(t *testing.T) {
 	var asked string
 	for header, authzid := range map[string]string{
@@ -162,7 +163,7 @@ func TestGS2KRB5_Identity(t *testing.T) {
 	}
 }
 
-// TestGS2KRB5_FirstMessage: what is no first message.
+// TestGS2KRB5_FirstMessage checks invalid first messages.
 func TestGS2KRB5_FirstMessage(t *testing.T) {
 	site := newSite(t)
 	token := say(t, site.client(sspitest.Options{ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("n,,")}}), nil)
@@ -192,14 +193,14 @@ func TestGS2KRB5_FirstMessage(t *testing.T) {
 	}
 }
 
-// TestGS2KRB5_Mutual: a client must ask for the server's proof.
+// TestGS2KRB5_Mutual checks that a client must request mutual authentication.
 func TestGS2KRB5_Mutual(t *testing.T) {
 	site := newSite(t)
 	client := site.client(sspitest.Options{OneWay: true, ChannelBindings: &sspi.ChannelBindings{ApplicationData: []byte("n,,")}})
 	refused(t, newServer(t, site.config(), sspisasl.GS2KRB5), unframed(t, "n,,", say(t, client, nil)), status.ReasonRequirementNotMet, "MUTUAL")
 }
 
-// TestGS2KRB5_AckMustBeEmpty: the word of success is not had for a token.
+// TestGS2KRB5_AckMustBeEmpty checks that the last message of the client must be empty.
 func TestGS2KRB5_AckMustBeEmpty(t *testing.T) {
 	site := newSite(t)
 	s := newServer(t, site.config(), sspisasl.GS2KRB5)

@@ -11,13 +11,12 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Server has the shape of emersion/go-sasl's.
+// Server implements the Server interface of emersion/go-sasl.
 var _ interface {
 	Next(response []byte) (challenge []byte, done bool, err error)
 } = (*sspisasl.Server)(nil)
 
-// TestGSSAPI_AsCyrus: what Cyrus SASL sends, byte for byte where it is not a
-// token.
+// TestGSSAPI_AsCyrus checks the messages of Cyrus SASL, byte for byte except for tokens.
 func TestGSSAPI_AsCyrus(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -49,8 +48,8 @@ func TestGSSAPI_AsCyrus(t *testing.T) {
 	}
 }
 
-// TestGSSAPI_OneWay: a client that waits for no answer gets the offer at once (RFC
-// 4752, Section 3.2).
+// TestGSSAPI_OneWay checks that a one-way client gets the offer at once (RFC 4752, Section
+// 3.2).
 func TestGSSAPI_OneWay(t *testing.T) {
 	site := newSite(t)
 	s := login(t, site.config(), site.client(sspitest.Options{OneWay: true}), 0x02_010000, "")
@@ -59,8 +58,8 @@ func TestGSSAPI_OneWay(t *testing.T) {
 	}
 }
 
-// TestGSSAPI_NoInitialResponse: the name of the mechanism alone is answered with
-// an empty challenge, once.
+// TestGSSAPI_NoInitialResponse checks that a client that sends only the name of the
+// mechanism gets an empty challenge, once.
 func TestGSSAPI_NoInitialResponse(t *testing.T) {
 	for _, m := range []sspisasl.Mechanism{sspisasl.GSSAPI, sspisasl.GS2KRB5} {
 		for _, first := range [][]byte{nil, {}} {
@@ -84,13 +83,13 @@ func TestGSSAPI_NoInitialResponse(t *testing.T) {
 func TestGSSAPI_Policy(t *testing.T) {
 	const none, integrity, confidentiality = sspisasl.NoLayer, sspisasl.Integrity, sspisasl.Confidentiality
 	const signs = plain | flags.GSS_C_INTEG_FLAG
-	const unordered = sspitest.DefaultFlags &^ flags.GSS_C_SEQUENCE_FLAG // REPLAY alone lets messages be dropped
+	const unordered = sspitest.DefaultFlags &^ flags.GSS_C_SEQUENCE_FLAG // with REPLAY alone an attacker could drop messages
 	for _, c := range []struct {
 		name   string
 		layers sspisasl.Layer
 		max    int
 		flags  flags.GSS
-		offer  uint32 // 0: refused
+		offer  uint32 // 0 if the client is refused
 	}{
 		{"default", 0, 0, 0, 0x06_010000},
 		{"default, client signs", 0, 0, signs, 0x02_010000},
@@ -113,7 +112,7 @@ func TestGSSAPI_Policy(t *testing.T) {
 			s := newServer(t, cfg, sspisasl.GSSAPI)
 			client := site.client(sspitest.Options{Flags: c.flags})
 			if c.offer == 0 {
-				// Found out early enough for the client to be told.
+				// The refusal is early enough for an error token.
 				challenge, _, err := s.Next(say(t, client, nil))
 				_, _, told := client.Next(challenge)
 				if e, ok := errors.AsType[*sspitest.Error](told); status.ReasonOf(err) != status.ReasonRequirementNotMet || !ok || e.Code != 60 {
@@ -129,7 +128,8 @@ func TestGSSAPI_Policy(t *testing.T) {
 	}
 }
 
-// TestSASL_1_Choice: one layer of those that were offered, and room for a message.
+// TestSASL_1_Choice checks that the client must choose one of the offered layers, and a
+// size for messages.
 func TestSASL_1_Choice(t *testing.T) {
 	const malformed, notMet = status.ReasonMalformedToken, status.ReasonRequirementNotMet
 	for _, c := range []struct {
@@ -180,7 +180,7 @@ func TestSASL_1_Choice(t *testing.T) {
 	}
 }
 
-// TestGSSAPI_ChoiceToken: what is no message of the client's chooses nothing.
+// TestGSSAPI_ChoiceToken checks that a choice must be a valid message of the client.
 func TestGSSAPI_ChoiceToken(t *testing.T) {
 	for name, spoil := range map[string]func(ours, theirs, mic []byte) []byte{
 		"nothing":           func(_, _, _ []byte) []byte { return nil },
@@ -212,8 +212,7 @@ func TestGSSAPI_ChoiceToken(t *testing.T) {
 	}
 }
 
-// TestGSSAPI_Sealed: a choice that is sealed where the RFC has it signed proves as
-// much.
+// TestGSSAPI_Sealed checks that the client may seal its choice, which the RFC sends signed.
 func TestGSSAPI_Sealed(t *testing.T) {
 	site := newSite(t)
 	s := newServer(t, site.config(), sspisasl.GSSAPI)
@@ -228,8 +227,8 @@ func TestGSSAPI_Sealed(t *testing.T) {
 	}
 }
 
-// TestGSSAPI_AckMustBeEmpty: between our token and our offer the client has nothing
-// to say.
+// TestGSSAPI_AckMustBeEmpty checks that the client's response between the server's token
+// and its offer must be empty.
 func TestGSSAPI_AckMustBeEmpty(t *testing.T) {
 	site := newSite(t)
 	s := newServer(t, site.config(), sspisasl.GSSAPI)

@@ -2,5 +2,5 @@
 
 package sspisasl_test
 
-// raceEnabled: the race detector allocates on its own account.
+// raceEnabled reports whether the race detector is enabled, whose allocations would count.
 const raceEnabled = false

@@ -19,13 +19,13 @@ import (
 
 var remote = netip.MustParseAddrPort("192.0.2.7:4711")
 
-// records is a site whose acceptor's records are kept.
+// records is a site that keeps the records of its acceptor.
 type records struct {
 	*site
 	mu   sync.Mutex
 	told []sspi.Event
 	log  bytes.Buffer
-	then func() // if it is not nil, OnEvent calls it
+	then func() // if not nil, OnEvent calls it
 }
 
 func newRecords(t testing.TB) *records {
@@ -56,7 +56,7 @@ func (r *records) config() *sspisasl.Config {
 	return cfg
 }
 
-// one returns the only record, with its attributes.
+// one returns the record, which must be the only one, and its attributes.
 func (r *records) one(t testing.TB) (sspi.Event, map[string]string) {
 	t.Helper()
 	r.mu.Lock()
@@ -71,8 +71,8 @@ func (r *records) one(t testing.TB) (sspi.Event, map[string]string) {
 	return r.told[0], attrs
 }
 
-// TestLOG_7_SASL: each exchange is one record, made after the layer and the identity
-// are decided, and none says that a client was accepted which was not.
+// TestLOG_7_SASL checks that each exchange has one record, written after the layer and the
+// identity are decided, and that no record reports an accepted client if it was refused.
 func TestLOG_7_SASL(t *testing.T) {
 	deny := func(cfg *sspisasl.Config) {
 		cfg.Authorize = func(*sspi.Peer, string) error { return errors.New("not on the list") }
@@ -102,7 +102,7 @@ func TestLOG_7_SASL(t *testing.T) {
 		mechanism sspisasl.Mechanism
 		change    func(*sspisasl.Config)
 		run       func(*testing.T, *records, *sspisasl.Server)
-		reason    status.Reason // ReasonNone: accepted
+		reason    status.Reason // ReasonNone: the client is accepted
 		proven    bool
 		user      string
 	}{
@@ -170,7 +170,8 @@ func asError(e *status.Error) error {
 	return e
 }
 
-// TestLOG_7_SASLUnserved: the choice of a mechanism that is not served is a record.
+// TestLOG_7_SASLUnserved checks that the choice of a mechanism that the server does not
+// support has a record.
 func TestLOG_7_SASLUnserved(t *testing.T) {
 	for _, m := range []sspisasl.Mechanism{"SCRAM-\u202eSHA", sspisasl.GS2KRB5Plus} {
 		r := newRecords(t)
@@ -190,7 +191,8 @@ func TestLOG_7_SASLUnserved(t *testing.T) {
 	}
 }
 
-// TestLOG_7_SASLRetry: a client that may correct its clock has a record for either try.
+// TestLOG_7_SASLRetry checks that a client that may correct its clock has a record for each
+// try.
 func TestLOG_7_SASLRetry(t *testing.T) {
 	r := newRecords(t)
 	s := newServer(t, r.config(), sspisasl.GSSSPNEGO)
@@ -211,14 +213,14 @@ func TestLOG_7_SASLRetry(t *testing.T) {
 	}
 }
 
-// TestLOG_8_SASLAborted: an exchange that the client does not finish has one record with
-// a Reason, whose detail names the cause and the cure.
+// TestLOG_8_SASLAborted checks that an exchange that the client does not finish has one
+// record with a Reason, whose detail names cause and action.
 func TestLOG_8_SASLAborted(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		run    func(*testing.T, *records, *sspisasl.Server)
 		proven bool
-		detail string // "": no record
+		detail string // "" if there is no record
 	}{
 		{"no response", func(*testing.T, *records, *sspisasl.Server) {}, false, ""},
 		{"no token", func(t *testing.T, _ *records, s *sspisasl.Server) { next(t, s, nil) }, false, "a ticket for the name"},
@@ -253,8 +255,8 @@ func TestLOG_8_SASLAborted(t *testing.T) {
 	}
 }
 
-// TestLOG_8_SASLClosedMeanwhile: Close beside Next does not make a second record, and does
-// not lose the record of an exchange that Next leaves unfinished.
+// TestLOG_8_SASLClosedMeanwhile checks that a Close that is concurrent with Next makes no
+// second record, and does not lose the record of an exchange that Next leaves unfinished.
 func TestLOG_8_SASLClosedMeanwhile(t *testing.T) {
 	r := newRecords(t)
 	cfg := r.config()
@@ -284,7 +286,7 @@ func TestLOG_8_SASLClosedMeanwhile(t *testing.T) {
 
 	r = newRecords(t)
 	s = newServer(t, r.config(), sspisasl.GSSSPNEGO)
-	r.then = func() { r.then = nil; s.Close() } // at the record of the refusal that permits a retry
+	r.then = func() { r.then = nil; s.Close() } // when the acceptor reports the refusal that permits another try
 	late := r.client(sspitest.Options{SPNEGO: true, ClockOffset: time.Hour, RetrySkew: true})
 	next(t, s, say(t, late, nil))
 	if len(r.told) != 2 || !r.told[0].Retry || status.ReasonOf(r.told[1].Err) != status.ReasonAborted {

@@ -8,8 +8,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestKEY_10_NothingPrintsAKey: neither a Server, half-way or done, nor its Config prints
-// a key.
+// TestKEY_10_NothingPrintsAKey checks that neither a Server, at any step, nor its Config
+// prints a key.
 func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	s := newSite(t)
 	cfg := s.config()

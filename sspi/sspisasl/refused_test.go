@@ -18,8 +18,8 @@ import (
 
 var mechanisms = []sspisasl.Mechanism{sspisasl.GSSAPI, sspisasl.GSSSPNEGO, sspisasl.GS2KRB5}
 
-// TestNext_Rubbish: a first message that is none is refused with a reason that
-// blames it, and the next good client gets in.
+// TestNext_Rubbish checks that an invalid first message is refused with a Reason that
+// blames the client, and that the next valid client is accepted.
 func TestNext_Rubbish(t *testing.T) {
 	site := newSite(t)
 	cfg := site.config()
@@ -54,7 +54,7 @@ func TestNext_Rubbish(t *testing.T) {
 	login(t, cfg, site.client(sspitest.Options{}), 0x01_000000, "")
 }
 
-// TestNext_Replay: what one client sent on one connection is nothing on another.
+// TestNext_Replay checks that the messages of one connection are refused on another.
 func TestNext_Replay(t *testing.T) {
 	site := newSite(t)
 	cfg := site.config()
@@ -66,7 +66,7 @@ func TestNext_Replay(t *testing.T) {
 		next(t, newServer(t, cfg, m), message)
 		refused(t, newServer(t, cfg, m), message, status.ReasonReplay, "")
 	}
-	// Nor is the choice of a layer, of another connection or of this one.
+	// The choice of a layer is refused on another connection, and a second time on its own.
 	one, two := newServer(t, cfg, sspisasl.GSSAPI), newServer(t, cfg, sspisasl.GSSAPI)
 	first, second := site.client(sspitest.Options{}), site.client(sspitest.Options{})
 	offer(t, one, first)
@@ -76,7 +76,8 @@ func TestNext_Replay(t *testing.T) {
 	refused(t, two, chosen, status.ReasonMessageAltered, "")
 }
 
-// TestNext_ErrorToken: a refusal comes with what the client is to be told.
+// TestNext_ErrorToken checks that Next returns the error token for the client with a
+// refusal.
 func TestNext_ErrorToken(t *testing.T) {
 	site := newSite(t)
 	for _, c := range []struct {
@@ -95,8 +96,8 @@ func TestNext_ErrorToken(t *testing.T) {
 	}
 }
 
-// TestNext_HalfOpen: clients that go away in the middle leave nothing behind, and
-// keep nobody out.
+// TestNext_HalfOpen checks that clients that stop in the middle leave no memory or
+// goroutine behind, and do not prevent other logins.
 func TestNext_HalfOpen(t *testing.T) {
 	site := newSite(t)
 	cfg := site.config()
@@ -122,7 +123,7 @@ func TestNext_HalfOpen(t *testing.T) {
 	}
 }
 
-// TestNext_Misuse: a Server that is none, and calls that come together.
+// TestNext_Misuse checks the zero Server, and concurrent calls.
 func TestNext_Misuse(t *testing.T) {
 	closed := newServer(t, newSite(t).config(), sspisasl.GSSAPI)
 	closed.Close()
@@ -158,7 +159,7 @@ func TestNext_Misuse(t *testing.T) {
 	}
 }
 
-// TestNext_Canceled: the wait for a backend ends with ctx.
+// TestNext_Canceled checks that the end of ctx ends the wait for the replay cache.
 func TestNext_Canceled(t *testing.T) {
 	site := newSite(t)
 	sc, err := site.realm.Config(service)
@@ -178,8 +179,8 @@ func TestNext_Canceled(t *testing.T) {
 	over(t, s)
 }
 
-// TestServer_Delegated: forwarded credentials are there at the end, and not after
-// Close.
+// TestServer_Delegated checks that forwarded credentials are available after the last
+// message, and not after Close.
 func TestServer_Delegated(t *testing.T) {
 	site := newSite(t)
 	cfg := site.config()

@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestSPNEGO_Layers: the layer follows from what the client asked of the context,
-// and policy can only refuse it.
+// TestSPNEGO_Layers checks that the client's context flags determine the layer, and that
+// policy can only refuse it.
 func TestSPNEGO_Layers(t *testing.T) {
 	const none, integrity, confidentiality = sspisasl.NoLayer, sspisasl.Integrity, sspisasl.Confidentiality
 	const signs, seals = plain | flags.GSS_C_INTEG_FLAG, plain | flags.GSS_C_INTEG_FLAG | flags.GSS_C_CONF_FLAG
@@ -18,7 +18,7 @@ func TestSPNEGO_Layers(t *testing.T) {
 		name   string
 		layers sspisasl.Layer
 		flags  flags.GSS
-		want   sspisasl.Layer // 0: refused
+		want   sspisasl.Layer // 0 if the client is refused
 	}{
 		{"maxssf=0", all, plain, none},
 		{"REPLAY is no INTEG", all, plain | flags.GSS_C_REPLAY_FLAG, none},
@@ -60,8 +60,8 @@ func TestSPNEGO_Layers(t *testing.T) {
 	}
 }
 
-// TestSPNEGO_SuccessData: where the protocol has no place for the last token, it is
-// one more challenge.
+// TestSPNEGO_SuccessData checks that the last token is one more challenge if the protocol
+// cannot carry it with its success message.
 func TestSPNEGO_SuccessData(t *testing.T) {
 	site := newSite(t)
 	s := newServer(t, site.config(), sspisasl.GSSSPNEGO)
@@ -75,8 +75,8 @@ func TestSPNEGO_SuccessData(t *testing.T) {
 	}
 }
 
-// TestSPNEGO_NoInitialResponse: an absent response is not an empty one, which asks
-// for the server's list of mechanisms.
+// TestSPNEGO_NoInitialResponse checks that an absent response differs from an empty one,
+// which requests the server's list of mechanisms.
 func TestSPNEGO_NoInitialResponse(t *testing.T) {
 	site := newSite(t)
 	s := newServer(t, site.config(), sspisasl.GSSSPNEGO)
@@ -96,8 +96,9 @@ func TestSPNEGO_NoInitialResponse(t *testing.T) {
 	}
 }
 
-// TestSPNEGO_RawKerberos: Kerberos as it is may come in SPNEGO's place, as Windows
-// has it, unless that is refused; SPNEGO in Kerberos' place may not.
+// TestSPNEGO_RawKerberos checks that the mechanism GSS-SPNEGO also accepts raw Kerberos
+// tokens, as Windows does, unless the policy forbids it, and that the mechanism GSSAPI
+// accepts no SPNEGO.
 func TestSPNEGO_RawKerberos(t *testing.T) {
 	site := newSite(t)
 	cfg := site.config()

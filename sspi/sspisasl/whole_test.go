@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestPARSE_20_CutToken: SASL delimits tokens, so that the server does not wait for the
-// rest of one that is cut. The challenge beside the error is SPNEGO's reject.
+// TestPARSE_20_CutToken checks that the server refuses a truncated token at once, because
+// SASL delimits tokens. The challenge beside the error is SPNEGO's reject.
 func TestPARSE_20_CutToken(t *testing.T) {
 	site := newSite(t)
 	token := say(t, site.client(sspitest.Options{SPNEGO: true}), nil)

@@ -8,8 +8,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestNext_FailureWipes: a context that was proven, and whose client was refused
-// then, has no keys any more.
+// TestNext_FailureWipes checks that the context has no keys if the client was authenticated
+// and then refused.
 func TestNext_FailureWipes(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("ldap/ldap.example.com")

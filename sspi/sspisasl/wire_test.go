@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// A message of the examples' protocol is four bytes of length and so many more.
-// It is that of the security layer too.
+// A message of the protocol in the examples is its length in four bytes, and its content.
+// The security layer has the same format.
 
 func send(conn net.Conn, message []byte) {
 	_, _ = conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(message))), message...))

@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// An SSH server that lets in the users of one realm. The realm and its clients are
-// of sspitest here; a server has keytab.OpenFile and sspi.NewAcceptor.
+// This SSH server admits the users of one realm. The realm and its clients are from
+// sspitest; a program calls keytab.OpenFile and sspi.NewAcceptor.
 func Example() {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("host/localhost")
@@ -36,7 +36,7 @@ func Example() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		conn, _, _, err := ssh.NewServerConn(tcp, kerberos.ServerConfig(base)) // a copy for each
+		conn, _, _, err := ssh.NewServerConn(tcp, kerberos.ServerConfig(base)) // one copy for each connection
 		if err != nil {
 			fmt.Println(err)
 			continue
@@ -49,7 +49,7 @@ func Example() {
 	// [ssh: no auth passed yet, kerberos: not-authorized (the client is authenticated, and the program's own rule refuses it): sspissh: the principal "alice@EXAMPLE.COM" may not log in as the user "root"]
 }
 
-// clients are alice, who asks to log in as each of users.
+// clients connects alice once for each of the users, as which she tries to log in.
 func clients(addr string, realm *sspitest.Realm, users ...string) {
 	for _, user := range users {
 		alice, err := realm.User("alice").Initiate("host/localhost", sspitest.Options{})

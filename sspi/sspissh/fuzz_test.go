@@ -6,18 +6,18 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// FuzzServer calls one Server in any order, as two connections would that share it
-// by mistake, on which alice (small letters) and bob (capitals) log in. Whatever
-// the order, a login is let through only for the connection over which its client
-// made a MIC, once for each MIC, and for one of the two connections at most.
+// FuzzServer calls one Server in any order, as two connections do that share it by mistake.
+// On one of them alice logs in (small letters), on the other bob (capitals). In every order
+// the Server may admit a login only on the connection for which its client made a MIC, once
+// for each MIC, and on at most one of the two connections.
 func FuzzServer(f *testing.F) {
 	for _, ops := range []string{
 		"abcd",         // alice logs in
-		"abcdABCD",     // bob after her
-		"aAbBcCdD",     // both at once
-		"aABbcCd",      // one overtakes the other
+		"abcdABCD",     // bob logs in after her
+		"aAbBcCdD",     // both at the same time
+		"aABbcCd",      // one is faster than the other
 		"xabcdxyabzcd", // attempts that fail
-		"abcdabcd",     // alice twice
+		"abcdabcd",     // alice logs in twice
 	} {
 		f.Add([]byte(ops))
 	}
@@ -27,7 +27,7 @@ func FuzzServer(f *testing.F) {
 			return
 		}
 		var err error
-		if s.cfg.Acceptor, err = s.realm.Acceptor(service); err != nil { // with its own replay cache
+		if s.cfg.Acceptor, err = s.realm.Acceptor(service); err != nil { // the acceptor has its own replay cache
 			t.Fatal(err)
 		}
 		server := s.server()
@@ -46,13 +46,13 @@ func FuzzServer(f *testing.F) {
 	})
 }
 
-// half is one connection of the two, and what came of it.
+// half is one of the two connections, and its state.
 type half struct {
 	*site
 	server *gssServer
 	conn   metadata
 
-	client          *sspitest.Initiator // whose token was accepted last; nil: none
+	client          *sspitest.Initiator // the client whose token was accepted last, or nil
 	mic             []byte
 	signed, allowed int
 }
@@ -95,7 +95,7 @@ func (h *half) do(t *testing.T, op byte) {
 	}
 }
 
-// accept is the client's token, and the answer to it.
+// accept passes the client's token to the Server, and the reply to the client.
 func (h *half) accept(t *testing.T) {
 	c, err := h.realm.User(h.conn.user).Initiate(service, sspitest.Options{Flags: openSSH})
 	if err != nil {

@@ -16,8 +16,9 @@ import (
 
 var errGone = errors.New("the client is gone")
 
-// TestHalfOpen: a thousand clients stop in the middle of a login. The next one gets
-// in while they stand, and when they have gone nothing of this library is left.
+// TestHalfOpen checks that a client can log in while a thousand others have stopped in the
+// middle of a login, and that no memory or goroutine of this library remains after they
+// have closed their connections.
 func TestHalfOpen(t *testing.T) {
 	const many = 1000
 	s := newSite(t)
@@ -26,9 +27,9 @@ func TestHalfOpen(t *testing.T) {
 	free := sync.OnceFunc(func() { close(release) })
 	defer free()
 	var wg sync.WaitGroup
-	places := make(chan struct{}, 50) // the listener's queue is not what is tested
+	places := make(chan struct{}, 50) // limits concurrent connections, so that the queue of the listener does not overflow
 	for range many {
-		// In DCE style the server waits for a second token.
+		// In DCE style the server expects a second token.
 		c := s.initiate("alice", sspitest.Options{DCEStyle: true})
 		c.reply = func([]byte) {
 			standing <- struct{}{}
@@ -64,8 +65,8 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-// TestHalfOpen_Memory: what a login that waits for its next token costs, besides
-// the SSH library.
+// TestHalfOpen_Memory measures the memory of a login that expects another token, without
+// that of the SSH library.
 func TestHalfOpen_Memory(t *testing.T) {
 	const many, most = 1000, 4 << 10
 	s := newSite(t)
@@ -95,7 +96,7 @@ func TestHalfOpen_Memory(t *testing.T) {
 	runtime.KeepAlive(tokens)
 }
 
-// heap is what is alive.
+// heap returns the number of live bytes.
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()
@@ -104,8 +105,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestGone: the client goes at each point of a login; the server's side ends, and
-// the next client gets in.
+// TestGone checks that the server's side ends if the client closes the connection at any
+// step of a login, and that the next client can log in.
 func TestGone(t *testing.T) {
 	for name, leave := range map[string]func(*client, net.Conn){
 		"before its token": func(c *client, conn net.Conn) {
@@ -140,7 +141,7 @@ func TestGone(t *testing.T) {
 			if o := <-s.ended; o.err == nil {
 				t.Error("the server let it in")
 			}
-			// x/crypto has ended the attempt: nothing is left to be proven.
+			// x/crypto has ended the attempt, so a MIC is refused.
 			wantReason(t, "a MIC after the end", (<-servers).VerifyMIC(one.field(), nil), status.ReasonContextState, "")
 			s.good()
 		})

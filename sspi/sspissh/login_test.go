@@ -17,7 +17,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// openSSH is what OpenSSH asks for, with MIT's library.
+// openSSH are the context flags that OpenSSH requests with MIT's library.
 const openSSH = flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_INTEG_FLAG | flags.GSS_C_CONF_FLAG
 
 func TestLogin(t *testing.T) {
@@ -68,8 +68,8 @@ func TestLogin_Delegated(t *testing.T) {
 	}
 }
 
-// TestLogin_Refused: no token, or one that is not right, gets nobody in, the
-// operator is told why, and the next client is served.
+// TestLogin_Refused checks that the server refuses a login without a token or with an
+// invalid one, that the operator sees the Reason, and that the next client can log in.
 func TestLogin_Refused(t *testing.T) {
 	s := newSite(t)
 	s.start()
@@ -77,7 +77,7 @@ func TestLogin_Refused(t *testing.T) {
 		return &client{token: func([]byte) []byte { return token }}
 	}
 	cut := func(token []byte) []byte { return token[:len(token)-1] }
-	// SPNEGO's OID where that of Kerberos is due.
+	// SPNEGO's OID in place of that of Kerberos.
 	spnego := []byte("\x60\x0a\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x00")
 	for _, c := range []struct {
 		name   string
@@ -96,7 +96,7 @@ func TestLogin_Refused(t *testing.T) {
 		{"no integrity", s.initiate("alice", sspitest.Options{Flags: flags.GSS_C_MUTUAL_FLAG | flags.GSS_C_CONF_FLAG}), status.ReasonRequirementNotMet},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.name == "nothing" { // x/crypto's client sends no empty token
+			if c.name == "nothing" { // the client of x/crypto sends no empty token
 				server := s.server()
 				if _, _, _, err := server.AcceptSecContext(nil); status.ReasonOf(err) != c.want {
 					t.Errorf("%v, want %v", err, c.want)
@@ -112,7 +112,8 @@ func TestLogin_Refused(t *testing.T) {
 	s.good()
 }
 
-// TestLogin_OneMiB: what no SSH packet can carry is refused by length alone.
+// TestLogin_OneMiB checks that a token longer than an SSH packet is refused because of its
+// length.
 func TestLogin_OneMiB(t *testing.T) {
 	s := newSite(t)
 	if _, _, _, err := s.server().AcceptSecContext(make([]byte, 1<<20)); status.ReasonOf(err) != status.ReasonTokenTooLong {
@@ -120,8 +121,7 @@ func TestLogin_OneMiB(t *testing.T) {
 	}
 }
 
-// TestLogin_Replay: a first token that was seen on one connection is of no use on
-// another.
+// TestLogin_Replay checks that a first token of one connection is refused on another.
 func TestLogin_Replay(t *testing.T) {
 	s := newSite(t)
 	s.start()
@@ -138,7 +138,7 @@ func TestLogin_Replay(t *testing.T) {
 	s.good()
 }
 
-// TestLogin_MIC: the MIC binds a login to the connection and to the user's name.
+// TestLogin_MIC checks that the MIC binds a login to its connection and to the user's name.
 func TestLogin_MIC(t *testing.T) {
 	s := newSite(t)
 	s.start()
@@ -190,15 +190,15 @@ func TestLogin_MIC(t *testing.T) {
 	s.good()
 }
 
-// TestLogin_NextAttempt: after a refusal the client may try again on the same
-// connection, as another user too, and each attempt stands for itself.
+// TestLogin_NextAttempt checks that the client may try again on the same connection after a
+// refusal, also as another user, and that the attempts are independent.
 func TestLogin_NextAttempt(t *testing.T) {
 	s := newSite(t)
 	s.start()
 	attempts := []*client{
 		{token: func([]byte) []byte { return []byte("rubbish") }},
-		s.initiate("bob", sspitest.Options{}),   // a good MIC, but not alice
-		s.initiate("alice", sspitest.Options{}), // a bad MIC
+		s.initiate("bob", sspitest.Options{}),   // a valid MIC, but the client is not alice
+		s.initiate("alice", sspitest.Options{}), // an invalid MIC
 		s.initiate("alice", sspitest.Options{}),
 	}
 	attempts[2].mic = func([]byte) ([]byte, error) { return []byte("rubbish"), nil }
@@ -219,7 +219,7 @@ func TestLogin_NextAttempt(t *testing.T) {
 	}
 }
 
-// inTurn is a ssh.GSSAPIClient that is another one each time.
+// inTurn is an ssh.GSSAPIClient that uses another client for each attempt.
 type inTurn struct {
 	*client
 	next func() *client
@@ -233,8 +233,8 @@ func (i *inTurn) InitSecContext(target string, reply []byte, d bool) ([]byte, bo
 	return i.client.InitSecContext(target, reply, d)
 }
 
-// TestLogin_OtherMethods: what gets in by another method has no peer, not even
-// with Kerberos as the first of two, or after a refusal.
+// TestLogin_OtherMethods checks that a login by another method has no Peer, even if
+// Kerberos was the first of two methods or was refused before.
 func TestLogin_OtherMethods(t *testing.T) {
 	s := newSite(t)
 	password := func(conn ssh.ConnMetadata, _ []byte) (*ssh.Permissions, error) { return nil, nil }
@@ -261,7 +261,7 @@ func TestLogin_OtherMethods(t *testing.T) {
 	}
 }
 
-// TestLogin_Banner: what Authorize returns reaches x/crypto as it is.
+// TestLogin_Banner checks that x/crypto receives the unchanged error of Authorize.
 func TestLogin_Banner(t *testing.T) {
 	s := newSite(t)
 	refusal := &ssh.BannerError{Err: errors.New("closed"), Message: "closed on Sundays"}
@@ -274,8 +274,8 @@ func TestLogin_Banner(t *testing.T) {
 	}
 }
 
-// TestLogin_SharedPermissions: Authorize may return the same permissions for
-// everybody; a login leaves nothing in them, and so nothing for the next.
+// TestLogin_SharedPermissions checks that Authorize may return the same Permissions for all
+// clients. A login must leave nothing in them for the next login.
 func TestLogin_SharedPermissions(t *testing.T) {
 	s := newSite(t)
 	shared := &ssh.Permissions{Extensions: map[string]string{"permit-pty": ""}, ExtraData: map[any]any{"quota": 7}}
@@ -315,8 +315,8 @@ func TestLogin_SharedPermissions(t *testing.T) {
 	}
 }
 
-// TestPeer_KeptPermissions: permissions of one login say nothing about another
-// connection that was given them.
+// TestPeer_KeptPermissions checks that a connection which reuses the Permissions of another
+// login has no Peer.
 func TestPeer_KeptPermissions(t *testing.T) {
 	s := newSite(t)
 	s.start()

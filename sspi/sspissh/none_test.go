@@ -9,14 +9,15 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestSSH_1_NoneIsRefused (C21): a library that sets NoClientAuth on the copy that
-// ServerConfig returned, as gliderlabs/ssh does, lets nobody in without a credential.
+// TestSSH_1_NoneIsRefused checks a library that sets NoClientAuth on the copy from
+// ServerConfig, as gliderlabs/ssh does (case C21): a client without a credential is
+// refused.
 func TestSSH_1_NoneIsRefused(t *testing.T) {
 	refuse := func(ssh.ConnMetadata) (*ssh.Permissions, error) { return nil, ssh.ErrNoAuth }
 	admit := func(ssh.ConnMetadata) (*ssh.Permissions, error) { return nil, nil }
 	for _, row := range []struct {
 		name     string
-		asked    bool // base.NoClientAuth
+		asked    bool // the value of base.NoClientAuth
 		callback func(ssh.ConnMetadata) (*ssh.Permissions, error)
 		later    bool // the library sets NoClientAuth
 		in       bool
@@ -46,7 +47,7 @@ func TestSSH_1_NoneIsRefused(t *testing.T) {
 			if row.in {
 				return
 			}
-			// gssapi-with-mic is still served.
+			// gssapi-with-mic still works.
 			if err := s.dial("alice", with(s.initiate("alice", sspitest.Options{}))); err != nil {
 				t.Error(err)
 			}

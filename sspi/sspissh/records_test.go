@@ -17,7 +17,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// recorded is a site whose acceptor's records are kept.
+// recorded is a site that keeps the records of its acceptor.
 type recorded struct {
 	*site
 	mu   sync.Mutex
@@ -37,7 +37,7 @@ func newRecorded(t testing.TB) *recorded {
 	return r
 }
 
-// one returns the only record and its attribute user.name.
+// one returns the record, which must be the only one, and its attribute user.name.
 func (r *recorded) one(t testing.TB) (sspi.Event, string) {
 	t.Helper()
 	r.mu.Lock()
@@ -56,8 +56,8 @@ func (r *recorded) one(t testing.TB) (sspi.Event, string) {
 	return e, attrs["user.name"]
 }
 
-// TestLOG_7_SSH: each login is one record, made after the MIC and Authorize have decided,
-// and none says that a client was accepted which did not get in.
+// TestLOG_7_SSH checks that each login has one record, written after the MIC and Authorize
+// have decided, and that no record reports an accepted client if it was refused.
 func TestLOG_7_SSH(t *testing.T) {
 	type rule = func(ssh.ConnMetadata, *sspi.Peer) (*ssh.Permissions, error)
 	says := func(perms *ssh.Permissions, err error) rule {
@@ -69,10 +69,10 @@ func TestLOG_7_SSH(t *testing.T) {
 	rubbish := func([]byte) []byte { return []byte("rubbish") }
 	for _, c := range []struct {
 		name, user string
-		authorize  rule // nil: SameUser
+		authorize  rule // SameUser if nil
 		token      func([]byte) []byte
 		mic        func([]byte) ([]byte, error)
-		reason     status.Reason // ReasonNone: accepted
+		reason     status.Reason // ReasonNone: the client is accepted
 		proven     bool
 	}{
 		{"accepted", "alice", nil, nil, nil, 0, true},
@@ -115,7 +115,7 @@ func TestLOG_7_SSH(t *testing.T) {
 	}
 }
 
-// TestLOG_7_SSHCallers: callers other than x/crypto's connection get one record, too.
+// TestLOG_7_SSHCallers checks that callers other than x/crypto get one record too.
 func TestLOG_7_SSHCallers(t *testing.T) {
 	signed := func(r *recorded, server *gssServer) {
 		c := r.accepted(server, "alice")
@@ -169,7 +169,8 @@ func TestLOG_7_SSHCallers(t *testing.T) {
 	}
 }
 
-// TestLOG_7_SSHAttempts: each of several attempts of a connection has its own record.
+// TestLOG_7_SSHAttempts checks that each of several attempts on a connection has its own
+// record.
 func TestLOG_7_SSHAttempts(t *testing.T) {
 	r := newRecorded(t)
 	server := r.server()

@@ -16,7 +16,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// metadata is a connection as AllowLogin sees it.
+// metadata is a connection as AllowLogin receives it.
 type metadata struct{ session, user string }
 
 func (m metadata) User() string          { return m.user }
@@ -26,7 +26,7 @@ func (m metadata) ServerVersion() []byte { return nil }
 func (m metadata) RemoteAddr() net.Addr  { return nil }
 func (m metadata) LocalAddr() net.Addr   { return nil }
 
-// field is what x/crypto makes a MIC over for the connection.
+// field returns the bytes that the client's MIC covers.
 func (m metadata) field() []byte {
 	return ssh.Marshal(struct {
 		Session               string
@@ -37,7 +37,7 @@ func (m metadata) field() []byte {
 
 var one, two = metadata{"session one", "alice"}, metadata{"session two", "bob"}
 
-// accepted is a client whose tokens the server has accepted.
+// accepted returns a client whose tokens the server has accepted.
 func (s *site) accepted(server *gssServer, user string) *client {
 	s.t.Helper()
 	c := s.initiate(user, sspitest.Options{Flags: openSSH})
@@ -55,7 +55,7 @@ func (s *site) accepted(server *gssServer, user string) *client {
 	return c
 }
 
-// sign is the client's MIC for a connection.
+// sign returns the client's MIC for a connection.
 func (s *site) sign(c *client, m metadata) []byte {
 	s.t.Helper()
 	mic, err := c.Initiator.GetMIC(m.field())
@@ -72,8 +72,8 @@ func wantReason(t *testing.T, what string, err error, want status.Reason, text s
 	}
 }
 
-// wantEnded: the server has noticed that it is shared, and is of no use to
-// anybody.
+// wantEnded checks that the server has detected that two connections share it, and refuses
+// every call.
 func wantEnded(t *testing.T, s *site, server *gssServer) {
 	t.Helper()
 	const text = "two connections"
@@ -91,8 +91,8 @@ func wantEnded(t *testing.T, s *site, server *gssServer) {
 	wantReason(t, "AllowLogin", err, status.ReasonContextState, text)
 }
 
-// TestServer_Shared: what can only come of two connections is refused, with what
-// was under way, and so is everything after it.
+// TestServer_Shared checks that the Server refuses a call that only a second connection can
+// cause, and then ends the attempt and refuses all further calls.
 func TestServer_Shared(t *testing.T) {
 	const text = "two connections"
 	for name, misuse := range map[string]func(s *site, server *gssServer) error{
@@ -155,8 +155,8 @@ func TestServer_Shared(t *testing.T) {
 	}
 }
 
-// TestServer_Order: calls out of x/crypto's order get nobody in, and the attempt
-// after them stands.
+// TestServer_Order checks that calls in another order than that of x/crypto admit no
+// client, and that a later attempt in the right order succeeds.
 func TestServer_Order(t *testing.T) {
 	s := newSite(t)
 	server := s.server()
@@ -199,8 +199,7 @@ func TestServer_Order(t *testing.T) {
 	wantReason(t, "AllowLogin twice", err, status.ReasonContextState, "before a MIC")
 }
 
-// TestServer_Field: a MIC over something else than a login's field proves nothing
-// about a login, however good it is.
+// TestServer_Field checks that a valid MIC of other bytes than a login's field is refused.
 func TestServer_Field(t *testing.T) {
 	s := newSite(t)
 	good := one.field()
@@ -230,9 +229,9 @@ func replaceOnce(b []byte, old, with string) []byte {
 	return []byte(strings.Replace(string(b), old, with, 1))
 }
 
-// TestServer_SharedOverTheWire: two connections with one ServerConfig, as x/crypto
-// by itself has it. The second comes while the first is between its token and its
-// MIC.
+// TestServer_SharedOverTheWire checks two connections with one ServerConfig, which share
+// x/crypto's GSSAPIServer. The second connection begins between the token and the MIC of
+// the first.
 func TestServer_SharedOverTheWire(t *testing.T) {
 	s := newSite(t)
 	config := s.serverConfig()
@@ -257,8 +256,8 @@ func TestServer_SharedOverTheWire(t *testing.T) {
 	}
 }
 
-// TestServer_SharedOneAfterTheOther: the second connection of one ServerConfig is
-// noticed by its session.
+// TestServer_SharedOneAfterTheOther checks that the Server recognises the second connection
+// with one ServerConfig by its session.
 func TestServer_SharedOneAfterTheOther(t *testing.T) {
 	s := newSite(t)
 	config := s.serverConfig()
@@ -287,7 +286,7 @@ func TestNew_Argument(t *testing.T) {
 	}
 }
 
-// TestConfig_Kerberos: the package may be named, in any case of its letters.
+// TestConfig_Kerberos checks that Config may name the package Kerberos, in any case.
 func TestConfig_Kerberos(t *testing.T) {
 	s := newSite(t)
 	s.cfg.Context.Package = "kerberos"
@@ -295,7 +294,8 @@ func TestConfig_Kerberos(t *testing.T) {
 	s.good()
 }
 
-// TestConfig_ServerConfig: base is left as it was, and what it has stays.
+// TestConfig_ServerConfig checks that ServerConfig leaves base unchanged, and that the copy
+// has the content of base.
 func TestConfig_ServerConfig(t *testing.T) {
 	s := newSite(t)
 	s.base.MaxAuthTries = 3
@@ -373,8 +373,8 @@ func TestNAME_7_SameUserErrors(t *testing.T) {
 	}
 }
 
-// TestSEC_3_SameUserQuotes: neither the name that the client asks for nor the one that
-// its KDC gave it changes the terminal of the operator who reads the error.
+// TestSEC_3_SameUserQuotes checks that the error quotes both the name that the client
+// requests and the name from its KDC.
 func TestSEC_3_SameUserQuotes(t *testing.T) {
 	const evil = "a\x1b[2J\u202e\u009b\x07"
 	for _, c := range []struct{ principal, user string }{
@@ -387,7 +387,7 @@ func TestSEC_3_SameUserQuotes(t *testing.T) {
 	}
 }
 
-// TestSameUser_Copies: the list of realms is that of the call.
+// TestSameUser_Copies checks that SameUser copies the list of realms.
 func TestSameUser_Copies(t *testing.T) {
 	realms := []string{"EXAMPLE.COM"}
 	rule := sspissh.SameUser(realms...)
@@ -400,8 +400,8 @@ func TestSameUser_Copies(t *testing.T) {
 	}
 }
 
-// TestServer_Redacted: neither a Server nor the permissions of a login print
-// anything secret.
+// TestServer_Redacted checks that neither a Server nor the Permissions of a login print a
+// secret.
 func TestServer_Redacted(t *testing.T) {
 	s := newSite(t)
 	s.cfg.Context.AcceptDelegation = true
@@ -435,10 +435,10 @@ func TestServer_Redacted(t *testing.T) {
 	}
 }
 
-// TestConfig_BackendTimeout: a source of keys that hangs does not hang the login.
+// TestConfig_BackendTimeout checks that BackendTimeout ends a login whose key source hangs.
 func TestConfig_BackendTimeout(t *testing.T) {
 	s := newSite(t)
-	s.cfg.BackendTimeout = 1 // a nanosecond
+	s.cfg.BackendTimeout = 1 // one nanosecond
 	s.cfg.Acceptor = s.acceptorWith(func(c *sspi.Config) {
 		c.Keys = keytab.SourceFunc(func(ctx context.Context) (*keytab.Table, error) {
 			<-ctx.Done()

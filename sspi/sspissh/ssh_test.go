@@ -27,21 +27,22 @@ type site struct {
 	base  *ssh.ServerConfig
 	addr  string
 
-	// config makes the configuration of a connection; cfg.ServerConfig if nil.
+	// config returns the configuration of a connection. If nil, the site uses
+	// cfg.ServerConfig.
 	config func() *ssh.ServerConfig
-	// ended gets what became of each connection.
+	// ended receives the outcome of each connection.
 	ended chan outcome
 	wg    sync.WaitGroup
 }
 
-// outcome is a connection on which login is over.
+// outcome is the result of the login on a connection.
 type outcome struct {
 	conn *ssh.ServerConn
-	errs []error // why each attempt was refused; nil at the end: the last was not
-	err  error   // of NewServerConn
+	errs []error // the error of each attempt; the last is nil if the last attempt succeeded
+	err  error   // the error of NewServerConn
 }
 
-// attempt is the error of the last attempt.
+// attempt returns the error of the last attempt.
 func (o outcome) attempt() error {
 	if len(o.errs) == 0 {
 		return errors.New("no attempt was made")
@@ -49,7 +50,7 @@ func (o outcome) attempt() error {
 	return o.errs[len(o.errs)-1]
 }
 
-// signer is a host key; of every server, since it is for tests.
+// signer returns the host key of the test servers.
 func signer() ssh.Signer {
 	s, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	if err != nil {
@@ -69,7 +70,7 @@ func newSite(t testing.TB) *site {
 		t: t, realm: realm, base: new(ssh.ServerConfig), ended: make(chan outcome, 2000),
 		cfg: &sspissh.Config{Acceptor: acceptor, Authorize: sspissh.SameUser(realmName)},
 	}
-	s.base.KeyExchanges = []string{ssh.KeyExchangeCurve25519} // quick
+	s.base.KeyExchanges = []string{ssh.KeyExchangeCurve25519} // a fast one
 	s.base.AddHostKey(signer())
 	return s
 }
@@ -102,7 +103,7 @@ func (s *site) serverConfig() *ssh.ServerConfig {
 	return m.ServerConfig(s.base)
 }
 
-// gssServer is the server's side of gssapi-with-mic on one connection, as x/crypto gets it.
+// gssServer is the GSSAPIServer that x/crypto gets for a connection.
 type gssServer struct {
 	ssh.GSSAPIServer
 	AllowLogin func(conn ssh.ConnMetadata, srcName string) (*ssh.Permissions, error)
@@ -113,7 +114,7 @@ func (s *site) server() *gssServer {
 	return &gssServer{gss.Server, gss.AllowLogin}
 }
 
-// start serves until the test ends.
+// start serves connections until the test ends.
 func (s *site) start() {
 	s.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -157,15 +158,16 @@ func (s *site) serve(tcp net.Conn) {
 	}
 	go ssh.DiscardRequests(requests)
 	for c := range channels {
-		_ = c.Reject(ssh.Prohibited, "") // an error ends the range
+		_ = c.Reject(ssh.Prohibited, "") // the loop ends at an error
 	}
 }
 
-// client is a ssh.GSSAPIClient. Its hooks, if set, stand between it and the wire.
+// client is an ssh.GSSAPIClient. Its functions, if set, see or change the messages of the
+// client.
 type client struct {
 	*sspitest.Initiator
-	token func(token []byte) []byte                  // changes what is sent
-	reply func(reply []byte)                         // sees what came
+	token func(token []byte) []byte                  // changes the token that the client sends
+	reply func(reply []byte)                         // gets the server's reply
 	mic   func(field []byte) (mic []byte, err error) // makes the MIC
 }
 
@@ -174,7 +176,7 @@ func (c *client) InitSecContext(_ string, reply []byte, _ bool) (token []byte, m
 	if c.reply != nil && reply != nil {
 		c.reply(reply)
 	}
-	if c.Initiator == nil { // a client that knows no Kerberos
+	if c.Initiator == nil { // the client does not support Kerberos
 		return c.token(nil), true, nil
 	}
 	token, done, err := c.Next(reply)
@@ -195,7 +197,7 @@ func (c *client) GetMIC(field []byte) ([]byte, error) {
 // DeleteSecContext implements ssh.GSSAPIClient.
 func (c *client) DeleteSecContext() error { return nil }
 
-// initiate is a client with a ticket.
+// initiate returns a client with a ticket.
 func (s *site) initiate(user string, o sspitest.Options) *client {
 	s.t.Helper()
 	i, err := s.realm.User(user).Initiate(service, o)
@@ -217,7 +219,7 @@ func (s *site) dial(as string, methods ...ssh.AuthMethod) error {
 
 func with(c ssh.GSSAPIClient) ssh.AuthMethod { return ssh.GSSAPIWithMICAuthMethod(c, "localhost") }
 
-// login logs in, and returns what the server says of it.
+// login logs in and returns the outcome at the server.
 func (s *site) login(as string, c *client) outcome {
 	s.t.Helper()
 	err := s.dial(as, with(c))
@@ -228,7 +230,7 @@ func (s *site) login(as string, c *client) outcome {
 	return o
 }
 
-// good: alice gets in.
+// good checks that alice can log in.
 func (s *site) good() outcome {
 	s.t.Helper()
 	o := s.login("alice", s.initiate("alice", sspitest.Options{}))
@@ -241,7 +243,7 @@ func (s *site) good() outcome {
 	return o
 }
 
-// acceptorWith is an acceptor of the realm with a change.
+// acceptorWith returns an acceptor of the realm with a changed Config.
 func (s *site) acceptorWith(change func(*sspi.Config)) *sspi.Acceptor {
 	s.t.Helper()
 	cfg, err := s.realm.Config(service)

@@ -6,8 +6,8 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// TestAcceptor_KeysOfThisMoment: a key is there for acceptors as soon as there can
-// be tickets for it, which is before the Rotate that makes it returns.
+// TestAcceptor_KeysOfThisMoment checks that an acceptor has a new key as soon as a client
+// can get tickets under it, which is before the call of Rotate returns.
 func TestAcceptor_KeysOfThisMoment(t *testing.T) {
 	const service = "HTTP/www.example.com"
 	realm := NewDeterministicRealm("EXAMPLE.COM")
@@ -23,6 +23,6 @@ func TestAcceptor_KeysOfThisMoment(t *testing.T) {
 		if _, err := Handshake(client, acceptor.NewContext(sspi.ContextConfig{})); err != nil {
 			t.Fatal(err)
 		}
-		(*realm.kdc).Rotate(service) // Realm.Rotate, before it returns
+		(*realm.kdc).Rotate(service) // the step of Realm.Rotate that makes the key
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestClock_NoRetry: a client like MIT's gives up when it is told that its clock
-// is wrong. The acceptor would have let it try again.
+// TestClock_NoRetry checks that a client without RetrySkew, like MIT's, gives up after a
+// clock error, although the acceptor permits another try.
 func TestClock_NoRetry(t *testing.T) {
 	now := sspitest.NewDeterministicRealm("X").Now()
 	for name, row := range map[string]struct {
@@ -35,7 +35,7 @@ func TestClock_NoRetry(t *testing.T) {
 	}
 }
 
-// TestClock_RetryOnce: the second refusal is final, for the client too.
+// TestClock_RetryOnce checks that the client does not try a third time.
 func TestClock_RetryOnce(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor(service)
@@ -47,12 +47,12 @@ func TestClock_RetryOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	token, _, _ := client.Next(nil)
-	for try := 1; ; try++ { // a new context each time, so that the offer comes each time
+	for try := 1; ; try++ { // a new context for each try, so that the acceptor permits another each time
 		reply, _, err := acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
 		if err != sspi.ErrContinue {
 			t.Fatalf("try %d: %v", try, err)
 		}
-		realm.Advance(time.Hour) // away from the time that the client was told
+		realm.Advance(time.Hour) // away from the time that the client received
 		token, _, err = client.Next(reply)
 		if try == 1 && err == nil {
 			continue
@@ -65,8 +65,8 @@ func TestClock_RetryOnce(t *testing.T) {
 	}
 }
 
-// TestClock_Advance: the realm's clock is the client's and the acceptor's, and a
-// ticket ends by it.
+// TestClock_Advance checks that the realm's clock is that of clients and acceptors, and
+// that a ticket expires by it.
 func TestClock_Advance(t *testing.T) {
 	for name, realm := range map[string]*sspitest.Realm{
 		"system": sspitest.NewRealm("EXAMPLE.COM"), "standing": sspitest.NewDeterministicRealm("EXAMPLE.COM"),
@@ -90,7 +90,7 @@ func TestClock_Advance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			realm.Advance(9 * time.Hour) // the client speaks now, and says so
+			realm.Advance(9 * time.Hour) // the client makes its token at this time
 			c := acceptor.NewContext(sspi.ContextConfig{})
 			if _, err := sspitest.Handshake(early, c); err != nil {
 				t.Fatal(err)
@@ -98,7 +98,7 @@ func TestClock_Advance(t *testing.T) {
 			if _, err := c.Wrap(nil, nil, true); err != nil {
 				t.Error(err)
 			}
-			realm.Advance(2 * time.Hour) // beyond the ten hours and the skew
+			realm.Advance(2 * time.Hour) // later than the ten hours and the skew
 			if _, err := c.Wrap(nil, nil, true); status.ReasonOf(err) != status.ReasonContextExpired {
 				t.Errorf("a message: %v", err)
 			}
@@ -109,8 +109,8 @@ func TestClock_Advance(t *testing.T) {
 	}
 }
 
-// TestClock_System: a realm from NewRealm has the time that everybody has, so that
-// a server with nothing but its keys accepts its clients.
+// TestClock_System checks that a realm from NewRealm uses the system's clock, so that a
+// server that has only its keys accepts the clients.
 func TestClock_System(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	keys, err := realm.Service(service)

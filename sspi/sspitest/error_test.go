@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestError_Refused: a client that waits is told the number of RFC 4120, Section
-// 7.5.9, and the caller of Handshake gets that and the acceptor's reason.
+// TestError_Refused checks that a waiting client gets an error number (RFC 4120, Section
+// 7.5.9), and that the caller of Handshake gets this number and the acceptor's Reason.
 func TestError_Refused(t *testing.T) {
 	now := sspitest.NewDeterministicRealm("X").Now()
 	channel := []sspi.ChannelBindings{{ApplicationData: []byte("x")}}
@@ -20,7 +20,7 @@ func TestError_Refused(t *testing.T) {
 		client sspitest.Options
 		server sspi.ContextConfig
 		reason status.Reason
-		code   int32 // 0: nothing is said
+		code   int32 // 0 if there is no answer
 	}{
 		"expired":                    {sspitest.Options{EndTime: now.Add(-time.Hour)}, sspi.ContextConfig{}, status.ReasonTicketExpired, 32},
 		"expired, retrying":          {sspitest.Options{EndTime: now.Add(-time.Hour), RetrySkew: true}, sspi.ContextConfig{}, status.ReasonTicketExpired, 32},
@@ -46,7 +46,8 @@ func TestError_Refused(t *testing.T) {
 	}
 }
 
-// TestError_Replay: the answer to a token that is not an Initiator's any more.
+// TestError_Replay checks ParseError with the answer to a replayed token, which has no
+// Initiator.
 func TestError_Replay(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor(service)
@@ -82,7 +83,7 @@ func TestError_Replay(t *testing.T) {
 	}
 }
 
-// answered is a client that has spoken and the answer to it.
+// answered returns a client after its first token, and the acceptor's reply.
 func answered(t *testing.T, o sspitest.Options) (*sspitest.Initiator, []byte) {
 	t.Helper()
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
@@ -102,11 +103,11 @@ func answered(t *testing.T, o sspitest.Options) (*sspitest.Initiator, []byte) {
 	return client, reply
 }
 
-// TestError_Answers: a client takes no answer whose content was changed or cut,
-// and no answer makes it panic. gofork overlooks some lengths in the encoding
-// around the content, which are under no MAC.
+// TestError_Answers checks that a client accepts no reply whose encrypted content is
+// changed or truncated, and that no reply makes it panic. gofork ignores some errors of
+// lengths outside the encrypted content, which no MAC protects.
 func TestError_Answers(t *testing.T) {
-	const sealed = 100 // bytes at the end of an AP-REP, at least
+	const sealed = 100 // the least number of encrypted bytes at the end of an AP-REP
 	for name, o := range map[string]sspitest.Options{"framed": {}, "DCE style": {DCEStyle: true}, "SPNEGO": {SPNEGO: true}, "SPNEGO, DCE style": {SPNEGO: true, DCEStyle: true}} {
 		t.Run(name, func(t *testing.T) {
 			_, whole := answered(t, o)
@@ -130,7 +131,7 @@ func TestError_Answers(t *testing.T) {
 				}
 			}
 			client, reply := answered(t, o)
-			last := !o.SPNEGO || !o.DCEStyle // who still waits for the acceptor's last token
+			last := !o.SPNEGO || !o.DCEStyle // whether the client expects no further token
 			if _, done, err := client.Next(reply); err != nil || done != last {
 				t.Errorf("unchanged: done %v, %v", done, err)
 			}

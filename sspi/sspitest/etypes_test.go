@@ -13,15 +13,15 @@ import (
 	"github.com/gosspi/kerberos/ticket"
 )
 
-// etypes in the order in which MIT's libraries like them.
+// etypes are in the order of preference of MIT's library.
 var etypes = []keytab.EType{
 	keytab.AES256_CTS_HMAC_SHA1_96, keytab.AES128_CTS_HMAC_SHA1_96,
 	keytab.AES256_CTS_HMAC_SHA384_192, keytab.AES128_CTS_HMAC_SHA256_128,
 }
 
-// contextEType is what the acceptor's subkey must be. The client offers what it
-// likes no less than the session key's type (RFC 4537); the acceptor takes the
-// 256-bit type of the subkey's family where that is offered.
+// contextEType returns the expected type of the acceptor's subkey. The client offers the
+// types that it does not rank below that of the session key (RFC 4537). The acceptor
+// selects the 256-bit type of the subkey's family if the client offers it.
 func contextEType(session, subkey keytab.EType) keytab.EType {
 	offer := etypes[:slices.Index(etypes, session)+1]
 	better := map[keytab.EType]keytab.EType{
@@ -34,7 +34,7 @@ func contextEType(session, subkey keytab.EType) keytab.EType {
 	return subkey
 }
 
-// TestETypes_Every combination of ticket, session key and subkey.
+// TestETypes_Every checks every combination of ticket, session key and subkey.
 func TestETypes_Every(t *testing.T) {
 	for _, ticket := range etypes {
 		for _, session := range etypes {
@@ -55,8 +55,8 @@ func TestETypes_Every(t *testing.T) {
 	}
 }
 
-// TestETypes_NoSubkey: the context's key is the ticket's session key then, and
-// another one otherwise.
+// TestETypes_NoSubkey checks that the context's key is the session key of the ticket if
+// there is no subkey, and differs from it otherwise.
 func TestETypes_NoSubkey(t *testing.T) {
 	for _, without := range []bool{true, false} {
 		realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
@@ -80,8 +80,9 @@ func TestETypes_NoSubkey(t *testing.T) {
 	}
 }
 
-// TestETypes_Defaults: the session key is of the ticket's type, the subkey of the
-// session key's, and without an answer the subkey is the context's key.
+// TestETypes_Defaults checks the default types: the session key has the type of the ticket,
+// and the subkey that of the session key. Without an AP-REP the subkey is the key of the
+// context.
 func TestETypes_Defaults(t *testing.T) {
 	for _, e := range etypes {
 		peer, c, client, err := login(t, sspitest.Options{TicketEType: e, OneWay: true}, sspi.ContextConfig{})

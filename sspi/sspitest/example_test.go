@@ -14,7 +14,7 @@ import (
 	"github.com/gosspi/kerberos/ticket/pac"
 )
 
-// The shortest login there is.
+// The shortest login.
 func Example() {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -33,8 +33,8 @@ func Example() {
 	// Output: alice@EXAMPLE.COM at HTTP/www.example.com@EXAMPLE.COM
 }
 
-// greeter is the server under test: it takes its keys from outside, and greets
-// the users of one realm.
+// greeter is the tested server. It gets its keys from the caller, and greets the users of
+// one realm.
 type greeter struct{ acceptor *sspi.Acceptor }
 
 func newGreeter(keys keytab.Source) (*greeter, error) {
@@ -56,8 +56,8 @@ func (g *greeter) serve(ctx context.Context, token []byte) (reply []byte, greeti
 	return reply, "hello, " + user
 }
 
-// A server is given the keytab of its service, and the tokens of clients one by
-// one, over whatever wire it has.
+// The server gets the keytab of its service, and the tokens of the clients over any
+// transport.
 func ExampleRealm_Service() {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	keys, err := realm.Service("demo/localhost")
@@ -78,7 +78,7 @@ func ExampleRealm_Service() {
 			log.Fatal(err)
 		}
 		reply, greeting := server.serve(context.Background(), token)
-		_, done, err := client.Next(reply) // the server proves itself
+		_, done, err := client.Next(reply) // verifies the server's reply
 		fmt.Println(greeting, done, err)
 	}
 	// Output:
@@ -86,8 +86,8 @@ func ExampleRealm_Service() {
 	// hello, stranger true <nil>
 }
 
-// A client that is refused: the test sees the acceptor's reason, and the number
-// that the client is told.
+// The test of a refused client sees the acceptor's Reason, and the error number that the
+// client receives.
 func ExampleHandshake_refused() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -110,7 +110,7 @@ func ExampleHandshake_refused() {
 	// the client is told 32
 }
 
-// Messages after the login.
+// After the login, the client and the server exchange messages.
 func ExampleInitiator_Wrap() {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("demo/localhost")
@@ -171,7 +171,7 @@ func ExampleAccount() {
 	// an operator: true
 }
 
-// Keys change under a running server.
+// The keys of a service change while the server runs.
 func ExampleRealm_Rotate() {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor("demo/localhost")

@@ -14,8 +14,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestEnforcedFIPS_Realm: where SHA-1 and MD5 are forbidden, a realm has keys that do
-// without, and its clients use these.
+// TestEnforcedFIPS_Realm checks that a realm has keys without SHA-1 and MD5 if the mode
+// forbids these, and that its clients use these keys.
 func TestEnforcedFIPS_Realm(t *testing.T) {
 	if !fips140.Enforced() {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestEnforcedFIPS_Realm$", "-test.v")

@@ -13,8 +13,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestKEY_10_NothingPrintsAKey: realms, users and clients hold keys, and show none
-// under any verb, also where package fmt calls no method of theirs.
+// TestKEY_10_NothingPrintsAKey checks that realms, users and clients, which contain keys,
+// show none with any verb, also if package fmt does not call their methods.
 func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor(service)
@@ -46,12 +46,12 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 		"Realm": secrettest.Of(*realm), "*Realm": secrettest.Of(realm), "User": secrettest.Of(*alice), "*User": secrettest.Of(alice),
 		"*Initiator": secrettest.Of(client), "Config": secrettest.Of(cfg), "Config.Keys": secrettest.Of(cfg.Keys),
 	} {
-		known.Absent(t, name, v, "gob") // package gob writes a keytab.Table as the keytab that it is
+		known.Absent(t, name, v, "gob") // package gob writes a keytab.Table as a keytab
 	}
 }
 
-// TestAPI_OwnTypes: nobody needs gokrb5, or can name what is internal, to use this
-// package.
+// TestAPI_OwnTypes checks that the API of this package contains no types of gokrb5 and of
+// internal packages.
 func TestAPI_OwnTypes(t *testing.T) {
 	for _, v := range []any{
 		new(sspitest.Realm), new(sspitest.User), new(sspitest.Initiator), new(sspitest.Error),
@@ -89,8 +89,8 @@ func foreign(t *testing.T, where string, typ reflect.Type) {
 	}
 }
 
-// TestAPI_LinksNoTesting: a program that shows a login, such as
-// examples/quickstart, gets no flags of package testing.
+// TestAPI_LinksNoTesting checks that a program that imports this package, such as
+// examples/quickstart, does not link package testing, which defines flags.
 func TestAPI_LinksNoTesting(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {

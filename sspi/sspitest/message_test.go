@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
 
-// TestMessage_Altered: no altered or cut token passes, and none moves the order of
-// messages.
+// TestMessage_Altered checks that the client refuses altered and truncated tokens, and that
+// a refusal does not change the expected sequence number.
 func TestMessage_Altered(t *testing.T) {
 	_, c, client, err := login(t, sspitest.Options{}, sspi.ContextConfig{})
 	if err != nil {
@@ -57,8 +57,8 @@ func TestMessage_Altered(t *testing.T) {
 	}
 }
 
-// TestMessage_Order: a client that asked for it takes each message once and in
-// order; another does not mind.
+// TestMessage_Order checks that a client with sequence detection accepts each message once
+// and in order, and that another client accepts them in any order.
 func TestMessage_Order(t *testing.T) {
 	for _, ordered := range []bool{true, false} {
 		o := sspitest.Options{}
@@ -84,8 +84,7 @@ func TestMessage_Order(t *testing.T) {
 	}
 }
 
-// TestMessage_OwnTokens: a client does not take its own messages for the
-// acceptor's.
+// TestMessage_OwnTokens checks that a client refuses its own messages.
 func TestMessage_OwnTokens(t *testing.T) {
 	_, _, client, err := login(t, sspitest.Options{}, sspi.ContextConfig{})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/gosspi/kerberos/ticket/pac"
 )
 
-// TestMisuse_Arguments: what cannot be is an error with ReasonArgument, and no
-// panic.
+// TestMisuse_Arguments checks that an invalid argument causes an error with ReasonArgument
+// and no panic.
 func TestMisuse_Arguments(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	if _, err := realm.Service(service); err != nil {
@@ -81,7 +81,7 @@ func TestMisuse_Arguments(t *testing.T) {
 	new(sspitest.Realm).Advance(time.Hour)
 }
 
-// TestMisuse_OddNames: names that are unusual are names.
+// TestMisuse_OddNames checks that unusual names are valid.
 func TestMisuse_OddNames(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("a realm/with @ \\ and ü")
 	acceptor, err := realm.Acceptor(`odd\/service`)
@@ -102,7 +102,7 @@ func TestMisuse_OddNames(t *testing.T) {
 	}
 }
 
-// TestMisuse_State: calls that come too early, again or too late.
+// TestMisuse_State checks calls that are too early, repeated or too late.
 func TestMisuse_State(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor(service)
@@ -159,7 +159,7 @@ func TestMisuse_State(t *testing.T) {
 	}
 	next("after the end", status.ReasonContextState, client, reply)
 	next("after the end, without an answer", status.ReasonContextState, client, nil)
-	exchange(t, c, client) // which all that did not disturb
+	exchange(t, c, client) // the refused calls have changed nothing
 
 	if _, err := sspitest.Handshake(client, acceptor.NewContext(sspi.ContextConfig{})); status.ReasonOf(err) != status.ReasonContextState {
 		t.Errorf("Handshake with a client that is done: %v", err)

@@ -16,7 +16,7 @@ import (
 
 const service = "HTTP/www.example.com"
 
-// login makes a realm, an acceptor and a client, and lets the two talk.
+// login runs a login with a new realm, and returns both sides.
 func login(t *testing.T, o sspitest.Options, cc sspi.ContextConfig) (*sspi.Peer, *sspi.Context, *sspitest.Initiator, error) {
 	t.Helper()
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
@@ -33,7 +33,7 @@ func login(t *testing.T, o sspitest.Options, cc sspi.ContextConfig) (*sspi.Peer,
 	return peer, c, client, err
 }
 
-// TestOptions_Seen: each option is what an acceptor gets to see, in SPNEGO as
+// TestOptions_Seen checks that the acceptor sees the effect of each option, with SPNEGO and
 // without.
 func TestOptions_Seen(t *testing.T) {
 	const asked = flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT |
@@ -130,7 +130,7 @@ func TestOptions_Seen(t *testing.T) {
 	}
 }
 
-// sameContext: both ends have one key, and say the same of it.
+// sameContext checks that both ends have the same key and report the same facts.
 func sameContext(t *testing.T, c *sspi.Context, client *sspitest.Initiator, peer *sspi.Peer) {
 	t.Helper()
 	theirs, err := c.SessionKey()

@@ -12,7 +12,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// transcript is every byte of a realm, a login and some messages.
+// transcript returns the bytes of a keytab, a login and some messages.
 func transcript(t *testing.T, realm *sspitest.Realm) [][]byte {
 	t.Helper()
 	acceptor, err := realm.Acceptor(service)
@@ -54,7 +54,7 @@ func transcript(t *testing.T, realm *sspitest.Realm) [][]byte {
 	return [][]byte{file, token, reply, said, heard}
 }
 
-// TestRealm_Deterministic: the same calls, the same bytes.
+// TestRealm_Deterministic checks that the same calls produce the same bytes.
 func TestRealm_Deterministic(t *testing.T) {
 	first := transcript(t, sspitest.NewDeterministicRealm("EXAMPLE.COM"))
 	for range 3 {
@@ -66,7 +66,8 @@ func TestRealm_Deterministic(t *testing.T) {
 	}
 }
 
-// TestRealm_Random: a realm like any other shares nothing with its namesake.
+// TestRealm_Random checks that a realm from NewRealm has no bytes in common with another
+// realm of the same name.
 func TestRealm_Random(t *testing.T) {
 	first := transcript(t, sspitest.NewRealm("EXAMPLE.COM"))
 	for i, b := range transcript(t, sspitest.NewRealm("EXAMPLE.COM")) {
@@ -95,8 +96,9 @@ func table(t *testing.T, realm *sspitest.Realm, names ...string) *keytab.Table {
 	return keys
 }
 
-// TestRealm_Rotate: an acceptor has new keys at once and keeps the old ones, so
-// that clients of either come in; a table of before does not know the new ones.
+// TestRealm_Rotate checks that an acceptor has new keys at once and keeps the old ones, so
+// that it accepts clients with tickets under both. A table from before does not have the
+// new keys.
 func TestRealm_Rotate(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	old := table(t, realm)
@@ -141,8 +143,9 @@ func TestRealm_Rotate(t *testing.T) {
 	}
 }
 
-// TestRealm_Services: an acceptor for some services is not for others, and one
-// for all of them is for those of tomorrow too.
+// TestRealm_Services checks that an acceptor for some services refuses tickets for others,
+// and that an acceptor for all services accepts tickets for services that the realm creates
+// later.
 func TestRealm_Services(t *testing.T) {
 	realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
 	all, err := realm.Acceptor()
@@ -175,7 +178,7 @@ func TestRealm_Services(t *testing.T) {
 	}
 }
 
-// TestRealm_Concurrent: everything at once. The race detector watches.
+// TestRealm_Concurrent calls all methods concurrently, for the race detector.
 func TestRealm_Concurrent(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
 	acceptor, err := realm.Acceptor(service)
@@ -192,7 +195,7 @@ func TestRealm_Concurrent(t *testing.T) {
 			}
 			c := acceptor.NewContext(sspi.ContextConfig{})
 			both := make(chan struct{})
-			go func() { // beside the exchange, and beside its messages
+			go func() { // concurrently with the exchange and with its messages
 				defer close(both)
 				_, _ = client.Wrap(nil, true)
 				_, _ = client.Facts()

@@ -12,7 +12,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestSPNEGO_Legs: how many tokens there are, and what kind each is.
+// TestSPNEGO_Legs checks the number and the kind of the tokens.
 func TestSPNEGO_Legs(t *testing.T) {
 	const (
 		framed = 0x60 // in GSS framing
@@ -22,7 +22,7 @@ func TestSPNEGO_Legs(t *testing.T) {
 	)
 	for name, row := range map[string]struct {
 		o    sspitest.Options
-		kind []byte // of the tokens, the client's first
+		kind []byte // the kind of each token; the first is from the client
 	}{
 		"Kerberos":            {sspitest.Options{}, []byte{framed, framed}},
 		"Kerberos, one-way":   {sspitest.Options{OneWay: true}, []byte{framed}},
@@ -70,8 +70,8 @@ func TestSPNEGO_Legs(t *testing.T) {
 	}
 }
 
-// TestSPNEGO_OnlyWhereItIsWanted: a server may have one form of token and not the
-// other.
+// TestSPNEGO_OnlyWhereItIsWanted checks servers that accept only one of the two forms of
+// tokens.
 func TestSPNEGO_OnlyWhereItIsWanted(t *testing.T) {
 	for name, row := range map[string]struct {
 		client sspitest.Options
@@ -89,8 +89,7 @@ func TestSPNEGO_OnlyWhereItIsWanted(t *testing.T) {
 	}
 }
 
-// TestSPNEGO_ParseError: the refusal of a token that was sent again, which its
-// client is not there to read.
+// TestSPNEGO_ParseError checks ParseError with the refusal of a replayed token.
 func TestSPNEGO_ParseError(t *testing.T) {
 	for name, o := range map[string]sspitest.Options{"mutual": {SPNEGO: true}, "one-way": {SPNEGO: true, OneWay: true}} {
 		realm := sspitest.NewDeterministicRealm("EXAMPLE.COM")
@@ -125,7 +124,8 @@ func TestSPNEGO_ParseError(t *testing.T) {
 	}
 }
 
-// TestSPNEGO_NoWord: a rejection without a KRB-ERROR is an error too, and the end.
+// TestSPNEGO_NoWord checks that a reject without a KRB-ERROR is an error and ends the
+// exchange.
 func TestSPNEGO_NoWord(t *testing.T) {
 	for _, oneWay := range []bool{false, true} {
 		client, reply := answered(t, sspitest.Options{SPNEGO: true, OneWay: oneWay})
@@ -143,8 +143,8 @@ func TestSPNEGO_NoWord(t *testing.T) {
 	}
 }
 
-// TestSPNEGO_OneWayClock: a client that does not wait for an AP-REP is not offered
-// another try, which it could not use.
+// TestSPNEGO_OneWayClock checks that the acceptor does not permit a one-way client another
+// try, because the client could not continue.
 func TestSPNEGO_OneWayClock(t *testing.T) {
 	_, c, _, err := login(t, sspitest.Options{SPNEGO: true, OneWay: true, ClockOffset: time.Hour, RetrySkew: true}, sspi.ContextConfig{})
 	var told *sspitest.Error
