@@ -20,6 +20,7 @@ func TestAD_Documents(t *testing.T) {
 	t.Parallel()
 	login, c := l.login(t, "alice"), initiator{mit, "krb5", "HTTP@www.example.com"}
 	l.corp.administer(t, "samba-tool user create svc-http --random-password")
+	t.Cleanup(func() { l.corp.shell(t, "samba-tool user delete svc-http && rm http.keytab", "") })
 	l.corp.administer(t, "samba-tool spn add HTTP/www.example.com svc-http")
 	file := l.outside(filepath.Join(l.corp.dir, "http.keytab"))
 	export := func() {

@@ -15,6 +15,7 @@ var builds = map[string]func() (string, error){
 	"httpd": sync.OnceValues(func() (string, error) { return buildExample("httpd", "../../..", "./examples/httpd") }),
 	"sshd":  sync.OnceValues(func() (string, error) { return buildExample("sshd", "../../..", "./examples/sshd") }),
 	"pgd":   sync.OnceValues(func() (string, error) { return buildExample("pgd", "../../../examples/pgd", ".") }),
+	"ldapd": sync.OnceValues(func() (string, error) { return buildExample("ldapd", "../../../examples/ldapd", ".") }),
 }
 
 func buildExample(name, module, pkg string) (string, error) {
@@ -147,4 +148,35 @@ func (s *session) curl(t testing.TB, url string) program.Result {
 	t.Helper()
 	return program.Run(t, s.env(), "", "curl", "-q", "-sS", "--noproxy", "*", "--max-time", "25", "-4",
 		"--negotiate", "-u", ":", "-w", `\ncode %{http_code}\n`, url)
+}
+
+// TestAD_LDAP checks the same of examples/ldapd and the authorization identity of SASL: a
+// client may act as the user of its account, and the directory knows it by that name.
+func TestAD_LDAP(t *testing.T) {
+	l := theLab(t, "ldapwhoami", saslGSSAPI)
+	t.Parallel()
+	_, port := l.startExample(t, "ldapd", "-realm", l.corp.Realm)
+	for _, c := range claimed {
+		t.Run(c.name, func(t *testing.T) {
+			login := l.login(t, c.typed, c.options...)
+			if c.user != "" {
+				if res := login.ldapwhoami(t, port, c.user); res.Code != 0 || !strings.Contains(res.Out, "u:"+c.user+"@"+l.corp.Realm+"\n") {
+					t.Errorf("as %s: exit %d\n%s", c.user, res.Code, res.Out)
+				}
+			}
+			for _, as := range c.tries {
+				const invalidCredentials = 49
+				if res := login.ldapwhoami(t, port, as); res.Code != invalidCredentials {
+					t.Errorf("as %s: exit %d\n%s", as, res.Code, res.Out)
+				}
+			}
+		})
+	}
+}
+
+// ldapwhoami logs in by Kerberos to act as a user, and asks for the name of the identity.
+func (s *session) ldapwhoami(t testing.TB, port, as string) program.Result {
+	t.Helper()
+	return program.Run(t, append(s.env(), "LDAPNOINIT=1"), "", "ldapwhoami", "-H", "ldap://localhost:"+port,
+		"-N", "-Y", "GSSAPI", "-X", "u:"+as)
 }

@@ -63,7 +63,11 @@ func chrootDir() string {
 var packages = map[string]string{
 	"kinit": "krb5-user", "kvno": "krb5-user", "python3": "python3-minimal", "chroot": "coreutils",
 	"curl": "curl", "chromium": "chromium", "ssh": "openssh-client", "psql": "postgresql-client", heimdal: "libgssapi3-heimdal",
+	"ldapwhoami": "ldap-utils", saslGSSAPI: "libsasl2-modules-gssapi-mit",
 }
+
+// saslGSSAPI is present exactly if its package is.
+const saslGSSAPI = "/usr/share/doc/libsasl2-modules-gssapi-mit"
 
 // require skips the test where the chroot or a program is missing. If the machine must have
 // them all, it fails the test.
