@@ -13,7 +13,7 @@ import (
 // 32 bits: the index of the prefix in the table of [MS-DRSR] (1: 2.5.6, 10:
 // 1.2.840.113556.1.5), and the last number.
 const (
-	classTop                  = 1<<16 | 0
+	classTop                  = 1 << 16
 	classPerson               = 1<<16 | 6
 	classOrganizationalPerson = 1<<16 | 7
 	classUser                 = 10<<16 | 9
