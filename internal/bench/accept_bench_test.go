@@ -22,6 +22,7 @@ type traffic struct {
 	keys   *keytab.Table
 	tokens [][]byte
 	ticket *krbtest.Ticket
+	pac    sspi.PACMode // of the acceptors
 }
 
 // newTraffic makes n tokens under one ticket of type 18, as MIT's client would.
@@ -39,7 +40,7 @@ func newTraffic(n int) *traffic {
 func (x *traffic) acceptor(b *testing.B) *sspi.Acceptor {
 	b.Helper()
 	a, err := sspi.NewAcceptor(sspi.Config{
-		Keys: x.keys, Time: x.realm.Now,
+		Keys: x.keys, Time: x.realm.Now, PAC: sspi.PACPolicy{Mode: x.pac},
 		Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
 	})
 	if err != nil {
