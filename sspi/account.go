@@ -87,7 +87,7 @@ func (t *AccessToken) User() pac.SID {
 	if t == nil || t.err != nil {
 		return pac.SID{}
 	}
-	return t.access.User
+	return t.access.User()
 }
 
 // PrimaryGroup returns the SID of the account's primary group, and the zero SID if Err is not
@@ -101,13 +101,13 @@ func (t *AccessToken) PrimaryGroup() pac.SID {
 
 // Groups returns the groups that may grant access, with their SE_GROUP attributes: groups of
 // the account's domain and of the service's, and well-known SIDs such as
-// pac.AuthenticationAuthorityAsserted. The error is that of Err. The caller must not modify
-// the result.
+// pac.AuthenticationAuthorityAsserted. The error is that of Err. Each call makes
+// a new list.
 func (t *AccessToken) Groups() ([]pac.Group, error) {
 	if t == nil || t.err != nil {
 		return nil, t.Err()
 	}
-	return t.access.Groups, nil
+	return t.access.Groups(), nil
 }
 
 // DenyOnly returns the groups that never grant access because they are for deny-only or are
@@ -116,17 +116,17 @@ func (t *AccessToken) DenyOnly() ([]pac.Group, error) {
 	if t == nil || t.err != nil {
 		return nil, t.Err()
 	}
-	return t.access.DenyOnly, nil
+	return t.access.DenyOnly(), nil
 }
 
 // Filtered returns the SIDs of the PAC that never grant access because the realm of the client
 // has no authority over them. They are for the operator. It returns them also if Err is not
 // nil.
 func (t *AccessToken) Filtered() []pac.Group {
-	if t == nil || t.access == nil {
+	if t == nil {
 		return nil
 	}
-	return t.access.Filtered
+	return t.access.Filtered()
 }
 
 // Grants reports whether a rule that grants access to sid applies to the client: sid is its

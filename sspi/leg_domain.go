@@ -29,38 +29,38 @@ type domains struct {
 // checkDomain compares the domain of a client's account with the domains that are configured
 // or learned, and returns the SID of the service's domain, or the zero SID if it is unknown.
 // establish learns the domain of a client of the service's realm.
-func (l *leg) checkDomain(logon *pac.LogonInfo, t *ticket.Content) (pac.SID, error) {
+func (l *leg) checkDomain(account *pac.Account, t *ticket.Content) (pac.SID, error) {
 	sids, realm, own := l.c.acceptor.cfg.PAC.DomainSIDs, t.Client.Realm(), t.Service.Realm()
 	learned := l.c.acceptor.domains.all()
-	if why := otherSID(logon.DomainSID, realm, own, sids, learned); why != "" {
-		return pac.SID{}, errDomain(realm, logon, why)
+	if why := otherSID(account.DomainSID, realm, own, sids, learned); why != "" {
+		return pac.SID{}, errDomain(realm, account, why)
 	}
 	if realm == own {
-		l.domain = domain{logon.DomainSID, logon.LogonDomain}
-		return logon.DomainSID, nil
+		l.domain = domain{account.DomainSID, account.Domain}
+		return account.DomainSID, nil
 	}
 	service, configured := sids[own]
 	if !configured {
 		service = learned[own].sid
 	}
-	if service == logon.DomainSID {
-		return service, nil // LogonInfo.Filter refuses the client
+	if service == account.DomainSID {
+		return service, nil // PAC.Access refuses the client
 	}
 	// The domain controller of another realm chooses the names freely.
-	names := [...]string{logon.LogonDomain, ""}
+	names := [...]string{account.Domain, ""}
 	if upn, err := l.token.pac.UPNDNSInfo(); err == nil && upn != nil {
 		names[1] = upn.DNSDomain
 	}
 	for _, name := range names {
 		if why := otherName(name, realm, own, sids, learned); why != "" {
-			return pac.SID{}, errDomain(realm, logon, why)
+			return pac.SID{}, errDomain(realm, account, why)
 		}
 	}
 	return service, nil
 }
 
 // otherSID returns why sid is not that of the domain of realm, or "", except for the domain of
-// the service's realm, own: LogonInfo.Filter knows it.
+// the service's realm, own: PAC.Access knows it.
 func otherSID(sid pac.SID, realm, own string, configured map[string]pac.SID, learned map[string]domain) string {
 	if want, ok := configured[realm]; ok && want != sid {
 		return "Config.PAC.DomainSIDs has " + want.String() + " for this realm"
@@ -135,7 +135,7 @@ func (d *domains) learn(realm string, found domain) {
 }
 
 // errDomain refuses an account of a domain that is not that of the client's realm.
-func errDomain(realm string, l *pac.LogonInfo, why string) error {
+func errDomain(realm string, a *pac.Account, why string) error {
 	return &status.Error{Reason: status.ReasonPACBad, Detail: "the PAC of a client of the realm " + quote.Text(realm) +
-		" has an account of the domain " + quote.Text(l.LogonDomain) + " (" + l.DomainSID.String() + "), but " + why}
+		" has an account of the domain " + quote.Text(a.Domain) + " (" + a.DomainSID.String() + "), but " + why}
 }

@@ -50,12 +50,12 @@ func (l *leg) readAccount(p *pac.PAC, t *ticket.Content, mode PACMode) error {
 	l.token = &AccessToken{pac: p, origin: l.c.acceptor.cfg.PAC.origin(t.Client.Realm(), t.Service.Realm())}
 	l.naming = namesAccount
 	var service pac.SID
-	switch logon, err := p.LogonInfo(); {
+	switch account, err := p.Account(); {
 	case err != nil:
-	case logon == nil:
+	case account == nil:
 		l.naming = namesPrincipal
 	default:
-		if service, err = l.checkDomain(logon, t); err != nil {
+		if service, err = l.checkDomain(account, t); err != nil {
 			return err
 		}
 	}
@@ -72,26 +72,26 @@ func (l *leg) readAccount(p *pac.PAC, t *ticket.Content, mode PACMode) error {
 // domain is the SID of the service's domain, or zero. The error refuses the client.
 func (t *AccessToken) read(domain pac.SID) error {
 	t.domain = domain
-	logon, err := t.pac.LogonInfo()
+	account, err := t.pac.Account()
 	switch {
 	case err != nil:
 		t.err = err
 		return nil
-	case logon == nil:
+	case account == nil:
 		t.err = &status.Error{Reason: status.ReasonPACRequired, Detail: "the PAC has no account (LOGON_INFO)"}
 		return nil
 	}
-	if t.access, err = logon.Filter(t.origin, domain); err != nil {
+	if t.access, err = t.pac.Access(t.origin, domain); err != nil {
 		return err
 	}
-	if t.access.User.IsZero() {
-		t.err = &status.Error{Reason: status.ReasonPACRequired, Detail: "the account " + quote.Text(logon.LogonDomain+`\`+logon.AccountName) + " is of another domain, and the SID of the service's domain is unknown until a client of the service's own realm has logged in; set Config.PAC.DomainSIDs"}
+	if t.access.User().IsZero() {
+		t.err = &status.Error{Reason: status.ReasonPACRequired, Detail: "the account " + quote.Text(account.Domain+`\`+account.Name) + " is of another domain, and the SID of the service's domain is unknown until a client of the service's own realm has logged in; set Config.PAC.DomainSIDs"}
 		return nil
 	}
-	if t.access.Grants(logon.PrimaryGroup) {
-		t.primary = logon.PrimaryGroup
+	if t.access.Grants(account.PrimaryGroup) {
+		t.primary = account.PrimaryGroup
 	}
-	t.account = Account{SID: logon.UserSID, Name: logon.AccountName, Domain: logon.LogonDomain, DisplayName: logon.FullName}
+	t.account = Account{SID: account.SID, Name: account.Name, Domain: account.Domain, DisplayName: account.FullName}
 	if upn, err := t.pac.UPNDNSInfo(); err == nil && upn != nil {
 		t.account.UPN, t.account.UPNConstructed, t.account.DNSDomain = upn.UPN, upn.Constructed, upn.DNSDomain
 	}

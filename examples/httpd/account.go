@@ -64,7 +64,7 @@ func accountOf(p *sspi.Peer) *account {
 	device, err := token.Device()
 	note("device", err)
 	if device != nil {
-		a.Device = listed(append([]pac.Group{{SID: device.User}}, device.Groups...))
+		a.Device = listed(append([]pac.Group{{SID: device.User()}}, device.Groups()...))
 	}
 	a.UserClaims, err = token.UserClaims()
 	note("claims", err)

@@ -128,7 +128,7 @@ func compareSamba(t *testing.T, name string, p *PAC, want *sambaPAC) {
 	if client, err := decodeClientInfo(c.buffer(typeClientInfo)); c.has(typeClientInfo) && (err != nil || client.authTime != want.Client.ID || must(t, client.name) != want.Client.Name) {
 		t.Errorf("%s: CLIENT_INFO %+v, %v", name, client, err)
 	}
-	l, w := p.logon, &want.Logon
+	l, w := p.logon.expand(), &want.Logon
 	texts := [...][2]string{
 		{l.AccountName, w.Account}, {l.FullName, w.FullName}, {l.LogonScript, w.Script}, {l.ProfilePath, w.Profile},
 		{l.HomeDirectory, w.Home}, {l.HomeDirectoryDrive, w.Drive}, {l.LogonServer, w.Server}, {l.LogonDomain, w.Domain},

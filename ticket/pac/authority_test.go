@@ -101,7 +101,7 @@ func TestPAC_13_AccountOfNoDomain(t *testing.T) {
 	}
 	l := account(sid(partner, "1000"))
 	access, err := l.Filter(pac.OtherForest, corp)
-	if err != nil || access.User != l.UserSID {
+	if err != nil || access.User() != l.UserSID {
 		t.Errorf("an ordinary account: %+v, %v", access, err)
 	}
 }

@@ -73,8 +73,10 @@ func (u *UPNDNSInfo) decode(b []byte) error {
 	}
 	var a arena
 	a.b.Grow(len(b)) // every character takes at least as many bytes in b, except those of three bytes in UTF-8
-	if err := a.texts(fields[:3], &u.UPN, &u.DNSDomain, &u.SAMName); err != nil {
-		return err
+	for i, text := range [...]*string{&u.UPN, &u.DNSDomain, &u.SAMName} {
+		if err := a.setText(text, fields[i]); err != nil {
+			return err
+		}
 	}
 	if flags&upnHasSAMName != 0 {
 		var ok bool
@@ -182,9 +184,7 @@ func decodeDeviceInfo(b []byte) (*DeviceInfo, error) {
 	if rids.len() > maxSIDs || extra.count > maxSIDs {
 		return nil, errSIDs
 	}
-	if info.Groups, err = a.appendRIDs(nil, rids, domain); err != nil {
-		return nil, err
-	}
+	info.Groups = a.appendRIDs(nil, rids, domain)
 	if info.ExtraSIDs, err = a.appendSIDs(nil, &d, readArray(&d, extra, 8)); err != nil {
 		return nil, err
 	}
@@ -209,9 +209,10 @@ func (a *arena) domainGroups(d *ndr.Decoder, l list) ([]Group, error) {
 		if len(out)+rids.len() > maxSIDs {
 			return nil, errSIDs
 		}
-		if out, err = a.appendRIDs(out, rids, domain); err != nil {
-			return nil, err
+		if rids.len() > 0 && !domain.isParent() {
+			return nil, errNoDomainSID
 		}
+		out = a.appendRIDs(out, rids, domain)
 	}
 	return out, d.Err()
 }

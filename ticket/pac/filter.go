@@ -13,28 +13,61 @@ const (
 	OwnRealm                  // the realm of the service
 )
 
-// Access is the part of a LogonInfo or of a DeviceInfo that may decide about access. The
-// lists are in the order of the PAC. They may share memory with it: the caller must not modify
-// them.
+// Access is the part of a LOGON_INFO or of a DEVICE_INFO that may decide about access. The
+// lists are in the order of the PAC. An Access is immutable and safe for concurrent use. The
+// nil Access grants nothing and denies everything.
 type Access struct {
-	// User is the account, or the zero SID if the account must not count.
-	User SID
-	// Groups grant: the groups of the account, and well-known SIDs.
-	Groups []Group
-	// DenyOnly are groups that are for deny-only or are not enabled. They never grant.
-	DenyOnly []Group
-	// Filtered are SIDs that the realm of the client has no authority over. They never
-	// grant.
-	Filtered []Group
+	user SID
+	all  *logon // every group of it grants, as is usual; nil: the lists count
+
+	groups, denyOnly, filtered []Group
+}
+
+// User returns the account, or the zero SID if the account must not count.
+func (a *Access) User() SID {
+	if a == nil {
+		return SID{}
+	}
+	return a.user
+}
+
+// Groups returns the groups that grant: those of the account, and well-known SIDs. Each call
+// makes a new list.
+func (a *Access) Groups() []Group {
+	switch {
+	case a == nil:
+		return nil
+	case a.all != nil:
+		l := a.all.expand()
+		return slices.Concat(l.Groups, l.ExtraSIDs, l.ResourceGroups)
+	}
+	return slices.Clone(a.groups)
+}
+
+// DenyOnly returns the groups that are for deny-only or are not enabled. They never grant.
+func (a *Access) DenyOnly() []Group {
+	if a == nil {
+		return nil
+	}
+	return slices.Clone(a.denyOnly)
+}
+
+// Filtered returns the SIDs that the realm of the client has no authority over. They never
+// grant.
+func (a *Access) Filtered() []Group {
+	if a == nil {
+		return nil
+	}
+	return slices.Clone(a.filtered)
 }
 
 // Grants reports whether sid is the account or one of the groups that grant. A SID that
 // DenyOnly also lists does not grant.
 func (a *Access) Grants(sid SID) bool {
-	if a == nil || sid.IsZero() || containsSID(a.DenyOnly, sid) {
+	if a == nil || sid.IsZero() || containsSID(a.denyOnly, sid) {
 		return false
 	}
-	return a.User == sid || containsSID(a.Groups, sid)
+	return a.user == sid || a.all.contains(sid) || containsSID(a.groups, sid)
 }
 
 // Denies reports whether a rule that denies access to sid applies: sid is the account or one
@@ -42,12 +75,17 @@ func (a *Access) Grants(sid SID) bool {
 // hostile domain controller can cause that a group is filtered. Denies of a nil Access and of an
 // Access without account is true for every sid, because the groups of such a client are unknown.
 func (a *Access) Denies(sid SID) bool {
-	return a == nil || a.User.IsZero() || a.User == sid ||
-		containsSID(a.Groups, sid) || containsSID(a.DenyOnly, sid) || containsSID(a.Filtered, sid)
+	return a == nil || a.user.IsZero() || a.user == sid || a.all.contains(sid) ||
+		containsSID(a.groups, sid) || containsSID(a.denyOnly, sid) || containsSID(a.filtered, sid)
 }
 
 func containsSID(groups []Group, sid SID) bool {
 	return slices.ContainsFunc(groups, func(g Group) bool { return g.SID == sid })
+}
+
+// contains reports whether sid is one of the groups of l.
+func (l *logon) contains(sid SID) bool {
+	return l != nil && (l.groups.contains(l.domainSID, sid) || containsSID(l.extraSIDs, sid) || l.resourceGroups.contains(l.resourceDomainSID, sid))
 }
 
 // Filter decides which SIDs of l may grant access. It does the part of SID filtering that
@@ -62,11 +100,8 @@ func containsSID(groups []Group, sid SID) bool {
 // that LOGON_INFO names, or that SID is not the SID of a domain (S-1-5-21-X-Y-Z), or the client
 // is not of the service's realm and LOGON_INFO claims an account of the service's own domain.
 func (l *LogonInfo) Filter(origin Origin, domain SID) (*Access, error) {
-	switch {
-	case !hasAccounts(l.DomainSID) || l.UserSID.Domain() != l.DomainSID:
-		return nil, bad("LOGON_INFO has the account " + l.UserSID.String() + ", which is not an account of a domain")
-	case origin != OwnRealm && !domain.IsZero() && l.DomainSID == domain:
-		return nil, bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
+	if err := checkAccount(l.UserSID, l.DomainSID, origin, domain); err != nil {
+		return nil, err
 	}
 	f := filter{origin: origin, local: domain, client: l.DomainSID}
 	f.groups, f.unflagged = l.Groups, [2][]Group{l.ExtraSIDs, l.ResourceGroups}
@@ -76,7 +111,7 @@ func (l *LogonInfo) Filter(origin Origin, domain SID) (*Access, error) {
 	if l.UserFlags&LOGON_RESOURCE_GROUPS != 0 {
 		f.resourceGroups, f.unflagged[1] = l.ResourceGroups, nil
 	}
-	return f.run(l.UserSID, l.all), nil
+	return f.run(l.UserSID), nil
 }
 
 // Filter decides which SIDs of a client's computer may grant access, by the rules of
@@ -95,7 +130,18 @@ func (d *DeviceInfo) Filter(origin Origin, domain SID) (*Access, error) {
 		return nil, bad("DEVICE_INFO claims a computer of the service's domain for a client of another realm")
 	}
 	f := filter{origin: origin, local: domain, client: client, groups: d.Groups, extraSIDs: d.ExtraSIDs, resourceGroups: d.DomainGroups}
-	return f.run(d.SID, nil), nil
+	return f.run(d.SID), nil
+}
+
+// checkAccount refuses an account that is not of its domain, or not of the client's realm.
+func checkAccount(user, of SID, origin Origin, domain SID) error {
+	switch {
+	case !hasAccounts(of) || user.Domain() != of:
+		return bad("LOGON_INFO has the account " + user.String() + ", which is not an account of a domain")
+	case origin != OwnRealm && !domain.IsZero() && of == domain:
+		return bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
+	}
+	return nil
 }
 
 // hasAccounts reports whether domain is the SID of a domain that has accounts. A hostile domain
@@ -112,78 +158,72 @@ type filter struct {
 	unflagged                         [2][]Group // lists that the user flags do not announce
 }
 
-// run returns the Access of an account. all contains every group of f in the order of walk, or
-// is nil; the Access shares its memory if every group grants, as is usual.
-func (f *filter) run(account SID, all []Group) *Access {
+// run returns the Access of an account.
+func (f *filter) run(account SID) *Access {
 	a := new(Access)
-	if f.knows(account) {
-		a.User = account
+	if f.knows(account.Domain()) {
+		a.user = account
 	} else {
-		a.Filtered = append(a.Filtered, Group{account, 0})
+		a.filtered = append(a.filtered, Group{account, 0})
 	}
-	if all != nil && f.walk(func(g *Group, authorised bool) bool { return authorised && g.Grants() }) {
-		a.Groups = all[:len(all):len(all)]
-		return a
-	}
-	a.Groups = make([]Group, 0, len(f.groups)+len(f.extraSIDs)+len(f.resourceGroups))
-	f.walk(a.add)
-	return a
-}
-
-// walk calls visit for each group with the answer whether the realm of the client has
-// authority over it, until visit returns false.
-func (f *filter) walk(visit func(g *Group, authorised bool) bool) bool {
-	for i := range f.groups {
-		if g := &f.groups[i]; !visit(g, f.knows(g.SID)) {
-			return false
-		}
+	for _, g := range f.groups {
+		a.add(g, f.knows(g.SID.Domain()))
 	}
 	planted := false
-	for i := range f.extraSIDs {
-		g := &f.extraSIDs[i]
+	for _, g := range f.extraSIDs {
 		authorised := f.extra(g.SID)
 		planted = planted || !authorised
-		if !visit(g, authorised) {
-			return false
-		}
+		a.add(g, authorised)
 	}
 	// The KDC expands the SIDs of a client into groups of its own domain, also SIDs that a
 	// foreign KDC planted. A member cannot tell such groups from the others.
 	expanded := f.origin == OtherForest && planted
-	for i := range f.resourceGroups {
-		g := &f.resourceGroups[i]
-		if !visit(g, !expanded && f.resource(g.SID) || g.SID.Domain() == claimsDomain && f.extra(g.SID)) {
+	for _, g := range f.resourceGroups {
+		a.add(g, !expanded && f.resource(g.SID.Domain()) || g.SID.Domain() == claimsDomain && f.extra(g.SID))
+	}
+	for _, list := range f.unflagged {
+		for _, g := range list {
+			a.add(g, false)
+		}
+	}
+	return a
+}
+
+// add sorts one group into the lists.
+func (a *Access) add(g Group, authorised bool) {
+	switch {
+	case !authorised:
+		a.filtered = append(a.filtered, g)
+	case !g.Grants():
+		a.denyOnly = append(a.denyOnly, g)
+	default:
+		a.groups = append(a.groups, g)
+	}
+}
+
+// allGrant reports whether run would find that the account and every group of l count and
+// grant, as is usual. It reports true only if run would find that; run decides the rest.
+func (f *filter) allGrant(l *logon) bool {
+	if !f.knows(l.domainSID) || !l.groups.grants() || !l.resourceGroups.grants() {
+		return false
+	}
+	flags := l.wire.flags
+	if len(l.extraSIDs) > 0 && flags&LOGON_EXTRA_SIDS == 0 {
+		return false
+	}
+	for _, g := range l.extraSIDs {
+		if !g.Grants() || !f.extra(g.SID) {
 			return false
 		}
 	}
-	for _, list := range f.unflagged {
-		for i := range list {
-			if !visit(&list[i], false) {
-				return false
-			}
-		}
-	}
-	return true
+	return l.resourceGroups.len() == 0 || flags&LOGON_RESOURCE_GROUPS != 0 && f.resource(l.resourceDomainSID)
 }
 
-// add sorts one group into the lists. It returns true.
-func (a *Access) add(g *Group, authorised bool) bool {
-	switch {
-	case !authorised:
-		a.Filtered = append(a.Filtered, *g)
-	case !g.Grants():
-		a.DenyOnly = append(a.DenyOnly, *g)
-	default:
-		a.Groups = append(a.Groups, *g)
-	}
-	return true
-}
-
-// knows reports whether SIDs of the client's domain count: always for clients of the
+// knows reports whether SIDs of a domain count: always for clients of the
 // service's realm, else only if the service's domain is known, because only then the
 // client's domain is known to differ from it.
-func (f *filter) knows(sid SID) bool {
-	return f.origin == OwnRealm || !f.local.IsZero() && sid.Domain() != f.local
+func (f *filter) knows(domain SID) bool {
+	return f.origin == OwnRealm || !f.local.IsZero() && domain != f.local
 }
 
 // extra reports whether a SID of ExtraSids counts.
@@ -206,14 +246,14 @@ func (f *filter) extra(sid SID) bool {
 	return sid.Domain().IsDomain() && sid.Domain() == f.client
 }
 
-// resource reports whether a resource group counts: only the service's domain has
+// resource reports whether resource groups of a domain count: only the service's domain has
 // domain-local groups that count here. A client of the service's own realm has the service's
 // domain.
-func (f *filter) resource(group SID) bool {
+func (f *filter) resource(domain SID) bool {
 	if f.local.IsZero() {
-		return f.origin == OwnRealm && group.Domain() == f.client
+		return f.origin == OwnRealm && domain == f.client
 	}
-	return group.Domain() == f.local
+	return domain == f.local
 }
 
 // machineAssigned reports whether only the machine of the service may assign sid ([MS-PAC],

@@ -58,15 +58,11 @@ func TestPAC_13_GrantedSIDs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := p.LogonInfo()
-		if err != nil {
-			t.Fatal(err)
-		}
 		origin := pac.OtherForest
 		if content.Client.Realm() == content.Service.Realm() {
 			origin = pac.OwnRealm
 		}
-		access, err := l.Filter(origin, domains[content.Service.Realm()])
+		access, err := p.Access(origin, domains[content.Service.Realm()])
 		if reason, refused := refusedByFilter[name]; refused || err != nil {
 			if !refused || status.ReasonOf(err) != status.ReasonPACBad {
 				t.Errorf("%s: %v, want a refusal: %v (%s)", name, err, refused, reason)
@@ -82,8 +78,8 @@ func TestPAC_13_GrantedSIDs(t *testing.T) {
 				expected = append(expected, s)
 			}
 		}
-		got := []string{access.User.String()}
-		for _, g := range access.Groups {
+		got := []string{access.User().String()}
+		for _, g := range access.Groups() {
 			got = append(got, g.SID.String())
 		}
 		slices.Sort(got)
@@ -91,7 +87,7 @@ func TestPAC_13_GrantedSIDs(t *testing.T) {
 		if !slices.Equal(slices.Compact(got), slices.Compact(expected)) {
 			extra := slices.DeleteFunc(slices.Clone(got), func(s string) bool { return slices.Contains(expected, s) })
 			missing := slices.DeleteFunc(slices.Clone(expected), func(s string) bool { return slices.Contains(got, s) })
-			t.Errorf("%s: granted and not by Samba %v, by Samba and not granted %v; denied %v, filtered %v", name, extra, missing, access.DenyOnly, access.Filtered)
+			t.Errorf("%s: granted and not by Samba %v, by Samba and not granted %v; denied %v, filtered %v", name, extra, missing, access.DenyOnly(), access.Filtered())
 		}
 		compared++
 	}

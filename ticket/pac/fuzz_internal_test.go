@@ -239,11 +239,11 @@ func parseContainer(raw []byte) (*container, error) {
 
 // decodeLogonInfo returns nil with an error, as PAC.LogonInfo does.
 func decodeLogonInfo(b []byte) (*LogonInfo, error) {
-	l := new(LogonInfo)
+	l := new(logon)
 	if err := l.decode(b); err != nil {
 		return nil, err
 	}
-	return l, nil
+	return l.expand(), nil
 }
 
 func decodeUPNDNSInfo(b []byte) (*UPNDNSInfo, error) {

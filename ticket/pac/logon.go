@@ -2,6 +2,7 @@ package pac
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gosspi/kerberos/internal/ndr"
@@ -69,8 +70,6 @@ type LogonInfo struct {
 	// ResourceGroups are domain-local groups of the service's domain, ResourceDomainSID.
 	ResourceDomainSID SID
 	ResourceGroups    []Group
-
-	all []Group // Groups, ExtraSIDs and ResourceGroups, if they follow each other
 }
 
 // maxSIDs is the limit of the SIDs in one PAC buffer.
@@ -83,15 +82,32 @@ var (
 	errNoDomainSID = errors.New("it has relative identifiers without the SID of their domain")
 )
 
-// decode decodes buffer 1 into the zero LogonInfo.
-func (l *LogonInfo) decode(b []byte) error {
+// logon is a KERB_VALIDATION_INFO whose groups are not expanded to SIDs: a domain controller
+// sends hundreds of them, and a service asks for a few.
+type logon struct {
+	wire logonWire
+
+	names                                               [8]string // EffectiveName to HomeDirectoryDrive, LogonServer, LogonDomainName
+	userSID, domainSID, primaryGroup, resourceDomainSID SID
+	groups, resourceGroups                              array // of GROUP_MEMBERSHIP, views of the PAC
+	extraSIDs                                           []Group
+}
+
+// Indices of logon.names.
+const (
+	nameAccount = 0
+	nameFull    = 1
+	nameDomain  = 7
+)
+
+// decode decodes buffer 1 into the zero logon.
+func (l *logon) decode(b []byte) error {
 	d, err := ndr.NewDecoder(b)
 	if err != nil {
 		return err
 	}
-	var w logonWire
-	w.read(&d)
-	if err := w.referents(&d, l); err != nil {
+	l.wire.read(&d)
+	if err := l.referents(&d); err != nil {
 		return err
 	}
 	return d.Close()
@@ -158,47 +174,40 @@ func (w *logonWire) read(d *ndr.Decoder) {
 	w.resource = readList(d)
 }
 
-// referents reads the referents of the embedded pointers, in the order of the pointers, and
-// sets l.
-func (w *logonWire) referents(d *ndr.Decoder, l *LogonInfo) error {
+// referents reads the referents of the embedded pointers, in the order of the pointers.
+func (l *logon) referents(d *ndr.Decoder) error {
+	w := &l.wire
 	var buffers [8][]byte
 	for i, s := range w.names {
 		buffers[i] = d.Buffer(s)
 	}
-	groups := readRIDs(d, w.groups)
+	l.groups = readRIDs(d, w.groups)
 	buffers[6], buffers[7] = d.Buffer(w.server), d.Buffer(w.domain)
 	if n := uint64(w.groups.count) + uint64(w.extra.count) + uint64(w.resource.count); d.Err() == nil && n > maxSIDs {
 		return errSIDs
 	}
-	n := groups.len() + int(min(w.extra.count, maxSIDs)) + int(min(w.resource.count, maxSIDs))
 	var a arena
-	a.b.Grow(w.textLen() + (n+4)*usualSIDLen)
+	a.b.Grow(w.textLen() + (int(min(w.extra.count, maxSIDs))+4)*usualSIDLen)
 	var err error
-	if l.DomainSID, err = a.readSID(d, w.sid); err != nil {
+	if l.domainSID, err = a.readSID(d, w.sid); err != nil {
 		return err
 	}
 	extra := readArray(d, w.extra, 8)
-	all := make([]Group, 0, n)
-	if all, err = a.appendRIDs(all, groups, l.DomainSID); err != nil {
+	l.extraSIDs = make([]Group, 0, extra.len())
+	if l.extraSIDs, err = a.appendSIDs(l.extraSIDs, d, extra); err != nil {
 		return err
 	}
-	l.Groups = all[:len(all):len(all)]
-	if all, err = a.appendSIDs(all, d, extra); err != nil {
+	if l.resourceDomainSID, err = a.readSID(d, w.resourceSID); err != nil {
 		return err
 	}
-	l.ExtraSIDs = all[len(l.Groups):len(all):len(all)]
-	if l.ResourceDomainSID, err = a.readSID(d, w.resourceSID); err != nil {
-		return err
-	}
-	first := len(all)
-	if all, err = a.appendRIDs(all, readRIDs(d, w.resource), l.ResourceDomainSID); err != nil {
-		return err
-	}
-	l.ResourceGroups, l.all = all[first:], all
+	l.resourceGroups = readRIDs(d, w.resource)
 	if err := d.Err(); err != nil {
 		return err
 	}
-	return w.set(l, &a, &buffers)
+	if l.groups.len() > 0 && !l.domainSID.isParent() || l.resourceGroups.len() > 0 && !l.resourceDomainSID.isParent() {
+		return errNoDomainSID
+	}
+	return l.set(&a, &buffers)
 }
 
 // usualSIDLen is the packed length of the SID of an account in a domain.
@@ -213,33 +222,74 @@ func (w *logonWire) textLen() int {
 	return n
 }
 
-// set sets the members of l that have no referents, and the names.
-func (w *logonWire) set(l *LogonInfo, a *arena, buffers *[8][]byte) error {
-	err := a.texts(buffers[:], &l.AccountName, &l.FullName, &l.LogonScript, &l.ProfilePath,
-		&l.HomeDirectory, &l.HomeDirectoryDrive, &l.LogonServer, &l.LogonDomain)
-	if err != nil {
-		return err
+// set sets the names, and the SIDs that have no referents.
+func (l *logon) set(a *arena, buffers *[8][]byte) error {
+	w := &l.wire
+	for i := range buffers {
+		if err := a.setText(&l.names[i], buffers[i]); err != nil {
+			return err
+		}
 	}
-	for i, t := range [...]*time.Time{
-		&l.LogonTime, &l.LogoffTime, &l.KickOffTime, &l.PasswordLastSet, &l.PasswordCanChange, &l.PasswordMustChange,
-	} {
-		*t = fileTime(w.times[i])
-	}
-	l.LastSuccessfulLogon, l.LastFailedLogon = fileTime(w.lastLogon), fileTime(w.lastFailure)
-	l.LogonCount, l.BadPasswordCount, l.FailedLogonCount = w.counts[0], w.counts[1], w.failures
-	l.UserFlags, l.AccountControl = w.flags, w.control
-	l.PrimaryGroup = a.account(l.DomainSID, w.primary)
+	l.primaryGroup = a.account(l.domainSID, w.primary)
 	if w.userID != 0 {
-		l.UserSID = a.account(l.DomainSID, w.userID)
-	} else if len(l.ExtraSIDs) > 0 {
+		l.userSID = a.account(l.domainSID, w.userID)
+	} else if len(l.extraSIDs) > 0 {
 		// A user id of 0 puts the SID of the account first into ExtraSids ([MS-PAC],
 		// Section 2.5, UserId).
-		l.UserSID, l.ExtraSIDs, l.all = l.ExtraSIDs[0].SID, l.ExtraSIDs[1:], nil
+		l.userSID, l.extraSIDs = l.extraSIDs[0].SID, l.extraSIDs[1:]
 	}
-	if l.UserSID.IsZero() || l.AccountName == "" {
+	if l.userSID.IsZero() || l.names[nameAccount] == "" {
 		return errors.New("it has no account name or no SID of the account")
 	}
 	return nil
+}
+
+// expand returns l with a SID for each group.
+func (l *logon) expand() *LogonInfo {
+	w, n := &l.wire, &l.names
+	out := &LogonInfo{
+		AccountName: n[nameAccount], FullName: n[nameFull], LogonScript: n[2], ProfilePath: n[3],
+		HomeDirectory: n[4], HomeDirectoryDrive: n[5], LogonServer: n[6], LogonDomain: n[nameDomain],
+		LastSuccessfulLogon: fileTime(w.lastLogon), LastFailedLogon: fileTime(w.lastFailure),
+		LogonCount: w.counts[0], BadPasswordCount: w.counts[1], FailedLogonCount: w.failures,
+		UserFlags: w.flags, AccountControl: w.control,
+		UserSID: l.userSID, DomainSID: l.domainSID, PrimaryGroup: l.primaryGroup,
+		ExtraSIDs: slices.Clone(l.extraSIDs), ResourceDomainSID: l.resourceDomainSID,
+	}
+	for i, t := range [...]*time.Time{
+		&out.LogonTime, &out.LogoffTime, &out.KickOffTime, &out.PasswordLastSet, &out.PasswordCanChange, &out.PasswordMustChange,
+	} {
+		*t = fileTime(w.times[i])
+	}
+	var a arena
+	a.b.Grow((l.groups.len() + l.resourceGroups.len()) * usualSIDLen)
+	out.Groups = a.appendRIDs(nil, l.groups, l.domainSID)
+	out.ResourceGroups = a.appendRIDs(nil, l.resourceGroups, l.resourceDomainSID)
+	return out
+}
+
+// grants reports whether every group of an array of GROUP_MEMBERSHIP grants.
+func (a array) grants() bool {
+	for b := a.elements; len(b) >= 8; b = b[8:] {
+		if !(Group{Attributes: le32(b[4:])}).Grants() {
+			return false
+		}
+	}
+	return true
+}
+
+// contains reports whether an array of GROUP_MEMBERSHIP of a domain contains sid.
+func (a array) contains(domain, sid SID) bool {
+	if sid.Domain() != domain {
+		return false
+	}
+	rid := sid.RID()
+	for b := a.elements; len(b) >= 8; b = b[8:] {
+		if le32(b) == rid {
+			return true
+		}
+	}
+	return false
 }
 
 // readSID reads the referent of a pointer to an RPC_SID: the maximum count of the conformant
@@ -284,12 +334,11 @@ func readArray(d *ndr.Decoder, l list, size int) array {
 // readRIDs reads an array of GROUP_MEMBERSHIP: a relative identifier and attributes.
 func readRIDs(d *ndr.Decoder, l list) array { return readArray(d, l, 8) }
 
-// appendRIDs appends the groups of an array of GROUP_MEMBERSHIP in the given domain.
-func (a *arena) appendRIDs(groups []Group, rids array, domain SID) ([]Group, error) {
+// appendRIDs appends the groups of an array of GROUP_MEMBERSHIP in the given domain,
+// which must be a parent.
+func (a *arena) appendRIDs(groups []Group, rids array, domain SID) []Group {
 	b := rids.elements
-	if len(b) >= 8 && (domain.IsZero() || domain.count() == maxSubAuthorities) {
-		return nil, errNoDomainSID
-	}
+	groups = slices.Grow(groups, rids.len())
 	var room [32 * usualSIDLen]byte
 	n := len(domain.packed) + subAuthorityLen
 	for len(b) >= 8 {
@@ -305,7 +354,7 @@ func (a *arena) appendRIDs(groups []Group, rids array, domain SID) ([]Group, err
 			text = text[n:]
 		}
 	}
-	return groups, nil
+	return groups
 }
 
 // appendSIDs reads the SIDs of an array of KERB_SID_AND_ATTRIBUTES and appends them.

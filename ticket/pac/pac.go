@@ -25,15 +25,12 @@ type Ticket struct {
 // is immutable and safe for concurrent use. The nil PAC is an absent one: it has no facts.
 type PAC struct {
 	container container
-	logon     *LogonInfo // logonInfo, or nil
+	logon     logon
 	logonErr  error
 	upn       *UPNDNSInfo // upnInfo, or nil
+	upnInfo   UPNDNSInfo
 	upnErr    error
 	conflict  error
-
-	// One allocation for all.
-	logonInfo LogonInfo
-	upnInfo   UPNDNSInfo
 }
 
 // Verify checks a PAC and returns it. It verifies, in this order, the directory of buffers,
@@ -67,9 +64,7 @@ func Verify(raw []byte, t Ticket) (*PAC, error) {
 func (p *PAC) decode() {
 	c := &p.container
 	if c.has(typeLogonInfo) {
-		if p.logonErr = p.logonInfo.decode(c.buffer(typeLogonInfo)); p.logonErr == nil {
-			p.logon = &p.logonInfo
-		}
+		p.logonErr = p.logon.decode(c.buffer(typeLogonInfo))
 	}
 	if c.has(typeUPNDNSInfo) {
 		if p.upnErr = p.upnInfo.decode(c.buffer(typeUPNDNSInfo)); p.upnErr == nil {
@@ -143,18 +138,19 @@ func displayName(p keytab.Principal) string {
 
 // crossCheck compares the buffers that describe the same account.
 func (p *PAC) crossCheck() error {
-	if p.logon == nil {
+	l := p.account()
+	if l == nil {
 		return nil
 	}
 	if p.upn != nil && !p.upn.SID.IsZero() {
-		if p.upn.SID != p.logon.UserSID {
+		if p.upn.SID != l.userSID {
 			return errors.New("LOGON_INFO and UPN_DNS_INFO of the PAC have different SIDs of the account")
 		}
-		if p.upn.SAMName != p.logon.AccountName {
+		if p.upn.SAMName != l.names[nameAccount] {
 			return errors.New("LOGON_INFO and UPN_DNS_INFO of the PAC have different names of the account")
 		}
 	}
-	if requestor, err := p.RequestorSID(); err == nil && !requestor.IsZero() && requestor != p.logon.UserSID {
+	if requestor, err := p.RequestorSID(); err == nil && !requestor.IsZero() && requestor != l.userSID {
 		return errors.New("LOGON_INFO and the requestor of the PAC have different SIDs of the account")
 	}
 	return nil
@@ -169,14 +165,66 @@ func (p *PAC) Conflict() error {
 	return bad(p.conflict.Error())
 }
 
+// account returns the decoded LOGON_INFO, or nil.
+func (p *PAC) account() *logon {
+	if p == nil || p.logonErr != nil || !p.container.has(typeLogonInfo) {
+		return nil
+	}
+	return &p.logon
+}
+
 // LogonInfo returns the account and its groups. It returns nil without an error if the PAC
 // has no LOGON_INFO, as those of MIT's KDC and of FreeIPA without a trust. It returns an
-// error if LOGON_INFO does not decode. The caller must not modify the result.
+// error if LOGON_INFO does not decode. Each call makes a new LogonInfo.
 func (p *PAC) LogonInfo() (*LogonInfo, error) {
-	if p == nil {
-		return nil, nil
+	if l := p.account(); l != nil {
+		return l.expand(), nil
 	}
-	return p.logon, undecodable("LOGON_INFO", p.logonErr)
+	return nil, p.logonError()
+}
+
+// logonError returns the reason why LOGON_INFO does not decode.
+func (p *PAC) logonError() error {
+	if p == nil {
+		return nil
+	}
+	return undecodable("LOGON_INFO", p.logonErr)
+}
+
+// An Account is the account that LOGON_INFO names.
+type Account struct {
+	SID, DomainSID, PrimaryGroup SID
+	Name, FullName, Domain       string // Domain is the NetBIOS name
+}
+
+// Account returns the account of LOGON_INFO without its groups. It returns nil and errors as
+// LogonInfo does.
+func (p *PAC) Account() (*Account, error) {
+	l := p.account()
+	if l == nil {
+		return nil, p.logonError()
+	}
+	return &Account{
+		SID: l.userSID, DomainSID: l.domainSID, PrimaryGroup: l.primaryGroup,
+		Name: l.names[nameAccount], FullName: l.names[nameFull], Domain: l.names[nameDomain],
+	}, nil
+}
+
+// Access returns the SIDs of LOGON_INFO that may grant access, as [LogonInfo.Filter] does. It
+// returns nil and errors as LogonInfo does, and the errors of Filter.
+func (p *PAC) Access(origin Origin, domain SID) (*Access, error) {
+	l := p.account()
+	if l == nil {
+		return nil, p.logonError()
+	}
+	if err := checkAccount(l.userSID, l.domainSID, origin, domain); err != nil {
+		return nil, err
+	}
+	f := filter{origin: origin, local: domain, client: l.domainSID}
+	if f.allGrant(l) {
+		return &Access{user: l.userSID, all: l}, nil
+	}
+	return l.expand().Filter(origin, domain)
 }
 
 // UPNDNSInfo returns the UPN_DNS_INFO, or nil without an error if the PAC has none. The

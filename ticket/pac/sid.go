@@ -168,6 +168,10 @@ func (s SID) IsDomain() bool {
 	return s.count() == 4 && s.authority() == 5 && s.sub(0) == 21
 }
 
+// isParent reports whether accounts can be in s: it is a SID of fewer than 15
+// sub-authorities.
+func (s SID) isParent() bool { return !s.IsZero() && s.count() < maxSubAuthorities }
+
 // decodeSID decodes the packet form of a SID ([MS-DTYP], Section 2.4.2.2), which must be
 // all of b.
 func decodeSID(b []byte) (SID, bool) { return new(arena).decodeSID(b) }
@@ -202,7 +206,7 @@ func (a *arena) text(b []byte) string {
 // account stores the SID of the account rid in a domain. It returns the zero SID if domain is
 // zero or already has 15 sub-authorities.
 func (a *arena) account(domain SID, rid uint32) SID {
-	if domain.IsZero() || domain.count() == maxSubAuthorities {
+	if !domain.isParent() {
 		return SID{}
 	}
 	start := a.b.Len()
@@ -211,15 +215,13 @@ func (a *arena) account(domain SID, rid uint32) SID {
 	return SID{a.b.String()[start:]}
 }
 
-// texts sets each text to its UTF-16LE code units.
-func (a *arena) texts(units [][]byte, texts ...*string) error {
+// setText sets a text to its UTF-16LE code units.
+func (a *arena) setText(text *string, units []byte) error {
 	var few [256]byte
-	for i, u := range units {
-		text, ok := ndr.AppendUTF8(few[:0], u)
-		if !ok {
-			return errText
-		}
-		*texts[i] = a.text(text)
+	b, ok := ndr.AppendUTF8(few[:0], units)
+	if !ok {
+		return errText
 	}
+	*text = a.text(b)
 	return nil
 }

@@ -51,19 +51,19 @@ func TestAD_CompoundIdentity(t *testing.T) {
 	if err != nil || device == nil {
 		t.Fatalf("device %v, %v", device, err)
 	}
-	if device.User != l.corp.sidOf(t, "WS1$") {
-		t.Errorf("the device is %s", device.User)
+	if device.User() != l.corp.sidOf(t, "WS1$") {
+		t.Errorf("the device is %s", device.User())
 	}
 	want := []pac.SID{pac.AuthenticationAuthorityAsserted, pac.ClaimsValid}
 	for _, g := range []string{"Domain Computers", "laptops", "labs"} {
 		want = append(want, l.corp.sidOf(t, g))
 	}
 	var got []pac.SID
-	for _, g := range device.Groups {
+	for _, g := range device.Groups() {
 		got = append(got, g.SID)
 	}
-	if !sameSIDs(got, want) || len(device.Filtered)+len(device.DenyOnly) > 0 {
-		t.Errorf("the device has %v, want %v; filtered %v, for deny-only %v", got, want, device.Filtered, device.DenyOnly)
+	if !sameSIDs(got, want) || len(device.Filtered())+len(device.DenyOnly()) > 0 {
+		t.Errorf("the device has %v, want %v; filtered %v, for deny-only %v", got, want, device.Filtered(), device.DenyOnly())
 	}
 	claims, err := token.DeviceClaims()
 	department := l.corp.Computers[0].Attributes["department"].(string)
