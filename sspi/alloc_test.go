@@ -2,6 +2,7 @@ package sspi_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -9,6 +10,7 @@ import (
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // TestAllocations_Accept limits the allocations of Accept: the context, the session key,
@@ -22,6 +24,8 @@ func TestAllocations_Accept(t *testing.T) {
 	realm := krbtest.NewRealm("EXAMPLE.COM")
 	plain := realm.Ticket("alice", service)
 	windows := realm.Ticket("alice", service)
+	member := realm.Ticket("alice", service)
+	member.PAC = pacWithGroups(24)
 	windows.Part.AuthorizationData = append(windows.Part.AuthorizationData, krbtest.IfRelevant())
 	for _, row := range []struct {
 		name           string
@@ -34,6 +38,9 @@ func TestAllocations_Accept(t *testing.T) {
 		{"with authorization data", windows, "", 9, 8},
 		// The target's text, and the value that holds it.
 		{"with a target", plain, service, 10, 9},
+		// Beside the authorization data: the PAC, its SIDs, its names, the extra SIDs, the
+		// access token, and the SIDs that grant.
+		{"with 24 groups in a PAC", member, "", 15, 14},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			request := row.ticket.APReq()
@@ -121,4 +128,18 @@ func TestAllocations_Messages(t *testing.T) {
 			t.Errorf("%s: %v allocations, %v", name, got, err)
 		}
 	}
+}
+
+// pacWithGroups returns a PAC with n groups of the account's domain.
+func pacWithGroups(n int) *krbtest.PAC {
+	const domain, enabled = "S-1-5-21-1-2-3", 7
+	l := &pac.LogonInfo{
+		AccountName: "alice", LogonDomain: "EXAMPLE", UserSID: pac.MustParseSID(domain + "-1104"),
+		DomainSID: pac.MustParseSID(domain), PrimaryGroup: pac.MustParseSID(domain + "-513"), UserFlags: pac.LOGON_EXTRA_SIDS,
+		ExtraSIDs: []pac.Group{{SID: pac.AuthenticationAuthorityAsserted, Attributes: enabled}},
+	}
+	for i := range n {
+		l.Groups = append(l.Groups, pac.Group{SID: pac.MustParseSID(domain + "-" + strconv.Itoa(513+i)), Attributes: enabled})
+	}
+	return &krbtest.PAC{Logon: l, UPN: &pac.UPNDNSInfo{UPN: "alice@example.com", DNSDomain: "EXAMPLE.COM", SAMName: "alice", SID: l.UserSID}}
 }

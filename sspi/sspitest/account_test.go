@@ -73,7 +73,7 @@ func TestAccount_Seen(t *testing.T) {
 		t.Errorf("%+v, %v", claims, err)
 	}
 	device, err := token.Device()
-	if err != nil || device.User != a.Device.SID || !device.Grants(sid("S-1-5-21-1-2-3-1501")) || !device.Grants(sid("S-1-5-21-1-2-3-515")) {
+	if err != nil || device.User() != a.Device.SID || !device.Grants(sid("S-1-5-21-1-2-3-1501")) || !device.Grants(sid("S-1-5-21-1-2-3-515")) {
 		t.Errorf("%+v, %v", device, err)
 	}
 }

@@ -85,7 +85,7 @@ func containsSID(groups []Group, sid SID) bool {
 
 // contains reports whether sid is one of the groups of l.
 func (l *logon) contains(sid SID) bool {
-	return l != nil && (l.groups.contains(l.domainSID, sid) || containsSID(l.extraSIDs, sid) || l.resourceGroups.contains(l.resourceDomainSID, sid))
+	return l != nil && (l.groups.contains(l.account.DomainSID, sid) || containsSID(l.extraSIDs, sid) || l.resourceGroups.contains(l.resourceDomainSID, sid))
 }
 
 // Filter decides which SIDs of l may grant access. It does the part of SID filtering that
@@ -204,7 +204,7 @@ func (a *Access) add(g Group, authorised bool) {
 // allGrant reports whether run would find that the account and every group of l count and
 // grant, as is usual. It reports true only if run would find that; run decides the rest.
 func (f *filter) allGrant(l *logon) bool {
-	if !f.knows(l.domainSID) || !l.groups.grants() || !l.resourceGroups.grants() {
+	if !f.knows(l.account.DomainSID) || !l.groups.grants() || !l.resourceGroups.grants() {
 		return false
 	}
 	flags := l.wire.flags

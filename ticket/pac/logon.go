@@ -87,10 +87,18 @@ var (
 type logon struct {
 	wire logonWire
 
-	names                                               [8]string // EffectiveName to HomeDirectoryDrive, LogonServer, LogonDomainName
-	userSID, domainSID, primaryGroup, resourceDomainSID SID
-	groups, resourceGroups                              array // of GROUP_MEMBERSHIP, views of the PAC
-	extraSIDs                                           []Group
+	account Account
+	names   [8]string // EffectiveName to HomeDirectoryDrive, LogonServer, LogonDomainName
+
+	resourceDomainSID      SID
+	groups, resourceGroups array // of GROUP_MEMBERSHIP, views of the PAC
+	extraSIDs              []Group
+}
+
+// An Account is the account that LOGON_INFO names.
+type Account struct {
+	SID, DomainSID, PrimaryGroup SID
+	Name, FullName, Domain       string // Domain is the NetBIOS name
 }
 
 // Indices of logon.names.
@@ -189,7 +197,7 @@ func (l *logon) referents(d *ndr.Decoder) error {
 	var a arena
 	a.b.Grow(w.textLen() + (int(min(w.extra.count, maxSIDs))+4)*usualSIDLen)
 	var err error
-	if l.domainSID, err = a.readSID(d, w.sid); err != nil {
+	if l.account.DomainSID, err = a.readSID(d, w.sid); err != nil {
 		return err
 	}
 	extra := readArray(d, w.extra, 8)
@@ -204,7 +212,7 @@ func (l *logon) referents(d *ndr.Decoder) error {
 	if err := d.Err(); err != nil {
 		return err
 	}
-	if l.groups.len() > 0 && !l.domainSID.isParent() || l.resourceGroups.len() > 0 && !l.resourceDomainSID.isParent() {
+	if l.groups.len() > 0 && !l.account.DomainSID.isParent() || l.resourceGroups.len() > 0 && !l.resourceDomainSID.isParent() {
 		return errNoDomainSID
 	}
 	return l.set(&a, &buffers)
@@ -230,15 +238,16 @@ func (l *logon) set(a *arena, buffers *[8][]byte) error {
 			return err
 		}
 	}
-	l.primaryGroup = a.account(l.domainSID, w.primary)
+	l.account.PrimaryGroup = a.account(l.account.DomainSID, w.primary)
 	if w.userID != 0 {
-		l.userSID = a.account(l.domainSID, w.userID)
+		l.account.SID = a.account(l.account.DomainSID, w.userID)
 	} else if len(l.extraSIDs) > 0 {
 		// A user id of 0 puts the SID of the account first into ExtraSids ([MS-PAC],
 		// Section 2.5, UserId).
-		l.userSID, l.extraSIDs = l.extraSIDs[0].SID, l.extraSIDs[1:]
+		l.account.SID, l.extraSIDs = l.extraSIDs[0].SID, l.extraSIDs[1:]
 	}
-	if l.userSID.IsZero() || l.names[nameAccount] == "" {
+	l.account.Name, l.account.FullName, l.account.Domain = l.names[nameAccount], l.names[nameFull], l.names[nameDomain]
+	if l.account.SID.IsZero() || l.account.Name == "" {
 		return errors.New("it has no account name or no SID of the account")
 	}
 	return nil
@@ -253,7 +262,7 @@ func (l *logon) expand() *LogonInfo {
 		LastSuccessfulLogon: fileTime(w.lastLogon), LastFailedLogon: fileTime(w.lastFailure),
 		LogonCount: w.counts[0], BadPasswordCount: w.counts[1], FailedLogonCount: w.failures,
 		UserFlags: w.flags, AccountControl: w.control,
-		UserSID: l.userSID, DomainSID: l.domainSID, PrimaryGroup: l.primaryGroup,
+		UserSID: l.account.SID, DomainSID: l.account.DomainSID, PrimaryGroup: l.account.PrimaryGroup,
 		ExtraSIDs: slices.Clone(l.extraSIDs), ResourceDomainSID: l.resourceDomainSID,
 	}
 	for i, t := range [...]*time.Time{
@@ -263,7 +272,7 @@ func (l *logon) expand() *LogonInfo {
 	}
 	var a arena
 	a.b.Grow((l.groups.len() + l.resourceGroups.len()) * usualSIDLen)
-	out.Groups = a.appendRIDs(nil, l.groups, l.domainSID)
+	out.Groups = a.appendRIDs(nil, l.groups, l.account.DomainSID)
 	out.ResourceGroups = a.appendRIDs(nil, l.resourceGroups, l.resourceDomainSID)
 	return out
 }

@@ -143,14 +143,14 @@ func (p *PAC) crossCheck() error {
 		return nil
 	}
 	if p.upn != nil && !p.upn.SID.IsZero() {
-		if p.upn.SID != l.userSID {
+		if p.upn.SID != l.account.SID {
 			return errors.New("LOGON_INFO and UPN_DNS_INFO of the PAC have different SIDs of the account")
 		}
-		if p.upn.SAMName != l.names[nameAccount] {
+		if p.upn.SAMName != l.account.Name {
 			return errors.New("LOGON_INFO and UPN_DNS_INFO of the PAC have different names of the account")
 		}
 	}
-	if requestor, err := p.RequestorSID(); err == nil && !requestor.IsZero() && requestor != l.userSID {
+	if requestor, err := p.RequestorSID(); err == nil && !requestor.IsZero() && requestor != l.account.SID {
 		return errors.New("LOGON_INFO and the requestor of the PAC have different SIDs of the account")
 	}
 	return nil
@@ -191,23 +191,14 @@ func (p *PAC) logonError() error {
 	return undecodable("LOGON_INFO", p.logonErr)
 }
 
-// An Account is the account that LOGON_INFO names.
-type Account struct {
-	SID, DomainSID, PrimaryGroup SID
-	Name, FullName, Domain       string // Domain is the NetBIOS name
-}
-
 // Account returns the account of LOGON_INFO without its groups. It returns nil and errors as
-// LogonInfo does.
+// LogonInfo does. The caller must not modify the result.
 func (p *PAC) Account() (*Account, error) {
 	l := p.account()
 	if l == nil {
 		return nil, p.logonError()
 	}
-	return &Account{
-		SID: l.userSID, DomainSID: l.domainSID, PrimaryGroup: l.primaryGroup,
-		Name: l.names[nameAccount], FullName: l.names[nameFull], Domain: l.names[nameDomain],
-	}, nil
+	return &l.account, nil
 }
 
 // Access returns the SIDs of LOGON_INFO that may grant access, as [LogonInfo.Filter] does. It
@@ -217,12 +208,12 @@ func (p *PAC) Access(origin Origin, domain SID) (*Access, error) {
 	if l == nil {
 		return nil, p.logonError()
 	}
-	if err := checkAccount(l.userSID, l.domainSID, origin, domain); err != nil {
+	if err := checkAccount(l.account.SID, l.account.DomainSID, origin, domain); err != nil {
 		return nil, err
 	}
-	f := filter{origin: origin, local: domain, client: l.domainSID}
+	f := filter{origin: origin, local: domain, client: l.account.DomainSID}
 	if f.allGrant(l) {
-		return &Access{user: l.userSID, all: l}, nil
+		return &Access{user: l.account.SID, all: l}, nil
 	}
 	return l.expand().Filter(origin, domain)
 }
