@@ -23,7 +23,7 @@ func TestSeal(t *testing.T) {
 				t.Fatalf("%d bytes: %v, %d", n, err, len(got))
 			}
 			if ids[id] || id == [IDLen]byte{} {
-				t.Errorf("the id %x came twice", id)
+				t.Errorf("two exports have the ID %x", id)
 			}
 			ids[id] = true
 		}

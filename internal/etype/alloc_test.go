@@ -4,8 +4,8 @@ package etype
 
 import "testing"
 
-// TestAllocations holds the package to what its comments promise. (The race
-// detector makes sync.Pool forget at random.)
+// TestAllocations checks the allocations that the comments of the package promise. (With
+// the race detector, sync.Pool drops values at random.)
 func TestAllocations(t *testing.T) {
 	for _, id := range allIDs {
 		plain, prepared := newKey(t, id, 1), newKey(t, id, 1)
@@ -19,7 +19,7 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 		sealed, mac := plain.profile.split(append([]byte(nil), c...))
-		rc4 := 0.0 // each of its messages has a key schedule
+		rc4 := 0.0 // each RC4 message has its own key schedule
 		if id == RC4 {
 			rc4 = 1
 		}
@@ -53,7 +53,7 @@ func TestAllocations(t *testing.T) {
 				t.Errorf("%v: %s allocates %v times, want %v", id, c.what, got, c.want)
 			}
 		}
-		want := map[ID]float64{AES128SHA1: 2, AES256SHA1: 2, AES128SHA2: 1, AES256SHA2: 1, RC4: 1}[id] // 17 and 18 have a key schedule
+		want := map[ID]float64{AES128SHA1: 2, AES256SHA1: 2, AES128SHA2: 1, AES256SHA2: 1, RC4: 1}[id] // types 17 and 18 have a key schedule
 		b := plain.Bytes()
 		if got := testing.AllocsPerRun(200, func() { _, _ = New(id, b) }); got != want {
 			t.Errorf("%v: New allocates %v times, want %v", id, got, want)

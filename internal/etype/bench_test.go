@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// benchKeys runs f with a key of every type, as it comes from a ticket, which is
-// used once, and prepared, as a service's key is.
+// benchKeys runs f with a key of every type: one that is used once, like the session key of
+// a ticket, and one with prepared usages, like a service's key.
 func benchKeys(b *testing.B, n int, f func(b *testing.B, k *Key)) {
 	for _, id := range allIDs {
 		for _, prepared := range []bool{false, true} {
@@ -37,7 +37,8 @@ func BenchmarkDecrypt300(b *testing.B) {
 	})
 }
 
-// BenchmarkDecryptWrong300 is what a stranger can make the server do.
+// BenchmarkDecryptWrong300 measures the work that a client without a valid ticket can
+// cause.
 func BenchmarkDecryptWrong300(b *testing.B) {
 	benchKeys(b, ticketLen, func(b *testing.B, k *Key) {
 		c := encrypt(b, k, make([]byte, ticketLen), 2)
@@ -73,7 +74,7 @@ func BenchmarkSeal64K(b *testing.B) {
 	})
 }
 
-// BenchmarkSealOpen64K less [BenchmarkSeal64K] is what opening costs: a text can
+// BenchmarkSealOpen64K minus [BenchmarkSeal64K] is the cost of opening, because a text can
 // be opened in place only once.
 func BenchmarkSealOpen64K(b *testing.B) {
 	benchUsages(b, func(b *testing.B, u *Usage, segs []Segment, mac []byte) {
@@ -88,7 +89,7 @@ func BenchmarkSealOpen64K(b *testing.B) {
 	})
 }
 
-// benchUsages runs f with a message as RFC 4121 has it: confounder, text, header.
+// benchUsages runs f with a message of RFC 4121: confounder, text, header.
 func benchUsages(b *testing.B, f func(b *testing.B, u *Usage, segs []Segment, mac []byte)) {
 	for _, id := range allIDs {
 		b.Run(fmt.Sprint(int32(id)), func(b *testing.B) {

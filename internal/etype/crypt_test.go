@@ -11,7 +11,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// randomBytes are the same in every run.
+// randomBytes returns the same bytes in every run.
 func randomBytes(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	var s [32]byte
@@ -32,7 +32,7 @@ func newKey(t testing.TB, id ID, seed uint64) *Key {
 	return k
 }
 
-// eachType runs f with a key of every type, not prepared and prepared for usage 2.
+// eachType runs f with a key of every type, with usage 2 prepared and without.
 func eachType(t *testing.T, f func(t *testing.T, k *Key)) {
 	for _, id := range allIDs {
 		t.Run(id.String(), func(t *testing.T) { f(t, newKey(t, id, 1)) })
@@ -73,8 +73,9 @@ func TestKEY_1_Permitted(t *testing.T) {
 	}
 }
 
-// TestKEY_3_Length: no key but of its type's length (RFC 3962, Section 6; RFC
-// 8009, Section 5; RFC 4757, Section 2), and none of a type without implementation.
+// TestKEY_3_Length checks that New accepts only keys of the length of the type (RFC 3962,
+// Section 6; RFC 8009, Section 5; RFC 4757, Section 2), and none of a type without
+// implementation.
 func TestKEY_3_Length(t *testing.T) {
 	lengths := map[ID]int{AES128SHA1: 16, AES256SHA1: 32, AES128SHA2: 16, AES256SHA2: 32, RC4: 16}
 	for _, id := range []ID{-1, 0, 1, 3, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, math.MaxInt32, math.MinInt32} {
@@ -94,8 +95,9 @@ func TestKEY_3_Length(t *testing.T) {
 	}
 }
 
-// TestKEY_4_EveryLength: a text of another key, of any length, is refused with
-// one Reason and one text, and from the minimum on a good one is not.
+// TestKEY_4_EveryLength checks that a ciphertext of any length under another key is refused
+// with one Reason and one text, and that a valid one is accepted from the minimum length
+// on.
 func TestKEY_4_EveryLength(t *testing.T) {
 	minimum := map[ID]int{AES128SHA1: 28, AES256SHA1: 28, AES128SHA2: 32, AES256SHA2: 40, RC4: 24}
 	eachType(t, func(t *testing.T, k *Key) {
@@ -116,7 +118,7 @@ func TestKEY_4_EveryLength(t *testing.T) {
 				t.Errorf("%d bytes: %q, before %q", n, err, text)
 			}
 		}
-		// Not by one byte can a good one be shorter or longer.
+		// A valid ciphertext with a byte more or less is refused.
 		for n := range 50 {
 			c := encrypt(t, k, randomBytes(1, n), 2)
 			if len(c) != minimum[p.ID]+n {
@@ -164,8 +166,8 @@ func TestSEC_6_EveryBit(t *testing.T) {
 	})
 }
 
-// TestSEC_6_AnotherUsage: keys of usages, types and purposes have nothing in
-// common.
+// TestSEC_6_AnotherUsage checks that a ciphertext or checksum for one usage, type or
+// purpose is refused for every other.
 func TestSEC_6_AnotherUsage(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		c := encrypt(t, k, []byte("plaintext"), 2)
@@ -203,7 +205,7 @@ func TestSEC_6_AnotherUsage(t *testing.T) {
 			{"a usage there is not", sum, "text", 2048},
 		} {
 			if k.VerifyChecksum(c.sum, []byte(c.text), c.usage) {
-				t.Errorf("%s is taken", c.what)
+				t.Errorf("%s is accepted", c.what)
 			}
 		}
 		for bit := range 8 * len(sum) {
@@ -216,7 +218,7 @@ func TestSEC_6_AnotherUsage(t *testing.T) {
 	})
 }
 
-// TestKey_Arguments: mistakes of the caller are not called the peer's.
+// TestKey_Arguments checks that errors of the caller do not blame the peer.
 func TestKey_Arguments(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		long := make([]byte, 100)
@@ -248,7 +250,7 @@ func TestKey_Arguments(t *testing.T) {
 				t.Errorf("%s: a Usage beside an error", name)
 			}
 			if c.k.VerifyChecksum(nil, nil, c.usage) || c.k.VerifyChecksum(long[:12], nil, c.usage) {
-				t.Errorf("%s: a checksum is taken", name)
+				t.Errorf("%s: a checksum is accepted", name)
 			}
 			if c.usage == 2 {
 				_, err := c.k.PRF(nil, nil)
@@ -259,15 +261,15 @@ func TestKey_Arguments(t *testing.T) {
 			_, err := k.Encrypt(nil, make([]byte, n), nil, 2)
 			wantReason(t, fmt.Sprintf("a confounder of %d bytes", n), err, status.ReasonInternal)
 		}
-		k.Prepare(2048, math.MaxUint32) // passed over
+		k.Prepare(2048, math.MaxUint32) // ignored
 		new(Key).Prepare(2)
 	})
 	_, err := StringToKey(AES128SHA1, "password", "salt", maxIterations+1)
 	wantReason(t, "too many iterations", err, status.ReasonArgument)
 }
 
-// TestKey_Append: results are appended in place where there is room, and to a
-// copy where there is none, by all the same bytes.
+// TestKey_Append checks that results are appended in place if there is room, and to a copy
+// otherwise, with the same bytes.
 func TestKey_Append(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		for n := range 70 {

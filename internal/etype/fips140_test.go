@@ -10,8 +10,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestEnforcedFIPS_Types: where SHA-1 and MD5 are forbidden, their types are refused
-// before these are used, and the others work.
+// TestEnforcedFIPS_Types checks that types with SHA-1 and MD5 are refused if the mode
+// forbids these, before they are used, and that the other types work.
 func TestEnforcedFIPS_Types(t *testing.T) {
 	if !fips140.Enforced() {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestEnforcedFIPS_Types$", "-test.v")

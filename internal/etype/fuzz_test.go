@@ -8,10 +8,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// FuzzDecrypt decrypts anything with keys of every type. What the key did not
-// encrypt, and nobody can guess a checksum, is refused with one Reason; what it
-// did is in the corpus, under the keys of the published vectors. What opens must
-// be what encrypting gives again.
+// FuzzDecrypt decrypts any bytes with keys of every type. Bytes that were not encrypted
+// under the key are refused with one Reason, because the fuzzer cannot guess a checksum.
+// The corpus has ciphertexts under the keys of the published vectors. A decrypted text must
+// encrypt to the same bytes.
 func FuzzDecrypt(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id uint8, raw, ciphertext []byte, usage uint16, room uint8) {
 		raw, ciphertext = exact(raw), exact(ciphertext)
@@ -53,7 +53,7 @@ func FuzzDecrypt(f *testing.F) {
 			}
 			return
 		}
-		// The confounder comes out of a Usage.
+		// A Usage returns the confounder too.
 		sealed, mac := p.split(bytes.Clone(ciphertext))
 		segs := []Segment{{B: sealed}}
 		if err := newUsage(t, k, uint32(usage)).Open(segs, mac); err != nil {
@@ -67,11 +67,12 @@ func FuzzDecrypt(f *testing.F) {
 	})
 }
 
-// exact is a copy with nothing behind it, so that an overrun is seen.
+// exact returns a copy without spare capacity, so that a read past the end panics.
 func exact(b []byte) []byte { return slices.Clip(bytes.Clone(b)) }
 
-// FuzzSealOpen cuts a text into any segments, some only signed: sealed as in one
-// piece, opened again, and refused when a bit is flipped anywhere.
+// FuzzSealOpen splits a text into segments, some of them only signed. Seal must give the
+// same result as for one segment, Open must return the text, and must refuse every changed
+// bit.
 func FuzzSealOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id uint8, text, cuts []byte, flip uint16) {
 		id = uint8(allIDs[int(id)%len(allIDs)])
@@ -95,7 +96,7 @@ func FuzzSealOpen(f *testing.F) {
 		one := encryptWith(t, k, whole, 24)
 		sealed, sum := k.profile.split(one)
 		all := len(whole) == len(text)
-		if all || ID(id) != RC4 { // whose keystream depends on what is only signed
+		if all || ID(id) != RC4 { // the keystream of RC4 depends on the signed segments
 			wantBytes(t, "ciphertext", confidential(segs), sealed)
 		}
 		if all {
@@ -115,8 +116,8 @@ func FuzzSealOpen(f *testing.F) {
 	})
 }
 
-// segments cuts text: each byte of cuts is the length of a segment, and its
-// highest bit that it is only signed. What is left is a segment too.
+// segments splits text. Each byte of cuts is the length of a segment, and its highest bit
+// means that the segment is only signed. The rest of the text is a segment too.
 func segments(text, cuts []byte) []Segment {
 	var segs []Segment
 	for _, c := range cuts {

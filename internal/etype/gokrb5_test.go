@@ -24,9 +24,9 @@ import (
 	"github.com/gosspi/kerberos/keytab"
 )
 
-// These tests hold every operation to gokrb5's, over random keys and texts.
+// These tests compare every operation with gokrb5's, for random keys and texts.
 
-// source is random, and the same in every run.
+// source returns random bytes, the same in every run.
 type source struct{ *rand.ChaCha8 }
 
 func newSource(seed byte) source { return source{rand.NewChaCha8([32]byte{seed})} }
@@ -39,7 +39,8 @@ func (s source) bytes(n int) []byte {
 
 func (s source) below(n int) int { return int(s.Uint64() % uint64(n)) }
 
-// usage is one of RFC 4120, Section 7.5.1 or RFC 4121, Section 2, or any that may be.
+// usage returns a key usage of RFC 4120, Section 7.5.1, or RFC 4121, Section 2, or any
+// number.
 func (s source) usage() uint32 {
 	if s.below(2) == 0 {
 		return uint32(s.below(2048))
@@ -47,8 +48,8 @@ func (s source) usage() uint32 {
 	return uint32(1 + s.below(25))
 }
 
-// usageOf is one of which gokrb5 knows how it stands in RC4. For 9 it has the number
-// of RFC 4757, Section 3, and not that of Windows; above 127 it has none.
+// usageOf returns a usage that gokrb5 maps correctly for RC4. For 9 gokrb5 has the number
+// of RFC 4757, Section 3, and not that of Windows. Above 127 it has none.
 func (s source) usageOf(id etype.ID) uint32 {
 	u := s.usage()
 	for id == etype.RC4 && (u == 9 || u > 127) {
@@ -57,7 +58,7 @@ func (s source) usageOf(id etype.ID) uint32 {
 	return u
 }
 
-// keys returns a random key twice: ours, and gokrb5's.
+// keys returns a random key as a Key of this package and as a key of gokrb5.
 func (s source) keys(t *testing.T, id etype.ID) (*etype.Key, types.EncryptionKey) {
 	t.Helper()
 	b := s.bytes(krbtest.KeyLen(keytab.EType(id)))
@@ -68,7 +69,7 @@ func (s source) keys(t *testing.T, id etype.ID) (*etype.Key, types.EncryptionKey
 	return k, types.EncryptionKey{KeyType: int32(id), KeyValue: b}
 }
 
-// eachID calls f some times for each type.
+// eachID calls f several times for each type.
 func eachID(t *testing.T, seed byte, f func(t *testing.T, s source, id etype.ID)) {
 	for _, id := range []etype.ID{etype.AES128SHA1, etype.AES256SHA1, etype.AES128SHA2, etype.AES256SHA2, etype.RC4} {
 		t.Run(id.String(), func(t *testing.T) { f(t, newSource(seed+byte(id)), id) })
@@ -91,7 +92,7 @@ func TestGokrb5_Encryption(t *testing.T) {
 				k.Prepare(usage)
 			}
 			if n > 200 {
-				n = 1 << 16 / (n - 200) // some long ones, a whole number of blocks and not
+				n = 1 << 16 / (n - 200) // some long texts, with and without a partial block
 			}
 			plaintext, confounder := s.bytes(n), s.bytes(k.Profile().ConfounderLen)
 			what := fmt.Sprintf("usage %d, %d bytes", usage, n)
@@ -115,7 +116,7 @@ func TestGokrb5_Encryption(t *testing.T) {
 	})
 }
 
-// TestGokrb5_Refusals: of altered ciphertexts, both refuse the same.
+// TestGokrb5_Refusals checks that both packages refuse the same altered ciphertexts.
 func TestGokrb5_Refusals(t *testing.T) {
 	eachID(t, 50, func(t *testing.T, s source, id etype.ID) {
 		for i := range 400 {
@@ -123,7 +124,7 @@ func TestGokrb5_Refusals(t *testing.T) {
 			usage := s.usageOf(id)
 			b := krbtest.Encrypt(s, theirs, usage, s.bytes(s.below(60)))
 			switch i % 4 {
-			case 0: // as it is
+			case 0: // unchanged
 			case 1:
 				b[s.below(len(b))] ^= byte(1 << s.below(8))
 			case 2:
@@ -167,9 +168,9 @@ func TestGokrb5_Checksum(t *testing.T) {
 	})
 }
 
-// TestGokrb5_SignOnly puts the checksum over segments together from gokrb5's Ki
-// and the standard library's HMAC: over all of the plaintext in 17 and 18 (RFC
-// 3961, Section 5.3) and 23 (RFC 4757, Section 5), over a zero vector and then all of the ciphertext in 19 and
+// TestGokrb5_SignOnly computes the checksum over segments with gokrb5's Ki and the standard
+// library's HMAC: over the whole plaintext in types 17 and 18 (RFC 3961, Section 5.3) and
+// 23 (RFC 4757, Section 5), and over a zero vector and the whole ciphertext in types 19 and
 // 20 (RFC 8009, Section 5).
 func TestGokrb5_SignOnly(t *testing.T) {
 	hashes := map[etype.ID]func() hash.Hash{
@@ -238,7 +239,7 @@ func TestGokrb5_StringToKey(t *testing.T) {
 		}
 		for range 40 {
 			iterations := uint32(1 + s.below(50))
-			if id == etype.RC4 { // of which gokrb5 makes the right key of ASCII only
+			if id == etype.RC4 { // gokrb5 derives RC4 keys correctly for ASCII only
 				check(fmt.Sprintf("%x", s.bytes(s.below(200))), string(s.bytes(s.below(80))), iterations, "")
 				continue
 			}
@@ -249,7 +250,7 @@ func TestGokrb5_StringToKey(t *testing.T) {
 	})
 }
 
-// TestGokrb5_Fold: the constants of RFC 3961 that there can be, 1 to 8 bytes.
+// TestGokrb5_Fold compares all possible constants of RFC 3961, of 1 to 8 bytes.
 func TestGokrb5_Fold(t *testing.T) {
 	s := newSource(250)
 	check := func(in []byte) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestKey_Prepare: that a usage is prepared is seen in speed alone.
+// TestKey_Prepare checks that a prepared usage changes no result.
 func TestKey_Prepare(t *testing.T) {
 	for _, id := range allIDs {
 		plain, prepared := newKey(t, id, 1), newKey(t, id, 1)
@@ -70,7 +70,7 @@ func TestKey_Equal(t *testing.T) {
 	}
 }
 
-// TestKey_Copies: what goes in and comes out is the caller's own.
+// TestKey_Copies checks that a Key shares no memory with the caller.
 func TestKey_Copies(t *testing.T) {
 	for _, id := range allIDs {
 		p, _ := Lookup(id)
@@ -95,7 +95,7 @@ func TestKey_Copies(t *testing.T) {
 	}
 }
 
-// TestKey_Wipe: of all that can be overwritten, nothing remains.
+// TestKey_Wipe checks that Wipe overwrites all keys that can be overwritten.
 func TestKey_Wipe(t *testing.T) {
 	for _, id := range allIDs {
 		k := newKey(t, id, 1)
@@ -114,7 +114,7 @@ func TestKey_Wipe(t *testing.T) {
 		}
 		k.Wipe() // of a zero Key
 
-		// A usage that was not prepared has a life of its own.
+		// A usage that was not prepared has its own keys.
 		text, mac := own.profile.split(c)
 		if err := own.Open([]Segment{{B: text}}, mac); err != nil {
 			t.Errorf("%v: %v", id, err)
@@ -127,7 +127,8 @@ func TestKey_Wipe(t *testing.T) {
 	}
 }
 
-// TestScratch_Put: what goes back to a pool holds no key, text or checksum.
+// TestScratch_Put checks that scratch memory holds no key, text or checksum when it returns
+// to the pool.
 func TestScratch_Put(t *testing.T) {
 	for _, id := range allIDs {
 		k := newKey(t, id, 1)
@@ -158,7 +159,7 @@ func TestScratch_Put(t *testing.T) {
 			use(s)
 			s.put()
 			fresh.put()
-			// This shows the digest's fields, its buffer too.
+			// The text shows the digest's fields, including its buffer.
 			if got, want := fmt.Sprint(s.digest), fmt.Sprint(fresh.digest); got != want {
 				t.Errorf("%v, after %s: the digest is %s, a fresh one %s", id, name, got, want)
 			}
@@ -175,7 +176,7 @@ func TestScratch_Put(t *testing.T) {
 	}
 }
 
-// TestConcurrency is for the race detector.
+// TestConcurrency makes concurrent calls for the race detector.
 func TestConcurrency(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		u := newUsage(t, k, 2)

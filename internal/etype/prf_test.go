@@ -27,7 +27,7 @@ func (k *Key) PRF(dst, in []byte) ([]byte, error) {
 	block := newCipher(k.derive(s, label, k.profile.KeyLen))
 	s.digest.Reset()
 	s.write(in)
-	// The hash is cut to whole blocks, that is, to one block.
+	// The hash is truncated to whole blocks, here one block.
 	out := s.digest.Sum(s.sum[:0])[:aes.BlockSize]
 	block.Encrypt(out, out)
 	return append(dst, out...), nil

@@ -8,8 +8,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestArcfour_StringToKey: what Windows calls the NT hash. The first row is of RFC 4757,
-// the last was made with iconv and OpenSSL.
+// TestArcfour_StringToKey checks keys from passwords, which Windows calls NT hashes. The
+// first row is from RFC 4757, the last was made with iconv and OpenSSL.
 func TestArcfour_StringToKey(t *testing.T) {
 	for password, want := range map[string]string{
 		"foo":      "ac8e657f83df82beea5d43bdaf7800cc",
@@ -31,8 +31,8 @@ func TestArcfour_StringToKey(t *testing.T) {
 	}
 }
 
-// TestArcfour_MessageTypes: RFC 4757, Section 3. Where two usages have one number, what
-// is encrypted for one opens for the other, and nowhere else.
+// TestArcfour_MessageTypes checks the usages of RFC 4757, Section 3. If two usages have the
+// same number, a ciphertext for one opens for the other, and for no further usage.
 func TestArcfour_MessageTypes(t *testing.T) {
 	k := newKey(t, RC4, 1)
 	number := func(usage uint32) uint32 {
@@ -52,7 +52,7 @@ func TestArcfour_MessageTypes(t *testing.T) {
 	}
 }
 
-// TestArcfour_NoPRF: RFC 4757 has none.
+// TestArcfour_NoPRF checks that PRF returns an error, because RFC 4757 does not define one.
 func TestArcfour_NoPRF(t *testing.T) {
 	out, err := newKey(t, RC4, 1).PRF([]byte("dst"), []byte("text"))
 	wantReason(t, "PRF", err, status.ReasonETypeRefused)
@@ -61,9 +61,9 @@ func TestArcfour_NoPRF(t *testing.T) {
 	}
 }
 
-// TestMessageCipher: the tokens of RFC 4757 are tested where they are made. Here:
-// only RC4 has them, number and content have different keys, and all of them are
-// wiped.
+// TestMessageCipher checks that only RC4 has message ciphers, that the number and the
+// content have different keys, and that all keys are wiped. Package message tests the
+// tokens of RFC 4757.
 func TestMessageCipher(t *testing.T) {
 	for _, id := range allIDs {
 		c, err := newKey(t, id, 1).MessageCipher()

@@ -13,14 +13,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// forms are eight bytes of a secret here and there, in every form in which fmt,
+// forms returns eight bytes at several positions of a secret, in every form in which fmt,
 // JSON or slog print bytes.
 func forms(secret []byte) []string {
 	var out []string
 	for at := 0; at+8 <= len(secret); at += 4 {
 		part := secret[at:][:8]
 		if bytes.Equal(part, make([]byte, 8)) {
-			continue // what was not filled
+			continue // this part of the array is empty
 		}
 		for _, v := range []any{part, [8]byte(part)} {
 			for _, verb := range []string{"%d", "%x", "%X", "% x", "%#v", "%o", "%b", "%c", "%q", "%U", "%e", "%y"} {
@@ -37,7 +37,7 @@ func forms(secret []byte) []string {
 	return out
 }
 
-// wrongVerb is what fmt makes of each number where it has not the verb.
+// wrongVerb matches the text that fmt prints for a number with a wrong verb.
 var wrongVerb = regexp.MustCompile(`%![a-zA-Z]`)
 
 // showsKey returns the name of the secret that text shows, or "".
@@ -56,7 +56,8 @@ func indexOf(secrets map[string][]string) *secrettest.Index {
 	return secrettest.NewIndex(patterns)
 }
 
-// holders are ways to hold a value. In an unexported field fmt calls no methods.
+// holders returns values that contain v in different ways. Package fmt calls no methods of
+// unexported fields.
 func holders(v any) map[string]any {
 	return map[string]any{
 		"alone":            v,
@@ -68,8 +69,8 @@ func holders(v any) map[string]any {
 	}
 }
 
-// TestKEY_10_NoVerbPrintsAKey: neither a key nor what is as good as one, the
-// derived keys and the states of their hashes.
+// TestKEY_10_NoVerbPrintsAKey checks that printing shows neither a key nor derived keys nor
+// the states of their hashes.
 func TestKEY_10_NoVerbPrintsAKey(t *testing.T) {
 	for _, id := range allIDs {
 		k := newKey(t, id, 1)
@@ -132,7 +133,7 @@ func newMessageCipher(t *testing.T, k *Key) MessageCipher {
 	return *c
 }
 
-// TestKEY_10_ShowsKey: the search finds what it should.
+// TestKEY_10_ShowsKey checks that the search finds each form.
 func TestKEY_10_ShowsKey(t *testing.T) {
 	b := randomBytes(1, 32)
 	index := indexOf(map[string][]string{"key": forms(b)})
@@ -176,7 +177,7 @@ func TestKEY_10_String(t *testing.T) {
 	}
 }
 
-// TestID_String: the names that IANA has registered.
+// TestID_String compares with the names that IANA has registered.
 func TestID_String(t *testing.T) {
 	for id, want := range map[ID]string{
 		17: "aes128-cts-hmac-sha1-96", 18: "aes256-cts-hmac-sha1-96", 19: "aes128-cts-hmac-sha256-128", 20: "aes256-cts-hmac-sha384-192",
@@ -188,7 +189,7 @@ func TestID_String(t *testing.T) {
 	}
 }
 
-// TestKEY_10_Errors: no error shows a byte of a key or of a text.
+// TestKEY_10_Errors checks that no error contains a byte of a key or of a text.
 func TestKEY_10_Errors(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		u := newUsage(t, k, 2)

@@ -18,8 +18,8 @@ func newUsage(t testing.TB, k *Key, usage uint32) *Usage {
 	return u
 }
 
-// pieces cuts a copy of b at the ends given, and puts an empty segment before
-// and behind each piece. Each piece has its own exact memory.
+// pieces splits a copy of b at the ends, and adds an empty segment before and after each
+// piece. Each piece has its own memory of the exact length.
 func pieces(b []byte, ends ...int) []Segment {
 	segs := []Segment{{}, {SignOnly: true}}
 	from := 0
@@ -40,9 +40,9 @@ func confidential(segs []Segment) []byte {
 	return b
 }
 
-// TestUsage_EverySplit: in however many pieces a text comes, it is sealed and
-// opened as in one. The result for one piece is Encrypt's, which the vectors and
-// gokrb5 vouch for.
+// TestUsage_EverySplit checks that a text in several segments is sealed and opened as in
+// one. The tests of Encrypt compare the result for one segment with the vectors and with
+// gokrb5.
 func TestUsage_EverySplit(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		u := newUsage(t, k, 2)
@@ -78,13 +78,13 @@ func TestUsage_EverySplit(t *testing.T) {
 			for i := range ends {
 				ends[i] = i
 			}
-			check(ends...) // each byte by itself
+			check(ends...) // each byte is a segment
 		}
 	})
 }
 
-// TestUsage_SignOnly: bytes that are only signed stay as they are, count where
-// they stand, and are not part of the encrypted text.
+// TestUsage_SignOnly checks that bytes that are only signed stay unchanged, are covered by
+// the checksum at their position, and are not part of the ciphertext.
 func TestUsage_SignOnly(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		u := newUsage(t, k, 2)
@@ -101,7 +101,7 @@ func TestUsage_SignOnly(t *testing.T) {
 			if err := u.Seal(segs, mac); err != nil {
 				t.Fatal(err)
 			}
-			if k.profile.construction != rc4HMAC { // whose keystream depends on the checksum
+			if k.profile.construction != rc4HMAC { // the keystream of RC4 depends on the checksum
 				wantBytes(t, "ciphertext", confidential(segs), ciphertext)
 			}
 			wantBytes(t, "signed", segs[1].B, signOnly)
@@ -145,7 +145,7 @@ func wantAltered(t *testing.T, u *Usage, segs []Segment, mac []byte) {
 	}
 }
 
-// TestMSG_11_Open: every failure is the same one, and leaves zeros.
+// TestMSG_11_Open checks that every failure has the same error, and leaves zeros.
 func TestMSG_11_Open(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		u := newUsage(t, k, 2)
@@ -201,7 +201,7 @@ func TestUsage_SealArguments(t *testing.T) {
 	})
 }
 
-// TestUsage_Parts: a checksum of parts is that of the whole.
+// TestUsage_Parts checks that the checksum of parts is equal to that of the whole.
 func TestUsage_Parts(t *testing.T) {
 	eachType(t, func(t *testing.T, k *Key) {
 		u := newUsage(t, k, 2)
@@ -223,11 +223,11 @@ func TestUsage_Parts(t *testing.T) {
 		}
 		for name, bad := range map[string][]byte{"short": want[:len(want)-1], "long": append(bytes.Clone(want), 0), "nil": nil} {
 			if u.Verify(bad, text) {
-				t.Errorf("a %s checksum is taken", name)
+				t.Errorf("a %s checksum is accepted", name)
 			}
 		}
 		if u.Verify(want, text[1:], text[:1]) || u.Verify(want) {
-			t.Error("a checksum of something else is taken")
+			t.Error("a checksum of other bytes is accepted")
 		}
 	})
 }

@@ -13,8 +13,8 @@ var allIDs = []ID{AES128SHA1, AES256SHA1, AES128SHA2, AES256SHA2, RC4}
 
 func implemented(e int32) bool { return e >= 17 && e <= 20 || e == 23 }
 
-// vectorKey is the key of a row. A row of a type that is not implemented has
-// none: it is tested that New refuses it.
+// vectorKey returns the key of a row. For a type that is not implemented it checks that New
+// refuses the key, and returns nil.
 func vectorKey(t *testing.T, e int32, hex string) *Key {
 	t.Helper()
 	k, err := New(ID(e), vectors.Hex(t, hex))
@@ -52,7 +52,7 @@ func wantRows(t *testing.T, used, refused, wantUsed, wantRefused int) {
 	}
 }
 
-// bothWays calls f with a key whose usage is not prepared, and with one whose is.
+// bothWays calls f with a key whose usage is not prepared, and with one whose usage is.
 func bothWays(t *testing.T, e int32, hex string, usage uint32, f func(t *testing.T, k *Key)) {
 	f(t, vectorKey(t, e, hex))
 	k := vectorKey(t, e, hex)
@@ -77,7 +77,8 @@ func TestVectors_Decrypt(t *testing.T) {
 			wantBytes(t, row.Name+" plaintext", got, plaintext)
 			wantBytes(t, row.Name+" input, which is not to be modified", ciphertext, vectors.Hex(t, row.Ciphertext))
 
-			// The confounder is in the ciphertext. With it, there is but one encryption.
+			// The ciphertext contains the confounder. With the same confounder there is
+			// only one possible encryption.
 			u, err := k.Usage(row.Usage)
 			if err != nil {
 				t.Fatal(err)
@@ -107,7 +108,7 @@ func TestVectors_Decrypt(t *testing.T) {
 func TestVectors_Checksum(t *testing.T) {
 	used, refused := 0, 0
 	for _, row := range vectors.Load(t).Checksum {
-		const hmacMD5Encrypt = -137 // the other one of RC4's keys, which no acceptor meets
+		const hmacMD5Encrypt = -137 // the other checksum type of RC4 keys, which an acceptor never receives
 		if row.Type == hmacMD5Encrypt || vectorKey(t, row.EType, row.Key) == nil {
 			refused++
 			continue
@@ -192,7 +193,7 @@ func TestVectors_StringToKey(t *testing.T) {
 		}
 		used++
 		var iterations uint32
-		if params := vectors.Hex(t, row.Params); len(params) > 0 { // RC4 has none
+		if params := vectors.Hex(t, row.Params); len(params) > 0 { // RC4 has no parameters
 			iterations = binary.BigEndian.Uint32(params)
 		}
 		got, err := StringToKey(ID(row.EType), password, salt, iterations)
@@ -200,7 +201,7 @@ func TestVectors_StringToKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantBytes(t, row.Name, got, vectors.Hex(t, row.Key))
-		if row.EType >= 19 { // whose vectors are with the default
+		if row.EType >= 19 { // the vectors of types 19 and 20 use the default
 			got, err := StringToKey(ID(row.EType), password, salt, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -211,8 +212,8 @@ func TestVectors_StringToKey(t *testing.T) {
 	wantRows(t, used, refused, 17, 20)
 }
 
-// TestVectors_NFold: one row is of the sizes that fold is for. Other sizes of
-// input are compared with gokrb5.
+// TestVectors_NFold compares the row whose sizes fold supports. TestGokrb5_Fold compares
+// the other sizes.
 func TestVectors_NFold(t *testing.T) {
 	used, passed := 0, 0
 	for _, row := range vectors.Load(t).NFold {

@@ -10,7 +10,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// repeated is n copies of an element in a SEQUENCE OF.
+// repeated returns n copies of an element in a SEQUENCE OF.
 func repeated(element []byte, n int) []byte { return der(0x30, bytes.Repeat(element, n)) }
 
 func pair(number int64, value string) []byte {
@@ -73,8 +73,8 @@ func TestPARSE_10_Lists(t *testing.T) {
 	}
 }
 
-// TestPARSE_10_Memory holds what reading takes: nothing, but for the tickets of a
-// KRB-CRED, of which there are at most eight. A refusal takes its error.
+// TestPARSE_10_Memory limits the allocations of parsing: none, except for the tickets of a
+// KRB-CRED, of which there are at most eight. A refusal allocates its error.
 func TestPARSE_10_Memory(t *testing.T) {
 	for _, k := range kinds(t) {
 		for _, sample := range k.samples {
@@ -131,10 +131,10 @@ func TestLists_Readers(t *testing.T) {
 	}
 	for range 2 {
 		if _, ok := data.Next(); ok {
-			t.Error("there is authorization data behind the last")
+			t.Error("the iteration did not end after the last authorization data")
 		}
 		if _, ok := addresses.Next(); ok {
-			t.Error("there is an address behind the last")
+			t.Error("the iteration did not end after the last address")
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestPARSE_1_Truncations cuts every sample of every kind at every byte. A slice
-// of exact length makes reading past it a panic.
+// TestPARSE_1_Truncations truncates each sample of each kind at every byte. The slices have
+// no spare capacity, so that a read past the end panics.
 func TestPARSE_1_Truncations(t *testing.T) {
 	for _, k := range kinds(t) {
 		for _, sample := range k.samples {
@@ -25,9 +25,8 @@ func TestPARSE_1_Truncations(t *testing.T) {
 	}
 }
 
-// TestPARSE_1_BitFlips turns every bit of every sample. What is still accepted
-// must be a message, and the one that it is taken for: written again it is the
-// same.
+// TestPARSE_1_BitFlips changes each bit of each sample. A message that is accepted must
+// encode to the same bytes.
 func TestPARSE_1_BitFlips(t *testing.T) {
 	for _, k := range kinds(t) {
 		accepted, all := 0, 0
@@ -55,14 +54,14 @@ func TestPARSE_1_BitFlips(t *testing.T) {
 	}
 }
 
-// isVerdict reports whether err has one of the three Reasons that a parser gives.
+// isVerdict reports whether err has one of the three Reasons of a parser.
 func isVerdict(err error) bool {
 	var e *status.Error
 	return errors.As(err, &e) &&
 		(e.Reason == status.ReasonMalformedToken || e.Reason == status.ReasonWrongVersion || e.Reason == status.ReasonWrongMessageType)
 }
 
-// TestPARSE_3_Empty gives nothing to everything that reads.
+// TestPARSE_3_Empty passes empty input to each parser.
 func TestPARSE_3_Empty(t *testing.T) {
 	for _, b := range [][]byte{nil, {}} {
 		for _, k := range kinds(t) {
@@ -88,8 +87,8 @@ func TestPARSE_3_Empty(t *testing.T) {
 	}
 }
 
-// TestParse_RefusalLeavesTheZeroMessage refuses a message at each of its bytes,
-// in a variable that held another one before.
+// TestParse_RefusalLeavesTheZeroMessage checks that a refusal at any byte leaves the zero
+// message in a variable that held another message before.
 func TestParse_RefusalLeavesTheZeroMessage(t *testing.T) {
 	for _, k := range kinds(t) {
 		for _, sample := range k.samples {
@@ -108,9 +107,8 @@ func TestParse_RefusalLeavesTheZeroMessage(t *testing.T) {
 	}
 }
 
-// TestParse_ViewsHaveNoRoomBehindThem holds every slice of a parsed message, and
-// of its elements, to its own length: appending to one must not write into the
-// token.
+// TestParse_ViewsHaveNoRoomBehindThem checks that no slice of a parsed message has spare
+// capacity: appending to it must not write into the token.
 func TestParse_ViewsHaveNoRoomBehindThem(t *testing.T) {
 	for _, k := range kinds(t) {
 		for _, sample := range k.samples {

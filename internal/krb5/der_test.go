@@ -11,22 +11,21 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// node is a DER element taken apart, so that a test can spoil one and put
-// everything around it together again with the right lengths. It shares nothing
-// with the code under test.
+// node is a parsed DER element. A test can change one element and encode the rest around it
+// with the right lengths. It shares no code with the package.
 type node struct {
 	tag     byte
-	content []byte  // of a primitive element
-	parts   []*node // of a constructed one
+	content []byte  // the content of a primitive element
+	parts   []*node // the content of a constructed element
 
-	raw []byte // if set, this is written for the whole element
+	raw []byte // if not nil, the encoding of the whole element
 }
 
 const constructed = 0x20
 
 func (n *node) isConstructed() bool { return n.tag&constructed != 0 }
 
-// tree takes apart one element, which must be all of b.
+// tree parses b, which must be one element.
 func tree(t testing.TB, b []byte) *node {
 	t.Helper()
 	nodes := forest(t, b)
@@ -73,7 +72,7 @@ func (n *node) body() []byte {
 	return b
 }
 
-// all yields the elements with the way to each, its parent last.
+// all yields each element with its path of parents; the direct parent is last.
 func (n *node) all(yield func(n *node, way []*node)) { n.walk(nil, yield) }
 
 func (n *node) walk(way []*node, yield func(*node, []*node)) {
@@ -83,7 +82,7 @@ func (n *node) walk(way []*node, yield func(*node, []*node)) {
 	}
 }
 
-// path names an element by the tags that lead to it.
+// path returns the tags that lead to an element.
 func path(n *node, way []*node) string {
 	var b strings.Builder
 	for _, w := range way {
@@ -93,8 +92,7 @@ func path(n *node, way []*node) string {
 	return b.String()
 }
 
-// der is an element with the content of all parts, its length in the one form of
-// DER.
+// der returns an element with the content of all parts and the shortest length.
 func der(tag byte, parts ...[]byte) []byte {
 	content := slices.Concat(parts...)
 	return slices.Concat([]byte{tag}, derLength(len(content)), content)
@@ -121,9 +119,9 @@ func derInt(v int64) []byte {
 
 func derString(s string) []byte { return der(27, []byte(s)) }
 
-// meaning renders DER with each INTEGER modulo 1<<32 and each BIT STRING as its
-// first 32 bits, which is what the documented freedom of the senders leaves of
-// them. Two inputs that render alike are the same bytes but for that freedom.
+// meaning returns DER as text, with each INTEGER modulo 1<<32 and each BIT STRING as its
+// first 32 bits, because senders may choose the encoding of these. Two inputs with equal
+// meaning differ only in that.
 func meaning(t testing.TB, b []byte) string {
 	t.Helper()
 	var out strings.Builder

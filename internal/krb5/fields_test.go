@@ -5,10 +5,9 @@ import (
 	"testing"
 )
 
-// optional are the fields that RFC 4120 marks OPTIONAL in what the samples hold,
-// by the way to them. The rest of a message may not be missing. An element of a
-// SEQUENCE OF is not a field, and may be missing as long as RFC 4120 or
-// [krb5.Name] does not ask for one.
+// optional lists the fields in the samples that RFC 4120 marks OPTIONAL, by their path. All
+// other fields must be present. An element of a SEQUENCE OF is not a field, and may be
+// absent unless RFC 4120 or [krb5.Name] requires it.
 var optional = map[string][]string{
 	"AP-REQ":           {"6e 30 a3 61 30 a3 30 a1", "6e 30 a4 30 a1"},
 	"Ticket":           {"61 30 a3 30 a1"},

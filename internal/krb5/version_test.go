@@ -9,8 +9,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// versions says where each kind has the number 5 of its protocol version, and
-// where its msg-type.
+// versions lists, for each kind, the paths of the protocol version 5 and of msg-type.
 var versions = map[string]struct{ version, msgType []string }{
 	"AP-REQ":           {[]string{"6e 30 a0 02", "6e 30 a3 61 30 a0 02"}, []string{"6e 30 a1 02"}},
 	"Ticket":           {[]string{"61 30 a0 02"}, nil},
@@ -53,8 +52,8 @@ func TestPARSE_9_VersionAndType(t *testing.T) {
 	}
 }
 
-// TestPARSE_9_Outline: ParseOutline takes an AP-REQ with other version numbers or another
-// msg-type and finds its names; anything else that Parse refuses, it refuses too.
+// TestPARSE_9_Outline checks that ParseOutline accepts an AP-REQ with other version numbers
+// or another msg-type and finds its names, and refuses everything else that Parse refuses.
 func TestPARSE_9_Outline(t *testing.T) {
 	for _, k := range kinds(t) {
 		if k.name != "AP-REQ" {
@@ -79,12 +78,12 @@ func TestPARSE_9_Outline(t *testing.T) {
 			}
 		}
 		if err := outline.ParseOutline(append(bytes.Clone(k.samples[0]), 0)); err == nil || outline.Ticket.Realm != nil {
-			t.Error("a byte behind the message: parsed, or half filled in")
+			t.Error("a byte after the message: parsed, or partly filled in")
 		}
 	}
 }
 
-// replaced puts other bytes in the place of every element at p, and counts them.
+// replaced replaces each element at p by other bytes, and counts them.
 func replaced(t *testing.T, sample []byte, p string, with []byte) (b []byte, n int) {
 	t.Helper()
 	root := tree(t, sample)
@@ -97,9 +96,9 @@ func replaced(t *testing.T, sample []byte, p string, with []byte) (b []byte, n i
 	return root.bytes(), n
 }
 
-// TestPARSE_9_AnotherMessage gives each parser of a whole message the samples of
-// all the others. The user-to-user messages have no application tag, and are told
-// apart by msg-type.
+// TestPARSE_9_AnotherMessage passes the samples of all other kinds to each parser of a
+// whole message. The user-to-user messages have no application tag; their msg-type
+// distinguishes them.
 func TestPARSE_9_AnotherMessage(t *testing.T) {
 	tagged := map[string]bool{"AP-REQ": true, "AP-REP": true, "KRB-ERROR": true, "KRB-CRED": true}
 	untagged := map[string]bool{"KERB-TGT-REQUEST": true, "KERB-TGT-REPLY": true}
@@ -120,10 +119,10 @@ func TestPARSE_9_AnotherMessage(t *testing.T) {
 	}
 }
 
-// TestPARSE_9_EveryTag puts every tag around an AP-REQ. The numbers of
-// RFC 4120, Section 7.5.7, that are messages an acceptor could be sent by mistake
-// are called that; the parts, the numbers that nobody has, other classes and what
-// is not whole are malformed.
+// TestPARSE_9_EveryTag puts every tag around an AP-REQ. The numbers of RFC 4120, Section
+// 7.5.7, that are messages which an acceptor could receive by mistake have
+// ReasonWrongMessageType. Parts of messages, unassigned numbers, other classes and
+// truncated messages are malformed.
 func TestPARSE_9_EveryTag(t *testing.T) {
 	root := tree(t, alice(t).apReq)
 	messages := map[byte]bool{

@@ -14,10 +14,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// sealAround makes the wrap token of a message with associated data, as MIT's
+// sealAround returns the wrap token of a message with associated data, as MIT's
 // gss_wrap_iov makes it with SIGN_ONLY buffers. gokrb5 has the cipher, which encrypts
-// confounder, message, filler and header, and the HMAC, which covers the associated
-// data too. Types 19 and 20 take the HMAC over the ciphertext (RFC 8009, Section 5).
+// confounder, message, filler and header, and the HMAC, which also covers the associated
+// data. In types 19 and 20 the HMAC is over the ciphertext (RFC 8009, Section 5).
 func (p *peer) sealAround(t *testing.T, h header, before, text, after string) []byte {
 	t.Helper()
 	et, err := crypto.GetEtype(p.key.KeyType)
@@ -55,7 +55,7 @@ func (p *peer) sealAround(t *testing.T, h header, before, text, after string) []
 	return append(h.bytes(), rotate(append(sealed, mac...), rotation)...)
 }
 
-// signAround makes the token of a message that is signed only.
+// signAround returns the token of a message that is signed only.
 func (p *peer) signAround(h header, before, text, after string) []byte {
 	bare := h
 	bare.ec, bare.rrc = 0, 0
@@ -77,8 +77,8 @@ func associated(before, after string) message.Associated {
 	return a
 }
 
-// TestMSG_14_Associated: a whole token opens with the data that its checksum covers,
-// where that data lies, and with no other.
+// TestMSG_14_Associated checks that a whole token opens with the associated data that its
+// checksum covers, at its position, and with no other data.
 func TestMSG_14_Associated(t *testing.T) {
 	const before, after = "a header in clear", "and a trailer"
 	each(t, func(t *testing.T, e etype.ID) {
@@ -99,7 +99,8 @@ func TestMSG_14_Associated(t *testing.T) {
 	})
 }
 
-// holdAssociated opens token in both ways, and refuses each change of the data.
+// holdAssociated opens token in both ways, and checks that each change of the data is
+// refused.
 func (p *peer) holdAssociated(t *testing.T, token []byte, before, after string, sealed bool) {
 	t.Helper()
 	hold(t, p.reset, func() *message.Protector { return p.Protector }, token, before, after, sealed)
@@ -116,7 +117,7 @@ func hold(t *testing.T, reset func(), protector func() *message.Protector, token
 		}
 		u, err := protector().Unwrap(message.AsGranted, dst, b, associated(before, after))
 		if err != nil && sealed && (u.Whole != nil || bytes.Contains(b, []byte(text[:16]))) {
-			t.Fatalf("in place %v: a refused message stands in memory", inPlace)
+			t.Fatalf("in place %v: the memory contains a refused message", inPlace)
 		}
 		return u, err
 	}
@@ -144,7 +145,7 @@ func hold(t *testing.T, reset func(), protector func() *message.Protector, token
 	}
 }
 
-// TestMSG_14_AssociatedRC4: the same for RC4, whose padding stands behind all of it.
+// TestMSG_14_AssociatedRC4 checks the same for RC4, whose padding is after all data.
 func TestMSG_14_AssociatedRC4(t *testing.T) {
 	const before, after = "a header in clear", "and a trailer"
 	for _, sealed := range []bool{true, false} {

@@ -10,12 +10,13 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestMSG_1_EveryBit: every single-bit change of every kind of token is refused,
-// but for one: the rotation count is under no checksum, and a count that rotates
-// by the same is the same token (RFC 4121, Section 4.2.5).
+// TestMSG_1_EveryBit checks that every token with one changed bit is refused. There is one
+// exception: no checksum covers the rotation count, and a count that rotates by the same
+// number of bytes gives the same token (RFC 4121, Section 4.2.5).
 func TestMSG_1_EveryBit(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
-		// 64 bytes of text make lengths at which single bits of RRC are congruent.
+		// With 64 bytes of text, some lengths have rotation counts that differ in one bit
+		// and rotate equally.
 		for _, message := range []string{"", text, string(bytes.Repeat([]byte("64"), 32))} {
 			for _, rrc := range []uint16{0, 28} {
 				token := p.wrap(message, sealed, rrc)
@@ -38,19 +39,19 @@ func TestMSG_1_EveryBit(t *testing.T) {
 	})
 }
 
-// TestMSG_1_CongruentRotation shows that the exception exists: it is not there to
-// hide a token that was accepted by mistake.
+// TestMSG_1_CongruentRotation shows that the exception exists, and does not hide a token
+// that is accepted by mistake.
 func TestMSG_1_CongruentRotation(t *testing.T) {
 	each(t, func(t *testing.T, e etype.ID) {
 		p := newPeer(e)
-		n := 256 - 16 - 16 - p.sum // message, for a body of 256 bytes
+		n := 256 - 16 - 16 - p.sum // the length of a message whose body has 256 bytes
 		token := p.wrap(string(make([]byte, n)), true, 0)
 		token[6] ^= 1 // RRC 256
 		p.opensAs(t, token, string(make([]byte, n)), true)
 	})
 }
 
-// TestMSG_1_EveryBitOfASignature: of the signature, and of the message.
+// TestMSG_1_EveryBitOfASignature checks each bit of a MIC and of its message.
 func TestMSG_1_EveryBitOfASignature(t *testing.T) {
 	each(t, func(t *testing.T, e etype.ID) {
 		p := newPeer(e)
@@ -79,7 +80,7 @@ func TestMSG_1_EveryBitOfASignature(t *testing.T) {
 	})
 }
 
-// TestMSG_11_OneError: whatever is wrong with a token, the error is the same.
+// TestMSG_11_OneError checks that every error of a token has the same Reason and text.
 func TestMSG_11_OneError(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		token := p.wrap(text, sealed, 0)

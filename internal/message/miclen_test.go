@@ -6,7 +6,7 @@ import (
 	"github.com/gosspi/kerberos/internal/message"
 )
 
-// TestMICLen_UnknownType: a type that does not exist has no signatures, and so no length.
+// TestMICLen_UnknownType checks that an unknown type has no MICs, and so no length of them.
 func TestMICLen_UnknownType(t *testing.T) {
 	if got := message.MICLen(99); got != 0 {
 		t.Errorf("%d", got)

@@ -13,15 +13,15 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// outOfSequence are the Reasons of genuine messages that are refused for their place in
-// the sequence.
+// outOfSequence are the Reasons of valid messages that are refused because of their
+// position in the sequence.
 var outOfSequence = []status.Reason{
 	status.ReasonMessageDuplicate, status.ReasonMessageOld, status.ReasonMessageUnsequenced, status.ReasonMessageGap,
 }
 
 func isOutOfSequence(err error) bool { return slices.Contains(outOfSequence, status.ReasonOf(err)) }
 
-// Unwrap opens a token without associated data in the order that the context's flags ask for.
+// Unwrap opens a token without associated data in the order of the context's flags.
 func (p *peer) Unwrap(dst, token []byte) (whole []byte, sealed bool, err error) {
 	return unwrap(p.Protector, dst, token)
 }
@@ -55,7 +55,7 @@ func (p *rc4Peer) OpenSegments(token []byte, segs []etype.Segment) (bool, error)
 	return conf, err
 }
 
-// arrival is the arrival of a message of that number, counted from the first, and its
+// arrival is the arrival of the message with this number, counted from the first, and its
 // result in the order AfterGap.
 type arrival struct {
 	number  uint64
@@ -70,8 +70,8 @@ const (
 	gapOf = status.ReasonMessageGap
 )
 
-// afterGap has streams with gaps. A number far below the first one is that of no
-// message of this stream.
+// afterGap lists sequences of messages with gaps. A number far below the first one belongs
+// to no message of the sequence.
 var afterGap = map[string][]arrival{
 	"in order":        {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}},
 	"the first lost":  {{1, 1, 0}, {2, 0, 0}, {0, 0, late}, {1, 0, dup}},
@@ -81,8 +81,9 @@ var afterGap = map[string][]arrival{
 	"the farthest":    {{math.MaxInt64, math.MaxInt64, 0}, {0, 0, late}, {math.MaxInt64, 0, dup}},
 }
 
-// TestMSG_13_AfterGap: a message after a gap is delivered with the count of missing
-// ones. Duplicates, old and unsequenced ones stay refused, whatever was detected before.
+// TestMSG_13_AfterGap checks that a message after a gap is delivered with the count of
+// missing messages, and that duplicate, old and unsequenced messages are refused, whatever
+// the order was before.
 func TestMSG_13_AfterGap(t *testing.T) {
 	for name, list := range afterGap {
 		for _, detect := range []bool{true, false} {
@@ -103,7 +104,7 @@ func TestMSG_13_AfterGap(t *testing.T) {
 	}
 }
 
-// receivers take a genuine message of a number, in each form that messages have.
+// receivers accept a valid message with a number, in each form of messages.
 var receivers = map[string]func(p *peer, number uint64, o message.Order) (uint64, error){
 	"sealed": func(p *peer, number uint64, o message.Order) (uint64, error) {
 		h := p.header(true)
@@ -132,7 +133,7 @@ var receivers = map[string]func(p *peer, number uint64, o message.Order) (uint64
 	},
 }
 
-// opened holds a result of Unwrap to its message.
+// opened checks that the result of Unwrap has the message.
 func opened(u message.Unwrapped, err error) (uint64, error) {
 	if err == nil && string(u.Whole) != text || err != nil && u.Whole != nil {
 		return u.Missing, fmt.Errorf("the message %q, %w", u.Whole, err)
@@ -150,7 +151,8 @@ func segment(p *peer, o message.Order, token []byte, n int) (uint64, error) {
 	return missing, err
 }
 
-// TestMSG_13_TypedInEachForm: the default order refuses, and says for which place.
+// TestMSG_13_TypedInEachForm checks that the default order refuses each position with its
+// own Reason.
 func TestMSG_13_TypedInEachForm(t *testing.T) {
 	for _, row := range []struct {
 		replay, sequence bool
@@ -173,8 +175,8 @@ func TestMSG_13_TypedInEachForm(t *testing.T) {
 	}
 }
 
-// TestMSG_13_NoGapWithoutProof: where a number is no proof, AfterGap refuses the gap, also
-// where the flags detect none. It refuses no message in order.
+// TestMSG_13_NoGapWithoutProof checks that AfterGap refuses a gap if a sequence number
+// proves nothing, also if the flags detect no gaps. It refuses no message that is in order.
 func TestMSG_13_NoGapWithoutProof(t *testing.T) {
 	for _, detect := range []bool{true, false} {
 		rc4 := newRC4Peer(func(params *message.Params) {

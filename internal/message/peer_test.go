@@ -17,14 +17,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Key usages of RFC 4121, Section 2.
+// These are the key usages of RFC 4121, Section 2.
 const (
 	acceptorSeal, acceptorSign   = 22, 23
 	initiatorSeal, initiatorSign = 24, 25
 )
 
-// peer is an initiator that makes tokens with gokrb5's cryptography, true or false
-// ones, and the acceptor's Protector that they are for.
+// peer is an initiator that makes valid and invalid tokens with gokrb5's cryptography, and
+// the acceptor's Protector that receives them.
 type peer struct {
 	*message.Protector
 	key    types.EncryptionKey
@@ -56,7 +56,7 @@ func newPeer(e etype.ID, changes ...func(*message.Params)) *peer {
 	return p
 }
 
-// reset gives the acceptor a Protector that has seen nothing.
+// reset gives the acceptor a new Protector.
 func (p *peer) reset() {
 	p.Protector = new(message.Protector)
 	p.Init(p.params)
@@ -72,8 +72,8 @@ func each(t *testing.T, test func(t *testing.T, e etype.ID)) {
 	}
 }
 
-// header is that of a token of the initiator's. What must be so for a true one is
-// set by the functions that make one.
+// header is the header of a token of the initiator. The functions that make a valid token
+// set its fields.
 type header struct {
 	id      [2]byte
 	flags   byte
@@ -100,8 +100,8 @@ func (p *peer) header(sealed bool) header {
 	return h
 }
 
-// seal makes a wrap token of h and a message, and of the header that is sealed with
-// it; nil: h's own.
+// seal returns a wrap token with the header h and a message. The encrypted copy of the
+// header is inside, or that of h if inside is nil.
 func (p *peer) seal(h header, text []byte, inside []byte) []byte {
 	if inside == nil {
 		same := h
@@ -117,7 +117,7 @@ func (p *peer) seal(h header, text []byte, inside []byte) []byte {
 	return append(h.bytes(), rotate(body, rotation)...)
 }
 
-// sign makes a wrap token that is signed only. The checksum is of a header without
+// sign returns a wrap token that is signed only. The checksum covers a header without
 // counts.
 func (p *peer) sign(h header, text []byte) []byte {
 	bare := h
@@ -126,19 +126,19 @@ func (p *peer) sign(h header, text []byte) []byte {
 	return append(h.bytes(), rotate(append(bytes.Clone(text), mac...), int(h.rrc))...)
 }
 
-// mic makes a signature; its header has filler in place of counts.
+// mic returns a MIC, whose header has filler in place of counts.
 func (p *peer) mic(h header, text []byte) []byte {
 	h.id, h.ec, h.rrc = [2]byte{4, 4}, 0xffff, 0xffff
 	return append(h.bytes(), krbtest.Checksum(p.key, initiatorSign, append(bytes.Clone(text), h.bytes()...)).Checksum...)
 }
 
-// rotate to the right.
+// rotate rotates b to the right.
 func rotate(b []byte, n int) []byte {
 	n %= len(b)
 	return append(bytes.Clone(b[len(b)-n:]), b[:len(b)-n]...)
 }
 
-// wrap makes the token that MIT's library would, sealed or signed.
+// wrap returns the token that MIT's library would make, sealed or signed.
 func (p *peer) wrap(text string, sealed bool, rrc uint16) []byte {
 	h := p.header(sealed)
 	h.rrc = rrc
@@ -149,8 +149,8 @@ func (p *peer) wrap(text string, sealed bool, rrc uint16) []byte {
 	return p.sign(h, []byte(text))
 }
 
-// opensAs wants a token to be taken, and in both ways: into other memory, with the
-// token left as it was, and in place.
+// opensAs checks that a token is accepted in both ways: into other memory, which leaves the
+// token unchanged, and in place.
 func (p *peer) opensAs(t *testing.T, token []byte, text string, sealed bool) {
 	t.Helper()
 	for _, inPlace := range []bool{false, true} {
@@ -159,8 +159,7 @@ func (p *peer) opensAs(t *testing.T, token []byte, text string, sealed bool) {
 	}
 }
 
-// opensTwiceAs is opensAs for a peer that is unordered: it opens the token in both
-// ways with the same Protector.
+// opensTwiceAs does the same with one Protector, for a peer without sequence detection.
 func (p *peer) opensTwiceAs(t *testing.T, token []byte, text string, sealed bool) {
 	p.opens(t, token, text, sealed, false)
 	p.opens(t, token, text, sealed, true)
@@ -183,8 +182,8 @@ func (p *peer) opens(t *testing.T, token []byte, text string, sealed, inPlace bo
 	}
 }
 
-// refuses wants a token to be refused with a reason, in both ways, and to leave
-// nothing of secret, if that is not empty.
+// refuses checks that a token is refused with the Reason in both ways, and that nothing of
+// secret is left in memory, if secret is not empty.
 func (p *peer) refuses(t *testing.T, what string, token []byte, reason status.Reason, secret string) {
 	t.Helper()
 	for _, inPlace := range []bool{false, true} {
@@ -198,7 +197,7 @@ func (p *peer) refuses(t *testing.T, what string, token []byte, reason status.Re
 			t.Fatalf("%s, in place %v: %q, %v; want %v", what, inPlace, cut(got), err, reason)
 		}
 		if secret != "" && bytes.Contains(dst[:cap(dst)], []byte(secret)) {
-			t.Fatalf("%s, in place %v: the message stands in memory", what, inPlace)
+			t.Fatalf("%s, in place %v: the memory contains the message", what, inPlace)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// rc4Peer is an initiator that makes tokens of RFC 4757 with gokrb5's cryptography,
-// true or false ones, and the acceptor's Protector that they are for.
+// rc4Peer is an initiator that makes valid and invalid tokens of RFC 4757 with gokrb5's
+// cryptography, and the acceptor's Protector that receives them.
 type rc4Peer struct {
 	*message.Protector
 	params message.Params
@@ -41,7 +41,7 @@ func (p *rc4Peer) reset() {
 	p.Init(p.params)
 }
 
-// token is one that the acceptor takes.
+// token returns a token that the acceptor accepts.
 func (p *rc4Peer) token(header, text string) krbtest.RC4Token {
 	t := krbtest.RC4Token{Header: header, Number: uint32(p.params.RecvSeq), Text: []byte(text)}
 	if header != krbtest.RC4MIC {
@@ -50,7 +50,7 @@ func (p *rc4Peer) token(header, text string) krbtest.RC4Token {
 	return t
 }
 
-// whole makes a whole token.
+// whole returns a whole token.
 func (p *rc4Peer) whole(t krbtest.RC4Token) []byte {
 	front, text := t.Seal(p.params.Key)
 	if t.Header == krbtest.RC4MIC {
@@ -66,7 +66,7 @@ func rc4Header(sealed bool) string {
 	return krbtest.RC4Signed
 }
 
-// opensAs holds both ways to open a whole token to a message.
+// opensAs checks that a whole token opens to the message in both ways.
 func (p *rc4Peer) opensAs(t *testing.T, what string, token []byte, want string, sealed bool) {
 	t.Helper()
 	before := bytes.Clone(token)
@@ -85,7 +85,7 @@ func (p *rc4Peer) opensAs(t *testing.T, what string, token []byte, want string, 
 	}
 }
 
-// refuses holds both ways to a refusal without plaintext.
+// refuses checks that a token is refused in both ways, without plaintext.
 func (p *rc4Peer) refuses(t *testing.T, what string, token []byte, reasons ...status.Reason) {
 	t.Helper()
 	for _, inPlace := range []bool{false, true} {
@@ -110,8 +110,8 @@ const (
 	malformed = status.ReasonMalformedToken
 )
 
-// TestMSG_1_PublishedRC4: MIT's tokens verify, no changed byte of one does, and the
-// one that MIT says must fail does.
+// TestMSG_1_PublishedRC4 checks that MIT's tokens verify, that no token with a changed byte
+// does, and that the token which MIT's test refuses is refused.
 func TestMSG_1_PublishedRC4(t *testing.T) {
 	all := vectors.Load(t).GSSMessages
 	i := slices.IndexFunc(all.RFC1964, func(set vectors.RFC1964) bool { return set.EType == 23 })
@@ -126,7 +126,7 @@ func TestMSG_1_PublishedRC4(t *testing.T) {
 		p.reset()
 		b := bytes.Clone(mic)
 		b[i]++
-		// The number is under no checksum, but a changed one is not in order.
+		// No checksum covers the number, but a changed number is out of sequence.
 		if err := p.VerifyMIC(b, message1); status.ReasonOf(err) != altered && !(i >= 21 && i < 25 && isOutOfSequence(err)) {
 			t.Errorf("MIC, byte %d: %v", i, err)
 		}
@@ -162,7 +162,7 @@ func TestMSG_1_PublishedRC4(t *testing.T) {
 	}
 }
 
-// TestMSG_12_LengthsRC4: around each length at which the frame grows.
+// TestMSG_12_LengthsRC4 checks messages around each length at which the frame grows.
 func TestMSG_12_LengthsRC4(t *testing.T) {
 	for _, dce := range []bool{false, true} {
 		p := newRC4Peer(func(params *message.Params) { params.DCE = dce })
@@ -175,7 +175,7 @@ func TestMSG_12_LengthsRC4(t *testing.T) {
 	}
 }
 
-// TestMSG_3_ShortRC4: no token that is cut is taken, from whichever end.
+// TestMSG_3_ShortRC4 checks that a token truncated at either end is refused.
 func TestMSG_3_ShortRC4(t *testing.T) {
 	p := newRC4Peer()
 	for _, sealed := range []bool{true, false} {
@@ -192,7 +192,7 @@ func TestMSG_3_ShortRC4(t *testing.T) {
 			t.Errorf("%d bytes of a MIC", n)
 		}
 	}
-	// Bytes too many, in the frame's count or not, at either end.
+	// Additional bytes at either end, counted by the frame or not.
 	front, _ := p.token(krbtest.RC4MIC, text).Seal(p.params.Key)
 	for n := 1; n <= 300; n++ {
 		more := bytes.Repeat([]byte{1}, n)
@@ -214,7 +214,7 @@ func TestMSG_3_ShortRC4(t *testing.T) {
 	}
 }
 
-// TestMSG_5_FieldsRC4: what is under a good checksum, and yet wrong.
+// TestMSG_5_FieldsRC4 checks wrong fields under a valid checksum.
 func TestMSG_5_FieldsRC4(t *testing.T) {
 	p := newRC4Peer()
 	for name, change := range map[string]func(t *krbtest.RC4Token){
@@ -249,7 +249,7 @@ func TestMSG_5_FieldsRC4(t *testing.T) {
 	}
 }
 
-// TestPARSE_1_FrameRC4: the frame has one form.
+// TestPARSE_1_FrameRC4 checks that the frame has one form.
 func TestPARSE_1_FrameRC4(t *testing.T) {
 	p := newRC4Peer()
 	front, body := p.token(krbtest.RC4Sealed, text+"\x01").Seal(p.params.Key)
@@ -276,8 +276,8 @@ func TestPARSE_1_FrameRC4(t *testing.T) {
 	p.opensAs(t, "the control", good, text, true)
 }
 
-// TestMSG_6_OtherFamiliesRC4: tokens of RFC 4121 are refused, and the context goes
-// on.
+// TestMSG_6_OtherFamiliesRC4 checks that tokens of RFC 4121 are refused, and that the
+// context continues.
 func TestMSG_6_OtherFamiliesRC4(t *testing.T) {
 	p := newRC4Peer()
 	cfx := newPeer(17, func(params *message.Params) { params.Key = p.params.Key })
@@ -290,7 +290,7 @@ func TestMSG_6_OtherFamiliesRC4(t *testing.T) {
 	p.opensAs(t, "afterwards", p.whole(p.token(krbtest.RC4Sealed, text+"\x01")), text, true)
 }
 
-// TestMSG_7_OrderRC4: replays, gaps, and that numbers are of 32 bits.
+// TestMSG_7_OrderRC4 checks replays, gaps, and that sequence numbers have 32 bits.
 func TestMSG_7_OrderRC4(t *testing.T) {
 	for _, first := range []uint32{0, 2000, math.MaxUint32 - 1} {
 		p := newRC4Peer(func(params *message.Params) { params.RecvSeq = uint64(first) })
@@ -307,7 +307,8 @@ func TestMSG_7_OrderRC4(t *testing.T) {
 	}
 }
 
-// rc4Sender is one way to send, and what it sent, taken apart by the other side.
+// rc4Sender is a way to send a message, with a function that opens the token at the other
+// side.
 type rc4Sender struct {
 	header string
 	send   func() (front, text []byte, err error)
@@ -344,7 +345,8 @@ func (p *rc4Peer) senders() map[string]rc4Sender {
 	}
 }
 
-// TestProtector_SendsRC4: what is sent is what the other side takes, to the byte.
+// TestProtector_SendsRC4 checks that the other side accepts each token, and compares the
+// bytes.
 func TestProtector_SendsRC4(t *testing.T) {
 	for _, dce := range []bool{false, true} {
 		for name := range newRC4Peer().senders() {
@@ -377,7 +379,8 @@ func TestProtector_SendsRC4(t *testing.T) {
 	}
 }
 
-// TestMSG_8_LastNumberRC4: 32 bits, and nothing follows the last one.
+// TestMSG_8_LastNumberRC4 checks that the last of the 32-bit numbers is used once, and that
+// no message follows it.
 func TestMSG_8_LastNumberRC4(t *testing.T) {
 	for name := range newRC4Peer().senders() {
 		p := newRC4Peer(func(params *message.Params) { params.SendSeq = math.MaxUint32 - 1 })
@@ -391,13 +394,13 @@ func TestMSG_8_LastNumberRC4(t *testing.T) {
 	}
 }
 
-// TestSEC_5_NoConfounderRC4: without randomness nothing is sent, and no number is
-// used up.
+// TestSEC_5_NoConfounderRC4 checks that nothing is sent without randomness, and that no
+// number is used up.
 func TestSEC_5_NoConfounderRC4(t *testing.T) {
 	p := newRC4Peer(func(params *message.Params) { params.Rand = iotest.ErrReader(errors.New("broken")) })
 	for name, s := range p.senders() {
 		if s.header == krbtest.RC4MIC {
-			continue // which needs none
+			continue // a MIC needs no randomness
 		}
 		if front, body, err := s.send(); status.ReasonOf(err) != status.ReasonInternal || len(front) != 0 || len(body) != 0 && string(body) != text+"\x01" {
 			t.Errorf("%s: %x, %q, %v", name, front, body, err)
@@ -412,7 +415,7 @@ func TestSEC_5_NoConfounderRC4(t *testing.T) {
 	}
 }
 
-// TestCTX_9_WipedRC4: after Wipe everything is refused.
+// TestCTX_9_WipedRC4 checks that everything is refused after Wipe.
 func TestCTX_9_WipedRC4(t *testing.T) {
 	p := newRC4Peer()
 	token, mic := p.whole(p.token(krbtest.RC4Sealed, text+"\x01")), p.whole(p.token(krbtest.RC4MIC, text))
@@ -440,7 +443,7 @@ func TestCTX_9_WipedRC4(t *testing.T) {
 	}
 }
 
-// TestProtector_SizesRC4: sections 5.1 and 6.5 of what Windows reports.
+// TestProtector_SizesRC4 checks the sizes that Windows reports.
 func TestProtector_SizesRC4(t *testing.T) {
 	p := newRC4Peer()
 	if p.MICLen() != 37 || message.MICLen(etype.RC4) != 37 || p.MaxTrailerLen() != 49 {

@@ -12,8 +12,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// detached makes what SSPI has as TOKEN and DATA; the last 6 bytes of the text are
-// only signed.
+// detached returns a message as TOKEN and DATA. The last 6 bytes of the text are only
+// signed.
 func (p *rc4Peer) detached(t krbtest.RC4Token) (token, data, signed []byte) {
 	n := len(t.Text) - 6
 	t.Text, t.AlsoSigned = t.Text[:n], t.Text[n:]
@@ -35,8 +35,8 @@ func rc4Styles(t *testing.T, test func(t *testing.T, p *rc4Peer, sealed bool)) {
 	}
 }
 
-// TestMSG_12_SegmentsRC4: a message in pieces, some of it only signed, opens where
-// it lies.
+// TestMSG_12_SegmentsRC4 checks that a message in segments, some of them only signed, opens
+// in place.
 func TestMSG_12_SegmentsRC4(t *testing.T) {
 	rc4Styles(t, func(t *testing.T, p *rc4Peer, sealed bool) {
 		for _, n := range []int{0, 1, 27, 100, 200, 300, 70_000} {
@@ -53,7 +53,8 @@ func TestMSG_12_SegmentsRC4(t *testing.T) {
 	})
 }
 
-// TestMSG_1_SegmentBitsRC4: every bit of a detached message counts.
+// TestMSG_1_SegmentBitsRC4 checks that a change of any bit of a message in segments is
+// detected.
 func TestMSG_1_SegmentBitsRC4(t *testing.T) {
 	rc4Styles(t, func(t *testing.T, p *rc4Peer, sealed bool) {
 		token, data, signed := p.detached(p.token(rc4Header(sealed), text+"signed"))
@@ -64,7 +65,7 @@ func TestMSG_1_SegmentBitsRC4(t *testing.T) {
 			b[bit/8] ^= 1 << (bit % 8)
 			front, rest := b[:len(token)], b[len(token):]
 			conf, err := p.OpenSegments(front, []etype.Segment{{B: rest[:len(data)]}, {B: rest[len(data):], SignOnly: true}})
-			number := !sealed && bit/8 >= 21 && bit/8 < 25 // which is under no checksum
+			number := !sealed && bit/8 >= 21 && bit/8 < 25 // the number, which no checksum covers
 			if reason := status.ReasonOf(err); conf || reason != altered && !(number && isOutOfSequence(err)) {
 				t.Errorf("byte %d, bit %d: %v", bit/8, bit%8, err)
 			}
@@ -75,8 +76,8 @@ func TestMSG_1_SegmentBitsRC4(t *testing.T) {
 	})
 }
 
-// TestMSG_12_SegmentLengthsRC4: outside DCE style the frame counts the message, in
-// it it does not, and a token with anything behind it is none.
+// TestMSG_12_SegmentLengthsRC4 checks that the frame counts the message outside DCE style
+// and does not count it in DCE style, and that a token with bytes after it is refused.
 func TestMSG_12_SegmentLengthsRC4(t *testing.T) {
 	rc4Styles(t, func(t *testing.T, p *rc4Peer, sealed bool) {
 		front, data := p.token(rc4Header(sealed), text).Seal(p.params.Key)
@@ -90,7 +91,7 @@ func TestMSG_12_SegmentLengthsRC4(t *testing.T) {
 			}
 		}
 		p.reset()
-		for n := 1; n <= 300; n++ { // bytes that are in the frame's count, and in no checksum
+		for n := 1; n <= 300; n++ { // bytes that the frame counts and no checksum covers
 			longer := krbtest.FrameRC4(append(bytes.Clone(front), bytes.Repeat([]byte{1}, n)...), p.elsewhere(len(text)))
 			if _, err := p.OpenSegments(longer, []etype.Segment{{B: bytes.Clone(data)}}); status.ReasonOf(err) != altered {
 				t.Fatalf("a token with %d bytes too many: %v", n, err)
@@ -134,8 +135,8 @@ func FuzzUnwrapRC4(f *testing.F) {
 	})
 }
 
-// genuine says whether gokrb5 finds the sum right of a token whose frame has the
-// shortest form, whatever the frame says.
+// genuine reports whether gokrb5 accepts the checksum of a token whose frame has the
+// shortest form, whatever the rest of the frame is.
 func (p *rc4Peer) genuine(token []byte) bool {
 	for size := 13; size <= 17 && size+32 <= len(token); size++ {
 		if _, err := krbtest.OpenRC4(p.params.Key, token[size:][:32], token[size+32:], nil); err == nil {
@@ -153,7 +154,7 @@ func (p *rc4Peer) genuineMIC(token []byte) bool {
 	return err == nil
 }
 
-// elsewhere is the count that the frame of a TOKEN has of n sealed bytes outside it.
+// elsewhere returns the number in the frame of a TOKEN for n sealed bytes outside it.
 func (p *rc4Peer) elsewhere(n int) int {
 	if p.params.DCE {
 		return 0

@@ -7,9 +7,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestMSG_5_WrapAsMICRC4: the front of a signed wrap token is no MIC of what the token
-// covers, its confounder, message and padding. The frame is under no checksum, so that an
-// attacker can put the front into one; the header and the key usage tell the two apart.
+// TestMSG_5_WrapAsMICRC4 checks that the front of a signed wrap token is refused as a MIC
+// of the bytes that the token covers: its confounder, message and padding. No checksum
+// covers the frame, so an attacker can put the front into the frame of a MIC. The header
+// and the key usage distinguish the two.
 func TestMSG_5_WrapAsMICRC4(t *testing.T) {
 	p := newRC4Peer()
 	front, covered := p.token(krbtest.RC4Signed, text+"\x01").Seal(p.params.Key)

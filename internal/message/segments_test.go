@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// shape is a message in segments: an upper-case letter is signed only.
+// shape returns a message in segments. A segment of upper-case letters is signed only.
 func shape(pieces ...string) []etype.Segment {
 	var segs []etype.Segment
 	for _, p := range pieces {
@@ -32,7 +32,7 @@ var shapes = [][]string{
 	{"HEADER", "body of the message", "TRAILER"},
 	{"HEADER ALONE"},
 	{"fifteen bytes..", "S", "sixteen bytes..."},
-	{"A", "b", "C", "d", "E", "f", "G", "h", "I", "j", "K", "l", "M", "n", "O", "p", "Q", "r", "S", "t"}, // more than the scratch holds
+	{"A", "b", "C", "d", "E", "f", "G", "h", "I", "j", "K", "l", "M", "n", "O", "p", "Q", "r", "S", "t"}, // more segments than the scratch memory holds
 }
 
 func sealedPart(segs []etype.Segment) (b []byte) {
@@ -51,8 +51,8 @@ func wholeOf(segs []etype.Segment) (b []byte) {
 	return b
 }
 
-// TestSegments_PeerOpens: what is sealed whole, the initiator opens as RFC 4121 has
-// it: token and data, one behind the other.
+// TestSegments_PeerOpens checks that the initiator opens a sealed message as a token of RFC
+// 4121: the token, followed by the data.
 func TestSegments_PeerOpens(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		for _, pieces := range shapes {
@@ -73,7 +73,7 @@ func TestSegments_PeerOpens(t *testing.T) {
 	})
 }
 
-// receive opens a token of ours as the initiator, with gokrb5's cryptography.
+// receive opens a token of the acceptor as the initiator, with gokrb5's cryptography.
 func (p *peer) receive(t *testing.T, token []byte) (text []byte, sealed bool) {
 	t.Helper()
 	h := bytes.Clone(token[:16])
@@ -112,7 +112,7 @@ func (p *peer) receive(t *testing.T, token []byte) (text []byte, sealed bool) {
 	return plain[:len(plain)-16-ec], true
 }
 
-// TestWrap_PeerOpens: whole tokens, appended to what is there.
+// TestWrap_PeerOpens checks whole tokens, appended to other bytes.
 func TestWrap_PeerOpens(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		for n := range 70 {
@@ -125,7 +125,7 @@ func TestWrap_PeerOpens(t *testing.T) {
 				t.Errorf("%d bytes: %q, sealed %v", n, got, conf)
 			}
 			if limit := p.WrapSizeLimit(len(b)-6, sealed); limit != n {
-				t.Errorf("a token of %d bytes has room for %d, says WrapSizeLimit %d", len(b)-6, n, limit)
+				t.Errorf("WrapSizeLimit of %d bytes: a message of %d bytes fits, the result is %d", len(b)-6, n, limit)
 			}
 		}
 		for _, max := range []int{-1, 0, 1, 27} {
@@ -142,8 +142,7 @@ func TestWrap_PeerOpens(t *testing.T) {
 	})
 }
 
-// detached seals segs in place, or signs them, as the initiator, and returns the
-// token.
+// detached seals or signs segs in place as the initiator, and returns the token.
 func (p *peer) detached(segs []etype.Segment, sealed bool) []byte {
 	h := p.header(sealed)
 	if !sealed {
@@ -165,13 +164,14 @@ func (p *peer) detached(segs []etype.Segment, sealed bool) []byte {
 	return token[:n]
 }
 
-// TestSegments_Opens: what the initiator sealed is opened in place, in any pieces.
+// TestSegments_Opens checks that a message of the initiator opens in place, in any
+// segments.
 func TestSegments_Opens(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		for _, pieces := range shapes {
 			segs := shape(pieces...)
 			if sealed && slices.ContainsFunc(segs, func(s etype.Segment) bool { return s.SignOnly }) {
-				continue // gokrb5 cannot make those
+				continue // gokrb5 cannot make these messages
 			}
 			want := wholeOf(segs)
 			token := p.detached(segs, sealed)
@@ -180,13 +180,13 @@ func TestSegments_Opens(t *testing.T) {
 			if err != nil || conf != sealed || !bytes.Equal(wholeOf(segs), want) {
 				t.Errorf("%q: %q, sealed %v, %v", pieces, wholeOf(segs), conf, err)
 			}
-			p.opensAs(t, whole, string(want), sealed) // the same as a whole token
+			p.opensAs(t, whole, string(want), sealed) // the same message as a whole token
 			p.reset()
 		}
 	})
 }
 
-// TestMSG_12_ShortDetached: a token that has no whole header, before any data.
+// TestMSG_12_ShortDetached checks tokens that are shorter than a header.
 func TestMSG_12_ShortDetached(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		token := p.detached(shape(text), sealed)
@@ -198,9 +198,8 @@ func TestMSG_12_ShortDetached(t *testing.T) {
 	})
 }
 
-// TestSegments_WrongLayout: a token that was cut elsewhere, or that is rotated so
-// that it cannot lie before the data, is refused, and the data zeroed if it was
-// sealed.
+// TestSegments_WrongLayout checks that a token that was split at another position, or whose
+// rotation does not fit before the data, is refused, and that sealed data is zeroed.
 func TestSegments_WrongLayout(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		for _, by := range []int{-17, -16, -1, 1, 16, 17} {
@@ -234,9 +233,8 @@ func TestSegments_WrongLayout(t *testing.T) {
 	})
 }
 
-// TestSegments_SignOnly: segments that are signed and not sealed stay as they are,
-// and are under the checksum. The control is the same message without them being
-// told apart.
+// TestSegments_SignOnly checks that segments that are only signed stay unchanged, and that
+// the checksum covers them. The control is the same message without this distinction.
 func TestSegments_SignOnly(t *testing.T) {
 	each(t, func(t *testing.T, e etype.ID) {
 		for _, pieces := range shapes {
@@ -263,8 +261,8 @@ func TestSegments_SignOnly(t *testing.T) {
 	})
 }
 
-// openByHand opens what SealSegments made with the encryption type itself, in the
-// order of RFC 4121: package etype is held to the published vectors by itself.
+// openByHand opens a message of SealSegments with package etype, in the order of RFC 4121.
+// Tests of package etype compare it with the published vectors.
 func openByHand(t *testing.T, p *peer, token []byte, segs []etype.Segment) []byte {
 	t.Helper()
 	key, err := etype.New(p.params.EType, p.params.Key)
@@ -284,7 +282,7 @@ func openByHand(t *testing.T, p *peer, token []byte, segs []etype.Segment) []byt
 	return sealedPart(segs)
 }
 
-// TestSegments_NoRoom: a token buffer that is too small changes nothing.
+// TestSegments_NoRoom checks that a token buffer that is too small changes nothing.
 func TestSegments_NoRoom(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		segs := shape(text)
@@ -301,8 +299,8 @@ func TestSegments_NoRoom(t *testing.T) {
 	})
 }
 
-// TestMSG_7_OnlyGenuineTokensMove: a forged number, however high, does not move the
-// window.
+// TestMSG_7_OnlyGenuineTokensMove checks that a forged number, however high, does not move
+// the window.
 func TestMSG_7_OnlyGenuineTokensMove(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		token, forged := p.wrap(text, sealed, 0), p.wrap(text, sealed, 0)
@@ -320,7 +318,7 @@ func TestMSG_7_OnlyGenuineTokensMove(t *testing.T) {
 	})
 }
 
-// TestMSG_9_FirstNumbers: each direction counts from its own number.
+// TestMSG_9_FirstNumbers checks that each direction counts from its own first number.
 func TestMSG_9_FirstNumbers(t *testing.T) {
 	for _, row := range []struct{ send, recv uint64 }{{0, 0}, {1, 0x3fffffff}, {0x3fffffff, 1}, {0xffffffff, 0xffffffff}} {
 		p := newPeer(18, func(params *message.Params) { params.SendSeq, params.RecvSeq = row.send, row.recv })

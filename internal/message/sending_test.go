@@ -15,10 +15,10 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// numberOf is the sequence number of a token.
+// numberOf returns the sequence number of a token.
 func numberOf(token []byte) uint64 { return binary.BigEndian.Uint64(token[8:]) }
 
-// senders is every way to send a token; each returns it, or nothing.
+// senders returns every way to send a token. A function returns nil if it sent nothing.
 func senders(p *message.Protector) map[string]func() ([]byte, error) {
 	segments := func(conf bool) func() ([]byte, error) {
 		return func() ([]byte, error) {
@@ -36,8 +36,8 @@ func senders(p *message.Protector) map[string]func() ([]byte, error) {
 	}
 }
 
-// TestMSG_8_LastNumber: the last sequence number is used once, and nothing
-// follows it.
+// TestMSG_8_LastNumber checks that the last sequence number is used once, and that no
+// message follows it.
 func TestMSG_8_LastNumber(t *testing.T) {
 	for name := range senders(nil) {
 		p := newPeer(18, func(params *message.Params) { params.SendSeq = math.MaxUint64 - 1 })
@@ -56,7 +56,7 @@ func TestMSG_8_LastNumber(t *testing.T) {
 	}
 }
 
-// TestMSG_8_AtOnce: calls that run at once get numbers of their own.
+// TestMSG_8_AtOnce checks that concurrent calls get different numbers.
 func TestMSG_8_AtOnce(t *testing.T) {
 	p := newPeer(18, func(params *message.Params) {
 		params.Rand = lockedReader{new(sync.Mutex), params.Rand}
@@ -99,8 +99,8 @@ func (r lockedReader) Read(b []byte) (int, error) {
 	return r.from.Read(b)
 }
 
-// TestSEC_5_NoConfounder: without randomness nothing is sealed, the message stays
-// as it was, and no number is used up.
+// TestSEC_5_NoConfounder checks that nothing is sealed without randomness, that the message
+// stays unchanged, and that no number is used up.
 func TestSEC_5_NoConfounder(t *testing.T) {
 	broken := errors.New("broken")
 	for _, random := range []io.Reader{iotest.ErrReader(broken), bytes.NewReader(make([]byte, 15))} {
@@ -112,14 +112,14 @@ func TestSEC_5_NoConfounder(t *testing.T) {
 		if n, err := p.SealSegments(make([]byte, p.TrailerLen(nil, true)), []etype.Segment{{B: data}}, true); status.ReasonOf(err) != status.ReasonInternal || n != 0 || string(data) != text {
 			t.Errorf("SealSegments: %d, %v, %q", n, err, data)
 		}
-		token, err := p.Wrap(nil, []byte(text), false) // which needs none
+		token, err := p.Wrap(nil, []byte(text), false) // a signed message needs no randomness
 		if err != nil || numberOf(token) != 1000 {
 			t.Errorf("afterwards: %v", err)
 		}
 	}
 }
 
-// TestCTX_9_Wiped: after Wipe, and without Init, everything is refused.
+// TestCTX_9_Wiped checks that everything is refused after Wipe, and without Init.
 func TestCTX_9_Wiped(t *testing.T) {
 	wiped := newPeer(18)
 	token, mic := wiped.wrap(text, true, 0), wiped.mic(wiped.header(false), []byte(text))
@@ -147,7 +147,8 @@ func TestCTX_9_Wiped(t *testing.T) {
 	}
 }
 
-// TestCTX_4_WipeBesideCalls: Wipe may come while messages are made and opened.
+// TestCTX_4_WipeBesideCalls calls Wipe concurrently with functions that make and open
+// messages.
 func TestCTX_4_WipeBesideCalls(t *testing.T) {
 	for range 20 {
 		p := newPeer(18, unordered, func(params *message.Params) { params.Rand = lockedReader{new(sync.Mutex), params.Rand} })

@@ -9,8 +9,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestRelease: the numbers and the window go on where they stood, in one Protector
-// only.
+// TestRelease checks that the numbers and the window continue at the same position, in one
+// Protector only.
 func TestRelease(t *testing.T) {
 	params := Params{
 		EType: 18, Key: bytes.Repeat([]byte{3}, 32), AcceptorSubkey: true, SendSeq: 5, RecvSeq: 1 << 40,
@@ -43,14 +43,14 @@ func TestRelease(t *testing.T) {
 		t.Errorf("the number was used again: %v", err)
 	}
 	if v, _ := after.window.accept(1<<40, true, true); v == inOrder {
-		t.Error("what came before comes again")
+		t.Error("a message from before is accepted again")
 	}
 	if v, _ := after.window.accept(1<<40+1, true, true); v != inOrder {
 		t.Errorf("the next: %v", v)
 	}
 }
 
-// TestRelease_Exhausted: no number follows the last.
+// TestRelease_Exhausted checks that no number follows the last.
 func TestRelease_Exhausted(t *testing.T) {
 	var before, after Protector
 	before.Init(Params{EType: etype.ID(17), Key: make([]byte, 16), SendSeq: 1<<64 - 1, Rand: rand.Reader})

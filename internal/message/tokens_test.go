@@ -13,7 +13,7 @@ import (
 
 const text = "attack at dawn, or rather at noon"
 
-// styles runs a test for each type of key, in both styles, sealed and signed.
+// styles runs a test for each type of key, with DCE style and without, sealed and signed.
 func styles(t *testing.T, test func(t *testing.T, p *peer, sealed bool)) {
 	each(t, func(t *testing.T, e etype.ID) {
 		for _, style := range []struct {
@@ -27,8 +27,8 @@ func styles(t *testing.T, test func(t *testing.T, p *peer, sealed bool)) {
 	})
 }
 
-// TestMSG_12_Lengths: messages of every length around the cipher's block, and a
-// long one.
+// TestMSG_12_Lengths checks messages of every length around the cipher's block, and a long
+// one.
 func TestMSG_12_Lengths(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		long := bytes.Repeat([]byte("long "), 20_000)
@@ -38,16 +38,16 @@ func TestMSG_12_Lengths(t *testing.T) {
 	})
 }
 
-// TestMSG_4_EveryRotation: every right rotation count is taken. What Windows and
-// Heimdal send is among them. No checksum covers the count, so that the test makes one
-// token for each style, and turns it.
+// TestMSG_4_EveryRotation checks that every valid rotation count is accepted, including
+// those of Windows and Heimdal. No checksum covers the count, so the test makes one token
+// for each style and rotates it.
 func TestMSG_4_EveryRotation(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		step := 251
 		if p.params.EType == 18 {
 			step = 1
 		}
-		unordered(&p.params) // one token many times
+		unordered(&p.params) // the Protector receives one token many times
 		p.reset()
 		straight := p.wrap(text, sealed, 0)
 		for rrc := 0; rrc <= 0xffff; rrc++ {
@@ -60,8 +60,8 @@ func TestMSG_4_EveryRotation(t *testing.T) {
 	})
 }
 
-// TestMSG_2_SealedHeader: the sealed copy of the header must be the header in
-// clear, extra count included (CVE-2024-37370).
+// TestMSG_2_SealedHeader checks that the encrypted copy of the header must be equal to the
+// header, including the extra count (CVE-2024-37370).
 func TestMSG_2_SealedHeader(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		if !sealed {
@@ -77,8 +77,8 @@ func TestMSG_2_SealedHeader(t *testing.T) {
 				inside[i]++
 				p.refuses(t, fmt.Sprintf("EC %d, sealed header byte %d", ec, i), p.seal(h, []byte(text), inside), status.ReasonMessageAltered, text[:16])
 			}
-			// The header in clear says another extra count than the sealed one, and
-			// the length would allow it.
+			// The extra count of the header differs from that of the encrypted copy, and
+			// fits the length.
 			for _, clear := range []uint16{ec + 1, ec + 16, ec + uint16(len(text)), ec + uint16(len(text)) + 1, 0xffff} {
 				token := p.seal(h, []byte(text), nil)
 				token[4], token[5] = byte(clear>>8), byte(clear)
@@ -88,8 +88,8 @@ func TestMSG_2_SealedHeader(t *testing.T) {
 	})
 }
 
-// TestMSG_3_SignedCount: the extra count of a signed token is the length of its
-// checksum and nothing else, though no checksum covers it.
+// TestMSG_3_SignedCount checks that the extra count of a signed token must be the length of
+// its checksum, although no checksum covers it.
 func TestMSG_3_SignedCount(t *testing.T) {
 	each(t, func(t *testing.T, e etype.ID) {
 		p := newPeer(e)
@@ -107,8 +107,8 @@ func TestMSG_3_SignedCount(t *testing.T) {
 	})
 }
 
-// TestMSG_5_Headers: who sent it, under which key, sealed or not, and the fillers;
-// each lie under a true checksum.
+// TestMSG_5_Headers checks wrong values of each field under a valid checksum: the sender,
+// the key, the sealing and the fillers.
 func TestMSG_5_Headers(t *testing.T) {
 	each(t, func(t *testing.T, e etype.ID) {
 		for _, acceptorSubkey := range []bool{true, false} {
@@ -143,7 +143,7 @@ func TestMSG_5_Headers(t *testing.T) {
 			if err := p.VerifyMIC(mic, []byte(text)); err != nil {
 				t.Errorf("unknown flags: MIC: %v", err)
 			}
-			// A signature is not sealed.
+			// A MIC is not sealed.
 			h := p.header(true)
 			if err := p.VerifyMIC(p.mic(h, []byte(text)), []byte(text)); status.ReasonOf(err) != status.ReasonMessageAltered {
 				t.Errorf("a sealed signature: %v", err)
@@ -152,8 +152,8 @@ func TestMSG_5_Headers(t *testing.T) {
 	})
 }
 
-// TestMSG_12_Short: a token below its shortest length has a defined result, at
-// every length.
+// TestMSG_12_Short checks that a token of each length below the shortest has a defined
+// result.
 func TestMSG_12_Short(t *testing.T) {
 	styles(t, func(t *testing.T, p *peer, sealed bool) {
 		token := p.wrap("", sealed, 0)

@@ -13,7 +13,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// published is MIT's set of tokens, and a peer with their key.
+// published returns MIT's set of tokens, and a peer with their key.
 func published(t *testing.T) (*peer, vectors.CFX, []byte) {
 	t.Helper()
 	set := vectors.Load(t).GSSMessages
@@ -25,7 +25,8 @@ func published(t *testing.T) (*peer, vectors.CFX, []byte) {
 	return p, set.CFX, vectors.Hex(t, set.Message)
 }
 
-// TestMSG_1_PublishedTokens: MIT's tokens verify, and no changed byte of one does.
+// TestMSG_1_PublishedTokens checks that MIT's tokens verify, and that no token with a
+// changed byte does.
 func TestMSG_1_PublishedTokens(t *testing.T) {
 	p, set, text := published(t)
 	mic := vectors.Hex(t, set.MIC)
@@ -61,7 +62,7 @@ func TestMSG_1_PublishedTokens(t *testing.T) {
 	}
 }
 
-// TestMSG_1_PublishedRefusals: the tokens that MIT's set describes in words.
+// TestMSG_1_PublishedRefusals makes the invalid tokens that MIT's set describes.
 func TestMSG_1_PublishedRefusals(t *testing.T) {
 	p, set, text := published(t)
 	if len(set.MustFail) != 5 {
@@ -88,11 +89,11 @@ func TestMSG_1_PublishedRefusals(t *testing.T) {
 	} {
 		p.refuses(t, set.MustFail[i], row.token, row.reason, string(text))
 	}
-	p.opensAs(t, sealed(h, append(bytes.Clone(text), h.bytes()...)), string(text), true) // the control
+	p.opensAs(t, sealed(h, append(bytes.Clone(text), h.bytes()...)), string(text), true) // the valid token
 }
 
-// TestMSG_6_OtherFamilies: tokens of RFC 1964 and RFC 4757, and the deletion token
-// of RFC 1964, are refused, and the context goes on.
+// TestMSG_6_OtherFamilies checks that tokens of RFC 1964 and RFC 4757, and the deletion
+// token of RFC 1964, are refused, and that the context continues.
 func TestMSG_6_OtherFamilies(t *testing.T) {
 	p, _, _ := published(t)
 	tried := 0

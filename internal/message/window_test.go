@@ -47,8 +47,8 @@ func TestMSG_7_Window(t *testing.T) {
 	}
 }
 
-// TestMSG_7_WindowFarAhead: a jump of any length leaves no trace of older numbers
-// as if they had not come.
+// TestMSG_7_WindowFarAhead checks that after a jump of any length the window does not treat
+// older numbers as if they had not arrived.
 func TestMSG_7_WindowFarAhead(t *testing.T) {
 	for _, jump := range []uint64{1, 62, 63, 64, 65, 1 << 40, 1 << 63} {
 		var w window
@@ -58,7 +58,7 @@ func TestMSG_7_WindowFarAhead(t *testing.T) {
 			}
 		}
 		old := duplicate
-		if jump >= 64 { // 63 behind the newest is the last place that is kept
+		if jump >= 64 { // the window keeps 63 numbers below the highest
 			old = tooOld
 		}
 		for n, want := range map[uint64]verdict{0: old, jump: duplicate} {

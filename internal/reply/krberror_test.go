@@ -64,7 +64,7 @@ func TestAPREQ_14_Content(t *testing.T) {
 				t.Errorf("%v: service %v of %s", reason, got.SName, got.Realm)
 			}
 			if got.EText != "" || got.EData != nil || got.CRealm != "" || got.CName.NameString != nil || !got.CTime.IsZero() || got.Cusec != 0 {
-				t.Errorf("%v: says more: %+v", reason, got.KRBError)
+				t.Errorf("%v: the KRB-ERROR has more fields: %+v", reason, got.KRBError)
 			}
 			if bytes.Contains(token, []byte(secret)) || bytes.Contains(token, []byte("alice")) || bytes.Contains(token, []byte(reason.String())) {
 				t.Errorf("%v: text in %q", reason, token)

@@ -140,7 +140,7 @@ func TestPARSE_4_Tokens(t *testing.T) {
 			}
 		}
 		if parse(append(bytes.Clone(b), 0)) == nil {
-			t.Errorf("%s: a byte behind it", name)
+			t.Errorf("%s: a byte after it is accepted", name)
 		}
 	}
 	for name, b := range map[string]string{
@@ -381,7 +381,7 @@ func TestIsInit(t *testing.T) {
 	}
 	for _, b := range []string{"", "\x60", "\x60\x80", "\x60\xff", "\xa1\x08\x06\x06\x2b\x06\x01\x05\x05\x02"} {
 		if IsInit([]byte(b)) {
-			t.Errorf("%x is taken for one", b)
+			t.Errorf("IsInit accepts %x", b)
 		}
 	}
 }
