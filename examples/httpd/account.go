@@ -32,10 +32,11 @@ func listed(all []pac.Group) groups {
 	return groups{all[:n], len(all) - n}
 }
 
-// nameOf returns the name of the account or, if the client has none, of its principal.
+// nameOf returns the account as DOMAIN\name or, if the client has none, the name of its
+// principal.
 func nameOf(p *sspi.Peer) string {
 	if p.Account != nil {
-		return p.Account.Name
+		return p.Account.String()
 	}
 	return p.Client.Name()
 }
