@@ -207,3 +207,25 @@ func TestPACPolicy_Contradictions(t *testing.T) {
 		t.Errorf("a realm that is excepted: %v", err)
 	}
 }
+
+// TestNAME_3_NamesThatAreTwoNames checks names of an account or of its domain that DOMAIN\name
+// could not tell from other names. The client has no account and no user name.
+func TestNAME_3_NamesThatAreTwoNames(t *testing.T) {
+	for _, x := range [][2]string{
+		{`CORP\administrator`, "x"}, {"PARTNER", `CORP\administrator`}, {"", `CORP\administrator`}, {"", "administrator"}, {"PARTNER", `alice\`},
+		{"PARTNER\n", "alice"}, {"PARTNER", "alice\r\nCORP"}, {"PARTNER", "al\tice"}, {"PART\x1bNER", "alice"}, {"PARTNER", "alice\x7f"}, {"PARTNER", "alice\u0085"},
+	} {
+		s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID}}))
+		for realm, domain := range map[string]pac.SID{"EXAMPLE.COM": domainSID, "PARTNER.EXAMPLE": partnerSID} {
+			peer, err := s.account("mallory@"+realm, accountPAC(domain, x[0], realm, x[1], "1000", pac.AuthenticationAuthorityAsserted))
+			if err != nil {
+				t.Errorf("%q: %v", x, err)
+				continue
+			}
+			user, userErr := peer.UserNamed(func(string) bool { return true }, realm)
+			if status.ReasonOf(peer.AccessToken.Err()) != status.ReasonPACBad || peer.Account != nil || userErr == nil || peer.AccessToken.Grants(pac.AuthenticationAuthorityAsserted) {
+				t.Errorf("%q: account %v, user %q, %v", x, peer.Account, user, peer.AccessToken.Err())
+			}
+		}
+	}
+}

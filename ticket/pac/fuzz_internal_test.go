@@ -170,7 +170,7 @@ func withGroups(t testing.TB, n int) []byte {
 	w.u32(0)
 	w.b = append(w.b, make([]byte, 16)...)
 	w.text(0)
-	w.text(0)
+	w.text(2)
 	w.u32(1) // LogonDomainId
 	w.b = append(w.b, make([]byte, 8)...)
 	w.u32(16)
@@ -191,6 +191,10 @@ func withGroups(t testing.TB, n int) []byte {
 		w.u32(uint32(1000 + i))
 		w.u32(7)
 	}
+	w.u32(2)
+	w.u32(0)
+	w.u32(2)
+	w.b = append(w.b, "A\x00D\x00"...)
 	w.u32(4)
 	w.b = append(w.b, 1, 4, 0, 0, 0, 0, 0, 5)
 	for _, sub := range []uint32{21, 1, 2, 3} {

@@ -3,7 +3,9 @@ package pac
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gosspi/kerberos/internal/ndr"
 )
@@ -247,11 +249,18 @@ func (l *logon) set(a *arena, buffers *[8][]byte) error {
 		l.account.SID, l.extraSIDs = l.extraSIDs[0].SID, l.extraSIDs[1:]
 	}
 	l.account.Name, l.account.FullName, l.account.Domain = l.names[nameAccount], l.names[nameFull], l.names[nameDomain]
-	if l.account.SID.IsZero() || l.account.Name == "" {
-		return errors.New("it has no account name or no SID of the account")
+	switch a := &l.account; {
+	case a.SID.IsZero() || a.Name == "" || a.Domain == "":
+		return errors.New("it has no name or no SID of the account, or no name of its domain")
+	case strings.ContainsFunc(a.Name, neverInName) || strings.ContainsFunc(a.Domain, neverInName):
+		return errors.New("the name of the account or of its domain has a backslash or a control character")
 	}
 	return nil
 }
+
+// neverInName reports whether r cannot be in the names of accounts and domains. A name with a
+// backslash would move the boundary between domain and account in DOMAIN\name.
+func neverInName(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 
 // expand returns l with a SID for each group.
 func (l *logon) expand() *LogonInfo {
