@@ -229,3 +229,29 @@ func TestNAME_3_NamesThatAreTwoNames(t *testing.T) {
 		}
 	}
 }
+
+// TestNAME_3_ComputerWithoutDollar checks the account of a computer, or of a trust, with the
+// name of a user: a domain controller without the correction of CVE-2021-42278 lets ordinary
+// users make one.
+func TestNAME_3_ComputerWithoutDollar(t *testing.T) {
+	s := newSite(t)
+	all := func(string) bool { return true }
+	for control, computer := range map[uint32]bool{0x10: false, 0x210: false, 0x40: true, 0x80: true, 0x100: true, 0x280: true} {
+		for _, name := range []string{"root", "WS1$"} {
+			p := accountPAC(domainSID, "CORP", "EXAMPLE.COM", name, "1000")
+			p.Logon.AccountControl = control
+			peer, err := s.account("root", p)
+			if err != nil || peer.Account == nil {
+				t.Fatal(err)
+			}
+			user, err := peer.User("EXAMPLE.COM")
+			if want := name == "root" && !computer; want != (err == nil && user == "root") || !want && status.ReasonOf(err) != status.ReasonNotAuthorized {
+				t.Errorf("%#x: %q is the user %q, %v", control, name, user, err)
+			}
+			named, err := peer.UserNamed(all, "EXAMPLE.COM")
+			if want := name == "WS1$" || !computer; want != (err == nil && named == name) {
+				t.Errorf("%#x: %q is named %q, %v", control, name, named, err)
+			}
+		}
+	}
+}

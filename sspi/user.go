@@ -58,8 +58,8 @@ func (p *Peer) Principal() (keytab.Principal, error) {
 // User returns the bare name of an ordinary user of one of realms, for programs that know
 // users by a plain name: the name of [Peer.Principal] without its realm. It refuses every
 // client that such a name could be mistaken for: a client without such a principal, a client
-// of another realm, a principal of several components, an empty list of realms, and a name
-// that POSIX does not have for users. A POSIX name begins with a letter or '_'; letters,
+// of another realm, a principal of several components, an empty list of realms, the account of
+// a computer, and a name that POSIX does not have for users. A POSIX name begins with a letter or '_'; letters,
 // digits, '_', '.' and '-' follow; the letters are those of ASCII. So "1000", which a shell
 // takes for a number, "-oProxyCommand=id", which a program takes for an option, "root ",
 // "WS1$" and "jürgen" are refused. [Peer.UserNamed] admits other names.
@@ -73,7 +73,7 @@ func (p *Peer) User(realms ...string) (string, error) {
 // UserNamed is [Peer.User], except that admits decides about the name in place of POSIX's
 // rule, for instance where users have names like "jürgen" or "1000". Whatever admits
 // reports, UserNamed refuses clients of other realms, principals of several components, the
-// names "." and "..", and names with '/', '@', '\\' or a character that is not printable. If
+// account of a computer whose name does not end in '$', the names "." and "..", and names with '/', '@', '\\' or a character that is not printable. If
 // admits is nil, UserNamed refuses every client. UserNamed calls admits at most once, with
 // the name that it would return.
 func (p *Peer) UserNamed(admits func(name string) bool, realms ...string) (string, error) {
@@ -104,7 +104,11 @@ func (p *Peer) user(realms []string, check func(name string) string) (string, er
 		n++
 	}
 	why := "its name has several components"
-	if n == 1 {
+	switch {
+	case n != 1:
+	case p.AccessToken.ofMachine() && !strings.HasSuffix(name, "$"):
+		why = "its account is that of a computer, and has a name without '$'"
+	default:
 		why = neverUser(name)
 	}
 	if why == "" {
@@ -114,6 +118,15 @@ func (p *Peer) user(realms []string, check func(name string) string) (string, er
 		return "", notUser(p.subject(), why)
 	}
 	return name, nil
+}
+
+// ofMachine reports whether the account is that of a computer or of a trust, which ordinary
+// users may make. Domain controllers without the correction of CVE-2021-42278 let them choose
+// names without "$", such as "root".
+func (t *AccessToken) ofMachine() bool {
+	const interdomain, workstation, server = 0x40, 0x80, 0x100 // [MS-SAMR], Section 2.2.1.12
+	account, err := t.PAC().Account()
+	return err == nil && account != nil && account.Control&(interdomain|workstation|server) != 0
 }
 
 // subject names p for an error.

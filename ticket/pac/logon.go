@@ -101,6 +101,7 @@ type logon struct {
 type Account struct {
 	SID, DomainSID, PrimaryGroup SID
 	Name, FullName, Domain       string // Domain is the NetBIOS name
+	Control                      uint32 // USER_ flags of [MS-SAMR], Section 2.2.1.12
 }
 
 // Indices of logon.names.
@@ -249,6 +250,7 @@ func (l *logon) set(a *arena, buffers *[8][]byte) error {
 		l.account.SID, l.extraSIDs = l.extraSIDs[0].SID, l.extraSIDs[1:]
 	}
 	l.account.Name, l.account.FullName, l.account.Domain = l.names[nameAccount], l.names[nameFull], l.names[nameDomain]
+	l.account.Control = w.control
 	switch a := &l.account; {
 	case a.SID.IsZero() || a.Name == "" || a.Domain == "":
 		return errors.New("it has no name or no SID of the account, or no name of its domain")
