@@ -63,8 +63,9 @@ type PACBuffer struct {
 	Data []byte
 }
 
-// bytes returns the signed PAC of t.
-func (p *PAC) bytes(t *Ticket) []byte {
+// PACBytes returns the signed PAC of the ticket.
+func (t *Ticket) PACBytes() []byte {
+	p := t.PAC
 	server := p.Key
 	if server.KeyValue == nil {
 		server = t.Key
@@ -80,7 +81,7 @@ func (p *PAC) bytes(t *Ticket) []byte {
 	signPAC(buffers, PACKDCSignature, kdc, serverSignature)
 	if p.RODC != 0 {
 		for _, b := range buffers {
-			if b.Type == PACServerSignature || b.Type == PACKDCSignature {
+			if (b.Type == PACServerSignature || b.Type == PACKDCSignature) && len(b.Data) >= rodcLen {
 				binary.LittleEndian.PutUint16(b.Data[len(b.Data)-rodcLen:], p.RODC)
 			}
 		}
@@ -201,7 +202,7 @@ func (t *Ticket) AuthorizationData() types.AuthorizationData {
 	if t.PAC == nil {
 		return t.Part.AuthorizationData
 	}
-	return t.withPAC(t.PAC.bytes(t))
+	return t.withPAC(t.PACBytes())
 }
 
 func (t *Ticket) withPAC(raw []byte) types.AuthorizationData {
