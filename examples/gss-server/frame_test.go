@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// As MIT's gss-client and gss-server send them.
+// frames are in the encodings of MIT's gss-client and gss-server.
 var frames = []struct {
 	name string
 	wire string
@@ -77,7 +77,8 @@ func TestFrame_Refused(t *testing.T) {
 	}
 }
 
-// TestFrame_LengthCostsNothing: 4 GB that are only promised are not allocated.
+// TestFrame_LengthCostsNothing checks that readFrame does not allocate the gigabyte that a
+// header announces.
 func TestFrame_LengthCostsNothing(t *testing.T) {
 	const promised = 1 << 30
 	got := testing.Benchmark(func(b *testing.B) {
@@ -89,11 +90,12 @@ func TestFrame_LengthCostsNothing(t *testing.T) {
 		}
 	}).AllocedBytesPerOp()
 	if got > 4096 {
-		t.Errorf("a frame of 3 bytes that promises %d allocates %d", promised, got)
+		t.Errorf("readFrame allocated %[2]d bytes for 3 bytes of a frame whose header announces %[1]d", promised, got)
 	}
 }
 
-// FuzzReadFrame: what is read writes back as the same bytes.
+// FuzzReadFrame checks that a frame that readFrame accepts is written back as the same
+// bytes.
 func FuzzReadFrame(f *testing.F) {
 	for _, c := range frames {
 		f.Add([]byte(c.wire))

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// floors says what may import what: only what lies on a lower floor. A room's
-// subfolders lie on its floor unless they are named.
+// floors lists the floor of each package. A package may import packages of lower floors
+// only. The subfolders of a package are on its floor, unless they are listed.
 var floors = map[string]int{
 	"status": 1, "flags": 1, "internal/quote": 1, "internal/ndr": 1, "internal/xpress": 1, "internal/secret": 1,
 	"internal/krb5": 2, "internal/etype": 2,
@@ -18,15 +18,15 @@ var floors = map[string]int{
 	"authenticator":        5,
 	"internal/contextseal": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
 	"sspi":     7,
-	"sspi/":    8, // every folder in sspi
+	"sspi/":    8, // each folder of sspi
 	"examples": 9, "internal/interop": 9, "internal/bench": 9,
 }
 
 // forTests are packages that only tests may import.
 var forTests = []string{"internal/vectors", "internal/archtest", "internal/secret/secrettest"}
 
-// initiators make the other side of an exchange. They use gokrb5 so that the two
-// ends of a test share no code.
+// initiators make the client's side of an exchange. They use gokrb5, so that the two sides
+// of a test share no code.
 var initiators = []string{"sspi/sspitest", "internal/krbtest"}
 
 func floorOf(dir string) (room string, floor int) {
@@ -44,8 +44,8 @@ func floorOf(dir string) (room string, floor int) {
 	return dir, 0
 }
 
-// TestFloors_NoImportUpwards keeps the direction of the way of a token: a lower
-// room that knew a higher one could be talked into what only that may decide.
+// TestFloors_NoImportUpwards checks the direction of imports. A package of a lower floor
+// that imported a higher one could depend on decisions that only the higher floor may make.
 func TestFloors_NoImportUpwards(t *testing.T) {
 	for _, f := range code(t) {
 		room, floor := floorOf(f.dir)
@@ -72,15 +72,15 @@ func TestFloors_NoImportUpwards(t *testing.T) {
 	}
 }
 
-// heavy is what a server that speaks no HTTP, and a program that makes no client
-// and runs no test, must not link.
+// heavy lists packages that a server without HTTP, and a program without a client and
+// without tests, must not link.
 func heavy(path string) bool {
 	return path == "net/http" || path == "crypto/tls" || path == "testing" ||
 		strings.HasPrefix(path, "github.com/jcmturner/")
 }
 
-// TestFloors_SSPILinksLittle keeps net/http, crypto/tls and gokrb5 out of what
-// sspi and everything below it links. gokrb5 must never see a stranger's bytes.
+// TestFloors_SSPILinksLittle checks that sspi and all packages below it do not link
+// net/http, crypto/tls and gokrb5. gokrb5 must never receive bytes of a client.
 func TestFloors_SSPILinksLittle(t *testing.T) {
 	for _, platform := range []string{"linux", "windows", "js"} {
 		for _, p := range list(t, platform, "-deps", "./sspi") {
@@ -91,7 +91,7 @@ func TestFloors_SSPILinksLittle(t *testing.T) {
 	}
 }
 
-// TestFloors_WhoImportsGokrb5 names the packages that may.
+// TestFloors_WhoImportsGokrb5 lists the packages that may import gokrb5.
 func TestFloors_WhoImportsGokrb5(t *testing.T) {
 	allowed := append([]string{"keytab/gokrb5keytab", "sspi/sspideleg"}, initiators...)
 	for _, f := range code(t) {
@@ -104,8 +104,8 @@ func TestFloors_WhoImportsGokrb5(t *testing.T) {
 	}
 }
 
-// TestFloors_PureGo keeps cgo, unsafe and assembly out: the memory safety of this
-// library is the language's.
+// TestFloors_PureGo refuses cgo, unsafe and assembly, because the memory safety of this
+// library is that of Go.
 func TestFloors_PureGo(t *testing.T) {
 	for _, f := range sources(t) {
 		for _, i := range f.ast.Imports {
@@ -116,7 +116,7 @@ func TestFloors_PureGo(t *testing.T) {
 	}
 }
 
-// list is the output of go list for a platform, by line.
+// list returns the lines of go list's output for a platform.
 func list(t *testing.T, goos string, args ...string) []string {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list"}, args...)...)

@@ -15,17 +15,17 @@ import (
 
 const service = "HTTP/www.example.com"
 
-// traffic is first tokens of one client, each of its own, and the service they are
-// for.
+// traffic holds first tokens of one client, which are all different, and the service of the
+// tokens.
 type traffic struct {
 	realm  *krbtest.Realm
 	keys   *keytab.Table
 	tokens [][]byte
 	ticket *krbtest.Ticket
-	pac    sspi.PACMode // of the acceptors
+	pac    sspi.PACMode // the mode of the acceptors
 }
 
-// newTraffic makes n tokens under one ticket of type 18, as MIT's client would.
+// newTraffic returns n tokens under one ticket of type 18, as MIT's client makes them.
 func newTraffic(n int) *traffic {
 	r := krbtest.NewRealm("EXAMPLE.COM")
 	x := &traffic{realm: r, keys: r.Service(service), ticket: r.Ticket("alice", service)}
@@ -36,7 +36,7 @@ func newTraffic(n int) *traffic {
 	return x
 }
 
-// acceptor has a replay cache that has seen nothing.
+// acceptor returns an acceptor with a new replay cache.
 func (x *traffic) acceptor(b *testing.B) *sspi.Acceptor {
 	b.Helper()
 	a, err := sspi.NewAcceptor(sspi.Config{
@@ -49,7 +49,7 @@ func (x *traffic) acceptor(b *testing.B) *sspi.Acceptor {
 	return a
 }
 
-// floor is the floor for the same tokens.
+// floor returns the floor for the same tokens.
 func (x *traffic) floor(b *testing.B) (*floor, []pair) {
 	b.Helper()
 	pairs := make([]pair, len(x.tokens))
@@ -67,7 +67,7 @@ func (x *traffic) floor(b *testing.B) (*floor, []pair) {
 	return newFloor(x.ticket.Key.KeyValue, x.ticket.Part.Key.KeyValue), pairs
 }
 
-// one accepts a token with the Go face.
+// one accepts a token with the Go API.
 func acceptOne(b *testing.B, a *sspi.Acceptor, token []byte) {
 	c := a.NewContext(sspi.ContextConfig{})
 	if _, _, err := c.Accept(context.Background(), token); err != nil {
@@ -75,7 +75,7 @@ func acceptOne(b *testing.B, a *sspi.Acceptor, token []byte) {
 	}
 }
 
-// acceptAll is the time that a new acceptor takes for tokens.
+// acceptAll returns the time that a new acceptor takes for all tokens.
 func (x *traffic) acceptAll(b *testing.B, tokens [][]byte) float64 {
 	a := x.acceptor(b)
 	return cpu(func() {
@@ -85,7 +85,7 @@ func (x *traffic) acceptAll(b *testing.B, tokens [][]byte) float64 {
 	})
 }
 
-// BenchmarkAccept is a whole mutual accept of a small token, the replay cache on.
+// BenchmarkAccept measures a mutual accept of a small token, with a replay cache.
 func BenchmarkAccept(b *testing.B) {
 	x := newTraffic(2000)
 	b.Run("Go face", func(b *testing.B) {
@@ -122,8 +122,8 @@ func BenchmarkAccept(b *testing.B) {
 	})
 }
 
-// BenchmarkAcceptOverFloor reports what an accept costs as a multiple of the
-// floor. They take turns, each with all the tokens.
+// BenchmarkAcceptOverFloor reports the cost of an accept as a multiple of the floor. The
+// two alternate, each with all tokens.
 func BenchmarkAcceptOverFloor(b *testing.B) {
 	x := newTraffic(4000)
 	f, pairs := x.floor(b)
@@ -145,8 +145,8 @@ func BenchmarkAcceptOverFloor(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkSPNEGOOverKerberos reports what an accept in SPNEGO costs as a multiple
-// of one without. They take turns, each with the same AP-REQs.
+// BenchmarkSPNEGOOverKerberos reports the cost of an accept in SPNEGO as a multiple of one
+// without. The two alternate, with the same AP-REQs.
 func BenchmarkSPNEGOOverKerberos(b *testing.B) {
 	x := newTraffic(4000)
 	wrapped := make([][]byte, len(x.tokens))

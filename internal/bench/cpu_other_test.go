@@ -4,7 +4,8 @@ package bench
 
 import "time"
 
-// cpu is the time that f takes, in nanoseconds, where CPU time is not to be had.
+// cpu returns the time that f takes, in nanoseconds, on systems that do not report CPU
+// time.
 func cpu(f func()) float64 {
 	begin := time.Now()
 	f()

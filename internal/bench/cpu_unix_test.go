@@ -4,8 +4,8 @@ package bench
 
 import "syscall"
 
-// cpu is the CPU time that f takes, in nanoseconds, of all threads of the process:
-// the garbage collector's share is part of what f costs.
+// cpu returns the CPU time that f takes, in nanoseconds, in all threads of the process,
+// including the garbage collector.
 func cpu(f func()) float64 {
 	before := used()
 	f()

@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-// Lengths of the ciphertexts in a small AP-REQ of an MIT client.
+// These are the lengths of the ciphertexts in a small AP-REQ of an MIT client.
 const (
 	smallTicket        = 173
 	smallAuthenticator = 191
 )
 
-// syntheticFloor is a floor with n pairs of those lengths, each of its own.
+// syntheticFloor returns a floor with n different pairs of these lengths.
 func syntheticFloor(n int) (*floor, []pair) {
 	service, session := make([]byte, keyLen), make([]byte, keyLen)
 	for i := range keyLen {
@@ -28,7 +28,7 @@ func syntheticFloor(n int) (*floor, []pair) {
 	return f, pairs
 }
 
-// seal is a ciphertext of length n with its checksum.
+// seal returns a ciphertext of length n with its checksum.
 func (f *floor) seal(key []byte, usage uint32, serial uint64, n int) []byte {
 	base := mustCipher(key)
 	var ke [keyLen]byte
@@ -41,7 +41,7 @@ func (f *floor) seal(key []byte, usage uint32, serial uint64, n int) []byte {
 	return append(b, mac...)
 }
 
-// BenchmarkFloor is the cryptography of one mutual accept of a small token.
+// BenchmarkFloor measures the cryptography of one mutual accept of a small token.
 func BenchmarkFloor(b *testing.B) {
 	f, pairs := syntheticFloor(20_000)
 	b.ReportAllocs()

@@ -12,8 +12,8 @@ import (
 	"hash"
 )
 
-// The floor knows one encryption type, aes256-cts-hmac-sha1-96 (RFC 3962), and
-// the key usages of one exchange (RFC 4120, Section 7.5.1).
+// The floor implements one encryption type, aes256-cts-hmac-sha1-96 (RFC 3962), and the key
+// usages of one exchange (RFC 4120, Section 7.5.1).
 const (
 	confounderLen = aes.BlockSize
 	macLen        = 12
@@ -25,18 +25,18 @@ const (
 
 	// An EncAPRepPart with subkey and sequence number has about this length.
 	apRepLen = 90
-	// Confounder, subkey and sequence number, drawn at once.
+	// Confounder, subkey and sequence number, which are read at once.
 	randomLen = confounderLen + keyLen + 4
 )
 
 var errFloor = errors.New("bench: the floor's checksum does not match")
 
-// pair is what the floor does its work on: the two ciphertexts of an AP-REQ.
+// pair holds the two ciphertexts of an AP-REQ.
 type pair struct {
 	ticket, authenticator []byte
 }
 
-// floor is the tuned loop. One goroutine uses it; what it keeps is scratch.
+// floor is the optimised loop. One goroutine uses it and its scratch memory.
 type floor struct {
 	serviceKe cipher.Block
 	serviceKi midstates
@@ -53,12 +53,12 @@ type floor struct {
 	block   [aes.BlockSize]byte
 }
 
-// midstates is an HMAC key as the states of the hash after its two pads.
+// midstates is an HMAC key as the states of the hash after the two pads.
 type midstates struct {
 	inner, outer []byte
 }
 
-// The folded constants of the four derivations that each accept makes.
+// These are the folded constants of the four key derivations of an accept.
 var (
 	foldKe11 = foldUsage(usageAuthenticator, 0xAA)
 	foldKi11 = foldUsage(usageAuthenticator, 0x55)
@@ -108,8 +108,8 @@ func (f *floor) accept(p pair) ([]byte, error) {
 	return f.reply, nil
 }
 
-// macKept is the checksum under a key whose states are kept. The result is
-// valid until the next call.
+// macKept returns the checksum under a key whose states are stored. The result is valid
+// until the next call.
 func (f *floor) macKept(m *midstates, data []byte) []byte {
 	_ = f.restore.UnmarshalBinary(m.inner)
 	f.digest.Write(data)
@@ -119,7 +119,7 @@ func (f *floor) macKept(m *midstates, data []byte) []byte {
 	return f.digest.Sum(f.sum[:0])[:macLen]
 }
 
-// macOnce is the checksum under f.derived, a key used for this message only.
+// macOnce returns the checksum under f.derived, a key that is used for this message only.
 func (f *floor) macOnce(data []byte) []byte {
 	padWith(&f.pad, f.derived[:], 0x36)
 	f.digest.Reset()
@@ -150,14 +150,14 @@ func newMidstates(key []byte) midstates {
 		h.Write(pad[:])
 		s, err := h.(encoding.BinaryMarshaler).MarshalBinary()
 		if err != nil {
-			panic(err) // a hash of the standard library always has a state
+			panic(err) // a hash of the standard library can always be marshaled
 		}
 		return s
 	}
 	return midstates{inner: state(0x36), outer: state(0x5c)}
 }
 
-// derive is DR of RFC 3961, Section 5.1, for a key of two blocks.
+// derive computes DR of RFC 3961, Section 5.1, for a key of two blocks.
 func derive(dst *[keyLen]byte, block cipher.Block, constant *[aes.BlockSize]byte) {
 	block.Encrypt(dst[:aes.BlockSize], constant[:])
 	block.Encrypt(dst[aes.BlockSize:], dst[:aes.BlockSize])
@@ -223,13 +223,13 @@ var zeros [confounderLen + apRepLen]byte
 func mustCipher(key []byte) cipher.Block {
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		panic(err) // the lengths in this file are right
+		panic(err) // the lengths in this file are valid
 	}
 	return block
 }
 
-// foldUsage is the n-fold to one block of a usage's constant: the number and a
-// byte that says what the key is for (RFC 3961, Section 5.3).
+// foldUsage returns the n-fold to one block of a usage's constant: the number and a byte
+// for the purpose of the key (RFC 3961, Section 5.3).
 func foldUsage(usage uint32, purpose byte) *[aes.BlockSize]byte {
 	var constant [5]byte
 	binary.BigEndian.PutUint32(constant[:], usage)
@@ -237,9 +237,9 @@ func foldUsage(usage uint32, purpose byte) *[aes.BlockSize]byte {
 	return (*[aes.BlockSize]byte)(fold(constant[:], aes.BlockSize))
 }
 
-// fold is the n-fold of RFC 3961, Section 5.1: copies of in, each rotated right
-// by 13 bits more than the one before, added as ones' complement numbers of size
-// bytes. It runs at start-up only, and is written to be read.
+// fold computes the n-fold of RFC 3961, Section 5.1: it adds copies of in, each rotated
+// right by 13 bits more than the one before, as ones' complement numbers of size bytes. It
+// runs only at the start.
 func fold(in []byte, size int) []byte {
 	total := lcm(len(in), size)
 	long := make([]byte, 0, total)

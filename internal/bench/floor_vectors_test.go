@@ -7,7 +7,7 @@ import (
 	"github.com/gosspi/kerberos/internal/vectors"
 )
 
-// The floor is only a measure if it computes what an accept must compute.
+// The floor is a valid measure only if it computes the same values as an accept.
 
 func TestFloor_NFoldVectors(t *testing.T) {
 	rows := vectors.Load(t).NFold
@@ -48,7 +48,7 @@ func TestFloor_DecryptVectors(t *testing.T) {
 		c := vectors.Hex(t, r.Ciphertext)
 		body, mac := c[:len(c)-macLen], c[len(c)-macLen:]
 		if len(body) == confounderLen {
-			continue // one block: plain CBC, which no ticket ever is
+			continue // one block: plain CBC, which no ticket uses
 		}
 		got := f.decryptCTS(nil, mustCipher(ke[:]), body)
 		if !bytes.Equal(got[confounderLen:], vectors.Hex(t, r.Plaintext)) {
@@ -64,7 +64,7 @@ func TestFloor_DecryptVectors(t *testing.T) {
 	}
 }
 
-// TestFloor_Refuses shows that both checksums are looked at.
+// TestFloor_Refuses checks that the floor verifies both checksums.
 func TestFloor_Refuses(t *testing.T) {
 	f, pairs := syntheticFloor(1)
 	if _, err := f.accept(pairs[0]); err != nil {

@@ -10,11 +10,10 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// sizes are those of the published measurements of other implementations.
+// sizes are those of published measurements of other implementations.
 var sizes = []int{100, 4 << 10, 64 << 10}
 
-// established is a context that takes the same token any number of times, and its
-// client.
+// established returns a context that accepts the same token many times, and its client.
 func established(b *testing.B) (*sspi.Context, *krbtest.Initiator) {
 	b.Helper()
 	x := newTraffic(0)
@@ -36,7 +35,8 @@ func established(b *testing.B) (*sspi.Context, *krbtest.Initiator) {
 	return c, client
 }
 
-// BenchmarkWrapUnwrap wraps a message and unwraps one of the same length.
+// BenchmarkWrapUnwrap measures wrapping a message and unwrapping a message of the same
+// length.
 func BenchmarkWrapUnwrap(b *testing.B) {
 	c, client := established(b)
 	for _, conf := range []bool{true, false} {
@@ -63,7 +63,7 @@ func BenchmarkWrapUnwrap(b *testing.B) {
 	}
 }
 
-// BenchmarkMIC signs a message and verifies a signature of one.
+// BenchmarkMIC measures signing a message and verifying a MIC.
 func BenchmarkMIC(b *testing.B) {
 	c, client := established(b)
 	for _, n := range sizes {

@@ -18,27 +18,29 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// acceptorPeer is what an acceptor says about a client that it accepted.
+// acceptorPeer is the identity and the facts that an acceptor reports for an accepted
+// client.
 type acceptorPeer struct {
 	Client    string                `json:"client"`
-	ASC       uint32                `json:"asc"`                 // flags, of ours
-	Service   int                   `json:"service"`             // encryption types
+	ASC       uint32                `json:"asc"`                 // the context flags, of this library's acceptor
+	Service   int                   `json:"service"`             // the encryption types
 	Session   int                   `json:"session"`             //
 	Context   int                   `json:"context"`             //
 	Binding   authenticator.Binding `json:"binding"`             //
-	Delegated string                `json:"delegated,omitempty"` // the first forwarded ticket: client and service
+	Delegated string                `json:"delegated,omitempty"` // client and service of the first forwarded ticket
 }
 
 // sspiAcceptor serves the protocol of testdata/wire.py in this process with an acceptor of
 // package sspi.
 type sspiAcceptor struct {
 	acceptor *sspi.Acceptor
-	windows  bool // the Windows face, not the Go face
+	windows  bool // uses the Windows API, not the Go API
 	config   sspi.ContextConfig
 	etypes   []keytab.EType
 }
 
-// startOurAcceptor serves with a keytab until the test ends, and returns the port.
+// startOurAcceptor runs this library's acceptor with a keytab until the test ends, and
+// returns the port.
 func startOurAcceptor(t testing.TB, o sspiAcceptor, keytabFile string) int {
 	t.Helper()
 	b, err := os.ReadFile(keytabFile)
@@ -83,8 +85,8 @@ func (o sspiAcceptor) listen(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// serve is one connection: a context and its messages. Its error is a fault of
-// the harness.
+// serve serves one connection: a context and its messages. It returns an error of the
+// harness.
 func (o *sspiAcceptor) serve(conn net.Conn) error {
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
@@ -117,12 +119,12 @@ func (o *sspiAcceptor) face() face {
 	return &goFace{c: o.acceptor.NewContext(o.config)}
 }
 
-// authenticate is the exchange of context tokens.
+// authenticate exchanges context tokens.
 func authenticate(conn net.Conn, f face) (accepted bool, err error) {
 	for {
 		op, body, err := readOp(conn)
 		if err != nil || op != 'T' {
-			return false, fmt.Errorf("op %q where a token is due: %w", op, err)
+			return false, fmt.Errorf("op %q, want a token: %w", op, err)
 		}
 		reply, code, reason := f.accept(body)
 		if len(reply) > 0 {
@@ -144,8 +146,8 @@ func authenticate(conn net.Conn, f face) (accepted bool, err error) {
 	}
 }
 
-// answerOp answers one message with the same message, protected as it was, or
-// with the verdict on it.
+// answerOp answers a message with the same message under the same protection, or with the
+// status of a refusal.
 func answerOp(conn net.Conn, f face, op byte, body []byte) error {
 	var answer []byte
 	var err error
@@ -175,7 +177,7 @@ func answerOp(conn net.Conn, f face, op byte, body []byte) error {
 	return writeOp(conn, op, answer)
 }
 
-// outOfOrder sends a message twice, skips one and sends it late.
+// outOfOrder sends the first message twice, then the third, then the second.
 func outOfOrder(conn net.Conn, f face) error {
 	var tokens [3][]byte
 	for i := range tokens {
@@ -193,7 +195,7 @@ func outOfOrder(conn net.Conn, f face) error {
 }
 
 func readOp(r io.Reader) (op byte, body []byte, err error) {
-	f, err := readWire(r) // frames look alike
+	f, err := readWire(r) // context tokens have the same frames
 	return f.flags, f.body, err
 }
 
@@ -207,7 +209,7 @@ func writeJSON(w io.Writer, op byte, v any) error {
 	return writeOp(w, op, b)
 }
 
-// pack puts the length in front of each part, unpack takes it away.
+// pack puts its length before each part; unpack is the inverse.
 func pack(parts ...[]byte) []byte {
 	var b []byte
 	for _, p := range parts {

@@ -7,14 +7,13 @@ import (
 	"testing"
 )
 
-// chromium opens a page in a browser with a profile that has authenticated before, and
-// returns the page. It keeps a picture of it in the folder KERBEROS_ARTIFACTS, if that is
-// set.
+// chromium opens a page in a browser whose profile has authenticated before, and returns
+// the page. It writes a screenshot to the folder KERBEROS_ARTIFACTS, if that is set.
 func (s *session) chromium(t testing.TB, url, picture string, args ...string) result {
 	t.Helper()
 	home := t.TempDir()
 	profile := filepath.Join(home, "profile")
-	// TestInteropDocuments_ChromiumFirstPage shows the first page of a profile without this.
+	// TestInteropDocuments_ChromiumFirstPage uses a profile without this entry.
 	seen := `{"net":{"received_http_auth_negotiate_headers":true}}`
 	for _, err := range []error{
 		os.Mkdir(profile, 0o700), os.WriteFile(filepath.Join(profile, "Local State"), []byte(seen), 0o600),
@@ -26,7 +25,7 @@ func (s *session) chromium(t testing.TB, url, picture string, args ...string) re
 	return s.browse(t, home, url, picture, args...)
 }
 
-// browse is chromium with the profile in a home folder.
+// browse runs Chromium with the profile in a home folder.
 func (s *session) browse(t testing.TB, home, url, picture string, args ...string) result {
 	t.Helper()
 	artifacts := os.Getenv("KERBEROS_ARTIFACTS")
@@ -51,9 +50,9 @@ func (s *session) browse(t testing.TB, home, url, picture string, args ...string
 	return res
 }
 
-// TestInteropChromium: a browser that may log in at localhost does, and shows who it
-// is; one that may not gets the page of the refusal, and so does one without a
-// ticket.
+// TestInteropChromium checks that a browser that trusts localhost authenticates and shows
+// the client's name, and that a browser that does not trust it, or has no ticket, shows the
+// page of the refusal.
 func TestInteropChromium(t *testing.T) {
 	r := theRealm(t, "chromium")
 	t.Parallel()
@@ -80,7 +79,8 @@ func TestInteropChromium(t *testing.T) {
 	}
 }
 
-// TestInteropChromium_TLS: over TLS, where it sends no channel bindings.
+// TestInteropChromium_TLS checks the login over TLS, where Chromium sends no channel
+// bindings.
 func TestInteropChromium_TLS(t *testing.T) {
 	r := theRealm(t, "chromium")
 	t.Parallel()

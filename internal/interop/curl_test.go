@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// curled is what curl wrote: pages, each with its code behind it, and in talk the
-// headers of both sides.
+// curled is curl's output: pages contains each page, followed by its status code, and talk
+// the headers of both sides.
 type curled struct {
 	pages, talk string
 }
@@ -27,8 +27,8 @@ func (s *session) curl(t testing.TB, args ...string) curled {
 	return curled{res.out, string(b)}
 }
 
-// count holds how often each text is in what curl wrote against what is wanted. Case
-// does not count, as in the names of headers.
+// count compares how often each text is in curl's output with want. Case is not
+// significant, as in the names of headers.
 func (c curled) count(t testing.TB, want map[string]int) {
 	t.Helper()
 	all := strings.ToLower(c.talk + c.pages)
@@ -39,7 +39,7 @@ func (c curled) count(t testing.TB, want map[string]int) {
 	}
 }
 
-// shows: one of the pages says so.
+// shows checks that a page contains the text.
 func (c curled) shows(t testing.TB, text string) {
 	t.Helper()
 	if !strings.Contains(c.pages, text) {
@@ -121,8 +121,8 @@ func TestInteropCurl_TLS(t *testing.T) {
 	strict.logged(t, "=binding-missing")
 }
 
-// TestInteropCurl_Refused: who has no ticket, a ticket that the server has no key
-// for, or NTLM alone.
+// TestInteropCurl_Refused checks clients without a ticket, with a ticket for which the
+// server has no key, or with NTLM only.
 func TestInteropCurl_Refused(t *testing.T) {
 	r := theRealm(t, "curl", "faketime", gssNTLMSSP)
 	t.Parallel()
@@ -136,13 +136,13 @@ func TestInteropCurl_Refused(t *testing.T) {
 		login  *session
 		srv    *webServer
 		how    string
-		sent   int // tokens
+		sent   int // the number of tokens that the client sent
 		reason string
 	}{
 		{"no ticket", nobody, good, "--negotiate", 0, ""},
 		{"wrong key", login, startWeb(t, r, staleKeytab(t, svc, 1)), "--negotiate", 1, "wrong-key"},
 		{"stale key", login, startWeb(t, r, staleKeytab(t, svc, 7)), "--negotiate", 1, "unknown-key-version"},
-		{"clock 20 minutes ahead", late, good, "--negotiate", 1, "clock-skew"}, // it is told the time, and gives up
+		{"clock 20 minutes ahead", late, good, "--negotiate", 1, "clock-skew"}, // the client receives the time, and makes no second try
 		{"NTLM alone", login, good, "--ntlm", 0, "ntlm"},
 		{"no ticket, and NTLM to fall back to", nobody.withNTLM(t), ourWeb(t, r), "--negotiate", 1, "ntlm"},
 	} {
@@ -150,7 +150,7 @@ func TestInteropCurl_Refused(t *testing.T) {
 			res := c.login.curl(t, c.how, c.srv.url)
 			res.count(t, map[string]int{curlAccepted: 0, curlRefused: 1, curlSent: c.sent})
 			if strings.Contains(res.pages, user) {
-				t.Errorf("the page names somebody:\n%s", res.pages)
+				t.Errorf("the page names a client:\n%s", res.pages)
 			}
 			if c.reason != "" {
 				c.srv.logged(t, "="+c.reason)

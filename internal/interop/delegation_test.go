@@ -64,8 +64,8 @@ func delegatedBy(t *testing.T, svc *service, initiate func(port int) bool) *auth
 	return got.d
 }
 
-// prefers is a krb5.conf of the realm for a client that takes keys of one type only,
-// so that its ticket-granting tickets have such a key.
+// prefers returns an environment with a krb5.conf of the realm for a client that uses keys
+// of one type only, so that its ticket-granting tickets have such a key.
 func (r *realm) prefers(t *testing.T, etype int) (env string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "krb5.conf")
@@ -76,8 +76,8 @@ func (r *realm) prefers(t *testing.T, etype int) (env string) {
 	return "KRB5_CONFIG=" + file
 }
 
-// forwards is a user's login with a ticket that may be forwarded, of a session key of
-// one type.
+// forwards returns a session of a user with a forwardable ticket, whose session key has
+// this type.
 func (r *realm) forwards(t *testing.T, etype int) *session {
 	t.Helper()
 	s := &session{realm: r, cache: filepath.Join(t.TempDir(), "ccache"), extra: []string{r.prefers(t, etype)}}
@@ -87,9 +87,10 @@ func (r *realm) forwards(t *testing.T, etype int) *session {
 	return s
 }
 
-// TestInteropDelegation_Onward: MIT's client forwards its ticket to a service of ours,
-// which then is the user to other services: by MIT's programs with the cache that is
-// written, and by gokrb5's client. Of each encryption type.
+// TestInteropDelegation_Onward checks that MIT's client can forward its ticket to a service
+// of this library, which then authenticates to other services as the user: with MIT's
+// programs and the written cache, and with gokrb5's client. It does so for each encryption
+// type.
 func TestInteropDelegation_Onward(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI, "klist")
 	t.Parallel()
@@ -114,10 +115,10 @@ func TestInteropDelegation_Onward(t *testing.T) {
 	}
 }
 
-// TestInteropDelegation_Heimdal: Heimdal's programs use the cache that this library
-// writes. Heimdal's client forwards its ticket unencrypted inside the authenticator (RFC
-// 6448): both faces deliver it where it is wanted, and skip it where it is not, in raw
-// Kerberos and SPNEGO, one leg, two and three.
+// TestInteropDelegation_Heimdal checks that Heimdal's programs can use the cache that this
+// library writes. Heimdal's client forwards its ticket unencrypted inside the authenticator
+// (RFC 6448): both APIs deliver it if the server requests it, and ignore it otherwise, in
+// raw Kerberos and in SPNEGO, in exchanges of one, two and three tokens.
 func TestInteropDelegation_Heimdal(t *testing.T) {
 	worked(t, "sspi", "Heimdal", "Kerberos", "delegation, used onward")
 	worked(t, "sspi", "Heimdal", "SPNEGO", "delegation, used onward")
@@ -146,7 +147,7 @@ func TestInteropDelegation_Heimdal(t *testing.T) {
 						want = user + "@" + realmName + " for krbtgt/" + realmName + "@" + realmName
 					}
 					if out.code != 0 || out.echoes != heimdalEchoes || out.server.Delegated != want || (out.server.ASC&uint32(flags.ASC_RET_DELEGATE) != 0) != wanted {
-						t.Errorf("SPNEGO %v, flags %#x, Windows face %v, wanted %v: exit %d, %+v, want delegated %q\n%s",
+						t.Errorf("SPNEGO %v, flags %#x, Windows API %v, wanted %v: exit %d, %+v, want delegated %q\n%s",
 							spnego, gss, windows, wanted, out.code, out.server, want, out.out)
 					}
 				}
@@ -162,8 +163,8 @@ func TestInteropDelegation_Heimdal(t *testing.T) {
 	}
 }
 
-// heimdalUses gives the delegated credentials to a Heimdal client as a cache, with which
-// it authenticates to another service.
+// heimdalUses passes the delegated credentials to a Heimdal client as a cache, with which
+// the client authenticates to another service.
 func heimdalUses(t *testing.T, d *authenticator.Delegated, svc *service, keytabFile string) {
 	t.Helper()
 	child := &session{realm: svc.realm, cache: filepath.Join(t.TempDir(), "delegated")}
@@ -176,8 +177,8 @@ func heimdalUses(t *testing.T, d *authenticator.Delegated, svc *service, keytabF
 	}
 }
 
-// TestInteropDelegation_NotForwardable: of an ordinary ticket nothing is forwarded,
-// whatever the client is asked, and the server is told so.
+// TestInteropDelegation_NotForwardable checks that a client does not forward a ticket that
+// is not forwardable, whatever its flags are, and that the server sees no credentials.
 func TestInteropDelegation_NotForwardable(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -190,9 +191,9 @@ func TestInteropDelegation_NotForwardable(t *testing.T) {
 	}
 }
 
-// TestInteropDelegation_Times: gokrb5's client refreshes its ticket in the last sixth
-// of the ticket's life. One that cannot be renewed works to the end, and so does one
-// whose times the client did not tell.
+// TestInteropDelegation_Times checks tickets near their end. gokrb5's client renews its
+// ticket in the last sixth of its life. A ticket that is not renewable works until its end,
+// and so does one whose times the client did not send.
 func TestInteropDelegation_Times(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -204,7 +205,7 @@ func TestInteropDelegation_Times(t *testing.T) {
 	k := &d.Tickets[0]
 	k.AuthTime = k.AuthTime.Add(-100 * time.Hour)
 	onwardByClient(t, d, back)
-	k.RenewTill = k.EndTime.Add(100 * time.Hour) // without the flag
+	k.RenewTill = k.EndTime.Add(100 * time.Hour) // the ticket does not have the flag RENEWABLE
 	onwardByClient(t, d, back)
 	k.AuthTime = time.Time{}
 	onwardByClient(t, d, back)
@@ -213,7 +214,7 @@ func TestInteropDelegation_Times(t *testing.T) {
 	onwardByCache(t, d, back)
 }
 
-// onwardByCache uses the file as a child process would, that has no more than it.
+// onwardByCache uses the cache file as a child process would, which has nothing else.
 func onwardByCache(t *testing.T, d *authenticator.Delegated, svc *service) {
 	t.Helper()
 	child := &session{realm: svc.realm, cache: filepath.Join(t.TempDir(), "delegated")}
@@ -239,7 +240,7 @@ func onwardByCache(t *testing.T, d *authenticator.Delegated, svc *service) {
 	}
 }
 
-// onwardByClient logs in to a service with gokrb5's client.
+// onwardByClient authenticates to a service with gokrb5's client.
 func onwardByClient(t *testing.T, d *authenticator.Delegated, svc *service) {
 	t.Helper()
 	cl, err := sspideleg.Client(d, gokrb5Config(t, svc.realm, int32(svc.etype)))
@@ -268,7 +269,7 @@ func onwardByClient(t *testing.T, d *authenticator.Delegated, svc *service) {
 	m.exchange(t, c)
 }
 
-// gokrb5Config is the realm's, for keys of some types.
+// gokrb5Config returns a configuration of the realm, for keys of these types.
 func gokrb5Config(t *testing.T, r *realm, wanted ...int32) *config.Config {
 	t.Helper()
 	conf, err := config.NewFromString(strings.ReplaceAll(r.config, " qualify_shortname = \"\"\n", ""))

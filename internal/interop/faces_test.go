@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// face is one context of ours, through either door.
+// face is a context of this library, in the Go API or the Windows API.
 type face interface {
 	accept(token []byte) (reply []byte, code status.Code, reason status.Reason)
 	peer() acceptorPeer
@@ -21,13 +21,13 @@ type face interface {
 	seal(message []byte, conf bool) ([]byte, error)
 	verify(message, mic []byte) error
 	sign(message []byte) ([]byte, error)
-	// pieces opens a message in an SSPI caller's buffers (header, signed only,
-	// data), and seals it likewise.
+	// pieces opens a message in the buffers of an SSPI caller (header, signed only, data),
+	// and seals it in the same way.
 	pieces(parts [][]byte) ([]byte, error)
 	close()
 }
 
-// goFace is the Go face.
+// goFace uses the Go API.
 type goFace struct{ c *sspi.Context }
 
 func (f *goFace) accept(token []byte) ([]byte, status.Code, status.Reason) {
@@ -60,19 +60,19 @@ func (f *goFace) sign(message []byte) ([]byte, error) { return f.c.GetMIC(nil, m
 func (f *goFace) close()                              { f.c.Close() }
 
 func (f *goFace) pieces([][]byte) ([]byte, error) {
-	return nil, errors.New("the Go face has no buffers")
+	return nil, errors.New("the Go API has no buffers")
 }
 
-// windowsFace is the Windows face.
+// windowsFace uses the Windows API.
 type windowsFace struct {
 	cred   sspi.CredHandle
 	h      sspi.CtxtHandle
-	next   *sspi.CtxtHandle // nil for the first call
+	next   *sspi.CtxtHandle // nil in the first call
 	wishes flags.ASC_REQ
 	config sspi.ContextConfig
 	attr   flags.ASC_RET
 
-	messages int // in pieces
+	messages int // the number of messages in pieces
 }
 
 func newWindowsFace(o *sspiAcceptor) *windowsFace {
@@ -130,7 +130,7 @@ func (f *windowsFace) open(token []byte) ([]byte, bool, error) {
 	return d.Buffers[1].Buffer, qop == 0, code.Err()
 }
 
-// seal makes TOKEN and DATA, which on the wire are one token outside DCE style.
+// seal returns TOKEN and DATA, which together are one token outside DCE style.
 func (f *windowsFace) seal(message []byte, conf bool) ([]byte, error) {
 	d := sspi.SecBufferDesc{Buffers: []sspi.SecBuffer{
 		{BufferType: sspi.SECBUFFER_TOKEN, Buffer: make([]byte, f.sizes().SecurityTrailer)},
@@ -166,10 +166,9 @@ func (f *windowsFace) sign(message []byte) ([]byte, error) {
 	return d.Buffers[1].Buffer, code.Err()
 }
 
-// pieces takes every second pair of messages as a whole token, which the header and the
-// data are together, one behind the other: the form of gss_wrap_aead. Under RC4 they are
-// no whole token in DCE style, whose frame counts the header alone and which has no
-// padding (MS-KILE, Section 3.4.5.4.1).
+// pieces treats every second pair of messages as a whole token, header and data together,
+// in the form of gss_wrap_aead. With RC4 in DCE style they are not a whole token, because
+// the frame counts the header alone and there is no padding (MS-KILE, Section 3.4.5.4.1).
 func (f *windowsFace) pieces(parts [][]byte) ([]byte, error) {
 	const signed = sspi.SECBUFFER_DATA | sspi.SECBUFFER_READONLY_WITH_CHECKSUM
 	asStream := f.messages/2%2 == 1 && f.h.Context().Peer().ContextEType != keytab.RC4_HMAC

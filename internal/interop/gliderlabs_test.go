@@ -9,13 +9,13 @@ import (
 	"github.com/gosspi/kerberos/internal/interop/program"
 )
 
-// buildGliderlabs builds the SSH server of gliderlabs/ssh, which is a module of its own.
+// buildGliderlabs builds the SSH server of gliderlabs/ssh, which is a separate module.
 var buildGliderlabs = sync.OnceValues(func() (string, error) {
 	return program.Build(world.dir, "gliderlabs", "gliderlabs", ".")
 })
 
-// TestInteropSSH_Gliderlabs (C21): OpenSSH logs in with a ticket to a server of
-// gliderlabs/ssh, and is refused, as root too, without one.
+// TestInteropSSH_Gliderlabs checks that OpenSSH logs in to a server of gliderlabs/ssh with
+// a ticket, and is refused without one, also as root (case C21).
 func TestInteropSSH_Gliderlabs(t *testing.T) {
 	r := theRealm(t, "ssh")
 	t.Parallel()
@@ -45,7 +45,7 @@ func TestInteropSSH_Gliderlabs(t *testing.T) {
 	if res := login.ssh(t, &sshd{p, port}, user, "whoami"); res.code != 0 || !strings.HasSuffix(res.out, user+" is "+user+"@"+realmName+"\n") {
 		t.Errorf("with a ticket: exit %d\n%s\n%s", res.code, res.out, p.Out)
 	}
-	// ssh sends the method "none" first, and then the methods that it is told to use.
+	// ssh tries the method "none" first, and then the configured methods.
 	nothing := append(r.env(), "KRB5CCNAME="+filepath.Join(t.TempDir(), "nothing"))
 	for _, as := range []string{"root", user} {
 		res := run(t, nothing, "", "ssh", "-4", "-F", "none", "-p", port, "-o", "BatchMode=yes",

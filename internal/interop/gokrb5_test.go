@@ -23,18 +23,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// gokrb5Types are the encryption types that gokrb5's client can be used with: its
-// subkeys for AES256-SHA2 have 24 bytes, which no peer takes.
+// gokrb5Types are the encryption types that gokrb5's client supports: its subkeys for
+// AES256-SHA2 have 24 bytes, which every acceptor refuses.
 var gokrb5Types = []int{17, 18, 19}
 
-// gokrb5Login logs in at MIT's KDC with gokrb5's client.
+// gokrb5Login gets a ticket-granting ticket from MIT's KDC with gokrb5's client.
 func gokrb5Login(t testing.TB, r *realm) *client.Client {
 	t.Helper()
 	conf, err := config.NewFromString(strings.ReplaceAll(r.config, " qualify_shortname = \"\"\n", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted := []int32{18, 17, 19} // by default it asks for no AES-SHA2
+	wanted := []int32{18, 17, 19} // by default gokrb5 does not request AES-SHA2
 	conf.LibDefaults.DefaultTktEnctypeIDs, conf.LibDefaults.DefaultTGSEnctypeIDs = wanted, wanted
 	cl := client.NewWithPassword(user, realmName, password, conf, client.DisablePAFXFAST(true))
 	if err := cl.Login(); err != nil {
@@ -64,7 +64,7 @@ func newGokrb5Peer(t testing.TB, r *realm, svc *service) *gokrb5Peer {
 	return p
 }
 
-// first is the first token as gokrb5 makes it by itself: without a subkey.
+// first returns the first token as gokrb5 makes it, without a subkey.
 func (p *gokrb5Peer) first(t testing.TB, gss int) spnego.KRB5Token {
 	t.Helper()
 	var options []int
@@ -82,7 +82,7 @@ func (p *gokrb5Peer) first(t testing.TB, gss int) spnego.KRB5Token {
 	return tok
 }
 
-// remake seals the authenticator of a token anew after change has changed it.
+// remake encrypts the authenticator of a token again after change has changed it.
 func (p *gokrb5Peer) remake(t testing.TB, tok *spnego.KRB5Token, change func(*types.Authenticator)) {
 	t.Helper()
 	options, auth := tok.APReq.APOptions, tok.APReq.Authenticator
@@ -95,7 +95,7 @@ func (p *gokrb5Peer) remake(t testing.TB, tok *spnego.KRB5Token, change func(*ty
 	tok.APReq = req
 }
 
-// withSubkey gives the token a subkey of the session key's type.
+// withSubkey adds a subkey of the session key's type to the token.
 func (p *gokrb5Peer) withSubkey(t testing.TB, tok *spnego.KRB5Token) {
 	t.Helper()
 	et, err := crypto.GetEtype(p.session.KeyType)
@@ -118,7 +118,7 @@ func gokrb5Token(t testing.TB, tok *spnego.KRB5Token) []byte {
 	return b
 }
 
-// gokrb5Acceptor is our acceptor with a service's keytab.
+// gokrb5Acceptor returns an acceptor of this library with a service's keytab.
 func gokrb5Acceptor(t testing.TB, svc *service, now func() time.Time) *sspi.Acceptor {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keytab")
@@ -134,8 +134,8 @@ func gokrb5Acceptor(t testing.TB, svc *service, now func() time.Time) *sspi.Acce
 	return a
 }
 
-// TestInteropGokrb5: one leg and two, with a subkey of the initiator and without,
-// and messages both ways. Then the token again.
+// TestInteropGokrb5 checks exchanges of one and two tokens, with a subkey of the initiator
+// and without, and messages in both directions. Then it sends the first token again.
 func TestInteropGokrb5(t *testing.T) {
 	worked(t, "sspi", "gokrb5", "Kerberos", "mutual and one-way, messages")
 	r := theRealm(t)
@@ -181,16 +181,16 @@ func (p *gokrb5Peer) exchange(t *testing.T, acceptor *sspi.Acceptor, tok *spnego
 	}
 	if gss&gssMutual == 0 {
 		if len(reply) != 0 {
-			t.Errorf("the token again: an answer that nobody waits for: %x", reply)
+			t.Errorf("the token again: an unexpected reply: %x", reply)
 		}
 	} else if e, err := krbError(reply); err != nil || e.ErrorCode != 34 {
 		t.Errorf("the token again: %v, %v, want KRB-ERROR 34", e, err)
 	}
 }
 
-// TestInteropGokrb5_ClockIsToldOnce: our clock is 20 minutes ahead of the
-// client's. The client is told the time and asked to come again, which gokrb5's
-// messages can do: the second token is accepted, and a second wrong one is not.
+// TestInteropGokrb5_ClockIsToldOnce sets the acceptor's clock 20 minutes ahead of the
+// client's. The client receives the time and the permission to try again: the acceptor
+// accepts a second token with the right time, and refuses a second wrong one.
 func TestInteropGokrb5_ClockIsToldOnce(t *testing.T) {
 	r := theRealm(t)
 	t.Parallel()
@@ -220,15 +220,15 @@ func TestInteropGokrb5_ClockIsToldOnce(t *testing.T) {
 		peer.remake(t, &tok, func(a *types.Authenticator) { a.CTime, a.Cusec = e.STime, e.Susec })
 		reply, who, err = c.Accept(context.Background(), gokrb5Token(t, &tok))
 		if err != nil || who.Client.String() != user+"@"+realmName {
-			t.Fatalf("with the time that was told: %v, %v", who, err)
+			t.Fatalf("with the acceptor's time: %v, %v", who, err)
 		}
 		m := peer.established(t, &tok, reply, gssMutual|gssProtect)
 		m.exchange(t, c)
 	}
 }
 
-// TestInteropGokrb5_Bindings: gokrb5's client sends no channel bindings, so a
-// server that has some refuses it, unless it was told that none will do.
+// TestInteropGokrb5_Bindings checks that a server with channel bindings refuses gokrb5's
+// client, which sends none, unless its policy accepts such clients.
 func TestInteropGokrb5_Bindings(t *testing.T) {
 	worked(t, "sspi", "gokrb5", "Kerberos", "channel bindings")
 	r := theRealm(t)

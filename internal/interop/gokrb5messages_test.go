@@ -16,22 +16,21 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Bits of a message token's flags (RFC 4121, Section 4.2.2).
+// These are flags of a message token (RFC 4121, Section 4.2.2).
 const (
 	byAcceptor     = 1
 	sealedFlag     = 2
 	acceptorSubkey = 4
 )
 
-// gokrb5Messages is the initiator's side of an established context, on gokrb5.
+// gokrb5Messages is the initiator's side of an established context, with gokrb5.
 type gokrb5Messages struct {
 	key       types.EncryptionKey
-	flags     byte // of its tokens
+	flags     byte // of the client's tokens
 	out, back uint64
 }
 
-// established reads the acceptor's answer as RFC 4121 and RFC 4120, Section
-// 3.2.4, want it read.
+// established checks the acceptor's reply by RFC 4121 and RFC 4120, Section 3.2.4.
 func (p *gokrb5Peer) established(t *testing.T, tok *spnego.KRB5Token, reply []byte, gss int) *gokrb5Messages {
 	t.Helper()
 	auth := &tok.APReq.Authenticator
@@ -41,7 +40,7 @@ func (p *gokrb5Peer) established(t *testing.T, tok *spnego.KRB5Token, reply []by
 	}
 	if gss&gssMutual == 0 {
 		if len(reply) != 0 {
-			t.Fatalf("an answer that nobody waits for: %x", reply)
+			t.Fatalf("an unexpected reply: %x", reply)
 		}
 		return m
 	}
@@ -61,13 +60,13 @@ func (p *gokrb5Peer) established(t *testing.T, tok *spnego.KRB5Token, reply []by
 		t.Errorf("the answer is to %v %d, want %v %d", part.CTime, part.Cusec, auth.CTime, auth.Cusec)
 	}
 	if part.Subkey.KeyType == 0 || bytes.Equal(part.Subkey.KeyValue, m.key.KeyValue) {
-		t.Errorf("the acceptor has no subkey of its own")
+		t.Errorf("the AP-REP has no subkey")
 	}
 	m.key, m.flags, m.back = part.Subkey, acceptorSubkey, uint64(part.SequenceNumber)
 	return m
 }
 
-// exchange sends messages of each kind both ways.
+// exchange sends messages of each kind in both directions.
 func (m *gokrb5Messages) exchange(t *testing.T, c *sspi.Context) {
 	t.Helper()
 	for _, size := range []int{0, 1, 16, 100, 70000} {
@@ -101,8 +100,8 @@ func (m *gokrb5Messages) exchange(t *testing.T, c *sspi.Context) {
 	}
 }
 
-// wrap signs with gokrb5's WrapToken; it has none that is sealed, so that one is
-// put together here.
+// wrap signs with gokrb5's WrapToken. gokrb5 has no sealed tokens, so wrap makes these
+// itself.
 func (m *gokrb5Messages) wrap(t *testing.T, message []byte, conf bool) []byte {
 	t.Helper()
 	defer func() { m.out++ }()

@@ -9,22 +9,22 @@ import (
 	"github.com/gosspi/kerberos/flags"
 )
 
-// The flags that gss-client asks for: MIT adds CONF and INTEG by itself.
+// These are the flags of gss-client. MIT's library adds CONF and INTEG.
 const (
 	protect = flags.ASC_RET_CONFIDENTIALITY | flags.ASC_RET_INTEGRITY
 	usual   = flags.ASC_RET_MUTUAL_AUTH | flags.ASC_RET_REPLAY_DETECT | protect
 )
 
-// clientCase is one way to call gss-client, and what comes of it.
+// clientCase is a call of gss-client, and its expected result.
 type clientCase struct {
 	name     string
 	args     []string
 	flags    flags.ASC_RET
-	contexts int  // connections; 0: one
-	messages int  // in each; 0: one
-	verified int  // messages whose signature the client checks, over all
-	received int  // messages that are answered without one
-	anyone   bool // no authentication
+	contexts int  // connections; 0 means one
+	messages int  // in each connection; 0 means one
+	verified int  // messages whose MIC the client verifies, in all connections
+	received int  // messages that the server answers without a MIC
+	anyone   bool // the client does not authenticate
 }
 
 var clientCases = []clientCase{
@@ -58,8 +58,8 @@ var clientCases = []clientCase{
 	{name: "d", args: []string{"-d"}, flags: usual, verified: 1},
 }
 
-// message is what clients send. It is longer than any block and no multiple of
-// one.
+// message is the message of clients. It is longer than a block of the cipher, and its
+// length is no multiple of a block.
 const message = "a message that is longer than a block of the cipher"
 
 // gssClient runs MIT's gss-client against a server.
@@ -83,7 +83,7 @@ func (s *session) startGSSClient(t testing.TB, port int, svc *service, args ...s
 	return p
 }
 
-// check runs a case and holds what both sides saw against it.
+// check runs a case and compares the results of both sides with it.
 func (c *clientCase) check(t *testing.T, srv server, login *session, svc *service) {
 	t.Helper()
 	before := len(srv.contexts(t, 0))
@@ -116,8 +116,8 @@ func (c *clientCase) check(t *testing.T, srv server, login *session, svc *servic
 	t.Logf("gss-client %s: verified %d, answered %d; server saw %q %v", strings.Join(c.args, " "), c.verified, c.received, slices.Compact(clients(reports)), c.flags)
 }
 
-// TestInteropControl_MITServer runs every case against MIT's own gss-server. If
-// it fails, the harness or the machine is at fault.
+// TestInteropControl_MITServer runs every case with MIT's gss-server. If it fails, the
+// cause is the harness or the machine.
 func TestInteropControl_MITServer(t *testing.T) {
 	r := theRealm(t, "gss-client", "gss-server")
 	t.Parallel()

@@ -12,8 +12,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestInteropGSSClient runs every case against our server, for every encryption
-// type of the service's key.
+// TestInteropGSSClient runs every case with examples/gss-server, for every encryption type
+// of the service's key.
 func TestInteropGSSClient(t *testing.T) {
 	worked(t, "gss-server", "gss-client", "Kerberos", "mutual and one-way, messages")
 	r := theRealm(t, "gss-client")
@@ -34,7 +34,7 @@ func TestInteropGSSClient(t *testing.T) {
 	}
 }
 
-// serveOne starts our server with the keytab of a new service.
+// serveOne starts examples/gss-server with the keytab of a new service.
 func serveOne(t *testing.T, r *realm, name string, key, session int) (*ourServer, *service) {
 	t.Helper()
 	svc := r.service(t, unique(name), key, session)
@@ -43,10 +43,10 @@ func serveOne(t *testing.T, r *realm, name string, key, session int) (*ourServer
 	return startOurs(t, r, keytab), svc
 }
 
-// TestInteropGSSClient_ETypes: every encryption type of the service's key with
-// every one of the session key. The context's key is the acceptor's subkey: of
-// 256 bits, since MIT's client offers that (RFC 4537); without mutual
-// authentication it is the client's own.
+// TestInteropGSSClient_ETypes checks every pair of encryption types of the service's key
+// and the session key. The context's key is the acceptor's subkey, which has 256 bits,
+// because MIT's client offers that (RFC 4537). Without mutual authentication it is the
+// client's own key.
 func TestInteropGSSClient_ETypes(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -74,8 +74,8 @@ func TestInteropGSSClient_ETypes(t *testing.T) {
 	}
 }
 
-// TestInteropGSSClient_Version1: the older protocol, which MIT's own server no
-// longer takes.
+// TestInteropGSSClient_Version1 checks the older version of the protocol, which MIT's
+// server no longer supports.
 func TestInteropGSSClient_Version1(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -84,7 +84,7 @@ func TestInteropGSSClient_Version1(t *testing.T) {
 	c.check(t, srv, r.login(t), svc)
 }
 
-// TestInteropGSSClient_Rotation: the service gets a new key while the server runs.
+// TestInteropGSSClient_Rotation gives the service a new key while the server runs.
 func TestInteropGSSClient_Rotation(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -117,8 +117,8 @@ func TestInteropGSSClient_Rotation(t *testing.T) {
 	}
 }
 
-// waitRefused: a key that was taken out of the file opens tickets until the file
-// is looked at again, which takes a second.
+// waitRefused waits until the server refuses tickets under a key that was removed from the
+// file. The server checks the file once a second.
 func waitRefused(t *testing.T, srv *ourServer, old *session, svc *service) {
 	t.Helper()
 	wire := startRelay(t, srv.port(), nil)
@@ -127,7 +127,7 @@ func waitRefused(t *testing.T, srv *ourServer, old *session, svc *service) {
 		_, tokens := wire.tokens()
 		if e, err := krbError(tokens[len(tokens)-1]); err == nil {
 			if e.ErrorCode != 44 || res.code == 0 || !strings.Contains(res.out, "Key version is not available") {
-				t.Errorf("kvno 1, taken out: KRB-ERROR %d, exit %d\n%s", e.ErrorCode, res.code, res.out)
+				t.Errorf("kvno 1, removed: KRB-ERROR %d, exit %d\n%s", e.ErrorCode, res.code, res.out)
 			}
 			t.Logf("kvno 1, taken out: KRB-ERROR 44 after %d accepts", len(tokens)-1)
 			return
@@ -138,8 +138,8 @@ func waitRefused(t *testing.T, srv *ourServer, old *session, svc *service) {
 	}
 }
 
-// TestInteropGSSClient_OneService: a server for one service refuses tickets for
-// another, though it holds that key too.
+// TestInteropGSSClient_OneService checks that a server for one service refuses tickets for
+// another, although its keytab has that key.
 func TestInteropGSSClient_OneService(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -153,7 +153,7 @@ func TestInteropGSSClient_OneService(t *testing.T) {
 		if res := login.gssClient(t, srv.port(), own); res.code != 0 {
 			t.Errorf("server for %s: exit %d\n%s", name, res.code, res.out)
 		}
-		srv.contexts(t, 1) // a report may come after its client has left
+		srv.contexts(t, 1) // the server may report after its client has exited
 		res := login.gssClient(t, srv.port(), other)
 		last := srv.contexts(t, 2)[1]
 		if res.code == 0 || last.fields["reason"] != status.ReasonWrongService.String() {
@@ -163,8 +163,8 @@ func TestInteropGSSClient_OneService(t *testing.T) {
 	}
 }
 
-// TestInteropGSSClient_OneWayRefused: a client that does not wait for an answer
-// gets none when it is refused.
+// TestInteropGSSClient_OneWayRefused checks that a refused client that does not wait for a
+// reply gets none.
 func TestInteropGSSClient_OneWayRefused(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -181,7 +181,7 @@ func TestInteropGSSClient_OneWayRefused(t *testing.T) {
 	t.Logf("exit %d, no token; server: %s", res.code, last.fields["err"])
 }
 
-// TestInteropGSSClient_ManyAtOnce: the server serves clients side by side.
+// TestInteropGSSClient_ManyAtOnce checks that the server serves clients concurrently.
 func TestInteropGSSClient_ManyAtOnce(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -205,7 +205,7 @@ func TestInteropGSSClient_ManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestInteropGSSServer_Once: one connection, then the end.
+// TestInteropGSSServer_Once checks that the server exits after one connection.
 func TestInteropGSSServer_Once(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -221,8 +221,8 @@ func TestInteropGSSServer_Once(t *testing.T) {
 	}
 }
 
-// TestInteropGSSServer_TermFinishes: at SIGTERM the server takes nobody new, and
-// finishes with whom it has.
+// TestInteropGSSServer_TermFinishes checks that the server accepts no new connection after
+// SIGTERM, and finishes the open ones.
 func TestInteropGSSServer_TermFinishes(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -230,7 +230,7 @@ func TestInteropGSSServer_TermFinishes(t *testing.T) {
 	wire := startRelay(t, srv.port(), nil)
 	wire.between = func() {
 		srv.signal(t)
-		for end := time.Now().Add(patience); ; { // until it listens no more
+		for end := time.Now().Add(patience); ; { // until the server has stopped listening
 			conn, err := net.Dial("tcp", address(srv.port()))
 			if err != nil {
 				return
@@ -251,8 +251,8 @@ func TestInteropGSSServer_TermFinishes(t *testing.T) {
 	}
 }
 
-// TestInteropGSSServer_TermIsBounded: a client that says nothing does not keep
-// the server from ending. How long it takes is the program's own test.
+// TestInteropGSSServer_TermIsBounded checks that a client that sends nothing does not keep
+// the server from ending. The program's own tests check the time.
 func TestInteropGSSServer_TermIsBounded(t *testing.T) {
 	r := theRealm(t)
 	t.Parallel()
@@ -269,7 +269,7 @@ func TestInteropGSSServer_TermIsBounded(t *testing.T) {
 	if code := srv.terminate(t); code != 0 {
 		t.Errorf("the server ended with %d:\n%s", code, srv.p.Out)
 	}
-	// Left alone, the client would have been hung up on after half a minute.
+	// Without SIGTERM, the server would close the connection after half a minute.
 	if took := time.Since(begin); took > 25*time.Second {
 		t.Errorf("the server took %v to end", took)
 	}

@@ -11,21 +11,21 @@ import (
 	"github.com/gosspi/kerberos/flags"
 )
 
-// server is a program that speaks the server's side of gss-sample: MIT's, which
-// proves the harness, or ours.
+// server is a server of the gss-sample protocol: MIT's, which proves the harness, or this
+// library's example.
 type server interface {
 	port() int
-	// contexts waits until the server has reported n connections, and returns
-	// those reports.
+	// contexts waits until the server has reported n connections, and returns these
+	// reports.
 	contexts(t testing.TB, n int) []report
 }
 
-// report is a server's view of one connection.
+// report is a server's report of one connection.
 type report struct {
-	client   string // principal; empty: not authenticated
+	client   string // the principal, or "" without authentication
 	flags    flags.ASC_RET
 	messages int
-	fields   map[string]string // what else our server says
+	fields   map[string]string // further attributes of examples/gss-server
 }
 
 // mitServer is MIT's gss-server.
@@ -61,8 +61,8 @@ var (
 
 func (s *mitServer) contexts(t testing.TB, n int) []report {
 	t.Helper()
-	// Each connection ends with a NOOP; those without a context begin with one
-	// too, but have a line of their own before each.
+	// Each connection ends with a NOOP. A connection without a context also begins with
+	// one, after a line of its own.
 	parts := func(out string) []string {
 		out = strings.ReplaceAll(out, "Accepted unauthenticated connection.\nAccepted unauthenticated connection.\n", "")
 		all := strings.SplitAfter(out, "NOOP token")
@@ -85,7 +85,7 @@ func (s *mitServer) contexts(t testing.TB, n int) []report {
 	return all
 }
 
-// mitFlags are the flags that MIT's server prints, in our face of them.
+// mitFlags maps the flags that MIT's server prints to those of this library.
 var mitFlags = map[string]flags.ASC_RET{
 	"GSS_C_DELEG_FLAG": flags.ASC_RET_DELEGATE, "GSS_C_MUTUAL_FLAG": flags.ASC_RET_MUTUAL_AUTH,
 	"GSS_C_REPLAY_FLAG": flags.ASC_RET_REPLAY_DETECT, "GSS_C_SEQUENCE_FLAG": flags.ASC_RET_SEQUENCE_DETECT,
@@ -98,8 +98,8 @@ type ourServer struct {
 	at int
 }
 
-// startOurs builds examples/gss-server once and starts it. It finds a free port
-// by itself and tells it.
+// startOurs builds examples/gss-server once and starts it. The server chooses a free port
+// and prints it.
 func startOurs(t testing.TB, r *realm, keytab string, args ...string) *ourServer {
 	t.Helper()
 	world.buildOnce.Do(func() {
@@ -140,7 +140,7 @@ func (s *ourServer) contexts(t testing.TB, n int) []report {
 	return all
 }
 
-// terminate asks the server to end and returns its exit code.
+// terminate ends the server with SIGTERM and returns its exit code.
 func (s *ourServer) terminate(t testing.TB) int {
 	t.Helper()
 	s.signal(t)
@@ -151,7 +151,7 @@ func (s *ourServer) terminate(t testing.TB) int {
 	return code
 }
 
-// signal asks the server to end.
+// signal sends SIGTERM to the server.
 func (s *ourServer) signal(t testing.TB) {
 	t.Helper()
 	if err := s.p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -159,7 +159,7 @@ func (s *ourServer) signal(t testing.TB) {
 	}
 }
 
-// flagsOf reads the names that ASC_RET prints.
+// flagsOf parses the names that ASC_RET prints.
 func flagsOf(names string) flags.ASC_RET {
 	var f flags.ASC_RET
 	for _, name := range strings.Split(names, "|") {
@@ -172,13 +172,14 @@ func flagsOf(names string) flags.ASC_RET {
 	return f
 }
 
-// The messages of the acceptor's records.
+// These are the messages of the acceptor's records.
 const (
 	accepted = "kerberos: accepted"
 	refused  = "kerberos: refused"
 )
 
-// ourLines are the lines of our server's log with a message, as key and value.
+// ourLines returns the attributes of each line with the message in the log of
+// examples/gss-server.
 func ourLines(out, message string) []map[string]string {
 	var all []map[string]string
 	for line := range strings.Lines(out) {
@@ -189,8 +190,7 @@ func ourLines(out, message string) []map[string]string {
 	return all
 }
 
-// logfmt reads key=value pairs with quoted values, as log/slog's TextHandler
-// writes them.
+// logfmt parses key=value pairs with quoted values, as log/slog's TextHandler writes them.
 func logfmt(line string) map[string]string {
 	fields := make(map[string]string)
 	for line != "" {
@@ -210,7 +210,7 @@ func logfmt(line string) map[string]string {
 	return fields
 }
 
-// clients are the names of all contexts, without repetition.
+// clients returns the names of all clients, without repetition.
 func clients(reports []report) []string {
 	var names []string
 	for _, r := range reports {

@@ -35,17 +35,18 @@ func heimdalProgram(t testing.TB) string {
 	return world.heimdal
 }
 
-// heimdalRealm is the realm, if Heimdal's library and the tools for it are there.
+// heimdalRealm returns the shared realm. It skips the test if Heimdal's library or its
+// tools are missing.
 func heimdalRealm(t *testing.T, more ...string) *realm {
 	t.Helper()
 	return theRealm(t, append([]string{"gcc", heimdalGSSAPI, heimdalLib}, more...)...)
 }
 
-// heimdalSeen is what testdata/heimdal.c printed.
+// heimdalSeen is the output of testdata/heimdal.c.
 type heimdalSeen struct {
 	result
-	flags, tokens int      // 0, 0: not established
-	verdicts      []string // of the acceptor, on each token
+	flags, tokens int      // 0, 0 if the context was not established
+	verdicts      []string // of the acceptor, for each token
 	echoes        int
 	server        acceptorPeer
 	reason        string
@@ -56,8 +57,8 @@ var (
 	heimdalVerdict     = regexp.MustCompile(`(?m)^acceptor: ([CAR]) (.*)$`)
 )
 
-// heimdal runs Heimdal's initiator. The ticket is there already: MIT's tool knows
-// how to ask for every encryption type.
+// heimdal runs Heimdal's initiator. MIT's tool has fetched the ticket before, because it
+// can request every encryption type.
 func (s *session) heimdal(t testing.TB, port int, svc *service, gss int, more ...string) heimdalSeen {
 	t.Helper()
 	args := append([]string{strconv.Itoa(port), svc.hostBased(), strconv.Itoa(gss)}, more...)
@@ -82,11 +83,11 @@ func (s *session) heimdal(t testing.TB, port int, svc *service, gss int, more ..
 	return out
 }
 
-// heimdalEchoes is how many messages heimdal.c sends.
+// heimdalEchoes is the number of messages of heimdal.c.
 const heimdalEchoes = 8 * 3
 
-// check holds what both sides saw of an established context against the flags
-// that were asked for. Heimdal adds CONF and INTEG, as MIT does.
+// check compares the results of both sides of an established context with the requested
+// flags. Heimdal adds CONF and INTEG, as MIT does.
 func (out *heimdalSeen) check(t *testing.T, d *door, gss, tokens int) {
 	t.Helper()
 	gss |= gssProtect
@@ -96,8 +97,7 @@ func (out *heimdalSeen) check(t *testing.T, d *door, gss, tokens int) {
 	if out.server.Client != user+"@"+realmName || !d.mit() && out.server.ASC != ascFlags(gss) {
 		t.Errorf("%#x: the acceptor saw %+v, want flags %#x", gss, out.server, ascFlags(gss))
 	}
-	// gss_wrap of Heimdal's in DCE style has 15 bytes of EC, which MIT's acceptor
-	// does not take.
+	// Heimdal's gss_wrap in DCE style has 15 bytes of EC, which MIT's acceptor refuses.
 	if d.mit() && gss&gssDCE != 0 {
 		return
 	}
@@ -106,8 +106,8 @@ func (out *heimdalSeen) check(t *testing.T, d *door, gss, tokens int) {
 	}
 }
 
-// TestInteropHeimdal: one leg, two and three, with every encryption type, and
-// messages both ways. Heimdal rotates its tokens, which MIT does not.
+// TestInteropHeimdal checks exchanges of one, two and three tokens, with every encryption
+// type, and messages in both directions. Heimdal rotates its tokens, MIT does not.
 func TestInteropHeimdal(t *testing.T) {
 	worked(t, "sspi", "Heimdal", "Kerberos", "mutual, one-way and DCE style, messages")
 	r := heimdalRealm(t, pythonGSSAPI)
@@ -122,11 +122,11 @@ func TestInteropHeimdal(t *testing.T) {
 	})
 }
 
-// TestInteropHeimdal_ClockRecovery: the client's clock is 20 minutes off. Our
-// KRB-ERROR asks it to come again with the time that it is told (MS-KILE, Section
-// 2.2.2), and it does, in the same exchange; then it remembers, with the ticket.
-// A client of one leg is told nothing and is refused, and so is everybody by
-// MIT's acceptor, which ends the exchange.
+// TestInteropHeimdal_ClockRecovery sets the client's clock back or forward by 20 minutes.
+// The KRB-ERROR of this library permits another try with the time that it contains
+// (MS-KILE, Section 2.2.2). The client makes it in the same exchange, and then stores the
+// difference with the ticket. A one-way client gets no time and is refused. MIT's acceptor
+// refuses all such clients and ends the exchange.
 func TestInteropHeimdal_ClockRecovery(t *testing.T) {
 	worked(t, "sspi", "Heimdal", "Kerberos", "a wrong clock is put right")
 	r := heimdalRealm(t, "faketime", pythonGSSAPI)
@@ -151,11 +151,11 @@ func TestInteropHeimdal_ClockRecovery(t *testing.T) {
 						}
 						return
 					}
-					out.check(t, &d, gss, 2+legs(gss)) // the refused token, and the time
+					out.check(t, &d, gss, 2+legs(gss)) // plus the refused token and the error with the time
 					if want := strings.Repeat("C", legs(gss)-1) + "A"; verdicts != want {
 						t.Errorf("verdicts %s, want %s", verdicts, want)
 					}
-					// The offset is kept in the ticket's cache.
+					// The client stores the difference in the ticket cache.
 					again := login.heimdal(t, d.port, svc, gss)
 					again.check(t, &d, gss, legs(gss))
 				})
@@ -164,7 +164,8 @@ func TestInteropHeimdal_ClockRecovery(t *testing.T) {
 	}
 }
 
-// TestInteropHeimdal_Bindings: Heimdal's are hashed as ours are.
+// TestInteropHeimdal_Bindings checks that Heimdal's hash of channel bindings is equal to
+// this library's.
 func TestInteropHeimdal_Bindings(t *testing.T) {
 	worked(t, "sspi", "Heimdal", "Kerberos", "channel bindings")
 	r := heimdalRealm(t)

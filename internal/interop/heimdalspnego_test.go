@@ -11,14 +11,14 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// heimdalSPNEGO runs Heimdal's initiator with SPNEGO; bindings may be "".
+// heimdalSPNEGO runs Heimdal's initiator with SPNEGO. bindings may be "".
 func (s *session) heimdalSPNEGO(t testing.TB, port int, svc *service, gss int, bindings string) heimdalSeen {
 	t.Helper()
 	return s.heimdal(t, port, svc, gss, bindings, "spnego")
 }
 
-// TestInteropHeimdalSPNEGO: Heimdal's own SPNEGO, with every encryption type, and
-// messages both ways.
+// TestInteropHeimdalSPNEGO checks Heimdal's implementation of SPNEGO, with every encryption
+// type, and messages in both directions.
 func TestInteropHeimdalSPNEGO(t *testing.T) {
 	r := heimdalRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -33,7 +33,7 @@ func TestInteropHeimdalSPNEGO(t *testing.T) {
 	})
 }
 
-// TestInteropHeimdalSPNEGO_Bindings: channel bindings through Heimdal's SPNEGO.
+// TestInteropHeimdalSPNEGO_Bindings checks channel bindings with Heimdal's SPNEGO.
 func TestInteropHeimdalSPNEGO_Bindings(t *testing.T) {
 	r := heimdalRealm(t)
 	t.Parallel()
@@ -56,8 +56,9 @@ func TestInteropHeimdalSPNEGO_Bindings(t *testing.T) {
 	}
 }
 
-// TestInteropHeimdalSPNEGO_ClockRecovery: a client whose clock is wrong is told the
-// time within the negotiation, and comes again in it. MIT's acceptor rejects it.
+// TestInteropHeimdalSPNEGO_ClockRecovery checks that a client whose clock is wrong receives
+// the time within the negotiation, and makes its second try within it. MIT's acceptor
+// rejects the client.
 func TestInteropHeimdalSPNEGO_ClockRecovery(t *testing.T) {
 	r := heimdalRealm(t, "faketime", pythonGSSAPI)
 	t.Parallel()
@@ -78,7 +79,7 @@ func TestInteropHeimdalSPNEGO_ClockRecovery(t *testing.T) {
 						}
 						return
 					}
-					out.check(t, &d, gss, 2+spnegoLegs(gss)) // the refused token, and the time
+					out.check(t, &d, gss, 2+spnegoLegs(gss)) // plus the refused token and the error with the time
 				})
 			}
 		})

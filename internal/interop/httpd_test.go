@@ -27,8 +27,8 @@ type webServer struct {
 	url string // http://localhost:PORT/
 }
 
-// web is what the tests with examples/httpd share: clients of HTTP ask for the
-// service HTTP of the host's name, so there is one.
+// web is shared by the tests with examples/httpd. HTTP clients request the service HTTP of
+// the host's name, so there is only one service.
 var web struct {
 	once sync.Once
 	svc  *service
@@ -38,8 +38,7 @@ var web struct {
 	err       error
 }
 
-// webService is HTTP/localhost. The KDC tells clients that it may be trusted with
-// their tickets.
+// webService returns HTTP/localhost. The KDC marks it as trusted for delegation.
 func webService(t testing.TB, r *realm) *service {
 	t.Helper()
 	web.once.Do(func() {
@@ -53,7 +52,7 @@ func webService(t testing.TB, r *realm) *service {
 	return web.svc
 }
 
-// staleKeytab is a keytab of the service with a key that it never had.
+// staleKeytab returns a keytab of the service with a key that the service never had.
 func staleKeytab(t testing.TB, svc *service, kvno uint8) string {
 	t.Helper()
 	kt := keytab.New()
@@ -73,8 +72,8 @@ func staleKeytab(t testing.TB, svc *service, kvno uint8) string {
 
 var listening = regexp.MustCompile(`(?m)^listening on \S+:(\d+)$`)
 
-// startWeb builds examples/httpd once and starts it. It finds a free port by itself
-// and tells it. With a certificate it speaks TLS.
+// startWeb builds examples/httpd once and starts it. The server chooses a free port and
+// prints it. With a certificate it serves TLS.
 func startWeb(t testing.TB, r *realm, keytab string, args ...string) *webServer {
 	t.Helper()
 	web.buildOnce.Do(func() {
@@ -99,7 +98,7 @@ func startWeb(t testing.TB, r *realm, keytab string, args ...string) *webServer 
 	return &webServer{p, scheme + "://localhost:" + listening.FindStringSubmatch(p.Out.String())[1] + "/"}
 }
 
-// ourWeb is a web server with the right keytab.
+// ourWeb starts a web server with the keytab of its service.
 func ourWeb(t testing.TB, r *realm, args ...string) *webServer {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keytab")
@@ -107,7 +106,7 @@ func ourWeb(t testing.TB, r *realm, args ...string) *webServer {
 	return startWeb(t, r, file, args...)
 }
 
-// logged waits until the server has logged a line with each of the texts.
+// logged waits until the log has a line with all of the texts.
 func (w *webServer) logged(t testing.TB, texts ...string) {
 	t.Helper()
 	err := w.p.Await("a line with "+strings.Join(texts, " and "), func(out string) bool {
@@ -127,7 +126,7 @@ func (w *webServer) logged(t testing.TB, texts ...string) {
 	}
 }
 
-// certificate makes a self-signed certificate for localhost, and its key.
+// certificate writes a self-signed certificate for localhost, and its key.
 func certificate(t testing.TB) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

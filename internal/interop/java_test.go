@@ -14,23 +14,24 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// Mechanisms, as clients of GSS-API name them.
+// These are the OIDs of the mechanisms.
 const (
 	oidKerberos = "1.2.840.113554.1.2.2"
 	oidSPNEGO   = "1.3.6.1.5.5.2"
 )
 
-// mechanisms are the names of the mechanisms in the table of examples/README.md.
+// mechanisms maps them to their names in the table of examples/README.md.
 var mechanisms = map[string]string{oidKerberos: "Kerberos", oidSPNEGO: "SPNEGO"}
 
-// jaas tells Java's login module to use the ticket cache and to ask nobody.
+// jaas makes Java's login module use the ticket cache without a question to the user.
 const jaas = `com.sun.security.jgss.krb5.initiate {
   com.sun.security.auth.module.Krb5LoginModule required
     useTicketCache=true doNotPrompt=true ticketCache="%s";
 };
 `
 
-// java runs a program of testdata from its source. Its properties come before it.
+// java runs a program of testdata from its source. Properties precede the program's
+// arguments.
 func (s *session) java(t testing.TB, stdin, source string, propertiesAndArgs ...string) result {
 	t.Helper()
 	login := filepath.Join(t.TempDir(), "jaas.conf")
@@ -38,7 +39,7 @@ func (s *session) java(t testing.TB, stdin, source string, propertiesAndArgs ...
 		t.Fatal(err)
 	}
 	args := []string{
-		"-Xshare:auto", "-XX:TieredStopAtLevel=1", // it does not run long enough to be worth more
+		"-Xshare:auto", "-XX:TieredStopAtLevel=1", // the program runs for too short a time for better compilers
 		"-Djava.security.krb5.conf=" + s.realm.path("krb5.conf"),
 		"-Djava.security.auth.login.config=" + login,
 		"-Djavax.security.auth.useSubjectCredsOnly=false",
@@ -50,7 +51,7 @@ func (s *session) java(t testing.TB, stdin, source string, propertiesAndArgs ...
 	return run(t, s.env(), stdin, "java", args...)
 }
 
-// javaPlan is what Initiator.java does.
+// javaPlan is the input of Initiator.java.
 type javaPlan struct {
 	port     int
 	target   *service
@@ -71,7 +72,7 @@ func (p *javaPlan) String() string {
 	return strings.Join([]string{strconv.Itoa(p.port), p.target.hostBased(), p.oid, strconv.Itoa(p.gss), bindings, sizes}, " ")
 }
 
-// jgss runs Initiator.java, one plan after the other.
+// jgss runs Initiator.java with the plans.
 func (s *session) jgss(t testing.TB, plans ...javaPlan) []seen {
 	t.Helper()
 	var in strings.Builder
@@ -93,8 +94,8 @@ func (s *session) jgss(t testing.TB, plans ...javaPlan) []seen {
 	return all
 }
 
-// javaFlags are none, each alone that JGSS has, the usual ones and all. It asks for
-// replay and sequence detection together or not at all.
+// javaFlags are no flags, each flag that JGSS can request alone, the usual flags, and all.
+// JGSS requests replay and sequence detection together or not at all.
 var javaFlags = []int{
 	0, gssMutual, gssReplay | gssSequence, gssConf, gssInteg,
 	gssProtect, gssMutual | gssProtect,
@@ -102,9 +103,9 @@ var javaFlags = []int{
 	gssMutual | gssReplay | gssSequence | gssProtect,
 }
 
-// TestInteropJava_Flags: what JGSS asks for, even nothing, is what both sides
-// report, in an exchange of the legs that follow from it; and messages of 64 kB go
-// both ways, sealed, signed, and with their signature beside them.
+// TestInteropJava_Flags checks that both sides report the flags that JGSS requests, also if
+// it requests none, and that the number of tokens follows from them. Messages of up to 64
+// kB go in both directions, sealed, signed, and with a separate MIC.
 func TestInteropJava_Flags(t *testing.T) {
 	r := theRealm(t, "java", "javac", pythonGSSAPI)
 	t.Parallel()
@@ -146,7 +147,7 @@ func (d *door) checkJava(t *testing.T, out seen, oid string, gss int) {
 	d.checkSteps(t, out.Steps, gss)
 }
 
-// TestInteropJava_ETypes: each encryption type of the ticket and its session key.
+// TestInteropJava_ETypes checks each encryption type of the ticket and its session key.
 func TestInteropJava_ETypes(t *testing.T) {
 	r := theRealm(t, "java", "javac", pythonGSSAPI)
 	t.Parallel()
@@ -169,7 +170,8 @@ func TestInteropJava_ETypes(t *testing.T) {
 				t.Fatalf("%+v", out)
 			}
 			at[i].checkSteps(t, out.Steps, p.gss)
-			// JGSS lists no encryption types, so the acceptor's subkey is of the session key's.
+			// JGSS sends no list of encryption types, so the acceptor's subkey has the type
+			// of the session key.
 			if got, want := [3]int{s.Service, s.Session, s.Context}, [3]int{etype, etype, etype}; !at[i].mit() && got != want {
 				t.Errorf("encryption types %v of ticket, session key and context; want %v", got, want)
 			}
@@ -177,8 +179,8 @@ func TestInteropJava_ETypes(t *testing.T) {
 	}
 }
 
-// TestInteropJava_Bindings: JGSS hashes application data alone with the address type
-// that means none, 255, where others have 0.
+// TestInteropJava_Bindings checks channel bindings without addresses. JGSS hashes them with
+// the address type 255, where other clients have 0.
 func TestInteropJava_Bindings(t *testing.T) {
 	r := theRealm(t, "java", "javac")
 	t.Parallel()
@@ -215,7 +217,8 @@ func TestInteropJava_Bindings(t *testing.T) {
 	}
 }
 
-// TestInteropJava_Delegation: JGSS forwards the user's ticket when it is told to.
+// TestInteropJava_Delegation checks that JGSS forwards the user's ticket if its caller
+// requests that.
 func TestInteropJava_Delegation(t *testing.T) {
 	r := theRealm(t, "java", "javac")
 	t.Parallel()
@@ -243,8 +246,9 @@ func TestInteropJava_Delegation(t *testing.T) {
 	}
 }
 
-// TestInteropJava_Refused: a service whose key is another. JGSS cannot read a
-// KRB-ERROR, but it knows that it is not an AP-REP; a reject it knows.
+// TestInteropJava_Refused checks a service whose key differs from that of the KDC. JGSS
+// cannot parse a KRB-ERROR, but recognises that it is not an AP-REP. It recognises a
+// reject.
 func TestInteropJava_Refused(t *testing.T) {
 	r := theRealm(t, "java", "javac", pythonGSSAPI)
 	t.Parallel()

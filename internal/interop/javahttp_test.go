@@ -12,7 +12,7 @@ func (s *session) fetchJava(t testing.TB, requests []string, propertiesAndArgs .
 	return s.java(t, strings.Join(requests, "\n")+"\n", "Fetch.java", propertiesAndArgs...)
 }
 
-// TestInteropJavaHTTP: Java's HttpURLConnection logs in with the ticket cache.
+// TestInteropJavaHTTP checks that Java's HttpURLConnection logs in with the ticket cache.
 func TestInteropJavaHTTP(t *testing.T) {
 	r := theRealm(t, "java", "javac")
 	t.Parallel()
@@ -26,8 +26,8 @@ func TestInteropJavaHTTP(t *testing.T) {
 	}
 }
 
-// TestInteropJavaHTTP_Delegation: it forwards the user's ticket, unasked, where the
-// KDC says that the service may be trusted with it.
+// TestInteropJavaHTTP_Delegation checks that HttpURLConnection forwards the user's ticket
+// without a request if the KDC marks the service as trusted for delegation.
 func TestInteropJavaHTTP_Delegation(t *testing.T) {
 	r := theRealm(t, "java", "javac")
 	t.Parallel()
@@ -39,8 +39,8 @@ func TestInteropJavaHTTP_Delegation(t *testing.T) {
 	}
 }
 
-// TestInteropJavaHTTP_Bindings: over TLS, told to, it binds itself to the server's
-// certificate.
+// TestInteropJavaHTTP_Bindings checks that HttpURLConnection binds its login to the
+// server's certificate over TLS, if a property enables it.
 func TestInteropJavaHTTP_Bindings(t *testing.T) {
 	r := theRealm(t, "java", "javac")
 	t.Parallel()
@@ -60,7 +60,7 @@ func TestInteropJavaHTTP_Bindings(t *testing.T) {
 	required.logged(t, "=binding-missing")
 }
 
-// TestInteropJavaHTTP_Refused: a stale key at the server.
+// TestInteropJavaHTTP_Refused checks a server whose key is old.
 func TestInteropJavaHTTP_Refused(t *testing.T) {
 	r := theRealm(t, "java", "javac")
 	t.Parallel()

@@ -10,13 +10,13 @@ import (
 	"github.com/gosspi/kerberos/internal/interop/program"
 )
 
-// ldapd is the path of examples/ldapd, which is a module of its own.
+// ldapd returns the path of examples/ldapd, which is a separate module.
 var ldapd = sync.OnceValues(func() (string, error) {
 	return program.Build(world.dir, "our-ldapd", "../../examples/ldapd", ".")
 })
 
-// directory is the service that LDAP clients ask for: that of the host's name.
-// Nobody changes it.
+// directory is the service ldap of the host's name, which LDAP clients request. No test
+// changes it.
 var directory struct {
 	once sync.Once
 	svc  *service
@@ -56,8 +56,8 @@ func startLDAPD(t testing.TB, r *realm, keytab string, args ...string) *ldapServ
 
 const anyLayer = "none,integrity,confidentiality"
 
-// ourLDAPD has the right keytab, and takes every security layer unless args say
-// otherwise.
+// ourLDAPD starts the server with the keytab of its service. It permits every security
+// layer unless args say otherwise.
 func ourLDAPD(t testing.TB, r *realm, args ...string) *ldapServer {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keytab")
@@ -65,7 +65,7 @@ func ourLDAPD(t testing.TB, r *realm, args ...string) *ldapServer {
 	return startLDAPD(t, r, file, append([]string{"-layers", anyLayer, "-realm", realmName}, args...)...)
 }
 
-// logged waits for the n-th line of a kind, and returns it.
+// logged waits for the n-th line of a kind, and returns its attributes.
 func (s *ldapServer) logged(t testing.TB, kind string, n int) map[string]string {
 	t.Helper()
 	if err := s.p.Await(kind, func(out string) bool { return len(ourLines(out, kind)) >= n }); err != nil {
@@ -74,15 +74,15 @@ func (s *ldapServer) logged(t testing.TB, kind string, n int) map[string]string 
 	return ourLines(s.p.Out.String(), kind)[n-1]
 }
 
-// ldap runs one of OpenLDAP's tools, without the machine's configuration of it.
+// ldap runs one of OpenLDAP's tools, without the machine's configuration.
 func (s *session) ldap(t testing.TB, srv *ldapServer, tool string, args ...string) result {
 	t.Helper()
 	env := append(s.env(), "LDAPNOINIT=1")
 	return run(t, env, "", tool, append([]string{"-H", "ldap://localhost:" + srv.port}, args...)...)
 }
 
-// sasl is how the tools are told to log in. -N keeps them from asking for a ticket
-// for the machine's own name, and -U answers a question that GS2 asks.
+// sasl returns the options for a login. -N keeps the tools from requesting a ticket for the
+// machine's own name, and -U answers a question of GS2.
 func sasl(mechanism string, more ...string) []string {
 	return append([]string{"-N", "-U", user, "-Y", mechanism}, more...)
 }
@@ -90,13 +90,13 @@ func sasl(mechanism string, more ...string) []string {
 // ldapCase is a login with OpenLDAP's tools.
 type ldapCase struct {
 	mechanism string
-	args      []string // what the client permits
-	ssf       string   // what it says it has; "": nothing
-	layer     string   // what the server says it has
+	args      []string // the layers that the client permits
+	ssf       string   // the strength that the client prints, or ""
+	layer     string   // the layer that the server reports
 }
 
-// Cyrus SASL tells the strength of a layer from the key, and calls integrity 1.
-// With GSS-SPNEGO it has all or nothing: for integrity alone it asks for both.
+// Cyrus SASL computes the strength of a layer from the key, and prints 1 for integrity.
+// With GSS-SPNEGO it requests integrity and confidentiality together or neither.
 var ldapCases = []ldapCase{
 	{"GSSAPI", nil, "256", "confidentiality"},
 	{"GSSAPI", []string{"-O", "maxssf=1"}, "1", "integrity"},
@@ -144,8 +144,8 @@ func TestInteropLDAP(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_Root: the root is read with and without a login, and a client
-// that is not told which mechanism to use finds one there.
+// TestInteropLDAP_Root checks that clients can read the root with and without a login, and
+// that a client without a configured mechanism finds one there.
 func TestInteropLDAP_Root(t *testing.T) {
 	r := theRealm(t, "ldapsearch", saslGSSAPI)
 	t.Parallel()
@@ -164,7 +164,7 @@ func TestInteropLDAP_Root(t *testing.T) {
 	}
 	res := login.ldap(t, srv, "ldapsearch", append([]string{"-x"}, root[:6]...)...)
 	if res.code != 0 || strings.Contains(res.out, "supported") {
-		t.Errorf("operational attributes that nobody asked for: exit %d\n%s", res.code, res.out)
+		t.Errorf("operational attributes that the client did not request: exit %d\n%s", res.code, res.out)
 	}
 	for base, code := range map[string]int{"dc=example,dc=com": 32, "cn=session": 50} {
 		if res := login.ldap(t, srv, "ldapsearch", "-x", "-b", base); res.code != code {
@@ -173,8 +173,8 @@ func TestInteropLDAP_Root(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_AuthorizationID: a client may ask to be itself, and nobody else.
-// Of the mechanisms only GSSAPI passes on what -X says.
+// TestInteropLDAP_AuthorizationID checks that a client may request its own identity and no
+// other. Only the mechanism GSSAPI sends the value of -X.
 func TestInteropLDAP_AuthorizationID(t *testing.T) {
 	r := theRealm(t, "ldapwhoami", saslGSSAPI)
 	t.Parallel()
@@ -187,12 +187,13 @@ func TestInteropLDAP_AuthorizationID(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_LargeRequest: a request that several messages of the layer make.
+// TestInteropLDAP_LargeRequest checks a request that needs several messages of the security
+// layer.
 func TestInteropLDAP_LargeRequest(t *testing.T) {
 	r := theRealm(t, "ldapsearch", saslGSSAPI)
 	t.Parallel()
 	srv, login := ourLDAPD(t, r), r.login(t)
-	const atOnce = 100_000 // an argument of Linux has at most 128 kB
+	const atOnce = 100_000 // on Linux an argument has at most 128 kB
 	filter := "(|(cn=" + strings.Repeat("a", atOnce) + ")(cn=session))"
 	for _, c := range ldapCases {
 		res := login.ldap(t, srv, "ldapsearch", append(sasl(c.mechanism, c.args...), "-LLL", "-b", "cn=session", filter)...)
@@ -202,9 +203,10 @@ func TestInteropLDAP_LargeRequest(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_StartTLS: without a layer of SASL's own, whatever -layers says.
-// The client is lenient (allow) since it holds the certificate of localhost against
-// the machine's own name; what binds it to the connection is under test here.
+// TestInteropLDAP_StartTLS checks logins over TLS, which needs no layer of SASL, whatever
+// -layers says. The client does not require a valid certificate (allow), because it
+// compares the certificate of localhost with the machine's own name; the test is about the
+// binding to the connection.
 func TestInteropLDAP_StartTLS(t *testing.T) {
 	r := theRealm(t, "ldapwhoami", saslGSSAPI)
 	t.Parallel()
@@ -231,7 +233,8 @@ func TestInteropLDAP_StartTLS(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_Refused: clients that must not get in, and what they are told.
+// TestInteropLDAP_Refused checks clients that the server must refuse, and the messages that
+// they print.
 func TestInteropLDAP_Refused(t *testing.T) {
 	r := theRealm(t, "ldapwhoami", saslGSSAPI)
 	t.Parallel()
@@ -244,7 +247,7 @@ func TestInteropLDAP_Refused(t *testing.T) {
 		args   []string
 		code   int
 		text   string
-		reason string // in our log; "": the server hears nothing of it
+		reason string // in the server's log; "" if the server does not see the failure
 	}{
 		"no ticket": {
 			as: &nobody, start: func(t *testing.T) *ldapServer { return ourLDAPD(t, r) },
@@ -284,8 +287,8 @@ func TestInteropLDAP_Refused(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_GS2NotServed: it has no security layer, so a server that demands
-// one does not offer it, and refuses who asks for it all the same.
+// TestInteropLDAP_GS2NotServed checks that a server that requires a security layer does not
+// offer GS2, which has none, and refuses a client that chooses it.
 func TestInteropLDAP_GS2NotServed(t *testing.T) {
 	r := theRealm(t, "ldapsearch", "ldapwhoami", saslGSSAPI)
 	t.Parallel()
@@ -299,7 +302,8 @@ func TestInteropLDAP_GS2NotServed(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_PasswordRefused: the server takes none, and logs none.
+// TestInteropLDAP_PasswordRefused checks that the server refuses a password and does not
+// log it.
 func TestInteropLDAP_PasswordRefused(t *testing.T) {
 	r := theRealm(t, "ldapwhoami")
 	t.Parallel()
@@ -310,7 +314,7 @@ func TestInteropLDAP_PasswordRefused(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_Term: SIGTERM ends the server, clients or not.
+// TestInteropLDAP_Term checks that SIGTERM ends the server while clients are connected.
 func TestInteropLDAP_Term(t *testing.T) {
 	r := theRealm(t, "ldapwhoami", saslGSSAPI)
 	t.Parallel()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestInteropLDAP_ShortMessages: a client that takes only short messages of the security
-// layer is served if they may have 512 bytes, and refused if they must be shorter.
+// TestInteropLDAP_ShortMessages checks that the server serves a client whose messages of
+// the security layer may have 512 bytes, and refuses a client with a smaller limit.
 func TestInteropLDAP_ShortMessages(t *testing.T) {
 	r := theRealm(t, "ldapsearch", saslGSSAPI)
 	t.Parallel()
@@ -25,9 +25,9 @@ func TestInteropLDAP_ShortMessages(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_Pieces: a client that takes only short messages of the security
-// layer gets each response in several. It refuses a longer one. A client with a name of
-// 900 letters makes the response long.
+// TestInteropLDAP_Pieces checks that a client with a small limit gets each response in
+// several messages of the security layer; it refuses longer ones. A client name of 900
+// letters makes the response long.
 func TestInteropLDAP_Pieces(t *testing.T) {
 	r := theRealm(t, "ldapsearch", saslGSSAPI)
 	t.Parallel()
@@ -52,7 +52,7 @@ func TestInteropLDAP_Pieces(t *testing.T) {
 	}
 }
 
-// TestInteropLDAP_Many: far more than 64 kB of responses, under one login.
+// TestInteropLDAP_Many checks much more than 64 kB of responses under one login.
 func TestInteropLDAP_Many(t *testing.T) {
 	const searches = 500
 	r := theRealm(t, "ldapsearch", saslGSSAPI)

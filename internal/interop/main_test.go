@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// world is what all tests share: made by the first that needs it, ended by
-// TestMain.
+// world holds the values that all tests share. The first test that needs one makes it, and
+// TestMain ends it.
 var world struct {
 	dir   string
 	once  sync.Once
@@ -17,11 +17,11 @@ var world struct {
 	err   error
 
 	buildOnce sync.Once
-	server    string // the path of our gss-server
+	server    string // the path of examples/gss-server
 	buildErr  error
 
 	heimdalOnce sync.Once
-	heimdal     string // the path of testdata/heimdal.c's program
+	heimdal     string // the path of the compiled testdata/heimdal.c
 	heimdalErr  error
 }
 
@@ -52,13 +52,14 @@ func runAll(m *testing.M) int {
 	return code
 }
 
-// wholeRun: every test ran, and none was skipped for want of a program.
+// wholeRun reports whether every test ran and none was skipped because of a missing
+// program.
 func wholeRun() bool {
 	chosen := flag.Lookup("test.run").Value.String() + flag.Lookup("test.skip").Value.String()
 	return chosen == "" && (os.Getenv("KERBEROS_REQUIRE_INTEROP") == "1" || *update)
 }
 
-// theRealm is the realm that tests share. What a test changes in it, it made.
+// theRealm returns the realm that the tests share. A test changes only what it has made.
 func theRealm(t *testing.T, programs ...string) *realm {
 	t.Helper()
 	require(t, programs...)

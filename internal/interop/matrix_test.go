@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// update makes a whole run write the table of clients into examples/README.md.
+// update makes a whole run write the table of clients to examples/README.md.
 var update = flag.Bool("update", false, "write the table of clients into examples/README.md from the tests that passed")
 
 // login is a row of the table of clients in examples/README.md.
 type login struct {
-	server    string // the example that was logged in to: "httpd"
-	client    string // the program: "curl"
+	server    string // the example that the client logged in to, such as "httpd"
+	client    string // the program, such as "curl"
 	mechanism string // "SPNEGO", "Kerberos", "GS2-KRB5"
-	result    string // what was seen: "mutual, delegation, https"
+	result    string // the tested properties, such as "mutual, delegation, https"
 }
 
 // logins are the rows of this run.
@@ -28,9 +28,9 @@ var logins struct {
 	all []login
 }
 
-// worked records what a client was seen to do, once the test that watched it has
-// passed: call it where everything else is set up, not at the end. Rows of one
-// server, client and mechanism become one.
+// worked records the properties that the test has checked, if the test passes. Call it
+// after the setup, and not at the end. Rows with the same server, client and mechanism
+// become one.
 func worked(t *testing.T, server, client, mechanism, result string) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -49,7 +49,7 @@ const (
 	matrixEnd   = "<!-- clients end -->\n"
 )
 
-// matrix is the table of what was seen.
+// matrix returns the table.
 func matrix() string {
 	logins.mu.Lock()
 	defer logins.mu.Unlock()

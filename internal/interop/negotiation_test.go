@@ -14,9 +14,9 @@ import (
 	"github.com/gosspi/kerberos/internal/krbtest"
 )
 
-// TestInteropNegotiation_OurClient: the client that our other tests of SPNEGO
-// trust is one that MIT's acceptor trusts: it verifies our mechListMIC and we
-// verify its, and both count messages alike afterwards.
+// TestInteropNegotiation_OurClient checks that MIT's acceptor accepts the SPNEGO client on
+// which other tests rely: both verify each other's mechListMIC, and use the same sequence
+// numbers afterwards.
 func TestInteropNegotiation_OurClient(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	kdc := krbtest.NewRealm(realmName)
@@ -96,8 +96,8 @@ func TestInteropNegotiation_OurClient(t *testing.T) {
 	}
 }
 
-// negotiate is the client's side of an exchange with acceptor.py, which sends its
-// token, if it has one, and then what became of the context.
+// negotiate is the client's side of an exchange with acceptor.py, which sends its token, if
+// it has one, and then the state of the context.
 func negotiate(conn net.Conn, n *krbtest.Negotiation) (tokens int, err error) {
 	token, done, err := n.Next(nil)
 	for err == nil && token != nil {
@@ -130,7 +130,7 @@ func negotiate(conn net.Conn, n *krbtest.Negotiation) (tokens int, err error) {
 	return tokens, err
 }
 
-// echo sends a sealed message and reads it again.
+// echo sends a sealed message and reads the same message.
 func echo(t *testing.T, conn net.Conn, i *krbtest.Initiator) {
 	t.Helper()
 	token, err := i.Wrap([]byte("hello"), true)

@@ -10,9 +10,8 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// withNTLM is a session whose GSS-API has NTLM beside Kerberos: the package
-// gss-ntlmssp, of which the machine's own configuration is not used, and a password
-// for it.
+// withNTLM returns a session whose GSS-API has NTLM beside Kerberos: the package
+// gss-ntlmssp, without the machine's configuration, and with a password.
 func (s *session) withNTLM(t testing.TB) *session {
 	t.Helper()
 	lib, _ := filepath.Glob("/usr/lib/*/gssntlmssp/gssntlmssp.so")
@@ -34,11 +33,11 @@ func (s *session) withNTLM(t testing.TB) *session {
 	return &ntlm
 }
 
-// TestInteropNTLMSSP_First: a client that would rather have NTLM and has Kerberos
-// too. Its first token is of no use, so the server asks for Kerberos; and since the
-// client's first wish was not granted, both sides sign the list of mechanisms, with
-// the keys that Kerberos made, before they believe that nobody has shortened it.
-// The messages that follow count on from those signatures.
+// TestInteropNTLMSSP_First checks a client that prefers NTLM and supports Kerberos. The
+// server cannot use its first token and requests Kerberos. Because the client's first
+// mechanism was not selected, both sides sign the list of mechanisms with the keys of
+// Kerberos, so that each detects a shortened list. The sequence numbers of messages
+// continue after these MICs.
 func TestInteropNTLMSSP_First(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI, gssNTLMSSP)
 	t.Parallel()
@@ -65,9 +64,9 @@ func TestInteropNTLMSSP_First(t *testing.T) {
 	})
 }
 
-// checkRequestMIC holds the exchange against RFC 4178, Section 5: the first answer asks
-// for Kerberos and for the MIC; each side sends its own with the last token of
-// Kerberos that it has, or after it.
+// checkRequestMIC checks the exchange by RFC 4178, Section 5: the first reply requests
+// Kerberos and a MIC, and each side sends its MIC with its last token of Kerberos, or after
+// it.
 func checkRequestMIC(t *testing.T, out seen, gss int) {
 	t.Helper()
 	if len(out.Tokens) != 3+legs(gss) {
@@ -81,7 +80,7 @@ func checkRequestMIC(t *testing.T, out seen, gss int) {
 	if len(second.MechListMIC) == 0 || last.NegState != negCompleted || len(last.MechListMIC) == 0 {
 		t.Errorf("the second answer is %+v, the last token %+v", second, last)
 	}
-	want := negCompleted // of a client of one leg, whose MIC came with its AP-REQ
+	want := negCompleted // for a one-way client, whose MIC arrives with its AP-REQ
 	if gss&gssMutual != 0 {
 		want = negIncomplete
 	}
@@ -90,8 +89,8 @@ func checkRequestMIC(t *testing.T, out seen, gss int) {
 	}
 }
 
-// TestInteropNTLMSSP_Second: a client that has NTLM too but whose first wish is
-// Kerberos. Nothing needs to be signed.
+// TestInteropNTLMSSP_Second checks a client that supports NTLM and prefers Kerberos. No MIC
+// is needed.
 func TestInteropNTLMSSP_Second(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI, gssNTLMSSP)
 	t.Parallel()
@@ -109,7 +108,7 @@ func TestInteropNTLMSSP_Second(t *testing.T) {
 				d.checkSteps(t, out.Steps, gss)
 				for _, token := range out.Tokens[1:] {
 					if resp := negResponse(t, token); len(resp.MechListMIC) != 0 {
-						t.Errorf("a MIC that nobody needs: %+v", resp)
+						t.Errorf("an unnecessary MIC: %+v", resp)
 					}
 				}
 			})
@@ -117,8 +116,8 @@ func TestInteropNTLMSSP_Second(t *testing.T) {
 	}
 }
 
-// TestInteropNTLMSSP_Refused: a client that has nothing but NTLM is refused, and the
-// server's operator is told that it was that.
+// TestInteropNTLMSSP_Refused checks that a client with NTLM only is refused, and that the
+// log says so.
 func TestInteropNTLMSSP_Refused(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI, gssNTLMSSP)
 	t.Parallel()
@@ -137,7 +136,7 @@ func TestInteropNTLMSSP_Refused(t *testing.T) {
 			}
 		}
 		if out := outs[0]; len(out.Tokens) != 2 || negResponse(t, out.Tokens[1]).NegState != negReject {
-			t.Errorf("the client was told %s", strings.Join(out.Tokens[1:], ", "))
+			t.Errorf("the client received %s", strings.Join(out.Tokens[1:], ", "))
 		}
 	}
 }

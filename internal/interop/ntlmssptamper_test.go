@@ -10,9 +10,9 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// startMiddle stands between initiators and the acceptor of a door. edit gets each
-// token of an exchange with its number, counted over both sides, and returns what
-// goes on in its place; nothing if that is nil. It returns its port.
+// startMiddle starts a relay between initiators and the acceptor of a door. edit gets each
+// token of an exchange with its number, counted over both sides, and returns the token to
+// forward, or nil to drop it. startMiddle returns the relay's port.
 func startMiddle(t testing.TB, target int, edit func(n int, token []byte) []byte) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,11 +46,11 @@ func startMiddle(t testing.TB, target int, edit func(n int, token []byte) []byte
 }
 
 func passEdited(client, server net.Conn, edit func(n int, token []byte) []byte) {
-	var mu sync.Mutex // the sides take turns, but not for the race detector
+	var mu sync.Mutex // the sides alternate, but the race detector does not know that
 	n := 0
 	pass := func(to, from net.Conn) {
 		defer to.(*net.TCPConn).CloseWrite()
-		_ = from.SetDeadline(time.Now().Add(patience)) // a fresh connection takes a deadline
+		_ = from.SetDeadline(time.Now().Add(patience)) // a new connection accepts a deadline
 		for {
 			f, err := readWire(from)
 			if err != nil {
@@ -73,12 +73,12 @@ func passEdited(client, server net.Conn, edit func(n int, token []byte) []byte) 
 	wg.Wait()
 }
 
-// tampering is what somebody between a client that would rather have NTLM and the
-// server does to a token of theirs.
+// tampering is the change that an attacker makes to a token between a client that prefers
+// NTLM and the server.
 type tampering struct {
 	name  string
 	gss   int
-	token int // its number
+	token int // the number of the token
 	edit  func(token []byte) []byte
 	want  status.Reason
 }
@@ -96,15 +96,15 @@ var tamperings = []tampering{
 	}, status.ReasonMechListMICMissing},
 }
 
-// flipLast changes a bit of a token's last byte, which is its MIC's.
+// flipLast changes a bit in the last byte of a token, which belongs to its MIC.
 func flipLast(token []byte) []byte {
 	token = bytes.Clone(token)
 	token[len(token)-1] ^= 1
 	return token
 }
 
-// TestInteropNTLMSSP_Tampered: whoever changes the list of mechanisms, or the MIC over
-// it, is found out; and so is who takes the MIC away.
+// TestInteropNTLMSSP_Tampered checks that a change of the list of mechanisms, or of the MIC
+// over it, is detected, and likewise a missing MIC.
 func TestInteropNTLMSSP_Tampered(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI, gssNTLMSSP)
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestInteropNTLMSSP_Tampered(t *testing.T) {
 						was := token
 						token = c.edit(token)
 						changed = !bytes.Equal(was, token)
-					case n == 5: // the client is content with what it sent, and does not wait
+					case n == 5: // the client has finished, and does not wait for the acceptor
 						token = nil
 					}
 					return token

@@ -10,8 +10,8 @@ import (
 // pgjdbcJar is the driver of Debian's package libpostgresql-jdbc-java.
 const pgjdbcJar = "/usr/share/java/postgresql.jar"
 
-// TestInteropPgjdbc: PostgreSQL's JDBC driver logs in with Kerberos alone and in SPNEGO,
-// begins with its SET, and runs statements in its default mode and in the simple one.
+// TestInteropPgjdbc checks that PostgreSQL's JDBC driver logs in with Kerberos and with
+// SPNEGO, sends its SET, and runs statements in its default mode and in the simple mode.
 func TestInteropPgjdbc(t *testing.T) {
 	r := theRealm(t, "java", "javac")
 	if _, err := os.Stat(pgjdbcJar); err != nil {

@@ -16,19 +16,18 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// pgd is the path of examples/pgd, which is a module of its own.
+// pgd returns the path of examples/pgd, which is a separate module.
 var pgd = sync.OnceValues(func() (string, error) {
 	return program.Build(world.dir, "our-pgd", "../../examples/pgd", ".")
 })
 
-// postgres is the service that psql asks for unless it is told otherwise. Nobody
-// changes it.
+// postgres is the service that psql requests by default. No test changes it.
 var postgres struct {
 	once sync.Once
 	svc  *service
 }
 
-// pgService makes it.
+// pgService returns that service.
 func (r *realm) pgService(t testing.TB) *service {
 	t.Helper()
 	postgres.once.Do(func() { postgres.svc = r.service(t, "postgres", 18, 18) })
@@ -44,7 +43,7 @@ type pgServer struct {
 	svc *service
 }
 
-// startPGD starts it for a service, with the keytab as it is.
+// startPGD starts the server for a service with a keytab.
 func startPGD(t testing.TB, r *realm, svc *service, keytab string, args ...string) *pgServer {
 	t.Helper()
 	path, err := pgd()
@@ -73,7 +72,7 @@ func startPGD(t testing.TB, r *realm, svc *service, keytab string, args ...strin
 	return s
 }
 
-// servePGD starts it with the keytab of the service that psql asks for.
+// servePGD starts the server with the keytab of the service that psql requests.
 func servePGD(t testing.TB, r *realm, args ...string) *pgServer {
 	t.Helper()
 	svc, keytab := r.pgService(t), filepath.Join(t.TempDir(), "keytab")
@@ -81,7 +80,7 @@ func servePGD(t testing.TB, r *realm, args ...string) *pgServer {
 	return startPGD(t, r, svc, keytab, args...)
 }
 
-// logged waits for the n-th line of a kind and returns it.
+// logged waits for the n-th line of a kind, and returns its attributes.
 func (s *pgServer) logged(t testing.TB, kind string, n int) map[string]string {
 	t.Helper()
 	if err := s.p.Await(kind, func(out string) bool { return len(ourLines(out, kind)) >= n }); err != nil {
@@ -96,8 +95,8 @@ func (s *session) psql(t testing.TB, srv *pgServer, mode, as, sql string) result
 	return run(t, s.env(), sql, "psql", "-XAtw", "-v", "ON_ERROR_STOP=1", "-d", srv.dsn(mode, as))
 }
 
-// dsn is how psql finds the server. The number keeps it off IPv6, the name is the
-// principal's.
+// dsn returns the connection string for psql. The address keeps psql from IPv6, and the
+// host name is that of the principal.
 func (s *pgServer) dsn(mode, as string) string {
 	dsn := fmt.Sprintf("host=localhost hostaddr=127.0.0.1 port=%d user=%s dbname=db gssencmode=%s sslmode=disable", s.port(), as, mode)
 	if s.svc.name != "postgres" {
@@ -106,14 +105,13 @@ func (s *pgServer) dsn(mode, as string) string {
 	return dsn
 }
 
-// The flags that libpq asks for, with what MIT adds.
+// These are the flags that libpq requests, with those that MIT adds.
 const (
 	pgPlain = flags.ASC_RET_MUTUAL_AUTH | protect
 	pgEnc   = pgPlain | flags.ASC_RET_REPLAY_DETECT | flags.ASC_RET_SEQUENCE_DETECT
 )
 
-// TestInteropPSQL_Modes: every way in which psql can mean encryption, with every way in
-// which the server can.
+// TestInteropPSQL_Modes checks every encryption mode of psql with every mode of the server.
 func TestInteropPSQL_Modes(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -123,7 +121,7 @@ func TestInteropPSQL_Modes(t *testing.T) {
 	for _, c := range []struct {
 		server, client string
 		encrypted      bool
-		text           string // of a client that is refused
+		text           string // the message of a refused client
 	}{
 		{server: "require", client: "disable", text: "FATAL:  this server requires GSSAPI encryption"},
 		{server: "require", client: "prefer", encrypted: true},
@@ -161,10 +159,11 @@ func TestInteropPSQL_Modes(t *testing.T) {
 	}
 }
 
-// refusedPSQL: psql could not connect, and says why; nobody was logged in.
+// refusedPSQL checks that psql could not connect and printed the text, and that the server
+// accepted no client.
 func refusedPSQL(t *testing.T, srv *pgServer, res result, text string) {
 	t.Helper()
-	const badConnection = 2 // psql's exit code
+	const badConnection = 2 // the exit code of psql
 	if res.code != badConnection || !strings.Contains(res.out, text) {
 		t.Errorf("psql: exit %d, want %d with %q:\n%s", res.code, badConnection, text, res.out)
 	}
@@ -173,16 +172,16 @@ func refusedPSQL(t *testing.T, srv *pgServer, res result, text string) {
 	}
 }
 
-// TestInteropPSQL_Refusals: psql's user is told why, whichever way the tokens go, and
-// the log says more.
+// TestInteropPSQL_Refusals checks that psql prints the cause, with encryption and without,
+// and that the log has the details.
 func TestInteropPSQL_Refusals(t *testing.T) {
 	r := theRealm(t, "psql", "faketime")
 	t.Parallel()
 	for _, c := range refusals {
 		if c.replay {
-			continue // psql makes a new token each time
+			continue // psql makes a new token for each connection
 		}
-		// A server without any key for the services it is for knows that it has none.
+		// A server that has no key of its services reports that.
 		if c.reason == status.ReasonWrongService {
 			c.reason, c.text = status.ReasonNoKey, "Service key not available"
 		}
@@ -205,7 +204,7 @@ func TestInteropPSQL_Refusals(t *testing.T) {
 	}
 }
 
-// TestInteropPSQL_WrongUser: alice's ticket makes nobody but alice of her.
+// TestInteropPSQL_WrongUser checks that alice's ticket admits her only as alice.
 func TestInteropPSQL_WrongUser(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -224,7 +223,7 @@ func TestInteropPSQL_WrongUser(t *testing.T) {
 	}
 }
 
-// TestInteropPSQL_NoTicket: psql itself sees that it has none.
+// TestInteropPSQL_NoTicket checks that psql itself reports a missing ticket.
 func TestInteropPSQL_NoTicket(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -240,7 +239,8 @@ func TestInteropPSQL_NoTicket(t *testing.T) {
 	}
 }
 
-// TestInteropPSQL_ETypes: the encryption by each type; packets have other sizes.
+// TestInteropPSQL_ETypes checks the encryption with each type, for which packets have
+// different sizes.
 func TestInteropPSQL_ETypes(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -256,15 +256,15 @@ func TestInteropPSQL_ETypes(t *testing.T) {
 	}
 }
 
-// TestInteropPSQL_Long: the same without encryption, as a control of the queries.
+// TestInteropPSQL_Long runs the same queries without encryption, as a control.
 func TestInteropPSQL_Long(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
 	longPSQL(t, r.login(t), servePGD(t, r, "-encrypt", "off"), "disable")
 }
 
-// longPSQL has queries and results that take many packets, and such as fill one to the
-// last byte.
+// longPSQL sends queries and expects results that need many packets, and some that exactly
+// fill a packet.
 func longPSQL(t *testing.T, login *session, srv *pgServer, mode string) {
 	t.Helper()
 	var sql, want strings.Builder
@@ -279,8 +279,9 @@ func longPSQL(t *testing.T, login *session, srv *pgServer, mode string) {
 	}
 }
 
-// TestInteropPSQL_QueryFails: what is no query here is an error and not the end. \gdesc
-// prepares a statement, which pgd serves, and then asks a query that pgd does not know.
+// TestInteropPSQL_QueryFails checks that an unsupported query is an error and does not end
+// the session. \gdesc prepares a statement, which pgd supports, and then sends a query that
+// pgd does not support.
 func TestInteropPSQL_QueryFails(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -295,8 +296,8 @@ select current_user;
 	}
 }
 
-// TestInteropPSQL_Spoilt: a token that is none has no KRB-ERROR for an answer. psql
-// shows what it is told instead, which at that point is no ErrorResponse.
+// TestInteropPSQL_Spoilt checks that an invalid token gets no KRB-ERROR. psql shows the
+// answer, which at that point is not an ErrorResponse.
 func TestInteropPSQL_Spoilt(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -309,8 +310,8 @@ func TestInteropPSQL_Spoilt(t *testing.T) {
 	}
 }
 
-// spoil is the port of a relay of one connection, on which the first byte of the first
-// token is another one: it comes behind a GSSENCRequest and a length.
+// spoil returns the port of a relay for one connection. The relay changes the first byte of
+// the first token, which follows a GSSENCRequest and a length.
 func spoil(t *testing.T, to int) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -347,7 +348,8 @@ func spoil(t *testing.T, to int) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// TestInteropPSQL_Term: at SIGTERM a session that waits is told.
+// TestInteropPSQL_Term checks that the server sends waiting sessions an error after
+// SIGTERM.
 func TestInteropPSQL_Term(t *testing.T) {
 	r := theRealm(t, "psql")
 	t.Parallel()
@@ -367,7 +369,7 @@ func TestInteropPSQL_Term(t *testing.T) {
 	if code := srv.terminate(t); code != 0 {
 		t.Errorf("the server ended with %d:\n%s", code, srv.p.Out)
 	}
-	fmt.Fprintln(typed, "select current_user;") // psql looks at the connection when it has something to send
+	fmt.Fprintln(typed, "select current_user;") // psql checks the connection when it sends something
 	if code, err := p.Exit(); code == 0 || err != nil || !strings.Contains(p.Out.String(), "FATAL:  terminating connection due to administrator command") {
 		t.Errorf("exit %d, %v\n%s", code, err, p.Out)
 	}

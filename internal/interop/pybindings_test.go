@@ -9,20 +9,20 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// bindingCase is who has which channel bindings, and what comes of it.
+// bindingCase is a pair of channel bindings, with the expected result.
 type bindingCase struct {
 	name                string
-	initiator, acceptor string // application data; "": none
+	initiator, acceptor string // application data, or ""
 	policy              sspi.BindingPolicy
-	mit                 string // MIT's verdict
-	bound               bool   // both had them
+	mit                 string // the status of MIT's acceptor
+	bound               bool   // both sides have the same bindings
 	binding             authenticator.Binding
-	reason              status.Reason // of our refusal
+	reason              status.Reason // the Reason of this library's refusal
 }
 
-// MIT's acceptor knows no policy, so its verdict is the same for each. Ours
-// differs in one thing: by default a client that sends none is refused where the
-// server has some, since otherwise a relay gets in by leaving them out.
+// MIT's acceptor has no policy, so its result is the same for each. This library differs in
+// one case: by default it refuses a client without bindings if the server has some, because
+// otherwise a relay could omit them.
 var bindingCases = []bindingCase{
 	{name: "nobody has any", mit: "OK", binding: authenticator.BindingUnchecked},
 	{name: "the same", initiator: "tls-exporter:x", acceptor: "tls-exporter:x", mit: "OK", bound: true, binding: authenticator.BindingMatched},
@@ -55,7 +55,8 @@ func TestInteropPython_Bindings(t *testing.T) {
 					o := sspiAcceptor{windows: d.windows()}
 					o.config.BindingPolicy = c.policy
 					if c.acceptor != "" {
-						// Of several, as while a certificate is being replaced, any may match.
+						// The client may match any of several bindings, as while a
+						// certificate is replaced.
 						o.config.ChannelBindings = []sspi.ChannelBindings{{ApplicationData: []byte("tls-exporter:other")}, {ApplicationData: []byte(c.acceptor)}}
 					}
 					d.port = startOurAcceptor(t, o, file)
@@ -91,7 +92,7 @@ func (c *bindingCase) check(t *testing.T, d *door, gss int, out seen) {
 	}
 	if d.mit() {
 		if bound := out.Server.GSSFlags&gssBound != 0; bound != c.bound {
-			t.Errorf("flags %#x: MIT says bound: %v, want %v", gss, bound, c.bound)
+			t.Errorf("flags %#x: MIT reports bound: %v, want %v", gss, bound, c.bound)
 		}
 	} else if out.Server.Binding != c.binding {
 		t.Errorf("flags %#x: %v, want %v", gss, out.Server.Binding, c.binding)

@@ -8,7 +8,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// ascOf are the values that sspi.h gives what GSS-API calls so.
+// ascOf maps flags of GSS-API to their values in sspi.h.
 var ascOf = map[int]uint32{
 	gssMutual: 0x2, gssReplay: 0x4, gssSequence: 0x8, gssConf: 0x10, gssInteg: 0x20000,
 	gssDCE: 0x200, gssIdentify: 0x80000, gssExtErr: 0x8000,
@@ -22,7 +22,7 @@ func ascFlags(gss int) uint32 {
 	return asc
 }
 
-// gssFlagSets are none, each alone, the usual ones and all.
+// gssFlagSets are no flags, each flag alone, the usual flags, and all.
 var gssFlagSets = []int{
 	0, gssMutual, gssReplay, gssSequence, gssConf, gssInteg, gssIdentify, gssExtErr, gssDCE,
 	gssProtect, gssMutual | gssReplay | gssProtect, gssMutual | gssReplay | gssSequence | gssProtect,
@@ -31,7 +31,7 @@ var gssFlagSets = []int{
 	gssMutual | gssReplay | gssSequence | gssProtect | gssDCE | gssIdentify | gssExtErr,
 }
 
-// legs is how many tokens an exchange takes.
+// legs returns the number of tokens of an exchange.
 func legs(gss int) int {
 	switch {
 	case gss&gssDCE != 0:
@@ -42,9 +42,9 @@ func legs(gss int) int {
 	return 1
 }
 
-// TestInteropPython_Flags: what the client asks for is what both sides report,
-// and nothing else; messages go both ways under each; and the first token is
-// refused the second time.
+// TestInteropPython_Flags checks that both sides report exactly the flags that the client
+// requests, that messages go in both directions with each set of flags, and that the first
+// token is refused the second time.
 func TestInteropPython_Flags(t *testing.T) {
 	worked(t, "sspi", "python3-gssapi", "Kerberos", "mutual, one-way and DCE style")
 	r := theRealm(t, pythonGSSAPI)
@@ -77,14 +77,14 @@ func TestInteropPython_Flags(t *testing.T) {
 	}
 }
 
-// checkContext holds what both sides say about an established context against the
-// flags that were asked for.
+// checkContext compares the results of both sides of an established context with the
+// requested flags.
 func (d *door) checkContext(t *testing.T, out seen, gss int) {
 	t.Helper()
 	if !out.Established || out.Error != nil || out.Legs != legs(gss) {
 		t.Fatalf("established: %v, %v, %d legs; want %d", out.Established, out.Error, out.Legs, legs(gss))
 	}
-	// MIT calls a context of DCE style mutual, asked or not.
+	// MIT reports a context in DCE style as mutual, whether the client requested it or not.
 	if gss&gssDCE != 0 {
 		gss |= gssMutual
 	}
@@ -106,8 +106,8 @@ func (d *door) checkContext(t *testing.T, out seen, gss int) {
 	}
 }
 
-// checkReplay: refused the second time, with KRB_AP_ERR_REPEAT for a client that
-// waits for an answer.
+// checkReplay checks that the token is refused the second time, with KRB_AP_ERR_REPEAT if
+// the client waits for a reply.
 func (d *door) checkReplay(t *testing.T, out seen, gss int) {
 	t.Helper()
 	rep := out.Replay
@@ -120,14 +120,14 @@ func (d *door) checkReplay(t *testing.T, out seen, gss int) {
 	checkAnswer(t, rep.Answer, rep.Error, gss, 34)
 }
 
-// checkAnswer holds what a refused client was told: nothing if it waits for
-// nothing, else a KRB-ERROR in GSS framing. MIT's initiator does not read one in
-// DCE style, of MIT's own acceptor either.
+// checkAnswer checks the reply to a refused client: none if the client does not wait, and
+// otherwise a KRB-ERROR in GSS framing. MIT's initiator does not parse a KRB-ERROR in DCE
+// style, also not that of MIT's acceptor.
 func checkAnswer(t *testing.T, answer string, clientError *gssError, gss, code int) {
 	t.Helper()
 	if legs(gss) == 1 {
 		if answer != "" || clientError != nil {
-			t.Errorf("a client that waits for nothing was told %s, %v", answer, clientError)
+			t.Errorf("a client that does not wait received %s, %v", answer, clientError)
 		}
 		return
 	}
@@ -141,8 +141,8 @@ func checkAnswer(t *testing.T, answer string, clientError *gssError, gss, code i
 	}
 }
 
-// checkSteps: every message came back as it was sent, unless the door does not
-// protect messages that way.
+// checkSteps checks that every message returned unchanged, unless the door does not protect
+// messages in that way.
 func (d *door) checkSteps(t *testing.T, steps []stepSeen, gss int) {
 	t.Helper()
 	for i, s := range steps {

@@ -2,13 +2,13 @@ package interop
 
 import "testing"
 
-// messageSizes are around the block of the cipher, the confounder, the lengths
-// that fit into one and two bytes, and a long one.
+// messageSizes are lengths around the block of the cipher, the confounder, the lengths that
+// need one and two bytes, and a long one.
 var messageSizes = []int{0, 1, 2, 12, 15, 16, 17, 28, 31, 32, 33, 44, 100, 255, 256, 1000, 4096, 65535, 65536, 70000}
 
-// TestInteropPython_Messages: wrapped and signed messages of every size both ways,
-// under each encryption type and both sorts of key: the acceptor's subkey, and in
-// a context of one leg the initiator's.
+// TestInteropPython_Messages checks wrapped and signed messages of every size in both
+// directions, for each encryption type and both kinds of key: the acceptor's subkey, and
+// the initiator's in a one-way context.
 func TestInteropPython_Messages(t *testing.T) {
 	worked(t, "sspi", "python3-gssapi", "Kerberos", "sealed and signed messages")
 	r := theRealm(t, pythonGSSAPI)
@@ -37,9 +37,9 @@ func TestInteropPython_Messages(t *testing.T) {
 	})
 }
 
-// TestInteropPython_Pieces: messages in the buffers of an SSPI caller, header and
-// data apart, with a part that is signed and not sealed. MIT's library calls that
-// IOV, and DCE/RPC uses it.
+// TestInteropPython_Pieces checks messages in the buffers of an SSPI caller, with header
+// and data separate and a part that is signed and not sealed. MIT's library calls this IOV,
+// and DCE/RPC uses it.
 func TestInteropPython_Pieces(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -49,7 +49,7 @@ func TestInteropPython_Pieces(t *testing.T) {
 	}
 	forDoors(t, r, func(t *testing.T, d *door, login *session, svc *service) {
 		if d.name == "Go" {
-			return // it has whole tokens only
+			return // the Go API has only whole tokens
 		}
 		for _, gss := range []int{gssProtect | gssReplay | gssSequence | gssMutual, gssProtect | gssReplay | gssSequence | gssMutual | gssDCE} {
 			out := login.initiate(t, plan{Port: d.port, Target: svc.hostBased(), Flags: bits(gss), Steps: steps})[0]
@@ -63,12 +63,13 @@ func TestInteropPython_Pieces(t *testing.T) {
 	})
 }
 
-// checkETypes: the ticket's and its session key's; and the context's, which is of
-// 256 bits where we make the key, since MIT's and Heimdal's initiators offer that (RFC 4537).
+// checkETypes checks the encryption types of the ticket, of its session key and of the
+// context's key. If this library makes the context's key, it has 256 bits, because the
+// initiators of MIT and Heimdal offer that (RFC 4537).
 func (d *door) checkETypes(t *testing.T, out acceptorPeer, etype, gss int) {
 	t.Helper()
 	if d.mit() {
-		return // it does not say
+		return // MIT's acceptor does not report types
 	}
 	context := etype
 	if gss&gssMutual != 0 {
@@ -80,7 +81,7 @@ func (d *door) checkETypes(t *testing.T, out acceptorPeer, etype, gss int) {
 	}
 }
 
-// forDoors runs a test at each door for each encryption type.
+// forDoors runs a test with each door for each encryption type.
 func forDoors(t *testing.T, r *realm, test func(t *testing.T, d *door, login *session, svc *service)) {
 	t.Helper()
 	for etype := range 4 {

@@ -5,15 +5,15 @@ import (
 	"testing"
 )
 
-// TestInteropPython_Refusals: what MIT's acceptor refuses ours refuses, in an
-// exchange of one, two and three legs, with the same Kerberos error; and a client
-// that waits for no answer gets none.
+// TestInteropPython_Refusals checks that this library refuses every client that MIT's
+// acceptor refuses, in exchanges of one, two and three tokens, with the same Kerberos
+// error, and that a client that does not wait for a reply gets none.
 func TestInteropPython_Refusals(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
 	for _, c := range refusals {
 		if c.replay || c.env != nil {
-			continue // TestInteropPython_Flags, TestInteropGSSClient_Refusals
+			continue // see TestInteropPython_Flags, TestInteropGSSClient_Refusals
 		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,8 +41,8 @@ func TestInteropPython_Refusals(t *testing.T) {
 	}
 }
 
-// TestInteropPython_Delegation: forwarded credentials are reported, and opened,
-// exactly if the server wants them. MIT's acceptor always takes them.
+// TestInteropPython_Delegation checks that forwarded credentials are reported and decrypted
+// only if the server requests them. MIT's acceptor always reads them.
 func TestInteropPython_Delegation(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// sequenceCases are what MIT's library says of a message, the same again, the one
-// after the next, and the next, for what a client asked to be detected.
+// sequenceCases list the status of MIT's library for a message, the same message again, the
+// third message, and the second, for each pair of flags.
 var sequenceCases = []struct {
 	flags int
 	want  []string
@@ -17,9 +17,9 @@ var sequenceCases = []struct {
 	{gssReplay | gssSequence, []string{"OK", "DUPLICATE", "GAP", "UNSEQ"}},
 }
 
-// TestInteropPython_Sequence: a message that comes twice, one that is skipped and
-// comes late, in both directions, under each set of flags. What MIT's acceptor
-// says is the control, and what MIT's initiator says of our messages.
+// TestInteropPython_Sequence checks a repeated message, a skipped one and a late one, in
+// both directions, with each pair of flags. The statuses of MIT's acceptor, and of MIT's
+// initiator for this library's messages, are the control.
 func TestInteropPython_Sequence(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -55,7 +55,7 @@ func (d *door) checkSequence(t *testing.T, p plan, out seen, gss int, mit []stri
 		}
 		for j, got := range s.Verdicts {
 			want := mit[j]
-			if p.Steps[i]["do"] == "sequence" { // else it is MIT's initiator that judges
+			if p.Steps[i]["do"] == "sequence" { // otherwise MIT's initiator receives the messages
 				want = d.code(want)
 			}
 			if got != want {

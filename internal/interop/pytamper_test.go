@@ -8,19 +8,19 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// tampered is a kind of message token. Each of its bits is changed, one at a time.
+// tampered is a kind of message token, of which the test changes each bit.
 type tampered struct {
 	kind string
 	size int // of the message
-	// rotates are the bits of RRC, counted from its highest, that leave the token
-	// the same: RRC is under no MAC, and counts modulo the length of what follows
-	// the header (RFC 4121, Section 4.2.5).
+	// rotates are the bits of RRC, counted from its highest, whose change has no effect: no
+	// MAC covers RRC, and it counts modulo the length of the bytes after the header (RFC
+	// 4121, Section 4.2.5).
 	rotates []int
 }
 
-// The tokens are AES256-SHA1's, whose checksum has 12 bytes. A signed message of
-// 116 makes 128 bytes after the header, so that the upper nine bits of RRC turn
-// them whole times.
+// The tokens are of AES256-SHA1, whose checksum has 12 bytes. A signed message of 116 bytes
+// gives 128 bytes after the header, so that a change of the upper nine bits of RRC rotates
+// by whole turns.
 var tamperedTokens = []tampered{
 	{kind: "wrap", size: 100},
 	{kind: "sign", size: 100},
@@ -28,12 +28,12 @@ var tamperedTokens = []tampered{
 	{kind: "mic", size: 100},
 }
 
-// The place of RRC in a token.
+// bitsBeforeRRC is the position of RRC in a token.
 const bitsBeforeRRC = 6 * 8
 
-// TestInteropPython_EveryBit: MIT's acceptor and ours agree about each bit of each
-// kind of token, and the only changes that are let through are those of RRC that
-// change nothing. Replays are not detected here, so that nothing else refuses.
+// TestInteropPython_EveryBit checks that MIT's acceptor and this library agree about each
+// changed bit of each kind of token, and that they accept only changes of RRC without an
+// effect. The context detects no replays, so that no message is refused for another cause.
 func TestInteropPython_EveryBit(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -74,9 +74,9 @@ func (c *tampered) check(t *testing.T, d *door, verdicts []string) {
 	}
 }
 
-// TestInteropPython_EveryCut: a wrap token has no length of its own, so each
-// beginning of one is either too short for a header, or a message that was
-// altered; MIT's library calls some of both defective.
+// TestInteropPython_EveryCut checks truncated tokens. A wrap token does not contain its
+// length, so a truncated token is too short for a header or an altered message. MIT's
+// library calls some of both defective.
 func TestInteropPython_EveryCut(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -93,7 +93,7 @@ func TestInteropPython_EveryCut(t *testing.T) {
 					want := []string{"BAD_MIC", "DEFECTIVE_TOKEN"}
 					switch {
 					case d.mit() && n == 0:
-						want = []string{"CALL"} // no token is the caller's mistake
+						want = []string{"CALL"} // an empty token is an error of the caller
 					case !d.mit() && n < header:
 						want = []string{status.SEC_E_INVALID_TOKEN.String()}
 					case !d.mit():

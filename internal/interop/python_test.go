@@ -8,23 +8,23 @@ import (
 	"testing"
 )
 
-// plan is what initiator.py does.
+// plan is the input of initiator.py.
 type plan struct {
 	Port      int    `json:"port"`
 	Target    string `json:"target"`
 	Flags     []int  `json:"flags"`
-	NoCIFlags bool   `json:"no_ci_flags,omitempty"` // CONF and INTEG not unasked
+	NoCIFlags bool   `json:"no_ci_flags,omitempty"` // do not add CONF and INTEG
 	Bindings  string `json:"bindings,omitempty"`
 	Steps     []step `json:"steps,omitempty"`
 	Replay    bool   `json:"replay,omitempty"`
 
-	Mech  string   `json:"mech,omitempty"`  // "spnego"; "": raw Kerberos
-	Offer []string `json:"offer,omitempty"` // what SPNEGO offers: "krb5", "ntlm"; nil: what the library likes
+	Mech  string   `json:"mech,omitempty"`  // "spnego", or "" for raw Kerberos
+	Offer []string `json:"offer,omitempty"` // the mechanisms that SPNEGO offers, "krb5" or "ntlm", or nil for the default of the library
 }
 
 type step map[string]any
 
-// seen is what it saw.
+// seen is the output of initiator.py.
 type seen struct {
 	Established bool      `json:"established"`
 	Flags       int       `json:"flags"`
@@ -36,8 +36,8 @@ type seen struct {
 	Server      struct {
 		acceptorPeer
 		GSSFlags int    `json:"gss_flags"` // of MIT's acceptor
-		Verdict  string `json:"verdict"`   // of MIT's acceptor, or our code
-		Reason   string `json:"reason"`    // of ours
+		Verdict  string `json:"verdict"`   // of MIT's acceptor, or the code of this library
+		Reason   string `json:"reason"`    // of this library
 	} `json:"server"`
 	Steps  []stepSeen `json:"steps"`
 	Replay *struct {
@@ -56,7 +56,7 @@ type gssError struct {
 	Text    string `json:"text"`
 }
 
-// mitMinor is the minor status of MIT's library for a Kerberos error.
+// mitMinor returns the minor status of MIT's library for a Kerberos error.
 func mitMinor(code int) int { return -1765328384 + code }
 
 type stepSeen struct {
@@ -68,13 +68,13 @@ type stepSeen struct {
 	Verdicts   []string `json:"verdicts"`
 }
 
-// Flags of GSS-API, as initiators ask for them.
+// These are the flags of GSS-API that initiators request.
 const (
 	gssMutual, gssReplay, gssSequence = 2, 4, 8
 	gssConf, gssInteg, gssDCE         = 16, 32, 0x1000
 	gssDeleg, gssIdentify, gssExtErr  = 1, 0x2000, 0x4000
 	gssProtect                        = gssConf | gssInteg
-	gssTrans, gssBound, gssReady      = 0x100, 0x800, 0x80 // of MIT's own
+	gssTrans, gssBound, gssReady      = 0x100, 0x800, 0x80 // of MIT only
 )
 
 func bits(flags int) []int {
@@ -87,8 +87,7 @@ func bits(flags int) []int {
 	return list
 }
 
-// initiate runs initiator.py, one plan after the other. It leaves no bytecode
-// behind.
+// initiate runs initiator.py with the plans. It leaves no bytecode files.
 func (s *session) initiate(t testing.TB, plans ...plan) []seen {
 	t.Helper()
 	in, err := json.Marshal(plans)
@@ -103,8 +102,8 @@ func (s *session) initiate(t testing.TB, plans ...plan) []seen {
 	return out
 }
 
-// startMITAcceptor starts acceptor.py, and returns its port. Its argument is the
-// application data of channel bindings.
+// startMITAcceptor starts acceptor.py, and returns its port. bindings are the application
+// data of channel bindings.
 func startMITAcceptor(t testing.TB, r *realm, keytab string, bindings ...string) int {
 	t.Helper()
 	args := append([]string{"-B", filepath.Join("testdata", "acceptor.py")}, bindings...)
@@ -124,11 +123,11 @@ func startMITAcceptor(t testing.TB, r *realm, keytab string, bindings ...string)
 	return port
 }
 
-// acceptors are the doors that every case goes through: MIT's, which proves the
-// case, and ours.
+// acceptors are the doors of every case: MIT's, which is the control, and the two APIs of
+// this library.
 var acceptors = []string{"MIT", "Go", "Windows"}
 
-// door is one of them.
+// door is an acceptor that runs for a service.
 type door struct {
 	name string
 	port int
@@ -137,15 +136,14 @@ type door struct {
 func (d *door) mit() bool     { return d.name == "MIT" }
 func (d *door) windows() bool { return d.name == "Windows" }
 
-// takesTokens says whether the door takes and makes whole wrap tokens. The Windows
-// face makes a header and data, which are one token if put together, but not in
-// DCE style (MS-KILE, Section 3.4.5.4.1): that is TestInteropPython_Pieces.
+// takesTokens reports whether the door accepts and makes whole wrap tokens. The Windows API
+// makes a header and data, which together are a token outside DCE style only (MS-KILE,
+// Section 3.4.5.4.1). TestInteropPython_Pieces tests it.
 func (d *door) takesTokens(gss int) bool { return !d.windows() || gss&gssDCE == 0 }
 
-// allows says whether the Windows face protects a message like this: it seals for
-// clients that asked for CONF, and signs for those that asked for any protection
-// (sspi.EncryptMessage, sspi.MakeSignature). The Go face and MIT's library do as
-// they are told.
+// allows reports whether the Windows API protects a message in this way: it seals for
+// clients that requested CONF, and signs for clients that requested any protection
+// (sspi.EncryptMessage, sspi.MakeSignature). The Go API and MIT's library always protect.
 func allows(gss int, s stepSeen) bool {
 	if s.Sealed {
 		return gss&gssConf != 0
@@ -153,7 +151,7 @@ func allows(gss int, s stepSeen) bool {
 	return gss&(gssProtect|gssReplay|gssSequence) != 0
 }
 
-// code is what the acceptor calls something that MIT's library has this word for.
+// code returns the acceptor's code for a status name of MIT's library.
 func (d *door) code(mit string) string {
 	if d.mit() {
 		return mit

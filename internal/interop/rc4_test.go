@@ -11,7 +11,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// rc4Realm is a realm of its own, in which RC4 is not forbidden.
+// rc4Realm returns a new realm that permits RC4.
 func rc4Realm(t *testing.T) *realm {
 	t.Helper()
 	require(t, pythonGSSAPI)
@@ -23,8 +23,7 @@ func rc4Realm(t *testing.T) *realm {
 	return r
 }
 
-// pinned makes the programs of a login know RC4 alone, so that they offer nothing
-// better.
+// pinned makes the programs of a session support RC4 only.
 func (s *session) pinned(t *testing.T) *session {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "krb5.conf")
@@ -35,10 +34,10 @@ func (s *session) pinned(t *testing.T) *session {
 	return &session{realm: s.realm, cache: s.cache, extra: []string{"KRB5_CONFIG=" + file}}
 }
 
-// TestInteropPython_RC4: tickets of RC4 and of AES with session keys of RC4, from
-// MIT's client. One that has AES gets a context of AES from us; one that has not
-// talks in tokens of RFC 4757, whole ones and, in DCE style, in pieces, both ways. (In
-// pieces outside DCE style, MIT demands one more for the padding.)
+// TestInteropPython_RC4 checks tickets of RC4, and of AES with RC4 session keys, from MIT's
+// client. A client that supports AES gets an AES context. A client that does not exchanges
+// tokens of RFC 4757 in both directions: whole tokens and, in DCE style, messages in
+// buffers. (Outside DCE style MIT requires another buffer for the padding.)
 func TestInteropPython_RC4(t *testing.T) {
 	r := rc4Realm(t)
 	t.Parallel()
@@ -76,7 +75,7 @@ func TestInteropPython_RC4(t *testing.T) {
 				{"with AES, DCE style", login, ordered | gssMutual | gssDCE, 18, pieces},
 			} {
 				if d.name == "Go" && row.steps[0]["do"] == "iov" {
-					continue // it has whole tokens only
+					continue // the Go API has only whole tokens
 				}
 				t.Run(fmt.Sprintf("%s, %d, %s", d.name, key, row.name), func(t *testing.T) {
 					out := row.login.initiate(t, plan{Port: d.port, Target: svc.hostBased(), Flags: bits(row.flags), Steps: row.steps})[0]
@@ -102,7 +101,8 @@ func TestInteropPython_RC4(t *testing.T) {
 	}
 }
 
-// TestInteropPython_RC4Refused: who does not name RC4 accepts none of it, and says so.
+// TestInteropPython_RC4Refused checks that an acceptor whose policy does not name RC4
+// refuses it, with a Reason that says so.
 func TestInteropPython_RC4Refused(t *testing.T) {
 	r := rc4Realm(t)
 	t.Parallel()

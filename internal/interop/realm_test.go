@@ -18,11 +18,11 @@ const (
 	password  = "correct horse battery staple"
 )
 
-// realm is a throw-away MIT realm on the loopback interface.
+// realm is a temporary MIT realm on the loopback interface.
 type realm struct {
 	dir    string
-	config string // the text of krb5.conf
-	more   string // lines of [libdefaults] besides
+	config string // the content of krb5.conf
+	more   string // additional lines of [libdefaults]
 	kdc    *process
 	admin  sync.Mutex // one kadmin.local at a time
 }
@@ -62,7 +62,7 @@ const kdcconf = `[kdcdefaults]
 
 // newRealm makes a realm in dir and starts its KDC.
 func newRealm(dir string, more ...string) (*realm, error) {
-	const tries = 3 // somebody else may take the free port before the KDC does
+	const tries = 3 // another process may take the free port before the KDC does
 	var err error
 	for range tries {
 		r := &realm{dir: dir, more: strings.Join(more, "")}
@@ -121,8 +121,8 @@ func (r *realm) close() { r.kdc.Stop() }
 
 func (r *realm) path(name string) string { return filepath.Join(r.dir, name) }
 
-// env is the whole environment of a program in this realm. It has no mechanisms but
-// those of the library, whatever the machine has installed.
+// env returns the whole environment of a program in this realm. It has only the mechanisms
+// of the library, whatever the machine has installed.
 func (r *realm) env() []string {
 	return []string{
 		"KRB5_CONFIG=" + r.path("krb5.conf"), "KRB5_KDC_PROFILE=" + r.path("kdc.conf"), "KRB5RCACHEDIR=" + r.dir,
@@ -151,15 +151,15 @@ func (r *realm) admins(t testing.TB, args ...string) {
 	}
 }
 
-// etypes are MIT's names of the encryption types under test.
+// etypes maps the tested encryption types to MIT's names.
 var etypes = map[int]string{
 	17: "aes128-cts-hmac-sha1-96", 18: "aes256-cts-hmac-sha1-96",
 	19: "aes128-cts-hmac-sha256-128", 20: "aes256-cts-hmac-sha384-192",
 	23: "arcfour-hmac",
 }
 
-// service makes a service principal name/localhost with a random key of the first
-// encryption type; the tickets for it get session keys of the second.
+// service makes a service principal name/localhost with a random key of the type key. Its
+// tickets get session keys of the type session.
 func (r *realm) service(t testing.TB, name string, key, session int) *service {
 	t.Helper()
 	s := &service{realm: r, name: name, etype: key}
@@ -191,15 +191,14 @@ func (s *service) rekey(t testing.TB) {
 	s.realm.admins(t, "cpw", "-randkey", "-e", etypes[s.etype]+":normal", s.principal())
 }
 
-// session is a user's login: a ticket cache.
+// session is the ticket cache of a user.
 type session struct {
 	realm *realm
 	cache string
-	extra []string // environment of its programs
+	extra []string // additional environment of its programs
 }
 
-// login makes a ticket cache with a ticket-granting ticket. More arguments are
-// kinit's.
+// login makes a ticket cache with a ticket-granting ticket. more are arguments of kinit.
 func (r *realm) login(t testing.TB, more ...string) *session {
 	t.Helper()
 	s := &session{realm: r, cache: filepath.Join(t.TempDir(), "ccache")}
@@ -213,7 +212,7 @@ func (s *session) env() []string {
 	return append(append(s.realm.env(), "KRB5CCNAME=FILE:"+s.cache), s.extra...)
 }
 
-// fetch asks the KDC for a service ticket, so that the cache holds it.
+// fetch gets a service ticket from the KDC into the cache.
 func (s *session) fetch(t testing.TB, svc *service) {
 	t.Helper()
 	if res := run(t, s.env(), "", "kvno", svc.full()); res.code != 0 {
@@ -221,7 +220,7 @@ func (s *session) fetch(t testing.TB, svc *service) {
 	}
 }
 
-// freePort is a port that nobody listened on a moment ago.
+// freePort returns a port that was free a moment ago.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -233,8 +232,8 @@ func freePort() (int, error) {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// names makes principals' names distinct, so that tests may run any number of
-// times in one realm.
+// names counts principals, so that each name is new and tests may run several times in one
+// realm.
 var names atomic.Int32
 
 func unique(name string) string { return fmt.Sprintf("%s%d", name, names.Add(1)) }

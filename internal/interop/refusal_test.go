@@ -12,19 +12,19 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// refusal is a client that a server must refuse, and how.
+// refusal is a client that a server must refuse.
 type refusal struct {
 	name string
-	// prepare makes a keytab and a service that the server runs with, and the
-	// service that the client asks for.
+	// prepare makes a keytab, the service for which the server runs, and the service that
+	// the client requests.
 	prepare func(t *testing.T, r *realm, login *session, keytab string) (own, asked *service)
-	env     func() []string // of the client, besides its own; nil: nothing
-	replay  bool            // the client's token was presented before
+	env     func() []string // additional environment of the client, or nil
+	replay  bool            // another client has presented the token before
 
-	code   int32         // of the KRB-ERROR
-	text   string        // what MIT's client makes of it
-	reason status.Reason // in our log
-	retry  bool          // the client was told the time and may come again
+	code   int32         // in the KRB-ERROR
+	text   string        // printed by MIT's client
+	reason status.Reason // in the log of this library
+	retry  bool          // the client receives the time and may try again
 }
 
 var refusals = []refusal{
@@ -43,13 +43,13 @@ var refusals = []refusal{
 	},
 }
 
-// clock is the environment that moves a C program's clock.
+// clock returns an environment that moves the clock of a C program.
 func clock(offset string) []string {
 	lib, _ := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
 	return []string{"LD_PRELOAD=" + strings.Join(lib, ":"), "FAKETIME=" + offset}
 }
 
-// plain is a service in its keytab: what is refused is the client.
+// plain prepares a service in its keytab. The client is the cause of the refusal.
 func plain(name string) func(*testing.T, *realm, *session, string) (own, asked *service) {
 	return func(t *testing.T, r *realm, login *session, keytab string) (own, asked *service) {
 		svc := r.service(t, unique(name), 18, 18)
@@ -96,8 +96,7 @@ func wrongKey(t *testing.T, r *realm, _ *session, keytab string) (own, asked *se
 	return svc, svc
 }
 
-// check runs the case against a server that start starts, and returns the
-// server's own report of it.
+// check runs the case with a server, and returns the server.
 func (c *refusal) check(t *testing.T, r *realm, start func(keytab string, own *service) server) server {
 	t.Helper()
 	keytab, login := filepath.Join(t.TempDir(), "keytab"), r.login(t)
@@ -127,7 +126,7 @@ func (c *refusal) check(t *testing.T, r *realm, start func(keytab string, own *s
 	return srv
 }
 
-// checkToken holds the KRB-ERROR that came back against the case.
+// checkToken compares the KRB-ERROR with the case.
 func (c *refusal) checkToken(t *testing.T, wire *relay, asked *service, isSSPI bool) {
 	t.Helper()
 	_, tokens := wire.tokens()
@@ -148,10 +147,10 @@ func (c *refusal) checkToken(t *testing.T, wire *relay, asked *service, isSSPI b
 		t.Errorf("KRB-ERROR is about %s@%s, want %s", e.SName.PrincipalNameString(), e.Realm, asked.full())
 	}
 	if e.EText != "" || e.CRealm != "" || len(e.CName.NameString) != 0 {
-		t.Errorf("KRB-ERROR says more than it should: e-text %q, client %v@%s", e.EText, e.CName.NameString, e.CRealm)
+		t.Errorf("the KRB-ERROR has more fields than expected: e-text %q, client %v@%s", e.EText, e.CName.NameString, e.CRealm)
 	}
 	var data []byte
-	if isSSPI && c.retry { // MIT's never invites a client to come again
+	if isSSPI && c.retry { // MIT's acceptor never permits another try
 		data = skewRecovery
 	}
 	if !bytes.Equal(e.EData, data) {
@@ -160,7 +159,7 @@ func (c *refusal) checkToken(t *testing.T, wire *relay, asked *service, isSSPI b
 	t.Logf("KRB-ERROR %d, stime %v, %d bytes of token", e.ErrorCode, e.STime, len(tokens[0]))
 }
 
-// TestInteropControl_MITRefusals holds the expected codes against MIT's server.
+// TestInteropControl_MITRefusals checks the expected codes with MIT's server.
 func TestInteropControl_MITRefusals(t *testing.T) {
 	r := theRealm(t, "gss-client", "gss-server", "faketime")
 	t.Parallel()
@@ -171,8 +170,8 @@ func TestInteropControl_MITRefusals(t *testing.T) {
 	}
 }
 
-// TestInteropGSSClient_Refusals: our server refuses what MIT's refuses, with the
-// same codes, and logs why.
+// TestInteropGSSClient_Refusals checks that examples/gss-server refuses the same clients as
+// MIT's server, with the same codes, and logs the Reason.
 func TestInteropGSSClient_Refusals(t *testing.T) {
 	r := theRealm(t, "gss-client", "faketime")
 	t.Parallel()
@@ -184,12 +183,12 @@ func TestInteropGSSClient_Refusals(t *testing.T) {
 			if c.replay {
 				n = 2
 			}
-			// The accepted one of a replay is reported when its connection has ended,
+			// The server reports the accepted client of a replay when its connection ends,
 			// which may be later.
 			reports := srv.contexts(t, n)
 			refused := slices.IndexFunc(reports, func(rep report) bool { return rep.client == "" })
 			if refused < 0 {
-				t.Fatalf("the server refused nobody: %v", reports)
+				t.Fatalf("the server refused no client: %v", reports)
 			}
 			last := reports[refused]
 			wantCode, wantReason := c.reason.Code().String(), c.reason.String()
@@ -204,6 +203,6 @@ func TestInteropGSSClient_Refusals(t *testing.T) {
 	}
 }
 
-// skewRecovery is the e-data that asks a client to try again with the time that
-// it is told (MS-KILE, Section 2.2.2): KERB-ERROR-DATA of type 2.
+// skewRecovery is the e-data that lets a client try again with the acceptor's time
+// (MS-KILE, Section 2.2.2): KERB-ERROR-DATA of type 2.
 var skewRecovery, _ = hex.DecodeString("3005a103020102")

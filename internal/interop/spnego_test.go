@@ -14,7 +14,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// States of a negotiation (RFC 4178, Section 4.2.2).
+// These are the states of a negotiation (RFC 4178, Section 4.2.2).
 const (
 	negCompleted, negIncomplete, negReject, negRequestMIC = 0, 1, 2, 3
 )
@@ -34,12 +34,11 @@ func negResponse(t testing.TB, token string) spnego.NegTokenResp {
 	return resp
 }
 
-// spnegoLegs is how many tokens an exchange takes where Kerberos is the client's
-// first choice: even a client of one leg gets an answer, and the one of DCE style
-// another.
+// spnegoLegs returns the number of tokens of an exchange if Kerberos is the client's first
+// mechanism. A one-way client gets an answer too, and a client in DCE style one more.
 func spnegoLegs(gss int) int { return max(2, legs(gss)+legs(gss)%2) }
 
-// checkNegotiated is checkContext for a context that SPNEGO made.
+// checkNegotiated does the checks of checkContext for a context of SPNEGO.
 func (d *door) checkNegotiated(t *testing.T, out seen, gss, legsTaken int) {
 	t.Helper()
 	if out.Legs != legsTaken {
@@ -49,7 +48,7 @@ func (d *door) checkNegotiated(t *testing.T, out seen, gss, legsTaken int) {
 	d.checkContext(t, out, gss)
 }
 
-// checkRejected: the client was told that it is rejected, and why.
+// checkRejected checks that the client received a reject with the cause.
 func checkRejected(t *testing.T, answer string, code int) {
 	t.Helper()
 	resp := negResponse(t, answer)
@@ -61,8 +60,8 @@ func checkRejected(t *testing.T, answer string, code int) {
 	}
 }
 
-// checkRejected knows that MIT's acceptor does not tell a client of one leg why,
-// though it waits for SPNEGO's answer.
+// checkRejected accepts that MIT's acceptor sends a one-way client no cause, although the
+// client waits for SPNEGO's answer.
 func (d *door) checkRejected(t *testing.T, answer string, gss, code int) {
 	t.Helper()
 	if d.mit() && legs(gss) == 1 {
@@ -74,7 +73,7 @@ func (d *door) checkRejected(t *testing.T, answer string, gss, code int) {
 	checkRejected(t, answer, code)
 }
 
-// TestInteropSPNEGO_Flags: as TestInteropPython_Flags, with SPNEGO around it.
+// TestInteropSPNEGO_Flags does the checks of TestInteropPython_Flags with SPNEGO.
 func TestInteropSPNEGO_Flags(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -102,7 +101,7 @@ func TestInteropSPNEGO_Flags(t *testing.T) {
 					d.checkSteps(t, out.Steps, gss)
 					for i, token := range out.Tokens {
 						if i > 0 && len(negResponse(t, token).MechListMIC) != 0 {
-							t.Errorf("token %d has a MIC of the list, whose first was taken", i)
+							t.Errorf("token %d has a MIC, although the first mechanism was selected", i)
 						}
 					}
 					if want := status.ReasonReplay.String(); !d.mit() && out.Replay.Server.Reason != want {
@@ -115,8 +114,8 @@ func TestInteropSPNEGO_Flags(t *testing.T) {
 	}
 }
 
-// TestInteropSPNEGO_ETypes: every encryption type, and a context's key that is
-// what it is without SPNEGO.
+// TestInteropSPNEGO_ETypes checks every encryption type, and that the context's key has the
+// same type as without SPNEGO.
 func TestInteropSPNEGO_ETypes(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -131,14 +130,14 @@ func TestInteropSPNEGO_ETypes(t *testing.T) {
 	})
 }
 
-// TestInteropSPNEGO_Refusals: what is refused without SPNEGO is rejected with it,
-// for the same reason and with the same Kerberos error.
+// TestInteropSPNEGO_Refusals checks that every client that is refused without SPNEGO is
+// rejected with it, with the same Reason and Kerberos error.
 func TestInteropSPNEGO_Refusals(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
 	for _, c := range refusals {
 		if c.replay || c.env != nil {
-			continue // TestInteropSPNEGO_Flags; TestInteropHeimdalSPNEGO_ClockRecovery
+			continue // see TestInteropSPNEGO_Flags, TestInteropHeimdalSPNEGO_ClockRecovery
 		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -166,8 +165,8 @@ func TestInteropSPNEGO_Refusals(t *testing.T) {
 	}
 }
 
-// TestInteropSPNEGO_Bindings: channel bindings are Kerberos's, so nothing is
-// different with SPNEGO.
+// TestInteropSPNEGO_Bindings checks that channel bindings, which belong to Kerberos, have
+// the same results with SPNEGO.
 func TestInteropSPNEGO_Bindings(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -204,7 +203,7 @@ func TestInteropSPNEGO_Bindings(t *testing.T) {
 	}
 }
 
-// TestInteropSPNEGO_Delegation: forwarded credentials come through SPNEGO too.
+// TestInteropSPNEGO_Delegation checks forwarded credentials with SPNEGO.
 func TestInteropSPNEGO_Delegation(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()
@@ -225,8 +224,7 @@ func TestInteropSPNEGO_Delegation(t *testing.T) {
 	}
 }
 
-// TestInteropSPNEGO_GSSClient: MIT's gss-client asks for SPNEGO, of its own server
-// first.
+// TestInteropSPNEGO_GSSClient runs MIT's gss-client with SPNEGO, first with MIT's server.
 func TestInteropSPNEGO_GSSClient(t *testing.T) {
 	r := theRealm(t, "gss-client", "gss-server")
 	t.Parallel()
@@ -246,8 +244,8 @@ func TestInteropSPNEGO_GSSClient(t *testing.T) {
 	}
 }
 
-// TestInteropSPNEGO_GSSClientRefused: the client is told of the reject and why. It
-// writes once more to a connection that the server has closed, which may kill it.
+// TestInteropSPNEGO_GSSClientRefused checks that the client prints the reject and its
+// cause. The client then writes to the closed connection, which may end it by a signal.
 func TestInteropSPNEGO_GSSClientRefused(t *testing.T) {
 	r := theRealm(t, "gss-client")
 	t.Parallel()
@@ -267,7 +265,8 @@ func TestInteropSPNEGO_GSSClientRefused(t *testing.T) {
 	checkRejected(t, hex.EncodeToString(tokens[0]), 31)
 }
 
-// TestInteropSPNEGO_Unwanted: the package Kerberos takes no SPNEGO, and says so.
+// TestInteropSPNEGO_Unwanted checks that the package Kerberos refuses SPNEGO with its own
+// Reason.
 func TestInteropSPNEGO_Unwanted(t *testing.T) {
 	r := theRealm(t, pythonGSSAPI)
 	t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// sshd is our SSH server, examples/sshd.
+// sshd is examples/sshd.
 type sshd struct {
 	p    *process
 	port string
@@ -24,15 +24,15 @@ var (
 		return build(world.dir, "our-sshd", "github.com/gosspi/kerberos/examples/sshd")
 	})
 
-	// hostLocalhost is host/localhost, which OpenSSH asks for by the server's name:
-	// one for all tests, made by the first.
+	// hostLocalhost is the service host/localhost, which OpenSSH requests by the server's
+	// name. All tests share it.
 	hostLocalhost struct {
 		once sync.Once
 		svc  *service
 	}
 )
 
-// hostService is host/localhost. Its keys stay as they are.
+// hostService returns host/localhost. No test changes its keys.
 func hostService(t *testing.T, r *realm) *service {
 	t.Helper()
 	hostLocalhost.once.Do(func() { hostLocalhost.svc = r.service(t, "host", 18, 18) })
@@ -42,8 +42,7 @@ func hostService(t *testing.T, r *realm) *service {
 	return hostLocalhost.svc
 }
 
-// startSSHD starts our server and ends it, as a service manager would, with the
-// test.
+// startSSHD starts the server, and ends it with the test, as a service manager would.
 func startSSHD(t *testing.T, r *realm, keytab string, args ...string) *sshd {
 	t.Helper()
 	path, err := buildSSHD()
@@ -73,8 +72,8 @@ func (s *sshd) lines(t *testing.T, message string, n int) []map[string]string {
 	return ourLines(s.p.Out.String(), message)
 }
 
-// ssh logs in with Kerberos alone, and runs a command. More arguments are ssh's, to
-// which the first value of an option counts.
+// ssh logs in with Kerberos only, and runs a command. more are arguments of ssh, which uses
+// the first value of an option.
 func (s *session) ssh(t *testing.T, srv *sshd, as, command string, more ...string) result {
 	t.Helper()
 	args := append(more,
@@ -85,7 +84,7 @@ func (s *session) ssh(t *testing.T, srv *sshd, as, command string, more ...strin
 	return run(t, s.env(), "", "ssh", args...)
 }
 
-// TestInteropSSH: OpenSSH logs in and runs commands.
+// TestInteropSSH checks that OpenSSH logs in and runs commands.
 func TestInteropSSH(t *testing.T) {
 	r := theRealm(t, "ssh")
 	t.Parallel()
@@ -127,8 +126,8 @@ func TestInteropSSH(t *testing.T) {
 	}
 }
 
-// TestInteropSSH_Delegation: with a ticket that may be forwarded, OpenSSH forwards
-// one if it is told to.
+// TestInteropSSH_Delegation checks that OpenSSH forwards a forwardable ticket if its
+// configuration says so.
 func TestInteropSSH_Delegation(t *testing.T) {
 	r := theRealm(t, "ssh")
 	t.Parallel()
@@ -147,8 +146,8 @@ func TestInteropSSH_Delegation(t *testing.T) {
 	}
 }
 
-// TestInteropSSH_HostKey: the server has the host key that ssh-keygen made, and
-// OpenSSH knows it again.
+// TestInteropSSH_HostKey checks that the server uses the host key that ssh-keygen made, and
+// that OpenSSH recognises it.
 func TestInteropSSH_HostKey(t *testing.T) {
 	r := theRealm(t, "ssh", "ssh-keygen")
 	t.Parallel()
@@ -173,7 +172,8 @@ func TestInteropSSH_HostKey(t *testing.T) {
 	}
 }
 
-// TestInteropSSH_Refused: who may not get in, does not, and our log says why.
+// TestInteropSSH_Refused checks the clients that the server refuses, and the Reason in its
+// log.
 func TestInteropSSH_Refused(t *testing.T) {
 	r := theRealm(t, "ssh")
 	t.Parallel()
@@ -208,7 +208,7 @@ func TestInteropSSH_Refused(t *testing.T) {
 		}
 	})
 	t.Run("stale key", func(t *testing.T) {
-		// A principal of its own: host/localhost is everybody's.
+		// This case changes its principal, so it does not use the shared host/localhost.
 		stale, file := unique("stale"), filepath.Join(t.TempDir(), "keytab")
 		r.admins(t, "addprinc", "-randkey", "host/"+stale)
 		r.admins(t, "ktadd", "-norandkey", "-q", "-k", file, "host/"+stale)
@@ -224,7 +224,7 @@ func TestInteropSSH_Refused(t *testing.T) {
 	t.Run("client's clock 20 minutes ahead", func(t *testing.T) {
 		require(t, "faketime")
 		srv, login := startSSHD(t, r, keytab), r.login(t)
-		login.fetch(t, hostService(t, r)) // the KDC would refuse that clock too
+		login.fetch(t, hostService(t, r)) // with a wrong clock the KDC would refuse this request
 		login.extra = clock("+20m")
 		res := login.ssh(t, srv, user, "whoami")
 		last := srv.lines(t, refused, 1)[0]

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// packages says which Debian package brings a program or a library.
+// packages maps a program or library to its Debian package.
 var packages = map[string]string{
 	"krb5kdc":      "krb5-kdc",
 	"kdb5_util":    "krb5-kdc",
@@ -37,23 +37,23 @@ var packages = map[string]string{
 	"psql":         "postgresql-client",
 }
 
-// Things that are no program: they are there if these files are. The python that
-// PATH finds first is often not Debian's, whose packages it then does not see.
+// These are libraries and modules that are installed if the file exists. The python that
+// PATH finds first is often not Debian's, and does not see the modules of Debian.
 const (
 	python        = "/usr/bin/python3"
 	pythonGSSAPI  = "/usr/lib/python3/dist-packages/gssapi/__init__.py"
 	heimdalGSSAPI = "/usr/include/heimdal/gssapi/gssapi.h"
-	heimdalLib    = "/usr/share/doc/libgssapi3-heimdal" // the library's own path has the processor in it
-	mitKRB5       = "/usr/include/mit-krb5/krb5.h"      // where it is beside Heimdal's
+	heimdalLib    = "/usr/share/doc/libgssapi3-heimdal" // the path of the library contains the name of the processor
+	mitKRB5       = "/usr/include/mit-krb5/krb5.h"      // its path if Heimdal's headers are installed too
 	saslGSSAPI    = "/usr/share/doc/libsasl2-modules-gssapi-mit"
 	gssNTLMSSP    = "/usr/share/doc/gss-ntlmssp"
 )
 
-// forRealm are the programs that every test needs.
+// forRealm lists the programs that every test needs.
 var forRealm = []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "kvno"}
 
-// require skips the test where a program is missing, or fails it if the machine
-// is meant to have them all.
+// require skips the test if a program is missing, or fails it if KERBEROS_REQUIRE_INTEROP
+// is 1.
 func require(t *testing.T, programs ...string) {
 	t.Helper()
 	required := os.Getenv("KERBEROS_REQUIRE_INTEROP") == "1"

@@ -39,7 +39,7 @@ var userToUserProgram = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// keyless is a service that is a user of the realm: it has a password and no keytab.
+// keyless is a service that is a user of the realm. It has a password and no keytab.
 type keyless struct {
 	realm *realm
 	name  string
@@ -47,8 +47,8 @@ type keyless struct {
 
 func (k *keyless) full() string { return k.name + "@" + realmName }
 
-// keyless makes one. By its attributes, as kadmin writes them, the KDC may refuse
-// ordinary tickets for it.
+// keyless makes such a service. attributes are those of kadmin; with some, the KDC issues
+// no ordinary tickets for it.
 func (r *realm) keyless(t testing.TB, attributes ...string) *keyless {
 	t.Helper()
 	k := &keyless{r, unique("bob")}
@@ -56,7 +56,7 @@ func (r *realm) keyless(t testing.TB, attributes ...string) *keyless {
 	return k
 }
 
-// tgt logs the service in anew. The ticket's session key is of that type.
+// tgt gets a new ticket-granting ticket of the service, with a session key of this type.
 func (k *keyless) tgt(t *testing.T, etype int) *sspi.TGT {
 	t.Helper()
 	s := &session{realm: k.realm, cache: filepath.Join(t.TempDir(), "ccache"), extra: []string{k.realm.prefers(t, etype)}}
@@ -78,12 +78,12 @@ func (k *keyless) tgt(t *testing.T, etype int) *sspi.TGT {
 	return &sspi.TGT{Client: keytab.MustParsePrincipal(k.full()), Ticket: sspi.NewSecret(held.Ticket), SessionKey: key}
 }
 
-// holds is a Config.UserToUser of that ticket.
+// holds returns a Config.UserToUser that returns tgt.
 func holds(tgt *sspi.TGT) func(context.Context, string) (*sspi.TGT, error) {
 	return func(context.Context, string) (*sspi.TGT, error) { return tgt, nil }
 }
 
-// listenKeyless starts an acceptor, through either face.
+// listenKeyless starts an acceptor, with one of the two APIs.
 func listenKeyless(t testing.TB, windows bool, cfg sspi.Config, cc sspi.ContextConfig) (port int) {
 	t.Helper()
 	a, err := sspi.NewAcceptor(cfg)
@@ -93,13 +93,13 @@ func listenKeyless(t testing.TB, windows bool, cfg sspi.Config, cc sspi.ContextC
 	return sspiAcceptor{acceptor: a, windows: windows, config: cc}.listen(t)
 }
 
-// userToUserSeen is what testdata/usertouser.c printed.
+// userToUserSeen is the output of testdata/usertouser.c.
 type userToUserSeen struct {
 	result
-	established []string // client, service, session key, subkey: one for each context
-	errors      []string // KRB-ERRORs, and how much e-data was in each
-	states      []string // of SPNEGO
-	verdicts    string   // of the acceptor, on each token
+	established []string // client, service, types of session key and subkey, for each context
+	errors      []string // each KRB-ERROR, and the length of its e-data
+	states      []string // the states of SPNEGO
+	verdicts    string   // of the acceptor, for each token
 	server      acceptorPeer
 	reason      string
 }
@@ -111,7 +111,7 @@ var (
 	userToUserVerdict     = regexp.MustCompile(`(?m)^acceptor: ([CAR]) (.*)$`)
 )
 
-// firsts are what an expression with one group finds.
+// firsts returns the matches of the group of an expression.
 func firsts(x *regexp.Regexp, text string) []string {
 	var all []string
 	for _, m := range x.FindAllStringSubmatch(text, -1) {
@@ -143,22 +143,22 @@ func (s *session) userToUser(t testing.TB, port int, principal string, options .
 	return out
 }
 
-// userToUserForms are what the client's tokens may be in.
+// userToUserForms are the two forms of the client's tokens.
 var userToUserForms = map[string][]string{"raw": nil, "SPNEGO": {"spnego"}}
 
-// forFaces runs a test for each form of tokens and each face.
+// forFaces runs a test for each form of tokens and each API.
 func forFaces(t *testing.T, f func(t *testing.T, windows bool, form []string)) {
 	for name, form := range userToUserForms {
 		for _, windows := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, Windows face %v", name, windows), func(t *testing.T) { f(t, windows, form) })
+			t.Run(fmt.Sprintf("%s, Windows API %v", name, windows), func(t *testing.T) { f(t, windows, form) })
 		}
 	}
 }
 
-// TestInteropUserToUser: MIT's library and KDC log in to a service that has a ticket
-// in place of a keytab, for which the KDC gives no other tickets than these. The
-// client's ticket and all keys are of the type of that ticket's session key. The
-// signatures prove that both sides have the same key.
+// TestInteropUserToUser checks that clients of MIT's library and KDC authenticate to a
+// service that has a ticket and no keytab, for which the KDC issues only user-to-user
+// tickets. The client's ticket and all keys have the type of that ticket's session key. The
+// MICs prove that both sides have the same key.
 func TestInteropUserToUser(t *testing.T) {
 	worked(t, "sspi", "MIT libkrb5", "user-to-user", "mutual, raw and in SPNEGO")
 	r := theRealm(t, "gcc", mitKRB5)
@@ -192,9 +192,9 @@ func TestInteropUserToUser(t *testing.T) {
 	}
 }
 
-// TestInteropUserToUser_Demanded: a client that comes with an ordinary ticket hears of
-// the demand, and begins again on the same context. Where nothing is demanded, a
-// server with a keytab and a ticket takes both.
+// TestInteropUserToUser_Demanded checks that a client with an ordinary ticket receives an
+// error that requires user-to-user, and begins again on the same context. Without that
+// requirement, a server with a keytab and a ticket accepts both.
 func TestInteropUserToUser_Demanded(t *testing.T) {
 	r := theRealm(t, "gcc", mitKRB5)
 	t.Parallel()
@@ -234,8 +234,8 @@ func TestInteropUserToUser_Demanded(t *testing.T) {
 	})
 }
 
-// TestInteropUserToUser_Sessions: a client may come again with the ticket that it got,
-// and without asking, for as long as the service has not logged in anew.
+// TestInteropUserToUser_Sessions checks that a client may use its ticket again without a
+// KERB-TGT-REQUEST, until the service has a new ticket-granting ticket.
 func TestInteropUserToUser_Sessions(t *testing.T) {
 	r := theRealm(t, "gcc", mitKRB5)
 	t.Parallel()
@@ -265,8 +265,7 @@ func TestInteropUserToUser_Sessions(t *testing.T) {
 	})
 }
 
-// refused holds a refusal, after some contexts that were established, against what is
-// due.
+// refused checks a refusal after some established contexts.
 func (out *userToUserSeen) refused(t *testing.T, name, verdicts string, before int, reason status.Reason, krbErrors ...string) {
 	t.Helper()
 	if out.code != 1 || out.verdicts != verdicts || len(out.established) != before || out.reason != reason.String() || !slices.Equal(out.errors, krbErrors) {
@@ -274,7 +273,8 @@ func (out *userToUserSeen) refused(t *testing.T, name, verdicts string, before i
 	}
 }
 
-// TestInteropUserToUser_Refused: what the client is told when it asks for the ticket.
+// TestInteropUserToUser_Refused checks the errors that the client receives when it requests
+// the ticket.
 func TestInteropUserToUser_Refused(t *testing.T) {
 	r := theRealm(t, "gcc", mitKRB5)
 	t.Parallel()

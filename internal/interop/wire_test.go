@@ -13,13 +13,13 @@ import (
 	"github.com/jcmturner/gokrb5/v8/spnego"
 )
 
-// The frames of gss-sample that the tests look at.
+// These are the frames of gss-sample that the tests read.
 const (
 	frameContext     = 0x02
 	frameContextNext = 0x11
 )
 
-// wireFrame is one frame of gss-sample on its way.
+// wireFrame is a frame of gss-sample.
 type wireFrame struct {
 	flags byte
 	body  []byte
@@ -41,14 +41,14 @@ func writeWire(w io.Writer, f wireFrame) error {
 	return err
 }
 
-// relay stands between a client and a server and keeps the tokens of contexts.
+// relay forwards the bytes between a client and a server, and stores the context tokens.
 type relay struct {
 	l      net.Listener
 	target string
 	// before, if not nil, gets the client's first token before the server does.
 	before func(token []byte)
-	// between, if not nil, is called when the server's answer is there and
-	// before the client gets it.
+	// between, if not nil, is called after the server's answer has arrived and before the
+	// client gets it.
 	between func()
 
 	mu         sync.Mutex
@@ -82,11 +82,11 @@ func startRelay(t testing.TB, target int, before func(token []byte)) *relay {
 
 func (r *relay) port() int { return r.l.Addr().(*net.TCPAddr).Port }
 
-// pass connects to the server only when the client's first token is there: a
+// pass connects to the server only after the client's first token has arrived, so that a
 // server that serves one connection at a time is free for before.
 func (r *relay) pass(client net.Conn) {
 	defer client.Close()
-	_ = client.SetDeadline(time.Now().Add(patience)) // a fresh connection takes a deadline
+	_ = client.SetDeadline(time.Now().Add(patience)) // a new connection accepts a deadline
 	hello, err := readWire(client)
 	if err != nil {
 		return
@@ -143,15 +143,15 @@ func (r *relay) keep(kept *[][]byte, f wireFrame) {
 	}
 }
 
-// tokens are the context tokens seen so far, of both sides.
+// tokens returns the context tokens so far, of both sides.
 func (r *relay) tokens() (client, server [][]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.fromClient, r.fromServer
 }
 
-// present gives a first token to a server and returns what it answers; nil if it
-// closes the connection without an answer.
+// present sends a first token to a server and returns the answer, or nil if the server
+// closes the connection without one.
 func present(port int, token []byte) ([]byte, error) {
 	conn, err := net.Dial("tcp", address(port))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// TestAuthorize_Default: without Authorize, everybody is itself and nobody else.
+// TestAuthorize_Default checks that a client may only act as itself without Authorize.
 func TestAuthorize_Default(t *testing.T) {
 	for _, c := range []struct {
 		client, authzid string
