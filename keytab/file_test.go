@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -387,6 +388,11 @@ func TestOpenFile_Failures(t *testing.T) {
 	}
 	if _, err := OpenFile(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the cause is lost: %v", err)
+	}
+	refused := &File{cfg: FileConfig{Path: junk}} // root may read any file
+	if err := refused.noAccess(&fs.PathError{Op: "open", Path: junk, Err: fs.ErrPermission}); status.ReasonOf(err) != status.ReasonNoCredentials ||
+		!strings.Contains(err.Error(), fmt.Sprintf("this process, of user ID %d, may not read it", os.Geteuid())) {
+		t.Error(err)
 	}
 	var zero File
 	_, err := zero.Table(context.Background())

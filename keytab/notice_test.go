@@ -220,6 +220,8 @@ func TestParse_SaysWhatTheFileIs(t *testing.T) {
 		"PEM":                   {[]byte("-----BEGIN CERTIFICATE-----\nMIIB"), "PEM text"},
 		"krb5.conf":             {[]byte("# comment\n[libdefaults]\n\tdefault_realm = EXAMPLE.COM\n"), "a krb5.conf"},
 		"text":                  {[]byte("HTTP/www.example.com j\u00fcrgen"), "text and no keytab"},
+		"text of 5000 bytes":    {[]byte(strings.Repeat("a", sniffed-1) + strings.Repeat("\u00fc", 500)), "text and no keytab"},
+		"Latin-1":               {[]byte("HTTP/www.example.com j\xfcrgen"), "does not begin as a keytab"},
 		"zeros":                 {make([]byte, 512), "zero bytes"},
 		"gzip":                  {[]byte("\x1f\x8b\x08\x00\x00"), "gzip"},
 		"something else":        {[]byte("\x30\x82\x01\x00"), "does not begin as a keytab"},

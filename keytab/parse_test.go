@@ -403,12 +403,18 @@ func TestFromPassword(t *testing.T) {
 	if table, err := FromPassword(p, 1, "x", "", a256); err != nil || table.Len() != 1 {
 		t.Errorf("one type: %v, %v", table, err)
 	}
-	for name, f := range map[string]func() (*Table, error){
-		"no principal": func() (*Table, error) { return FromPassword(Principal{}, 1, "x", "") },
-		"no password":  func() (*Table, error) { return FromPassword(p, 1, "", "") },
-		"DES":          func() (*Table, error) { return FromPassword(p, 1, "x", "", a256, 3) },
+	for name, c := range map[string]struct {
+		p        Principal
+		password string
+		etype    EType
+		want     status.Reason
+	}{
+		"no principal":                         {Principal{}, "x", a256, status.ReasonArgument},
+		"no password":                          {p, "", a256, status.ReasonArgument},
+		"DES":                                  {p, "x", 3, status.ReasonETypeRefused},
+		"RC4 and a password that is not UTF-8": {p, "\xff", RC4_HMAC, status.ReasonArgument},
 	} {
-		if table, err := f(); err == nil || table != nil {
+		if table, err := FromPassword(c.p, 1, c.password, "", a256, c.etype); status.ReasonOf(err) != c.want || table != nil {
 			t.Errorf("%s: %v, %v", name, table, err)
 		}
 	}

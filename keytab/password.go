@@ -37,7 +37,7 @@ func FromPassword(p Principal, kvno uint32, password, salt string, etypes ...ETy
 		}
 		key, err := newServiceKey(e, secret)
 		if err != nil {
-			return nil, err
+			return nil, err // unreachable: StringToKey made a key of this type
 		}
 		entries = append(entries, Entry{Principal: p, Kvno: kvno, Key: key})
 	}

@@ -165,6 +165,7 @@ func TestAPREQ_3_Admit(t *testing.T) {
 	}
 	for patterns, want := range map[string]status.Reason{
 		"http/a": status.ReasonNoKey, "HTTP/c HTTP/d": status.ReasonNoKey, "HTTP/": status.ReasonNone,
+		"HTTP/\xc3\xbc": status.ReasonNoKey, "HTTP/\xc3\\\xbc": status.ReasonArgument, // valid UTF-8, and UTF-8 only without the backslash
 		"a@b@c": status.ReasonArgument, "HTTP/a /": status.ReasonArgument,
 	} {
 		s, err := table.Admit(strings.Fields(patterns)...)

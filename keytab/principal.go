@@ -192,11 +192,8 @@ func (p Principal) at() int {
 	}
 }
 
-// first returns the first component, escaped.
+// first returns the first component, escaped, and "" for the zero Principal.
 func (p Principal) first() string {
-	if p.IsZero() {
-		return ""
-	}
 	return p.s[:separator(p.s)]
 }
 

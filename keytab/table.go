@@ -85,7 +85,7 @@ func NewTable(entries ...Entry) (*Table, error) {
 		}
 		key, err := newServiceKey(e.Key.EType(), e.Key.Bytes())
 		if err != nil {
-			return nil, err
+			return nil, err // unreachable: these are type and bytes of a Key
 		}
 		e.Key = key
 	}

@@ -112,6 +112,43 @@ func TestKEY_6_Order(t *testing.T) {
 	}
 }
 
+// TestKEY_6_Latest checks that of two keys with the same version the key with the later
+// time is tried first, whichever comes first in the file. With equal times it is the key
+// that comes later in the file.
+func TestKEY_6_Latest(t *testing.T) {
+	for _, c := range []struct {
+		times [3]int64
+		want  string
+	}{
+		{[3]int64{3, 2, 1}, "h/1:0 h/1:1 h/1:2"},
+		{[3]int64{2, 3, 1}, "h/1:1 h/1:0 h/1:2"},
+		{[3]int64{1, 1, 1}, "h/1:2 h/1:1 h/1:0"},
+	} {
+		var entries []Entry
+		for i, at := range c.times {
+			entries = append(entries, Entry{Principal: MustParsePrincipal("h/1@R"), Kvno: 4, Key: testKey(t, a128, byte(i)), Time: time.Unix(at, 0)})
+		}
+		table, err := NewTable(entries...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tried(table, nil, "h/1", a128, 4); got != c.want {
+			t.Errorf("times %v: %s, want %s", c.times, got, c.want)
+		}
+	}
+}
+
+// TestStoredVersions checks under which numbers a keytab may hold a key version, so that
+// a search looks for none of them twice.
+func TestStoredVersions(t *testing.T) {
+	for ticket, want := range map[uint32]string{0: "[]", 5: "[5]", 255: "[255]", 256: "[256 0]", 257: "[257 1]", 1<<31 + 3: "[2147483651 3]"} {
+		versions, n := storedVersions(ticket)
+		if got := fmt.Sprint(versions[:n]); got != want {
+			t.Errorf("%d: %s, want %s", ticket, got, want)
+		}
+	}
+}
+
 // TestKEY_8_SharedKeys checks that a key that many names share, as in Active Directory,
 // costs one trial, and leaves room for the other keys.
 func TestKEY_8_SharedKeys(t *testing.T) {
@@ -190,6 +227,9 @@ func TestNilTable(t *testing.T) {
 	}
 	for range admit(table, nil).Candidates(Sealed{EType: a128}) {
 		t.Error("a candidate")
+	}
+	if s, err := table.Admit("HTTP/a"); s != nil || status.ReasonOf(err) != status.ReasonNoKey || !strings.Contains(err.Error(), "there is no keytab") {
+		t.Errorf("Admit: %v, %v", s, err)
 	}
 	if table.Only(MustParsePrincipal("a@R")) != nil || admit(table, nil).Table() != nil || admit(table, nil).count(a128) != 0 {
 		t.Error("a nil table admits a principal")
