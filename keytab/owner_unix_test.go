@@ -4,11 +4,13 @@ package keytab
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gosspi/kerberos/status"
 )
@@ -46,66 +48,74 @@ func TestKEY_13_ReadableByOthers(t *testing.T) {
 
 // TestKEY_13_KubernetesVolume uses a volume as Kubernetes mounts a Secret: the file is a
 // link into a directory that is a link too, and Kubernetes replaces that link atomically.
-// The mode is 0440. The File uses the keys of each generation, and the only notice, once
-// for each generation, is that the group may read the file.
+// The mode is 0440. All generations have the same size and time. The File finds a new
+// generation by itself, at its next check or because a client needs a newer key, and uses
+// its keys. The only notice, once for each generation, is that the group may read the file.
 func TestKEY_13_KubernetesVolume(t *testing.T) {
 	dir := t.TempDir()
-	publish := func(version string, content []byte) {
+	path := filepath.Join(dir, "http.keytab")
+	f := &followed{path: path, at: time.Date(2031, 5, 1, 0, 0, 0, 0, time.UTC)}
+	written := f.at.Add(-time.Hour)
+	publish := func(kvno uint32) {
 		t.Helper()
-		if err := os.Mkdir(filepath.Join(dir, version), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		version := fmt.Sprint("..2026_11_30_", kvno)
 		file := filepath.Join(dir, version, "http.keytab")
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(file, 0o440); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(version, filepath.Join(dir, "..data_tmp")); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
-			t.Fatal(err)
+		for _, err := range []error{
+			os.Mkdir(filepath.Join(dir, version), 0o755),
+			os.WriteFile(file, generation(t, kvno), 0o600),
+			os.Chtimes(file, written, written),
+			os.Chmod(file, 0o440),
+			os.Symlink(version, filepath.Join(dir, "..data_tmp")),
+			os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	publish("..2026_11_30_1", generation(t, 1))
-	path := filepath.Join(dir, "http.keytab")
+	publish(1)
 	if err := os.Symlink(filepath.Join("..data", "http.keytab"), path); err != nil {
 		t.Fatal(err)
 	}
-	var warned []Notice
-	f, err := FileConfig{Path: path, Warn: func(n Notice) { warned = append(warned, n) }}.Open()
-	if err != nil {
+	var err error
+	if f.File, err = openFile(FileConfig{Path: path, Warn: func(n Notice) { f.warn = append(f.warn, n) }}, f.clock); err != nil {
 		t.Fatal(err)
 	}
-	kvno := func() (n uint32) {
+	has := func(when, want string) *Table {
+		t.Helper()
 		table, err := f.Table(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || kvnosOf(table) != want {
+			t.Errorf("%s: keys of version %s, error %v; want version %s", when, kvnosOf(table), err, want)
 		}
-		for e := range table.All() {
-			n = max(n, e.Kvno)
-		}
-		return n
+		return table
 	}
-	if got := kvno(); got != 1 {
-		t.Errorf("keys of version %d, want 1", got)
+	has("at the start", "1")
+	publish(2)
+	has("before the next check", "1")
+	f.advance(checkEvery)
+	old := has("at the next check", "2")
+	seen := f.seen
+	f.advance(checkEvery)
+	has("at a check without a new generation", "2")
+	if f.seen != seen {
+		t.Error("a check without a new generation reads the file")
 	}
-	publish("..2026_11_30_2", generation(t, 1, 2))
+	publish(3)
+	if table, err := f.Refresh(t.Context(), old); err != nil || kvnosOf(table) != "3" {
+		t.Errorf("for a client with a newer key: keys of version %s, error %v", kvnosOf(table), err)
+	}
+	publish(4)
 	if err := f.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	if got := kvno(); got != 2 {
-		t.Errorf("after the swap, keys of version %d, want 2", got)
-	}
-	for _, n := range warned {
+	has("after Reload", "4")
+	for _, n := range f.warn {
 		if n.Text != "the keytab file "+path+" may be read by its group: a process that can read it can forge any user's ticket for this service" {
 			t.Errorf("warned of %+v", n)
 		}
 	}
-	if len(warned) != 2 || f.Err() != nil {
-		t.Errorf("%d notices, error %v", len(warned), f.Err())
+	if len(f.warn) != 4 || f.Err() != nil {
+		t.Errorf("%d notices, error %v", len(f.warn), f.Err())
 	}
 }
 
