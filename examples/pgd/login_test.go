@@ -149,28 +149,28 @@ func TestNAME_8_DatabaseUser(t *testing.T) {
 	for _, row := range []struct {
 		realms          []string
 		principal, user string
-		in              bool
+		refused         string // the reason in the log, "" if the client is accepted
 	}{
-		{nil, "alice@EXAMPLE.COM", "alice", false},
-		{nil, "alice@EXAMPLE.COM", "alice@EXAMPLE.COM", true},
-		{nil, "alice@OTHER.EXAMPLE", "alice@OTHER.EXAMPLE", true},
-		{nil, "alice@OTHER.EXAMPLE", "alice@EXAMPLE.COM", false},
-		{nil, "alice@OTHER.EXAMPLE", "alice", false},
-		{[]string{"OTHER.EXAMPLE"}, "alice@OTHER.EXAMPLE", "alice", true},
-		{[]string{"OTHER.EXAMPLE"}, "alice@EXAMPLE.COM", "alice", false},
-		{[]string{"OTHER.EXAMPLE"}, "alice@OTHER.EXAMPLE", "alice@OTHER.EXAMPLE", false},
-		{[]string{"EXAMPLE.COM"}, "1000@EXAMPLE.COM", "1000", false},
+		{nil, "alice@EXAMPLE.COM", "alice", "asks to be"},
+		{nil, "alice@EXAMPLE.COM", "alice@EXAMPLE.COM", ""},
+		{nil, "alice@OTHER.EXAMPLE", "alice@OTHER.EXAMPLE", ""},
+		{nil, "alice@OTHER.EXAMPLE", "alice@EXAMPLE.COM", "asks to be"},
+		{nil, "alice@OTHER.EXAMPLE", "alice", "asks to be"},
+		{[]string{"OTHER.EXAMPLE"}, "alice@OTHER.EXAMPLE", "alice", ""},
+		{[]string{"OTHER.EXAMPLE"}, "alice@EXAMPLE.COM", "alice", "its realm is"},
+		{[]string{"OTHER.EXAMPLE"}, "alice@OTHER.EXAMPLE", "alice@OTHER.EXAMPLE", "asks to be"},
+		{[]string{"EXAMPLE.COM"}, "1000@EXAMPLE.COM", "1000", "its name"},
 	} {
 		w := start(t, allowEncryption, func(s *server) { s.realms = row.realms })
 		p := w.dial()
 		p.startup(row.user)
 		p.gss(w.initiate(row.principal, sspitest.Options{}))
-		if row.in {
+		if row.refused == "" {
 			p.in()
 			continue
 		}
 		p.refused("28000", "GSSAPI authentication failed for user")
-		w.log.await(t, `msg="kerberos: refused"`, "error.type=not-authorized")
+		w.log.await(t, `msg="kerberos: refused"`, "error.type=not-authorized", row.refused)
 	}
 }
 
@@ -283,6 +283,26 @@ func TestLogin_Refused(t *testing.T) {
 		})
 	}
 	w.login("alice")
+}
+
+// TestLogin_Fragment checks that the server does not wait for the rest of a SPNEGO token: a
+// message, or a packet of GSSENC, has a whole token.
+func TestLogin_Fragment(t *testing.T) {
+	w := start(t, allowEncryption)
+	token := w.token("alice", sspitest.Options{SPNEGO: true})
+	p := w.dial()
+	p.startup("alice")
+	expect[*pgproto3.AuthenticationGSS](p)
+	p.send(&pgproto3.GSSResponse{Data: token[:len(token)/2]})
+	expect[*pgproto3.AuthenticationGSSContinue](p) // SPNEGO's reject
+	p.refused("28000", `GSSAPI authentication failed for user "alice"`)
+	w.log.await(t, `msg="kerberos: refused"`, "error.type=malformed-token", "kerberos.gssenc=false")
+
+	p = w.dial()
+	p.ask(&pgproto3.GSSEncRequest{}, 'G')
+	p.write(packet(token[:len(token)/2]))
+	p.packet() // SPNEGO's reject
+	p.closed()
 }
 
 // TestLogin_TooLong checks that the server refuses a token by its length, before it has

@@ -81,6 +81,8 @@ func TestLOG_7_SSH(t *testing.T) {
 		{"Authorize says no", "alice", says(nil, errors.New("no")), nil, nil, status.ReasonNotAuthorized, true},
 		{"another factor", "alice", says(nil, &ssh.PartialSuccessError{}), nil, nil, status.ReasonNotAuthorized, true},
 		{"from its address", "alice", says(from("192.0.2.1,127.0.0.0/8"), nil), nil, nil, 0, true},
+		{"from its address alone", "alice", says(from("127.0.0.1"), nil), nil, nil, 0, true},
+		{"from a list that does not parse", "alice", says(from("127.0.0.1/33,127.0.0.0/8"), nil), nil, nil, status.ReasonNotAuthorized, true},
 		{"from another address", "alice", says(from("192.0.2.1,192.0.2.128/25"), nil), nil, nil, status.ReasonNotAuthorized, true},
 		{"from no address", "alice", says(from(""), nil), nil, nil, status.ReasonNotAuthorized, true},
 		{"rubbish", "alice", nil, rubbish, nil, status.ReasonMalformedToken, false},
