@@ -2,10 +2,12 @@ package pac
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/bits"
 	"sync"
 
 	"github.com/gosspi/kerberos/keytab"
+	"github.com/gosspi/kerberos/status"
 )
 
 // Types of buffers ([MS-PAC], Section 2.4).
@@ -196,7 +198,11 @@ func (c *container) verify(key keytab.Key) error {
 	clear(signed[start:bufferEnd])
 	clear(signed[kdcStart:kdcEnd])
 	if err := key.VerifyChecksum(sumType, c.raw[start:end], signed, usageSignature); err != nil {
-		return badCause("the server signature of the PAC is wrong", err)
+		detail := "the server signature of the PAC is wrong"
+		if e, ok := errors.AsType[*status.Error](err); ok {
+			detail += ": " + e.Detail // its Reason is about checksums of authenticators
+		}
+		return bad(detail)
 	}
 	return nil
 }
