@@ -1,6 +1,6 @@
-// Package sspi accepts Kerberos clients. It takes bytes from a client and returns the bytes
-// to send back, a verdict, and a verified identity. It is pure Go, asks no KDC and does not
-// need Windows.
+// Package sspi accepts Kerberos clients. The package takes bytes from a client and returns
+// the bytes to send back, a verdict, and a verified identity. It is pure Go, asks no KDC and
+// does not need Windows.
 //
 // It has two APIs over the same code. The Go API is [NewAcceptor], [Acceptor.NewContext] and
 // [Context.Accept], with errors:

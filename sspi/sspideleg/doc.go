@@ -57,7 +57,7 @@
 //
 // # Errors
 //
-// Errors are, or wrap, a *status.Error: use errors.As or status.ReasonOf. The Reason is
+// Every error is or wraps a *status.Error: use errors.As or status.ReasonOf. The Reason is
 // ReasonNoCredentials if the client did not delegate the credentials, ReasonTicketExpired,
 // ReasonETypeRefused, ReasonBadDelegation if a ticket contradicts the names that the client
 // sent with it, ReasonArgument for an error of the caller, or ReasonInternal if the cache

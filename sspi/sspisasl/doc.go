@@ -60,5 +60,5 @@
 //
 // # Errors
 //
-// Errors are, or wrap, a *status.Error: use errors.As or status.ReasonOf.
+// Every error is or wraps a *status.Error: use errors.As or status.ReasonOf.
 package sspisasl

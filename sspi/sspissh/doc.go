@@ -45,10 +45,11 @@
 //
 // # Errors
 //
-// Errors are, or wrap, a *status.Error: use errors.As or status.ReasonOf. Errors of Authorize are
-// passed to x/crypto unchanged, so Authorize may return a *ssh.PartialSuccessError or a
-// *ssh.BannerError. x/crypto passes the errors to AuthLogCallback and in the
-// *ssh.ServerAuthError of NewServerConn. It does not send them to the client.
+// Every error is or wraps a *status.Error: use errors.As or status.ReasonOf. The package
+// passes errors of Authorize to x/crypto unchanged, so Authorize may return a
+// *ssh.PartialSuccessError or a *ssh.BannerError. x/crypto passes the errors to
+// AuthLogCallback and in the *ssh.ServerAuthError of NewServerConn. It does not send them to
+// the client.
 //
 // A refused client may make a further attempt or use its next method. OpenSSH tries
 // gssapi-with-mic once for each of its mechanisms, so a refused login causes at least two
