@@ -39,10 +39,10 @@ export GOFLAGS
 
 MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 
-# The packages of make test: all except internal/interop and internal/interop/ad, whose
-# tests need a KDC. The modules below internal/interop are servers for those tests. Their
-# own tests need no KDC.
-PACKAGES = $$($(GO) list ./... | grep -Ev '/internal/interop(/ad)?$$')
+# The packages of make test: all except internal/interop, internal/interop/ad and
+# internal/interop/replay, whose tests need a KDC. The modules below internal/interop are
+# servers for those tests. Their own tests need no KDC.
+PACKAGES = $$($(GO) list ./... | grep -Ev '/internal/interop(/ad|/replay)?$$')
 
 
 # $(call each,COMMAND) runs the command in every module.
