@@ -59,10 +59,10 @@ func (p *Peer) Principal() (keytab.Principal, error) {
 // users by a plain name: the name of [Peer.Principal] without its realm. It refuses every
 // client that such a name could be mistaken for: a client without such a principal, a client
 // of another realm, a principal of several components, an empty list of realms, the account of
-// a computer, and a name that POSIX does not have for users. A POSIX name begins with a letter or '_'; letters,
-// digits, '_', '.' and '-' follow; the letters are those of ASCII. So "1000", which a shell
-// takes for a number, "-oProxyCommand=id", which a program takes for an option, "root ",
-// "WS1$" and "jürgen" are refused. [Peer.UserNamed] admits other names.
+// a computer, and a name that POSIX does not have for users. A POSIX name begins with a letter
+// or '_'; letters, digits, '_', '.' and '-' follow; the letters are those of ASCII. So "1000",
+// which a shell takes for a number, "-oProxyCommand=id", which a program takes for an option,
+// "root ", "WS1$" and "jürgen" are refused. [Peer.UserNamed] admits other names.
 //
 // Nothing is stripped and no case is changed. The error has ReasonNotAuthorized and names
 // the client, quoted, and the reason: its realm and those given, or the character.
@@ -73,9 +73,9 @@ func (p *Peer) User(realms ...string) (string, error) {
 // UserNamed is [Peer.User], except that admits decides about the name in place of POSIX's
 // rule, for instance where users have names like "jürgen" or "1000". Whatever admits
 // reports, UserNamed refuses clients of other realms, principals of several components, the
-// account of a computer whose name does not end in '$', the names "." and "..", and names with '/', '@', '\\' or a character that is not printable. If
-// admits is nil, UserNamed refuses every client. UserNamed calls admits at most once, with
-// the name that it would return.
+// account of a computer whose name does not end in '$', the names "." and "..", and names with
+// '/', '@', '\\' or a character that is not printable. If admits is nil, UserNamed refuses every
+// client. UserNamed calls admits at most once, with the name that it would return.
 func (p *Peer) UserNamed(admits func(name string) bool, realms ...string) (string, error) {
 	return p.user(realms, func(name string) string {
 		switch {
