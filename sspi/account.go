@@ -47,8 +47,8 @@ func (a *Account) String() string {
 // Another holder of the service's key can make a PAC too. SIDs over which the realm of the
 // client has no authority are listed by Filtered and never grant ([MS-PAC], Section 4.1.2.2).
 //
-// The methods accept a nil AccessToken, which a client without a PAC has: it grants nothing,
-// and denies everything.
+// The methods accept a nil AccessToken, which a client without a PAC has, and the zero
+// AccessToken: they grant nothing, and deny everything.
 type AccessToken struct {
 	pac     *pac.PAC
 	access  *pac.Access // nil if the PAC has no LOGON_INFO that decodes
@@ -67,7 +67,7 @@ func (t *AccessToken) known() *Account {
 	return &t.account
 }
 
-// errNoToken is the error of a nil AccessToken.
+// errNoToken is the error of a nil or zero AccessToken.
 func errNoToken() error {
 	return &status.Error{Reason: status.ReasonPACRequired, Detail: "the client's ticket has no PAC, or Config.PAC ignores it"}
 }
@@ -76,7 +76,7 @@ func errNoToken() error {
 // PAC has no LOGON_INFO, as those of MIT's KDC, or LOGON_INFO does not decode, or the account
 // is of another domain and the acceptor does not know its own domain yet.
 func (t *AccessToken) Err() error {
-	if t == nil {
+	if t == nil || t.pac == nil {
 		return errNoToken()
 	}
 	return t.err
@@ -84,7 +84,7 @@ func (t *AccessToken) Err() error {
 
 // User returns the SID of the account, and the zero SID if Err is not nil.
 func (t *AccessToken) User() pac.SID {
-	if t == nil || t.err != nil {
+	if t.Err() != nil {
 		return pac.SID{}
 	}
 	return t.access.User()
@@ -104,7 +104,7 @@ func (t *AccessToken) PrimaryGroup() pac.SID {
 // pac.AuthenticationAuthorityAsserted. The error is that of Err. Each call makes
 // a new list.
 func (t *AccessToken) Groups() ([]pac.Group, error) {
-	if t == nil || t.err != nil {
+	if t.Err() != nil {
 		return nil, t.Err()
 	}
 	return t.access.Groups(), nil
@@ -113,7 +113,7 @@ func (t *AccessToken) Groups() ([]pac.Group, error) {
 // DenyOnly returns the groups that never grant access because they are for deny-only or are
 // not enabled, like Groups.
 func (t *AccessToken) DenyOnly() ([]pac.Group, error) {
-	if t == nil || t.err != nil {
+	if t.Err() != nil {
 		return nil, t.Err()
 	}
 	return t.access.DenyOnly(), nil
@@ -132,21 +132,21 @@ func (t *AccessToken) Filtered() []pac.Group {
 // Grants reports whether a rule that grants access to sid applies to the client: sid is its
 // account, or a group that Groups has and DenyOnly has not.
 func (t *AccessToken) Grants(sid pac.SID) bool {
-	return t != nil && t.err == nil && t.access.Grants(sid)
+	return t.Err() == nil && t.access.Grants(sid)
 }
 
 // Denies reports whether a rule that denies access to sid applies to the client: sid is its
 // account or one of its groups, DenyOnly and Filtered included. If Err is not nil, Denies is
 // true for every sid, because the groups of the client are unknown.
 func (t *AccessToken) Denies(sid pac.SID) bool {
-	return t == nil || t.err != nil || t.access.Denies(sid)
+	return t.Err() != nil || t.access.Denies(sid)
 }
 
 // Device returns the SIDs of the client's computer (compound identity), which are filtered as
 // those of the client are. It returns nil without an error if the PAC has none. Each call
 // decodes them anew.
 func (t *AccessToken) Device() (*pac.Access, error) {
-	if t == nil || t.err != nil {
+	if t.Err() != nil {
 		return nil, t.Err()
 	}
 	info, err := t.pac.DeviceInfo()
@@ -160,7 +160,7 @@ func (t *AccessToken) Device() (*pac.Access, error) {
 // no claims, or lacks pac.ClaimsValid, without which claims do not count. Each call decodes
 // the claims anew.
 func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
-	if t == nil || t.err != nil || !t.access.Grants(pac.ClaimsValid) {
+	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) {
 		return nil, t.Err()
 	}
 	return t.pac.ClientClaims()
@@ -169,7 +169,7 @@ func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
 // DeviceClaims returns the claims of the client's computer, like UserClaims. It returns none
 // without pac.CompoundedAuthentication.
 func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
-	if t == nil || t.err != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
+	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, t.Err()
 	}
 	return t.pac.DeviceClaims()

@@ -63,6 +63,7 @@ func TestQuery_WhoTheClientIs(t *testing.T) {
 		h, _ := newSite(t).establish(t, func(q *krbtest.APReq) {
 			q.Ticket.Part.CRealm = realm
 			q.Authenticator.CRealm = realm
+			q.Ticket.PAC = new(krbtest.PAC)
 		})
 		if got := query[sspi.SecPkgContext_Authority](t, h, sspi.SECPKG_ATTR_AUTHORITY); got.AuthorityName != realm {
 			t.Errorf("AUTHORITY %+v, want %s", got, realm)

@@ -106,8 +106,9 @@ type SecPkgContext_NativeNames struct{ ClientName, ServerName string }
 // SecPkgContext_Authority holds the realm that authenticated the client.
 type SecPkgContext_Authority struct{ AuthorityName string }
 
-// SecPkgContext_DceInfo holds the data by which a server of DCE RPC authorizes the client:
-// its name.
+// SecPkgContext_DceInfo holds the data by which a server of DCE RPC authorizes the client: the
+// principal that identifies it ([Peer.Principal]), in Active Directory that of its account.
+// QueryContextAttributes is SEC_E_UNSUPPORTED_FUNCTION for a client that has no such principal.
 type SecPkgContext_DceInfo struct {
 	AuthzSvc uint32 // RPC_C_AUTHZ_NAME
 	Pac      string // with RPC_C_AUTHZ_NAME the client's principal, and no PAC
@@ -146,7 +147,11 @@ func (b *SecPkgContext_Authority) query(c *Context) status.Code {
 }
 
 func (b *SecPkgContext_DceInfo) query(c *Context) status.Code {
-	b.AuthzSvc, b.Pac = RPC_C_AUTHZ_NAME, c.peer.Client.String()
+	principal, err := c.peer.Principal()
+	if err != nil {
+		return status.SEC_E_UNSUPPORTED_FUNCTION
+	}
+	b.AuthzSvc, b.Pac = RPC_C_AUTHZ_NAME, principal.String()
 	return status.SEC_E_OK
 }
 
