@@ -3,7 +3,9 @@ package sspi_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/sspi"
@@ -253,5 +255,35 @@ func TestNAME_3_ComputerWithoutDollar(t *testing.T) {
 				t.Errorf("%#x: %q is named %q, %v", control, name, named, err)
 			}
 		}
+	}
+}
+
+// TestPAC_13_LearnedOnce lets clients of two realms log in at the same time at an acceptor that
+// does not know its domain. Each client of the service's realm has an account, and a client of
+// another realm never has an account of the service's domain.
+func TestPAC_13_LearnedOnce(t *testing.T) {
+	s := newSite(t)
+	own := s.withPAC("alice", accountPAC(domainSID, "CORP", "EXAMPLE.COM", "alice", "1000"))
+	foreign := s.withPAC("bert@PARTNER.EXAMPLE", accountPAC(partnerSID, "PARTNER", "PARTNER.EXAMPLE", "bert", "1000"))
+	impostor := s.withPAC("mallory@PARTNER.EXAMPLE", accountPAC(domainSID, "PARTNER", "PARTNER.EXAMPLE", "mallory", "500"))
+	var wg sync.WaitGroup
+	for _, q := range []*krbtest.APReq{own, foreign, impostor} {
+		for range 8 {
+			token := q.Token() // with a time of its own
+			q.SetTime(q.Time().Add(time.Microsecond))
+			wg.Go(func() {
+				_, peer, err := s.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), token)
+				switch {
+				case q == own && (err != nil || peer.Account == nil), q == foreign && err != nil:
+					t.Errorf("%v: %v", q.Ticket.Part.CName, err)
+				case q == impostor && err == nil && (peer.Account != nil || peer.AccessToken.Grants(inDomain(domainSID, "500"))):
+					t.Errorf("the impostor has the account %v", peer.Account)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if peer, err := s.account("bert@PARTNER.EXAMPLE", accountPAC(partnerSID, "PARTNER", "PARTNER.EXAMPLE", "bert", "1000")); err != nil || peer.Account == nil {
+		t.Errorf("after a client of the service's realm: %v", err)
 	}
 }

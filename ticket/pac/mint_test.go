@@ -165,7 +165,7 @@ func TestPAC_9_OtherSignatures(t *testing.T) {
 	facts := func(change func([]krbtest.PACBuffer) []krbtest.PACBuffer) (*pac.LogonInfo, []int) {
 		sid := pac.MustParseSID("S-1-5-21-1-2-3-1105")
 		ticket, fits := mintedTicket(t, &krbtest.PAC{
-			Logon: &pac.LogonInfo{AccountName: "alice", UserSID: sid, DomainSID: sid.Domain()},
+			Logon: &pac.LogonInfo{AccountName: "alice", LogonDomain: "CORP", UserSID: sid, DomainSID: sid.Domain()},
 			Edit:  change,
 		})
 		p, err := pac.Verify(ticket.PACBytes(), fits)
