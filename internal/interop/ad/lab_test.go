@@ -229,18 +229,23 @@ func (f *forest) start() error {
 	if err != nil {
 		return err
 	}
+	return awaitListener(f.kdc, "the domain controller of "+f.Realm, f.kdcAddress())
+}
+
+// awaitListener waits until a process takes connections on an address.
+func awaitListener(p *program.Process, name, address string) error {
 	deadline, tick := time.After(program.Patience), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for {
-		if conn, err := net.Dial("tcp", f.kdcAddress()); err == nil {
+		if conn, err := net.Dial("tcp", address); err == nil {
 			return conn.Close()
 		}
 		select {
 		case <-tick.C:
-		case <-f.kdc.Done():
-			return fmt.Errorf("the domain controller of %s ended:\n%s", f.Realm, f.kdc.Out)
+		case <-p.Done():
+			return fmt.Errorf("%s ended:\n%s", name, p.Out)
 		case <-deadline:
-			return fmt.Errorf("the domain controller of %s takes no connections after %v:\n%s", f.Realm, program.Patience, f.kdc.Out)
+			return fmt.Errorf("%s takes no connections after %v:\n%s", name, program.Patience, p.Out)
 		}
 	}
 }
