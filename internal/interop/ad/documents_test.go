@@ -47,30 +47,58 @@ func TestAD_Documents(t *testing.T) {
 		t.Fatal(err)
 	}
 	export()
-	x = l.login(t, "alice").exchange(t, c, l.corp.acceptorOf(t, file, sspi.Config{}))
+	before, a := l.login(t, "alice"), l.corp.acceptorOf(t, file, sspi.Config{})
+	x = before.exchange(t, c, a)
 	if x.err != nil || x.peer.TicketEType != keytab.AES256_CTS_HMAC_SHA1_96 || x.peer.Account.SID != l.corp.sidOf(t, "alice") {
 		t.Errorf("with AES keys: %v, %+v", x.err, x.peer)
+	}
+
+	// A new password: the running acceptor reads the new keys, and the old keys stay.
+	l.corp.administer(t, "samba-tool user setpassword svc-http --random-password")
+	after := l.login(t, "alice")
+	if x = after.exchange(t, c, a); status.ReasonOf(x.err) != status.ReasonUnknownKeyVersion {
+		t.Errorf("before the new keytab: %v, want %v", x.err, status.ReasonUnknownKeyVersion)
+	}
+	export()
+	for name, s := range map[string]*session{"new": after, "old": before} {
+		if x = s.exchange(t, c, a); x.err != nil {
+			t.Errorf("a ticket under the %s keys, after the new keytab: %v", name, x.err)
+		}
+	}
+}
+
+// TestAD_DocumentsSIDs runs the commands of OPERATING.md that print SIDs.
+func TestAD_DocumentsSIDs(t *testing.T) {
+	l := theLab(t)
+	t.Parallel()
+	group := l.corp.administer(t, "samba-tool group show staff --attributes=objectSid")
+	if want := l.corp.sidOf(t, "staff").String(); !strings.Contains(group, "objectSid: "+want+"\n") {
+		t.Errorf("the group: %s, want %s", group, want)
+	}
+	if domain := l.corp.administer(t, "net getdomainsid"); !strings.Contains(domain, "CORP is: "+l.corp.sid+"\n") {
+		t.Errorf("the domain: %s, want %s", domain, l.corp.sid)
 	}
 }
 
 // administer runs a command of OPERATING.md on the domain controller, in the folder of the
-// domain. It fails the test if the document does not show the command.
-func (f *forest) administer(t testing.TB, command string) {
+// domain, and returns its output. It fails the test if the document does not show the command.
+func (f *forest) administer(t testing.TB, command string) string {
 	t.Helper()
 	if text := string(must(os.ReadFile("../../../OPERATING.md"))(t)); !strings.Contains(text, "\n    "+command+"\n") {
 		t.Fatalf("OPERATING.md does not show the command %s", command)
 	}
-	f.shell(t, command, "")
+	return f.shell(t, command, "")
 }
 
-// shell runs a command on the domain controller.
-func (f *forest) shell(t testing.TB, command, stdin string) {
+// shell runs a command on the domain controller, and returns its output.
+func (f *forest) shell(t testing.TB, command, stdin string) string {
 	t.Helper()
 	env := []string{"SMB_CONF_PATH=" + f.dir + "/smb.conf"}
 	res := program.Run(t, env, stdin, "chroot", chrootDir(), "/bin/sh", "-c", "cd "+f.dir+" && "+command)
 	if res.Code != 0 {
 		t.Fatalf("%s: exit %d\n%s", command, res.Code, res.Out)
 	}
+	return res.Out
 }
 
 // setAES makes the domain encrypt tickets for an account with AES.

@@ -37,10 +37,11 @@ func (f *forest) acceptorWith(t testing.TB, service string, policy sspi.PACPolic
 	return a
 }
 
-// acceptorOf makes an acceptor with a keytab file. Its service is unknown.
+// acceptorOf makes an acceptor with a keytab file, which it reads again when the file changes.
+// Its service is unknown.
 func (f *forest) acceptorOf(t testing.TB, file string, config sspi.Config) *acceptor {
 	t.Helper()
-	config.Keys = must(keytab.Parse(must(os.ReadFile(file))(t)))(t)
+	config.Keys = must(keytab.OpenFile(file))(t)
 	return &acceptor{forest: f, sspi: must(sspi.NewAcceptor(config))(t)}
 }
 
