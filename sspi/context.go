@@ -37,8 +37,8 @@ const (
 // client sent. To this are added, while it waits for the rest of a fragmented SPNEGO
 // token, the bytes of the token that arrived, at most Config.MaxToken, unless
 // ContextConfig.WholeTokens is set; and, once it accepted the client's AP-REQ, the
-// client's names, its forwarded tickets, and the PAC with its facts. A Context does not know its peer, so the number
-// of pending exchanges of a peer is for the program to bound.
+// client's names, its forwarded tickets, and the PAC with its facts. A Context does not know
+// its peer, so the number of pending exchanges of a peer is for the program to bound.
 type Context struct {
 	// fmt and loggers may follow one pointer past a Format method, but not two pointers. The
 	// keys are therefore two pointers away from a Context, so that a printed Context, and a

@@ -56,7 +56,8 @@
 // ticket's session key; that both name the same client; addresses; transited
 // realms; critical authorization data; the clock; the checksum; channel
 // bindings; the subkey's encryption type; forwarded credentials; the PAC, by policy;
-// required properties; the room for the reply; the replay cache; and a mechListMIC, if the client sent one.
+// required properties; the room for the reply; the replay cache; and a mechListMIC, if the
+// client sent one.
 // Accept writes nothing of the client to the context before all checks of its token have
 // passed. Where the exchange needs another token, the third token of DCE style or the
 // mechListMIC of SPNEGO, Accept returns the identity only with the success of the last

@@ -51,7 +51,9 @@ type PACPolicy struct {
 
 	// ForestRealms are the realms of the other domains of the service's own forest of Active
 	// Directory. All realms that are neither named here nor the service's own count as
-	// realms of other forests, of whose clients fewer SIDs grant.
+	// realms of other forests, of whose clients fewer SIDs grant. Never name a realm of
+	// another forest here: its domain controllers could then grant their clients every SID
+	// of every domain, also the service's Domain Admins.
 	ForestRealms []string
 
 	// DomainSIDs has the SIDs of domains by their realms. Without the SID of the service's

@@ -14,8 +14,8 @@ import (
 type Peer struct {
 	// Client is the client's principal. Compare it whole: a name without its realm is not an
 	// identity. In Active Directory the principal has the name that the client typed, which
-	// need not be that of its account: there the Account is the identity. [Peer.User] maps
-	// either to a bare user name.
+	// need not be that of its account: there the Account is the identity. [Peer.Principal]
+	// returns the principal that is the identity in both cases.
 	Client keytab.Principal
 	// Account is the client's account in Active Directory, from the verified PAC of the
 	// ticket. Nil if the ticket has no PAC, if Config.PAC ignores it, and where

@@ -33,7 +33,7 @@ type Config struct {
 	Bindings func(r *http.Request) []sspi.ChannelBindings
 
 	// Authorize decides whether an authenticated client may send this request, for example
-	// by the client's realm or by a list of names. The middleware calls it for each request
+	// by the client's groups (p.AccessToken) or by a list of names (p.Principal). The middleware calls it for each request
 	// that has a Peer. If Authorize returns an error, the response is 403 and the error is
 	// recorded, with ReasonNotAuthorized if it has no Reason of its own. If
 	// errors.Is(err, ErrFallback), Fallback writes the response.

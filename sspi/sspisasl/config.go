@@ -106,8 +106,8 @@ type Config struct {
 	//
 	// If Authorize is nil, every client except an anonymous client may act as itself: authzid
 	// must be empty, or the client's principal (sspi.Peer.Principal, in Active Directory the
-	// name of the account and the realm), or the bare name of a user of one of Realms. The program must then check Server.Peer to decide whether to
-	// admit the client.
+	// name of the account and the realm), or the bare name of a user of one of Realms. The
+	// program must then check Server.Peer to decide whether to admit the client.
 	Authorize func(peer *sspi.Peer, authzid string) error
 
 	// Realms lists the realms whose users may act under their bare name if Authorize is nil;

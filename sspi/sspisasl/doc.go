@@ -20,7 +20,9 @@
 // # Authentication and authorization
 //
 // [Server.Peer] returns the authenticated client. [Server.AuthorizationID] returns the identity
-// as which the client acts: the identity that it requested, or its whole principal.
+// as which the client acts: the identity that it requested, or its whole principal, which is
+// that of sspi.Peer.Principal: in Active Directory the name of the account, and not the name that
+// the client typed.
 // Config.Authorize decides about that identity before the server reports success to the
 // client. Without Authorize, a client acts as itself: under its whole principal, or under its
 // bare name if Config.Realms contains its realm. Compare whole principals: a name without its

@@ -40,8 +40,10 @@
 // decides. The only mechanism is Kerberos, because x/crypto passes no other mechanism on.
 //
 // Kerberos authenticates the client's principal, but the client chooses the user's name in the
-// SSH protocol freely. Config.Authorize decides whether the principal may log in as that user;
-// [SameUser] returns the usual rule. Authorize has no default: [New] requires it.
+// SSH protocol freely. Config.Authorize decides whether the client may log in as that user;
+// [SameUser] returns the usual rule. Authorize has no default: [New] requires it. In Active
+// Directory the client chooses the name in the principal too: a rule of the program uses
+// sspi.Peer.Principal, and not sspi.Peer.Client.
 //
 // # Errors
 //
