@@ -157,8 +157,9 @@ func (t *AccessToken) Device() (*pac.Access, error) {
 }
 
 // UserClaims returns the claims of the user. It returns none without an error if the PAC has
-// no claims, or lacks pac.ClaimsValid, without which claims do not count. Each call decodes
-// the claims anew.
+// no claims, or lacks pac.ClaimsValid, without which claims do not count. The domain
+// controllers of a trusted forest can choose the claims of their clients: a rule about a claim
+// must also name the realm or the domain of the client. Each call decodes the claims anew.
 func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) {
 		return nil, t.Err()
