@@ -43,8 +43,8 @@ func (a *Account) String() string {
 // AccessToken contains the SIDs, the groups and the claims of a client, from the verified PAC
 // of its ticket. It is immutable and safe for concurrent use.
 //
-// The PAC proves the word of the client's domain controller to a service of the same domain.
-// Another holder of the service's key can make a PAC too. SIDs over which the realm of the
+// The PAC has the word of the client's domain controller, as the KDC of the service passed it
+// on. Any other holder of the service's key can make a PAC too. SIDs over which the realm of the
 // client has no authority are listed by Filtered and never grant ([MS-PAC], Section 4.1.2.2).
 //
 // The methods accept a nil AccessToken, which a client without a PAC has, and the zero

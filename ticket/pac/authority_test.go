@@ -1,6 +1,7 @@
 package pac_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -176,6 +177,36 @@ func TestPAC_13_DeniesFiltered(t *testing.T) {
 		}
 		if access.Denies(sid(corp, "1201")) {
 			t.Errorf("planted %v: a group of which the client is no member denies", planted)
+		}
+	}
+}
+
+// TestPAC_11_DeviceGroups decodes as many SIDs of a computer as the limit permits in each list,
+// and refuses one more in any list.
+func TestPAC_11_DeviceGroups(t *testing.T) {
+	many := func(domain pac.SID, n int) (list []pac.Group) {
+		for i := range n {
+			list = append(list, grants(sid(domain, strconv.Itoa(2000+i))))
+		}
+		return list
+	}
+	const limit = 4096
+	for _, x := range [][3]int{
+		{limit, 0, 0}, {0, limit, 0}, {0, 0, limit}, {1365, 1365, 1366},
+		{limit + 1, 0, 0}, {0, limit + 1, 0}, {0, 0, limit + 1}, {1366, 1365, 1366}, {limit, 0, 1}, {limit, 1, 0}, {0, limit, 1},
+	} {
+		p := minted(t, "alice", &krbtest.PAC{
+			Logon: account(sid(corp, "1000")),
+			Device: &pac.DeviceInfo{
+				SID: sid(corp, "1100"), PrimaryGroup: sid(corp, "515"),
+				Groups: many(corp, x[0]), ExtraSIDs: many(partner, x[1]), DomainGroups: many(corp, x[2]),
+			},
+		})
+		info, err := p.DeviceInfo()
+		if fits := x[0]+x[1]+x[2] <= limit; fits != (err == nil) || !fits && !strings.Contains(err.Error(), "more than 4096 SIDs") {
+			t.Errorf("%v: %v", x, err)
+		} else if fits && (len(info.Groups) != x[0] || len(info.ExtraSIDs) != x[1] || len(info.DomainGroups) != x[2]) {
+			t.Errorf("%v: %d, %d and %d groups", x, len(info.Groups), len(info.ExtraSIDs), len(info.DomainGroups))
 		}
 	}
 }

@@ -181,21 +181,23 @@ func decodeDeviceInfo(b []byte) (*DeviceInfo, error) {
 		return nil, errNoDomainSID
 	}
 	rids := readRIDs(&d, groups)
-	if rids.len() > maxSIDs || extra.count > maxSIDs {
+	if uint64(groups.count)+uint64(extra.count) > maxSIDs {
 		return nil, errSIDs
 	}
 	info.Groups = a.appendRIDs(nil, rids, domain)
 	if info.ExtraSIDs, err = a.appendSIDs(nil, &d, readArray(&d, extra, 8)); err != nil {
 		return nil, err
 	}
-	if info.DomainGroups, err = a.domainGroups(&d, domains); err != nil {
+	most := maxSIDs - len(info.Groups) - len(info.ExtraSIDs)
+	if info.DomainGroups, err = a.domainGroups(&d, domains, most); err != nil {
 		return nil, err
 	}
 	return info, d.Close()
 }
 
-// domainGroups reads an array of DOMAIN_GROUP_MEMBERSHIP ([MS-PAC], Section 2.2.3).
-func (a *arena) domainGroups(d *ndr.Decoder, l list) ([]Group, error) {
+// domainGroups reads an array of DOMAIN_GROUP_MEMBERSHIP ([MS-PAC], Section 2.2.3), with at most
+// so many groups.
+func (a *arena) domainGroups(d *ndr.Decoder, l list, most int) ([]Group, error) {
 	const size = 12
 	var out []Group
 	for b := readArray(d, l, size).elements; len(b) >= size; b = b[size:] {
@@ -206,7 +208,7 @@ func (a *arena) domainGroups(d *ndr.Decoder, l list) ([]Group, error) {
 		groups := list{le32(b[4:]), le32(b[8:]) != 0}
 		d.Match(groups.count, groups.present)
 		rids := readRIDs(d, groups)
-		if len(out)+rids.len() > maxSIDs {
+		if len(out)+rids.len() > most {
 			return nil, errSIDs
 		}
 		if rids.len() > 0 && !domain.isParent() {
