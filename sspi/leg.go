@@ -39,7 +39,6 @@ type leg struct {
 	facts       facts        // for the record
 	token       *AccessToken // of the ticket's PAC; nil if there is none
 	naming      naming
-	domain      domain // of the client, if it is of the service's realm and has a PAC
 	answer      answer
 
 	// The outcome, which commit writes to the Context.
@@ -207,6 +206,7 @@ func (l *leg) complete() (reply []byte, err error) {
 	if l.next != stateEstablished {
 		return reply, ErrContinue
 	}
+	c.acceptor.domains.learn(&c.peer)
 	return reply, nil
 }
 

@@ -19,8 +19,8 @@ type domain struct {
 }
 
 // domains has the domains of the service's realms, by realm: as a rule one domain. An acceptor
-// learns a domain from the PAC of a client of that realm, never from a client of another
-// realm.
+// learns a domain from the PAC of an accepted client of that realm, never from a client of
+// another realm.
 type domains struct {
 	mu      sync.Mutex
 	learned atomic.Pointer[map[string]domain]
@@ -28,7 +28,6 @@ type domains struct {
 
 // checkDomain compares the domain of a client's account with the domains that are configured
 // or learned, and returns the SID of the service's domain, or the zero SID if it is unknown.
-// establish learns the domain of a client of the service's realm.
 func (l *leg) checkDomain(account *pac.Account, t *ticket.Content) (pac.SID, error) {
 	sids, realm, own := l.c.acceptor.cfg.PAC.DomainSIDs, t.Client.Realm(), t.Service.Realm()
 	learned := l.c.acceptor.domains.all()
@@ -36,7 +35,6 @@ func (l *leg) checkDomain(account *pac.Account, t *ticket.Content) (pac.SID, err
 		return pac.SID{}, errDomain(realm, account, why)
 	}
 	if realm == own {
-		l.domain = domain{account.DomainSID, account.Domain}
 		return account.DomainSID, nil
 	}
 	service, configured := sids[own]
@@ -118,9 +116,14 @@ func (d *domains) all() map[string]domain {
 	return nil
 }
 
-// learn stores the domain of a realm of which no domain is stored.
-func (d *domains) learn(realm string, found domain) {
-	if _, ok := d.all()[realm]; ok || found.sid.IsZero() {
+// learn stores the domain of a client that was accepted, if the client is of the service's
+// realm and no domain of that realm is stored.
+func (d *domains) learn(p *Peer) {
+	realm := p.Service.Realm()
+	if p.Account == nil || p.Client.Realm() != realm {
+		return
+	}
+	if _, ok := d.all()[realm]; ok {
 		return
 	}
 	d.mu.Lock()
@@ -129,7 +132,7 @@ func (d *domains) learn(realm string, found domain) {
 	if _, ok := old[realm]; ok {
 		return
 	}
-	next := map[string]domain{realm: found}
+	next := map[string]domain{realm: {p.Account.SID.Domain(), p.Account.Domain}}
 	maps.Copy(next, old)
 	d.learned.Store(&next)
 }

@@ -272,7 +272,6 @@ func (l *leg) setPeer(v authenticator.Verified) {
 		AccessToken: l.token, naming: l.naming,
 	}
 	l.peer.Account = l.token.known()
-	l.c.acceptor.domains.learn(t.Service.Realm(), l.domain)
 	if l.isUserToUser() {
 		l.peer.Flags |= flags.ASC_RET_USE_SESSION_KEY
 	}

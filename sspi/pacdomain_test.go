@@ -287,3 +287,41 @@ func TestPAC_13_LearnedOnce(t *testing.T) {
 		t.Errorf("after a client of the service's realm: %v", err)
 	}
 }
+
+// TestPAC_13_RefusedTeachesNothing checks that an acceptor does not learn its domain from a
+// client whose AP-REQ is right and whose mechListMIC is wrong, and learns it from a client whose
+// exchange has several tokens.
+func TestPAC_13_RefusedTeachesNothing(t *testing.T) {
+	for name, style := range map[string]func(*krbtest.APReq){"mutual": nothing, "DCE style": dce} {
+		s := newSite(t)
+		bert := func() *sspi.Peer {
+			peer, err := s.account("bert@PARTNER.EXAMPLE", accountPAC(partnerSID, "PARTNER", "PARTNER.EXAMPLE", "bert", "1000"))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return peer
+		}
+		alice := func(change func(*krbtest.Negotiation)) *sspi.Context {
+			q := s.withPAC("alice", accountPAC(domainSID, "CORP", "EXAMPLE.COM", "alice", "1000"))
+			style(q)
+			n := q.Start().Negotiate()
+			n.Mechanisms = ntlmFirst
+			change(n)
+			c := s.acceptor.NewContext(sspi.ContextConfig{})
+			_, _ = negotiate(n, c) // the context has the error
+			return c
+		}
+		if c := alice(func(n *krbtest.Negotiation) { n.MIC = func([]byte) ([]byte, error) { return []byte{}, nil } }); status.ReasonOf(c.Err()) != status.ReasonMechListMIC {
+			t.Fatalf("%s: %v", name, c.Err())
+		}
+		if peer := bert(); peer.Account != nil {
+			t.Errorf("%s: after a refused client, a client of another realm has the account %v", name, peer.Account)
+		}
+		if c := alice(func(*krbtest.Negotiation) {}); c.Peer() == nil {
+			t.Fatalf("%s: %v", name, c.Err())
+		}
+		if peer := bert(); peer.Account == nil {
+			t.Errorf("%s: after an accepted client: %v", name, peer.AccessToken.Err())
+		}
+	}
+}
