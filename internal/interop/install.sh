@@ -17,6 +17,7 @@ packages=(
 	openssh-client
 	ldap-utils libsasl2-modules-gssapi-mit
 	postgresql-client libpostgresql-jdbc-java
+	redis-server valkey-server # authenticator/redisreplay
 )
 
 missing=()
@@ -37,4 +38,16 @@ echo "interop: installing ${missing[*]}"
 # With RUNLEVEL=1 the packages do not start their daemons.
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 apt-get update -qq
+# Debian 12 has valkey-server in its backports only. They are at the address from which apt
+# of this machine gets Debian; apt takes a package from there only if Debian 12 lacks it.
+if [ -z "$(apt-cache madison valkey-server)" ]; then
+	backports=$(apt-get indextargets --format '$(LABEL) $(CODENAME) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+		awk '$1 == "Debian" && $2 == "bookworm" && $3 == "main" && !found { print "deb " $4 " bookworm-backports main"; found = 1 }')
+	if [ -z "$backports" ]; then
+		echo "interop: apt of this machine has no source of Debian 12, so it cannot install valkey-server" >&2
+	else
+		echo "$backports" >/etc/apt/sources.list.d/kerberos-interop-backports.list
+		apt-get update -qq
+	fi
+fi
 apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
