@@ -36,7 +36,9 @@ const (
 //	complete                              account             account             no account
 //
 // "No account" leaves the client's principal; [Peer.User] then returns no name unless
-// RealmsWithoutPAC contains the realm. A policy for one realm is in Realms.
+// RealmsWithoutPAC contains the realm. A policy for one realm is in Realms. While the acceptor
+// does not know the service's domain (DomainSIDs), a complete PAC of a client of another realm
+// counts as one whose LOGON_INFO does not decode.
 type PACPolicy struct {
 	// Mode applies to clients of the realms that Realms does not name.
 	Mode PACMode
