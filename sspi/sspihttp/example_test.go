@@ -36,7 +36,8 @@ func Example() {
 	}
 	hello := func(w http.ResponseWriter, r *http.Request) {
 		peer, _ := sspihttp.Peer(r.Context())
-		fmt.Fprintln(w, "hello,", peer.Client)
+		who, _ := peer.Principal() // not peer.Client, which a client of Active Directory chooses
+		fmt.Fprintln(w, "hello,", who)
 	}
 	server := &http.Server{Handler: m.Wrap(http.HandlerFunc(hello)), ConnContext: m.ConnContext}
 

@@ -38,7 +38,7 @@ func serve(acceptor *sspi.Acceptor, conn net.Conn, mechanism string) error {
 			send(conn, challenge)
 		}
 	}
-	_, err = fmt.Fprintf(server.Conn(conn), "hello, %v", server.Peer().Client)
+	_, err = fmt.Fprintf(server.Conn(conn), "hello, %s", server.AuthorizationID())
 	return err
 }
 
@@ -65,5 +65,5 @@ func Example() {
 	send(theirs, choice)
 	text, sealed, _ := client.Unwrap(receive(theirs))
 	fmt.Printf("%v, offered %x, %q, sealed: %v\n", err, offer, text, sealed)
-	// Output: <nil>, offered 06010000, "hello, alice@EXAMPLE.COM", sealed: true
+	// Output: <nil>, offered 06010000, "hello, alice", sealed: true
 }

@@ -41,11 +41,12 @@ func Example() {
 			fmt.Println(err)
 			continue
 		}
-		fmt.Printf("%s is %v\n", conn.User(), sspissh.Peer(conn).Client)
+		who, err := sspissh.Peer(conn).Principal()
+		fmt.Println(conn.User(), "is", who, err)
 		conn.Close()
 	}
 	// Output:
-	// alice is alice@EXAMPLE.COM
+	// alice is alice@EXAMPLE.COM <nil>
 	// [ssh: no auth passed yet, kerberos: not-authorized (the client is authenticated, and the program's own rule refuses it): sspissh: the principal "alice@EXAMPLE.COM" may not log in as the user "root"]
 }
 

@@ -39,9 +39,8 @@ func Example() {
 					return keytab.Principal{}, err
 				}
 			}
-			if err == nil { // the client is authenticated; now decide about its permissions
-				_, err = peer.User("EXAMPLE.COM")
-				return peer.Client, err
+			if err == nil { // the client is authenticated; the caller decides about its permissions
+				return peer.Principal()
 			}
 			if err != sspi.ErrContinue {
 				return keytab.Principal{}, err
