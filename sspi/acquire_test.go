@@ -161,6 +161,10 @@ func TestAcquire_QueryCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	late := keytab.SourceFunc(func(ctx context.Context) (*keytab.Table, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
 	failing := keytab.SourceFunc(func(context.Context) (*keytab.Table, error) { return nil, errors.New("no disk") })
 	for _, row := range []struct {
 		name string
@@ -173,6 +177,7 @@ func TestAcquire_QueryCredentials(t *testing.T) {
 		{"by name, to come", sspi.Config{Keys: empty, Services: []string{service}}, status.SEC_E_OK, service},
 		{"empty keytab", sspi.Config{Keys: empty}, status.SEC_E_NO_CREDENTIALS, "before"},
 		{"unreadable keytab", sspi.Config{Keys: failing}, status.SEC_E_NO_CREDENTIALS, "before"},
+		{"a source that is late", sspi.Config{Keys: late, BackendTimeout: time.Nanosecond}, status.CodeOf(&status.Error{Reason: status.ReasonCanceled}), "before"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			a, err := sspi.NewAcceptor(row.cfg)

@@ -98,10 +98,7 @@ func (l *leg) claims(e *Event) {
 // claimed returns the Principal that a message names, and the zero Principal for a name that
 // is invalid.
 func claimed(name krb5.Name, realm []byte) keytab.Principal {
-	p, err := keytab.ParsePrincipal(string(krb5.AppendPrincipal(nil, name, realm)))
-	if err != nil {
-		return keytab.Principal{}
-	}
+	p, _ := keytab.ParsePrincipal(string(krb5.AppendPrincipal(nil, name, realm))) // zero beside an error
 	return p
 }
 

@@ -47,10 +47,6 @@ const (
 	attrClientPort       = "client.port"
 )
 
-// maxText bounds details and causes, which may be texts of a key source, a replay cache,
-// an integration or a program.
-const maxText = 1024
-
 // log writes e as one line: level Info for an accepted client, Warn for a refused one.
 // A client that may try once more is refused, with kerberos.retry=true.
 func (e *Event) log(ctx context.Context, logger *slog.Logger) {
@@ -73,9 +69,9 @@ func (e *Event) logVerdict(l *attrs) {
 	if e.Err != nil {
 		l.text(attrErrorType, e.Err.Reason.String())
 		l.text(attrStatus, e.Err.Code().String())
-		l.text(attrDetail, bounded(cmp.Or(e.Err.Detail, e.Err.Reason.Help())))
+		l.text(attrDetail, quote.Value(cmp.Or(e.Err.Detail, e.Err.Reason.Help())))
 		if e.Err.Err != nil {
-			l.text(attrCause, bounded(e.Err.Err.Error()))
+			l.text(attrCause, quote.Value(e.Err.Err.Error()))
 		}
 		l.text(attrHelp, e.Err.Reason.Help())
 		*l = append(*l, slog.Bool(attrRetry, e.Retry))
@@ -115,7 +111,7 @@ func (e *Event) logFacts(l *attrs) {
 		l.text(attrBinding, e.Binding.String())
 	}
 	if e.DelegationError != nil {
-		l.text(attrDelegationError, bounded(e.DelegationError.Detail))
+		l.text(attrDelegationError, quote.Value(e.DelegationError.Detail))
 	}
 	if !e.ClientTime.IsZero() {
 		*l = append(*l, slog.Float64(attrClockDifference, seconds(e.ClockDifference)))
@@ -142,7 +138,7 @@ func (l *attrs) account(p *Peer) {
 		l.text(attrAccount, quote.Value(a.String()))
 		l.text(attrAccountSID, a.SID.String())
 	} else if p.naming == namesAccount {
-		l.text(attrAccountError, bounded(asStatus(p.AccessToken.Err()).Detail))
+		l.text(attrAccountError, quote.Value(asStatus(p.AccessToken.Err()).Detail))
 	}
 	if n := len(p.AccessToken.Filtered()); n > 0 {
 		*l = append(*l, slog.Int(attrFiltered, n))
@@ -167,10 +163,3 @@ func (l *attrs) remote(a netip.AddrPort) {
 
 // seconds returns d in seconds, to the millisecond.
 func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
-
-func bounded(s string) string {
-	if len(s) > maxText {
-		return quote.Value(s[:maxText]) + "..."
-	}
-	return quote.Value(s)
-}

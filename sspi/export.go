@@ -34,11 +34,8 @@ func (c *Context) Export() ([]byte, error) {
 	defer c.flushEvent(context.Background()) // after the lock is released
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.usable(); err != nil { // closed meanwhile
-		return nil, err
-	}
 	state, err := c.protector.Release()
-	if err != nil {
+	if err != nil { // closed meanwhile
 		return nil, err
 	}
 	x := exported{
@@ -113,11 +110,11 @@ func (a *Acceptor) open(ctx context.Context, pkg Package, sealed []byte, x *expo
 	key := a.cfg.ExportKey.Bytes()
 	defer clear(key)
 	plaintext, id, err := contextseal.Open(key, sealed)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		defer clear(plaintext)
+		err = x.unmarshal(plaintext)
 	}
-	defer clear(plaintext)
-	if err := x.unmarshal(plaintext); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if pkg != "" && x.pkg != pkg {

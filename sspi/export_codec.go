@@ -194,13 +194,8 @@ func (r *exportReader) bytes() []byte {
 func (r *exportReader) text() string        { return string(r.bytes()) }
 func (r *exportReader) etype() keytab.EType { return keytab.EType(r.number32()) }
 
-// principal returns the zero Principal for an empty name.
 func (r *exportReader) principal() keytab.Principal {
-	text := r.text()
-	if text == "" {
-		return keytab.Principal{}
-	}
-	p, err := keytab.ParsePrincipal(text)
+	p, err := keytab.ParsePrincipal(r.text())
 	r.must(err == nil)
 	return p
 }

@@ -96,7 +96,7 @@ func TestCTX_12_Export(t *testing.T) {
 					t.Errorf("the session keys differ, %v", err)
 				}
 				talk(t, moved, client)
-				if _, err := w.Import(context.Background(), sealed); status.ReasonOf(err) != status.ReasonReplay {
+				if _, err := w.Import(context.Background(), sealed); status.ReasonOf(err) != status.ReasonReplay || !strings.Contains(err.Error(), "the context was imported before") {
 					t.Errorf("a second time: %v", err)
 				}
 				again, err := moved.Export() // back to the first acceptor
@@ -302,8 +302,16 @@ func TestCTX_12_Windows(t *testing.T) {
 	if token != nil {
 		t.Error("the peer has an access token")
 	}
+	wantCode(t, "no handle and no buffer", sspi.ExportSecurityContext(new(sspi.CtxtHandle), old, nil, nil), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "again", sspi.ExportSecurityContext(&copied, old, &packed, nil), status.SEC_E_INVALID_HANDLE)
 	wantCode(t, "delete", sspi.DeleteSecurityContext(&h), status.SEC_E_OK)
+
+	without, _ := newSite(t).establish(t)
+	packedToo := sspi.SecBuffer{Buffer: []byte("before")}
+	wantCode(t, "no ExportKey", sspi.ExportSecurityContext(&without, old, &packedToo, nil), status.SEC_E_UNSUPPORTED_FUNCTION)
+	if string(packedToo.Buffer) != "before" {
+		t.Error("a refused export changed the buffer")
+	}
 
 	cred := s.worker(t).CredHandle(sspi.Negotiate)
 	var moved sspi.CtxtHandle

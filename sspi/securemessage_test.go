@@ -92,6 +92,19 @@ func TestEncrypt_Opens(t *testing.T) {
 	})
 }
 
+// TestEncrypt_Needed checks that Needed is the room for the TOKEN if the buffer is too short,
+// and that nothing is sealed then.
+func TestEncrypt_Needed(t *testing.T) {
+	secureEach(t, func(t *testing.T, x *secured) {
+		memory := []byte("text")
+		d := buffers(buffer(sspi.SECBUFFER_TOKEN, make([]byte, 8)), buffer(sspi.SECBUFFER_DATA, memory))
+		wantCode(t, "a short TOKEN", sspi.EncryptMessage(&x.handle, 0, d, 0), status.SEC_E_BUFFER_TOO_SMALL)
+		if want, _, _ := x.trailer(); d.Buffers[0].Needed != want || len(d.Buffers[0].Buffer) != 0 || string(memory) != "text" {
+			t.Errorf("Needed %d, want %d; TOKEN of %d bytes, DATA %q", d.Buffers[0].Needed, want, len(d.Buffers[0].Buffer), memory)
+		}
+	})
+}
+
 // TestEncrypt_Places checks buffers in any order, with several DATA and with buffers that
 // the call ignores. The memory between the buffers must stay unchanged.
 func TestEncrypt_Places(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"testing/iotest"
 
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/status"
@@ -42,6 +43,19 @@ func TestSegments_Wrap(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSegments_NoRandomness checks that WrapSegments returns no token if it cannot draw a
+// confounder.
+func TestSegments_NoRandomness(t *testing.T) {
+	s := newSite(t)
+	h, _ := s.establish(t)
+	s.random.from = iotest.ErrReader(errBroken)
+	data := []byte("text")
+	token, err := h.Context().WrapSegments([]byte("in front"), []sspi.Segment{{Data: data}}, true)
+	if token != nil || status.ReasonOf(err) != status.ReasonInternal || string(data) != "text" {
+		t.Errorf("%q, %v, the segment is %q", token, err, data)
+	}
 }
 
 // TestSegments_Unwrap opens the client's message in segments, and refuses the same message

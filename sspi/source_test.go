@@ -3,6 +3,7 @@ package sspi_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -95,6 +96,9 @@ func TestKeys_Unreadable(t *testing.T) {
 		if status.ReasonOf(err) != row.want || peer != nil || s.replay.stores.Load() != 0 {
 			t.Errorf("%s: %v, %v", name, peer, err)
 		}
+		if name == "no table" && !strings.Contains(err.Error(), "the key source returned no table") {
+			t.Errorf("%s: the cause is not named: %v", name, err)
+		}
 		if name == "an error" && !errors.Is(err, errBroken) {
 			t.Errorf("%s: the cause is lost: %v", name, err)
 		}
@@ -112,24 +116,29 @@ func TestKeys_RefreshThatHelpsNot(t *testing.T) {
 	other := s.realm.Service("HTTP/other.example.com")
 	for name, refresh := range map[string]func(old *keytab.Table) (*keytab.Table, error){
 		"an error":                func(*keytab.Table) (*keytab.Table, error) { return nil, errBroken },
-		"an error beside a table": func(*keytab.Table) (*keytab.Table, error) { return s.keys, errBroken },
+		"an error beside a table": func(*keytab.Table) (*keytab.Table, error) { return other, errBroken },
 		"no table":                func(*keytab.Table) (*keytab.Table, error) { return nil, nil },
 		"the same":                func(old *keytab.Table) (*keytab.Table, error) { return old, nil },
 		"one without the service": func(*keytab.Table) (*keytab.Table, error) { return other, nil },
 	} {
-		calls := 0
-		source := &changing{
-			table: func(context.Context) (*keytab.Table, error) { return s.keys, nil },
-			refresh: func(old *keytab.Table) (*keytab.Table, error) {
-				calls++
-				return refresh(old)
-			},
-		}
-		x := newSite(t, func(cfg *sspi.Config) { cfg.Keys, cfg.Services = source, []string{service} })
-		request := s.request(wrongKey)
-		_, _, err := x.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), request.Token())
-		if status.ReasonOf(err) != status.ReasonWrongKey || calls != 1 {
-			t.Errorf("%s: %v after %d calls", name, err, calls)
+		for _, services := range [][]string{{service}, nil} {
+			if services == nil && name == "one without the service" {
+				continue // its keys are tried
+			}
+			calls := 0
+			source := &changing{
+				table: func(context.Context) (*keytab.Table, error) { return s.keys, nil },
+				refresh: func(old *keytab.Table) (*keytab.Table, error) {
+					calls++
+					return refresh(old)
+				},
+			}
+			x := newSite(t, func(cfg *sspi.Config) { cfg.Keys, cfg.Services = source, services })
+			request := s.request(wrongKey)
+			_, _, err := x.acceptor.NewContext(sspi.ContextConfig{}).Accept(context.Background(), request.Token())
+			if status.ReasonOf(err) != status.ReasonWrongKey || calls != 1 {
+				t.Errorf("%s, Services %q: %v after %d calls", name, services, err, calls)
+			}
 		}
 	}
 }

@@ -236,6 +236,19 @@ func TestPARSE_9_StrayResponse(t *testing.T) {
 	}
 }
 
+// TestPARSE_9_MalformedResponse checks that a malformed NegTokenResp without a negotiation is
+// refused as malformed, and not as a token in a wrong place.
+func TestPARSE_9_MalformedResponse(t *testing.T) {
+	s := newSite(t)
+	token := (&krbtest.NegTokenResp{State: krbtest.NegIncomplete, Token: ntlmAuthenticate}).Bytes()
+	for name, pkg := range map[string]sspi.Package{"Kerberos": sspi.Kerberos, "Negotiate": sspi.Negotiate} {
+		_, peer, err := s.acceptor.NewContext(sspi.ContextConfig{Package: pkg, WholeTokens: true}).Accept(t.Context(), append(bytes.Clone(token), 0))
+		if peer != nil || status.ReasonOf(err) != status.ReasonMalformedToken || !strings.Contains(err.Error(), "malformed NegTokenResp") {
+			t.Errorf("%s: %v, %v", name, peer, err)
+		}
+	}
+}
+
 // TestPARSE_9_NTLMLater checks that the refusal names NTLM if it replaces Kerberos in a
 // later token.
 func TestPARSE_9_NTLMLater(t *testing.T) {

@@ -145,6 +145,9 @@ func TestCTX_1_Unmade(t *testing.T) {
 			if _, err := c.Wrap(nil, nil, true); status.ReasonOf(err) != status.ReasonInvalidHandle {
 				t.Errorf("wrap: %v", err)
 			}
+			if c.MaxToken() != 1<<16 {
+				t.Errorf("MaxToken %d", c.MaxToken())
+			}
 			if c.WrapSizeLimit(1000, true) != 0 || c.Peer() != nil || c.Err() != nil || c.Delegated() != nil {
 				t.Error("the Context has content")
 			}

@@ -338,6 +338,35 @@ func TestAPREQ_10_UserToUserMechanism(t *testing.T) {
 	}
 }
 
+// TestAPREQ_10_UserToUserErrors checks the errors of Config.UserToUser, and a client with the
+// option USE-SESSION-KEY where Config has no UserToUser.
+func TestAPREQ_10_UserToUserErrors(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, row := range map[string]struct {
+		ctx    context.Context
+		err    error
+		want   status.Reason
+		detail string
+	}{
+		"an error":    {t.Context(), errBroken, status.ReasonNoTGT, "Config.UserToUser gave no ticket"},
+		"canceled":    {canceled, context.Canceled, status.ReasonCanceled, "while Config.UserToUser was asked"},
+		"no function": {t.Context(), nil, status.ReasonNoTGT, "Config.UserToUser is nil"},
+	} {
+		s := newSite(t, func(cfg *sspi.Config) {
+			if row.err != nil {
+				cfg.UserToUser = func(context.Context, string) (*sspi.TGT, error) { return nil, row.err }
+			}
+		})
+		o := flags.APUseSessionKey
+		token := s.request(func(q *krbtest.APReq) { q.Options = &o }).Token()
+		_, peer, err := s.acceptor.NewContext(sspi.ContextConfig{UserToUser: true}).Accept(row.ctx, token)
+		if peer != nil || status.ReasonOf(err) != row.want || !strings.Contains(err.Error(), row.detail) || row.err != nil && !errors.Is(err, row.err) {
+			t.Errorf("%s: %v, %v", name, peer, err)
+		}
+	}
+}
+
 // TestDOS_4_UserToUserTimeout checks that AcceptSecurityContext passes a deadline to
 // Config.UserToUser, even if the keys and the replay cache need none.
 func TestDOS_4_UserToUserTimeout(t *testing.T) {

@@ -176,10 +176,10 @@ func encryptMessage(phContext *CtxtHandle, fQOP uint32, pMessage *SecBufferDesc)
 		return errNoBuffers("TOKEN and DATA")
 	}
 	segs.pad(c.protector.Padding(), pMessage.find(SECBUFFER_PADDING))
-	if err := token.holds(c.protector.TrailerLen(segs.list(), conf)); err != nil {
-		return err
+	n := 0
+	if err = token.holds(c.protector.TrailerLen(segs.list(), conf)); err == nil {
+		n, err = c.protector.SealSegments(token.Buffer, segs.list(), conf)
 	}
-	n, err := c.protector.SealSegments(token.Buffer, segs.list(), conf)
 	token.Buffer = token.Buffer[:n]
 	return err
 }

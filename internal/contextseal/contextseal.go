@@ -62,11 +62,11 @@ func open(key []byte) (cipher.AEAD, error) {
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, &status.Error{Reason: status.ReasonInternal, Err: err}
+		return nil, &status.Error{Reason: status.ReasonInternal, Err: err} // unreachable: the length is right
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, &status.Error{Reason: status.ReasonInternal, Err: err}
+		return nil, &status.Error{Reason: status.ReasonInternal, Err: err} // unreachable: block is AES
 	}
 	return aead, nil
 }
