@@ -1,0 +1,5 @@
+package sqlreplay_test
+
+const childFile = "SQLREPLAY_CHILD"
+
+func child(string) {}
