@@ -256,6 +256,10 @@ func TestNAME_3_HTTPD(t *testing.T) {
 	p = launch(t, "-realm", "EXAMPLE.COM", "-no-pac", "OLD.EXAMPLE,EXAMPLE.COM")
 	a = send(t, c, "GET", p.url+"/whoami", p.login(t, "root", sspitest.Options{NoPAC: true}), "")
 	a.check(t, "no PAC, as declared", 200, "root@EXAMPLE.COM\n")
+
+	p = launch(t)
+	a = send(t, c, "GET", p.url+"/", p.login(t, "root", sspitest.Options{NoPAC: true}), "")
+	a.check(t, "no PAC, and every realm", 200, "root", "the name that the client typed, which proves no identity")
 }
 
 // TestHTTPD_RC4Tickets checks that the server accepts tickets under RC4 keys only with

@@ -28,6 +28,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 // who has the data of the page for an authenticated client.
 type who struct {
 	Name      string // of the account or, without one, of the principal
+	Unproven  bool   // the client typed Name, which proves no identity
 	Peer      *sspi.Peer
 	Account   *account // nil if the ticket has no PAC that the server uses
 	Flags     []attribute
@@ -75,8 +76,9 @@ func whoPage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the client is not authenticated", http.StatusInternalServerError)
 		return
 	}
+	_, err := peer.Principal()
 	show(w, http.StatusOK, "who", &who{
-		Name: nameOf(peer), Peer: peer, Account: accountOf(peer), Flags: flagsOf(peer.Flags),
+		Name: nameOf(peer), Unproven: err != nil, Peer: peer, Account: accountOf(peer), Flags: flagsOf(peer.Flags),
 		Delegated: sspihttp.SecurityContext(r.Context()).Delegated(),
 		Address:   r.Host, Protocol: r.Proto, TLS: r.TLS != nil,
 	})

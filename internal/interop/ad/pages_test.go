@@ -26,7 +26,7 @@ func TestAD_Pages(t *testing.T) {
 		{
 			name: "bob as root", typed: "root",
 			shows: []string{`id="account-name">CORP\bob<`, `id="client">root@CORP.EXAMPLE.TEST<`, l.corp.sids["bob"], "root@corp.example.test", l.corp.sids["staff"]},
-			lacks: []string{l.corp.sids["engineers"], `id="filtered"`},
+			lacks: []string{l.corp.sids["engineers"], `id="filtered"`, "proves no identity"},
 		},
 		{
 			name: "claims", typed: "carol",
@@ -38,7 +38,7 @@ func TestAD_Pages(t *testing.T) {
 		},
 		{
 			name: "without PAC", typed: "root", options: []string{"--no-request-pac"},
-			shows: []string{`id="client">root@CORP.EXAMPLE.TEST<`},
+			shows: []string{`id="client">root@CORP.EXAMPLE.TEST<`, "the name that the client typed, which proves no identity"},
 			lacks: []string{`id="account"`, `CORP\`},
 		},
 	} {
