@@ -214,8 +214,17 @@ func TestPACPolicy_Contradictions(t *testing.T) {
 // could not tell from other names. The client has no account and no user name.
 func TestNAME_3_NamesThatAreTwoNames(t *testing.T) {
 	for _, x := range [][2]string{
-		{`CORP\administrator`, "x"}, {"PARTNER", `CORP\administrator`}, {"", `CORP\administrator`}, {"", "administrator"}, {"PARTNER", `alice\`},
-		{"PARTNER\n", "alice"}, {"PARTNER", "alice\r\nCORP"}, {"PARTNER", "al\tice"}, {"PART\x1bNER", "alice"}, {"PARTNER", "alice\x7f"}, {"PARTNER", "alice\u0085"},
+		{`CORP\administrator`, "x"},
+		{"PARTNER", `CORP\administrator`},
+		{"", `CORP\administrator`},
+		{"", "administrator"},
+		{"PARTNER", `alice\`},
+		{"PARTNER\n", "alice"},
+		{"PARTNER", "alice\r\nCORP"},
+		{"PARTNER", "al\tice"},
+		{"PART\x1bNER", "alice"},
+		{"PARTNER", "alice\x7f"},
+		{"PARTNER", "alice\u0085"},
 	} {
 		s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID}}))
 		for realm, domain := range map[string]pac.SID{"EXAMPLE.COM": domainSID, "PARTNER.EXAMPLE": partnerSID} {

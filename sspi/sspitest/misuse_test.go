@@ -64,7 +64,8 @@ func TestMisuse_Arguments(t *testing.T) {
 			pac.Group{SID: pac.MustParseSID("S-1-5-21-1-2-4-1200"), Attributes: pac.SE_GROUP_RESOURCE})),
 		"claim without a type": initiate(alice, service, sspitest.Options{Account: &sspitest.Account{SID: account().SID, Claims: []pac.Claim{{ID: "x"}}}}),
 		"device of a device": initiate(alice, service, sspitest.Options{Account: &sspitest.Account{
-			SID: account().SID, Device: &sspitest.Account{SID: account().SID, Device: account()}}}),
+			SID: account().SID, Device: &sspitest.Account{SID: account().SID, Device: account()},
+		}}),
 		"device without a SID": initiate(alice, service, sspitest.Options{Account: &sspitest.Account{SID: account().SID, Device: new(sspitest.Account)}}),
 		"one-way DCE style":    initiate(alice, service, sspitest.Options{OneWay: true, DCEStyle: true}),
 	} {

@@ -130,8 +130,14 @@ func compareSamba(t *testing.T, name string, p *PAC, want *sambaPAC) {
 	}
 	l, w := p.logon.expand(), &want.Logon
 	texts := [...][2]string{
-		{l.AccountName, w.Account}, {l.FullName, w.FullName}, {l.LogonScript, w.Script}, {l.ProfilePath, w.Profile},
-		{l.HomeDirectory, w.Home}, {l.HomeDirectoryDrive, w.Drive}, {l.LogonServer, w.Server}, {l.LogonDomain, w.Domain},
+		{l.AccountName, w.Account},
+		{l.FullName, w.FullName},
+		{l.LogonScript, w.Script},
+		{l.ProfilePath, w.Profile},
+		{l.HomeDirectory, w.Home},
+		{l.HomeDirectoryDrive, w.Drive},
+		{l.LogonServer, w.Server},
+		{l.LogonDomain, w.Domain},
 	}
 	for i, pair := range texts {
 		if pair[0] != pair[1] {
@@ -140,9 +146,13 @@ func compareSamba(t *testing.T, name string, p *PAC, want *sambaPAC) {
 	}
 	compareTimes(t, name, l, want)
 	numbers := [...][2]uint32{
-		{uint32(l.LogonCount), uint32(w.LogonCount)}, {uint32(l.BadPasswordCount), uint32(w.BadCount)},
-		{l.FailedLogonCount, w.FailedCount}, {l.UserFlags, w.UserFlags}, {l.AccountControl, w.Control},
-		{l.UserSID.RID(), w.RID}, {l.PrimaryGroup.RID(), w.Primary},
+		{uint32(l.LogonCount), uint32(w.LogonCount)},
+		{uint32(l.BadPasswordCount), uint32(w.BadCount)},
+		{l.FailedLogonCount, w.FailedCount},
+		{l.UserFlags, w.UserFlags},
+		{l.AccountControl, w.Control},
+		{l.UserSID.RID(), w.RID},
+		{l.PrimaryGroup.RID(), w.Primary},
 	}
 	for i, pair := range numbers {
 		if pair[0] != pair[1] {
@@ -184,9 +194,14 @@ func compareTimes(t *testing.T, name string, l *LogonInfo, want *sambaPAC) {
 		got  time.Time
 		want uint64
 	}{
-		{l.LogonTime, w.LogonTime}, {l.LogoffTime, w.LogoffTime}, {l.KickOffTime, w.KickOffTime},
-		{l.PasswordLastSet, w.LastSet}, {l.PasswordCanChange, w.CanChange}, {l.PasswordMustChange, w.MustChange},
-		{l.LastSuccessfulLogon, w.LastLogon}, {l.LastFailedLogon, w.LastFailed},
+		{l.LogonTime, w.LogonTime},
+		{l.LogoffTime, w.LogoffTime},
+		{l.KickOffTime, w.KickOffTime},
+		{l.PasswordLastSet, w.LastSet},
+		{l.PasswordCanChange, w.CanChange},
+		{l.PasswordMustChange, w.MustChange},
+		{l.LastSuccessfulLogon, w.LastLogon},
+		{l.LastFailedLogon, w.LastFailed},
 	} {
 		var expected time.Time // of "not set" and "never"
 		if pair.want != 0 && pair.want < 1<<63-1 {

@@ -192,8 +192,17 @@ func TestPAC_11_DeviceGroups(t *testing.T) {
 	}
 	const limit = 4096
 	for _, x := range [][3]int{
-		{limit, 0, 0}, {0, limit, 0}, {0, 0, limit}, {1365, 1365, 1366},
-		{limit + 1, 0, 0}, {0, limit + 1, 0}, {0, 0, limit + 1}, {1366, 1365, 1366}, {limit, 0, 1}, {limit, 1, 0}, {0, limit, 1},
+		{limit, 0, 0},
+		{0, limit, 0},
+		{0, 0, limit},
+		{1365, 1365, 1366},
+		{limit + 1, 0, 0},
+		{0, limit + 1, 0},
+		{0, 0, limit + 1},
+		{1366, 1365, 1366},
+		{limit, 0, 1},
+		{limit, 1, 0},
+		{0, limit, 1},
 	} {
 		p := minted(t, "alice", &krbtest.PAC{
 			Logon: account(sid(corp, "1000")),
