@@ -85,9 +85,14 @@ func ntHash(password string) ([]byte, error) {
 	for _, u := range units {
 		text = binary.LittleEndian.AppendUint16(text, u)
 	}
-	h := md4.New()
-	_, _ = h.Write(text)
+	defer clear(text)
 	clear(units)
-	clear(text)
-	return h.Sum(nil), nil
+	return NTHash(text), nil
+}
+
+// NTHash returns the RC4 key for a password in UTF-16LE, which need not be valid: its MD4.
+func NTHash(password []byte) []byte {
+	h := md4.New()
+	_, _ = h.Write(password)
+	return h.Sum(nil)
 }

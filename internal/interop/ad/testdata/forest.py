@@ -198,6 +198,17 @@ class Forest:
                 # Without its own connection, export_keytab frees the one that it gets.
                 Net(None, self.lp).export_keytab(keytab=os.path.join(path, s["name"]), principal=spn)
 
+    def managed_passwords(self, accounts):
+        """Writes msDS-ManagedPassword of each account, as it is now and as it will be after the next change."""
+        for suffix, time in ("managed", None), ("managed-later", samba.current_unix_time() + 40 * 86400):
+            self.open()
+            if time:
+                self.db.set_opaque("dsdb_gmsa_time_opaque", samba.unix2nttime(time))
+            for entry in accounts:
+                blob = self.find(entry["name"] + "$", ["msDS-ManagedPassword"])["msDS-ManagedPassword"][0]
+                with open(os.path.join(self.dir, "keytabs", entry["name"] + "." + suffix), "wb") as f:
+                    f.write(bytes(blob))
+
     def sids(self):
         found = self.db.search(self.base, scope=ldb.SCOPE_SUBTREE, expression="(objectSid=*)", attrs=["sAMAccountName"])
         names = [str(m["sAMAccountName"][0]) for m in found if "sAMAccountName" in m]
@@ -225,6 +236,7 @@ class Forest:
         for service, actors in spec["actsFor"].items():
             self.acts_for(service, actors)
         self.keytab(spec["services"] + spec["managed"])
+        self.managed_passwords(spec["managed"])
 
     def join(self, request):
         self.open()
