@@ -157,14 +157,23 @@ func (t *AccessToken) Device() (*pac.Access, error) {
 }
 
 // UserClaims returns the claims of the user. It returns none without an error if the PAC has
-// no claims, or lacks pac.ClaimsValid, without which claims do not count. The domain
-// controllers of a trusted forest can choose the claims of their clients: a rule about a claim
-// must also name the realm or the domain of the client. Each call decodes the claims anew.
+// no claims, or lacks pac.ClaimsValid, without which claims do not count. Claims of a client of
+// another forest are an error: that forest chose them, and a member cannot know whether its own
+// domain controller has transformed them ([MS-KILE], Section 3.3.5.6.4.6). Each call decodes the
+// claims anew.
 func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) {
 		return nil, t.Err()
 	}
-	return t.pac.ClientClaims()
+	return t.ownForest(t.pac.ClientClaims())
+}
+
+// ownForest returns an error in place of the claims of a client of another forest.
+func (t *AccessToken) ownForest(claims []pac.Claim, err error) ([]pac.Claim, error) {
+	if err == nil && len(claims) > 0 && t.origin == pac.OtherForest {
+		return nil, &status.Error{Reason: status.ReasonPACBad, Detail: "the claims of a client of another forest do not count: that forest chose them"}
+	}
+	return claims, err
 }
 
 // DeviceClaims returns the claims of the client's computer, like UserClaims. It returns none
@@ -173,7 +182,7 @@ func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, t.Err()
 	}
-	return t.pac.DeviceClaims()
+	return t.ownForest(t.pac.DeviceClaims())
 }
 
 // PAC returns all facts of the verified PAC, such as the times of the logon, the user flags

@@ -169,14 +169,14 @@ func errorText(err error) string {
 // TestCTX_12_AccessToken checks that an exported context keeps the account, every list of
 // SIDs, and the claims.
 func TestCTX_12_AccessToken(t *testing.T) {
-	s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID}}), exporting)
-	// A client of another forest with planted SIDs, deny-only groups, claims and a device.
+	s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID}, ForestRealms: []string{"PARTNER.EXAMPLE"}}), exporting)
+	// A client of another domain with filtered SIDs, deny-only groups, claims and a device.
 	p := bertPAC()
 	p.Logon.ExtraSIDs = []pac.Group{
 		{SID: pac.AuthenticationAuthorityAsserted, Attributes: enabledGroup},
 		{SID: pac.ClaimsValid, Attributes: enabledGroup},
 		{SID: pac.CompoundedAuthentication, Attributes: enabledGroup},
-		{SID: inDomain(domainSID, "512"), Attributes: enabledGroup},
+		{SID: pac.MustParseSID("S-1-5-32-544"), Attributes: enabledGroup},
 	}
 	p.Logon.Groups = append(p.Logon.Groups, pac.Group{SID: inDomain(partnerSID, "1200"), Attributes: pac.SE_GROUP_USE_FOR_DENY_ONLY})
 	p.Logon.FullName = "Bert"
@@ -188,7 +188,7 @@ func TestCTX_12_AccessToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := tokenFacts(t, c.Peer())
-	for _, part := range []string{"level", "rack", "-1500", "-512", "-1200", "Bert"} {
+	for _, part := range []string{"level", "rack", "-1500", "-544", "-1200", "Bert"} {
 		if !bytes.Contains(before, []byte(part)) {
 			t.Errorf("the token has no %s: %s", part, before)
 		}
@@ -203,6 +203,33 @@ func TestCTX_12_AccessToken(t *testing.T) {
 		}
 		if after := tokenFacts(t, c.Peer()); !bytes.Equal(before, after) {
 			t.Fatalf("the token became\n%s from\n%s", after, before)
+		}
+	}
+}
+
+// TestPAC_13_ClaimsOfAnotherForest checks that the claims of a client of another forest are an
+// error, and never claims and never an empty list.
+func TestPAC_13_ClaimsOfAnotherForest(t *testing.T) {
+	for name, x := range map[string]struct {
+		forest []string
+		counts bool
+	}{"of another forest": {nil, false}, "of the own forest": {[]string{"PARTNER.EXAMPLE"}, true}} {
+		s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID}, ForestRealms: x.forest}))
+		p := bertPAC()
+		for _, sid := range []pac.SID{pac.AuthenticationAuthorityAsserted, pac.ClaimsValid, pac.CompoundedAuthentication} {
+			p.Logon.ExtraSIDs = append(p.Logon.ExtraSIDs, pac.Group{SID: sid, Attributes: enabledGroup})
+		}
+		p.ClientClaims = []pac.Claim{{ID: "department", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{"finance"}}}
+		p.DeviceClaims = p.ClientClaims
+		peer, err := s.account("bert@PARTNER.EXAMPLE", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, read := range map[string]func() ([]pac.Claim, error){"user": peer.AccessToken.UserClaims, "device": peer.AccessToken.DeviceClaims} {
+			claims, err := read()
+			if x.counts && (err != nil || len(claims) != 1) || !x.counts && (claims != nil || status.ReasonOf(err) != status.ReasonPACBad) {
+				t.Errorf("claims of a %s %s: %v, %v", kind, name, claims, err)
+			}
 		}
 	}
 }
