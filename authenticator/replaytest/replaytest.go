@@ -6,6 +6,9 @@
 //			return mycache.New(server(t))
 //		})
 //	}
+//
+// Run is for every cache. [Hosts], [Processes] and [Late] are for caches with a backend,
+// and [Shares] is for caches that give each client a share of their room.
 package replaytest
 
 import (
@@ -35,8 +38,8 @@ const goroutines = 64
 // concurrent part runs a twentieth of its rounds, and Run omits the part that waits two
 // seconds.
 //
-// Run cannot test whether hosts that share a backend agree: test that with two caches on
-// one backend, and store each record in both.
+// Run cannot test whether caches that share a backend agree: see [Hosts] and [Processes].
+// [Late] tests a cache whose backend does not answer.
 func Run(t *testing.T, open func(t *testing.T) authenticator.ReplayCache) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
