@@ -81,7 +81,7 @@ type report struct {
 	perFault     map[string]int // good clients refused, by fault
 	twice        int            // tokens that were accepted more than once
 	wrongRefusal int            // good clients refused without a fault
-	problems     []string       // the first few, in words
+	problems     []string       // the first three, in words
 	took         time.Duration
 
 	away  string    // the present fault
@@ -104,6 +104,7 @@ func (b *backend) run(t testing.TB, r *realm, logins int) *report {
 	rep := &report{errors: map[string]int{}, perFault: map[string]int{}}
 	rep.changed = sync.NewCond(&rep.mu)
 	started := time.Now()
+	r.discard() // tokens from before the processes began
 	used := make([][]use, clients)
 	var group sync.WaitGroup
 	for i := range clients {
@@ -245,7 +246,7 @@ func (r *report) attempt(u *use, got [2]verdict, begun moment) {
 		r.perFault[fault]++
 	default:
 		r.wrongRefusal++
-		r.problem("a good client was refused: %q, %q", got[0].text, got[1].text)
+		r.problem("a good client was refused: %c %q, %c %q", got[0].kind, got[0].text, got[1].kind, got[1].text)
 	}
 }
 
@@ -277,7 +278,7 @@ func brief(text string) string {
 }
 
 func (r *report) problem(format string, args ...any) {
-	if len(r.problems) < 10 {
+	if len(r.problems) < 3 {
 		r.problems = append(r.problems, fmt.Sprintf(format, args...))
 	}
 }

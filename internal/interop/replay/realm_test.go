@@ -171,12 +171,17 @@ func (r *realm) sessionKeys(t testing.TB, etype int) {
 				t.Error(err)
 			}
 		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.tokens = nil
+		r.discard()
 	}
 	renew(etypes[etype])
 	t.Cleanup(func() { renew(etypes[18]) })
+}
+
+// discard drops the tokens that were made in advance.
+func (r *realm) discard() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tokens = nil
 }
 
 // token returns a context token that no other call returns. MIT's initiator makes them, a

@@ -27,6 +27,7 @@ const (
 	Accepted    = 'A' // followed by the client's name
 	Replayed    = 'D' // the replay cache knows the authenticator
 	Unavailable = 'U' // the replay cache gave no answer
+	TryAgain    = 'S' // the time stamp: it is not recent, or is from before the replay cache
 	Refused     = 'R' // any other refusal
 )
 
@@ -102,6 +103,9 @@ func answer(a *sspi.Acceptor, timeout time.Duration, token []byte) []byte {
 	_, peer, err := a.NewContext(sspi.ContextConfig{}).Accept(ctx, token)
 	if err == nil {
 		return append([]byte{Accepted}, peer.Client.String()...)
+	}
+	if errors.Is(err, sspi.ErrContinue) {
+		return []byte{TryAgain}
 	}
 	kind := byte(Refused)
 	switch status.ReasonOf(err) {
