@@ -22,6 +22,8 @@ type Cache struct {
 	sql   statements
 	local *authenticator.MemoryCache
 
+	file *databaseFile // nil for PostgreSQL
+
 	// turn has one element while a call uses SQLite. Connections to a file block each
 	// other, and neither SQLite nor package sql keeps an order among those that wait.
 	turn chan struct{}
@@ -58,6 +60,11 @@ func New(ctx context.Context, cfg Config) (*Cache, error) {
 		local: authenticator.NewMemoryCache(cfg.LocalRecords, authenticator.AcceptOlder),
 		turn:  make(chan struct{}, 1),
 	}
+	if cfg.Dialect == SQLite {
+		if c.file, err = c.findFile(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -76,6 +83,9 @@ func (c *Cache) Check(ctx context.Context) error {
 		return err
 	}
 	_, err := c.limited(ctx, func(ctx context.Context) (bool, error) {
+		if err := c.file.check(); err != nil {
+			return false, err
+		}
 		v, err := c.examine(ctx, nil)
 		if err != nil || v.horizon.Valid {
 			return false, err
@@ -153,6 +163,9 @@ func (c *Cache) shared(ctx context.Context, r authenticator.Record, e *Event) (b
 	lifetime := r.Until.Add(time.Microsecond-1).UnixMicro() - stamp
 	for range 3 {
 		inserted, doubtful, err := c.insert(ctx, r.Tag[:], stamp, lifetime)
+		if err == nil && inserted {
+			err = c.file.check()
+		}
 		if err != nil || inserted {
 			return inserted, err
 		}

@@ -74,8 +74,8 @@
 //
 //	file:/var/lib/service/replay.db?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
 //
-// SQLite does not notice that its file was deleted or replaced while a process has it open.
-// Such a process no longer shares the records: stop all processes first.
+// If the file is deleted or replaced while a process has it open, Store refuses every client
+// of this process until the service is restarted.
 //
 //	CREATE TABLE krb5_replay (
 //		tag BLOB PRIMARY KEY,

@@ -128,3 +128,10 @@ var databases = []struct {
 		return sqliteDB(t, "busy_timeout(100)", "journal_mode(DELETE)", "synchronous(FULL)")
 	}},
 }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

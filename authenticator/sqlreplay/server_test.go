@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -23,6 +24,7 @@ type server struct {
 	port     int
 	options  []string
 	cmd      *exec.Cmd
+	ended    chan struct{}
 	log      *os.File
 }
 
@@ -48,6 +50,9 @@ func sharedServer(t testing.TB) *server {
 func (o *sharedOnce) stop() {
 	if o.s != nil {
 		o.s.remove()
+	}
+	if template.dir != "" {
+		_ = os.RemoveAll(template.dir)
 	}
 }
 
@@ -81,10 +86,32 @@ func newServer(bin string, options ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"); err != nil {
-		return nil, err
+	template.once.Do(func() { template.dir, template.err = newTemplate(s) })
+	if template.err != nil {
+		return nil, template.err
+	}
+	if out, err := s.as("cp", "-a", template.dir, s.data()).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("cp: %w\n%s", err, out)
 	}
 	return s, s.start()
+}
+
+// template is the folder of a cluster that no server has used. Each server gets a copy.
+var template struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func newTemplate(s *server) (string, error) {
+	dir, err := os.MkdirTemp("", "kerberos-sqlreplay-")
+	if err != nil {
+		return "", err
+	}
+	if err := ownFolder(dir); err != nil {
+		return "", err
+	}
+	return dir, s.run("initdb", "-D", dir, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
 }
 
 func newFolder(bin string, options ...string) (*server, error) {
@@ -114,7 +141,12 @@ func freePort() (int, error) {
 }
 
 func (s *server) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.bin, program), args...)
+	return s.as(filepath.Join(s.bin, program), args...)
+}
+
+// as returns a command of the user that runs the server.
+func (s *server) as(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	asServer(cmd)
@@ -129,23 +161,48 @@ func (s *server) run(program string, args ...string) error {
 	return nil
 }
 
-// start starts the server and waits until it answers.
+// start starts the server and waits until it answers. After kill, the first tries can
+// fail: the processes of the connections end a moment after the postmaster.
 func (s *server) start() error {
 	args := []string{"-D", s.data(), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="}
 	for _, o := range s.options {
 		args = append(args, "-c", o)
-	}
-	s.cmd = s.command("postgres", args...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	if err := s.cmd.Start(); err != nil {
-		return err
 	}
 	db, err := sql.Open("pgx", s.dsn(""))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return s.await(func(ctx context.Context) error { return db.PingContext(ctx) })
+	return s.await(func(ctx context.Context) error {
+		if s.cmd == nil {
+			s.cmd, s.ended = s.command("postgres", args...), make(chan struct{})
+			s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+			if err := s.cmd.Start(); err != nil {
+				return err
+			}
+			go func(cmd *exec.Cmd, ended chan struct{}) {
+				_ = cmd.Wait()
+				close(ended)
+			}(s.cmd, s.ended)
+		}
+		select {
+		case <-s.ended:
+			s.cmd = nil
+			return errors.New("the server ended")
+		default:
+			return db.PingContext(ctx)
+		}
+	})
+}
+
+// end ends the server by a signal: SIGKILL for the postmaster alone, after which its
+// children end by themselves, SIGQUIT for an immediate shutdown, SIGINT for a fast one.
+func (s *server) end(sig syscall.Signal) {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Signal(sig) // an error means that it has ended
+		<-s.ended
+		s.cmd = nil
+	}
 }
 
 // await calls ready until it returns nil.
@@ -172,11 +229,7 @@ func tail(log []byte) []byte {
 
 // remove ends the server by its immediate shutdown and deletes its files.
 func (s *server) remove() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
+	s.end(syscall.SIGQUIT)
 	_ = s.log.Close()
 	_ = os.RemoveAll(s.dir)
 }

@@ -2,10 +2,12 @@ package sqlreplay
 
 // sqliteProblem returns the first condition that the connection does not meet, or "".
 const sqliteProblem = `
-	WHEN coalesce((SELECT file FROM pragma_database_list WHERE name = 'main'), '') = '' THEN 'the database is in memory, where no other process sees the records'
 	WHEN (SELECT synchronous FROM pragma_synchronous) < 2 THEN 'PRAGMA synchronous is neither FULL nor EXTRA, so a crash of the host loses records'
 	WHEN (SELECT lower(journal_mode) FROM pragma_journal_mode) NOT IN ('wal', 'delete', 'truncate', 'persist') THEN 'PRAGMA journal_mode is OFF or MEMORY, so a crash of the process damages the database'
 	WHEN (SELECT read_uncommitted FROM pragma_read_uncommitted) <> 0 THEN 'PRAGMA read_uncommitted is on'`
+
+// sqliteFile returns the path of the file, which is empty for a database in memory.
+const sqliteFile = `SELECT coalesce((SELECT file FROM pragma_database_list WHERE name = 'main'), '')`
 
 // sqliteNow is the clock of the host in Unix microseconds, rounded down to the second.
 const sqliteNow = `CAST(strftime('%s', 'now') AS INTEGER) * 1000000`

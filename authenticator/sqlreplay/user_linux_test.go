@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+	"testing"
 )
 
 // serverUser returns the user that runs PostgreSQL, which refuses to run as root.
@@ -39,4 +40,17 @@ func asServer(cmd *exec.Cmd) {
 	if uid, gid, err := serverUser(); err == nil && uid != os.Getuid() {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), NoSetGroups: false}
 	}
+}
+
+// mount mounts a disk of 1 MiB in a folder until the test ends.
+func mount(t testing.TB, dir string) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a small disk cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
 }
