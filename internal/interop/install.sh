@@ -17,6 +17,7 @@ packages=(
 	openssh-client
 	ldap-utils libsasl2-modules-gssapi-mit
 	postgresql-client libpostgresql-jdbc-java
+	postgresql # authenticator/sqlreplay
 	redis-server valkey-server # authenticator/redisreplay
 )
 
