@@ -42,7 +42,8 @@ type losses struct {
 // sighting is a new connection to an incarnation of a server.
 type sighting struct {
 	number uint64
-	began  int64 // the latest time, in Unix microseconds, at which the incarnation can have begun
+	began  time.Time     // the latest time at which the incarnation can have begun
+	ahead  time.Duration // of the clock of this host
 }
 
 func (l *losses) begin() {
@@ -50,11 +51,9 @@ func (l *losses) begin() {
 	l.seen, l.notes = make(map[string]sighting), make(map[string]int64)
 }
 
-// connected notes a new connection to a server that answered INFO with i at the time now.
-func (l *losses) connected(i info, now time.Time, rule authenticator.StartRule) error {
-	if rule == authenticator.AcceptOlder {
-		return nil
-	}
+// connected notes a new connection to a server that answered INFO with i at the time now of
+// its clock, which is ahead of the clock of this host.
+func (l *losses) connected(i info, now time.Time, ahead time.Duration) error {
 	name, began, err := incarnation(i, now)
 	if err != nil {
 		return err
@@ -62,7 +61,7 @@ func (l *losses) connected(i info, now time.Time, rule authenticator.StartRule) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count++
-	l.seen[name] = sighting{l.count, began.UnixMicro()}
+	l.seen[name] = sighting{l.count, began, ahead}
 	l.unsettled.Store(int64(len(l.seen)))
 	return nil
 }
@@ -116,7 +115,7 @@ func (c *Cache) settle(ctx context.Context, name string, s sighting) error {
 	l.mu.Lock()
 	known, before := l.notes[name]
 	l.mu.Unlock()
-	now, began := c.cfg.Time().UnixMicro(), s.began
+	now, began := c.cfg.Time().Add(s.ahead).UnixMicro(), s.began.UnixMicro()
 	if before {
 		began = now // if the note is no longer there, keys were deleted
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gosspi/kerberos/authenticator"
 )
 
 // noEviction is the only maxmemory-policy under which a server never drops a key early.
@@ -21,7 +23,7 @@ func (c *Cache) checkConnection(ctx context.Context, conn *redis.Conn) error {
 		return err
 	}
 	i := parseInfo(text)
-	if i["redis_mode"] == "sentinel" {
+	if i["redis_mode"] == "sentinel" || i["server_mode"] == "sentinel" {
 		return nil // stores no records
 	}
 	if err := c.checkPolicy(ctx, conn, i["maxmemory_policy"]); err != nil {
@@ -30,11 +32,11 @@ func (c *Cache) checkConnection(ctx context.Context, conn *redis.Conn) error {
 	if err := checkRole(i); err != nil {
 		return err
 	}
-	now, err := c.checkClock(ctx, conn)
-	if err != nil {
+	now, ahead, err := c.checkClock(ctx, conn)
+	if err != nil || c.cfg.AfterLoss == authenticator.AcceptOlder {
 		return err
 	}
-	return c.losses.connected(i, now, c.cfg.AfterLoss)
+	return c.losses.connected(i, now, ahead)
 }
 
 // isAnswer reports whether err is an error answer of the server, such as that of a command
@@ -77,31 +79,33 @@ func (c *Cache) checkPolicy(ctx context.Context, conn *redis.Conn, policy string
 	return failed("the maxmemory-policy of the Redis server is "+quoted(policy)+", so that it would drop records when its memory is full; set it to noeviction, or use a server of its own", nil)
 }
 
-// checkRole returns an error if the server is a replica. The replicas of a cluster answer
-// each write with the address of the primary.
+// checkRole returns an error if the server is a replica. In a cluster go-redis would ask it
+// for the addresses of the primaries, and would still use the connection after the replica
+// was promoted, without a new check.
 func checkRole(i info) error {
-	if role := i["role"]; role != "" && role != "master" && i["redis_mode"] != "cluster" {
-		return failed("the Redis server is a replica; Config.Options must name the primary, or MasterName for Sentinel", nil)
+	if role := i["role"]; role != "" && role != "master" {
+		return failed("the Redis server is a replica; Config.Options must name a primary, or MasterName for Sentinel", nil)
 	}
 	return nil
 }
 
-// checkClock returns the time of this host, or an error if the clock of the server
-// differs too much.
-func (c *Cache) checkClock(ctx context.Context, conn *redis.Conn) (time.Time, error) {
+// checkClock returns the time of the server and how far it is ahead of this host, or an
+// error if that is too much.
+func (c *Cache) checkClock(ctx context.Context, conn *redis.Conn) (server time.Time, ahead time.Duration, err error) {
 	before := c.cfg.Time()
-	server, err := conn.Time(ctx).Result()
+	server, err = conn.Time(ctx).Result()
 	if err != nil {
 		if isAnswer(err) {
-			return before, failed("the Redis server must permit the command TIME, because its clock decides when it deletes a record: "+quoted(err.Error()), nil)
+			err = failed("the Redis server must permit the command TIME, because its clock decides when it deletes a record: "+quoted(err.Error()), nil)
 		}
-		return before, err
+		return server, 0, err
 	}
 	after := c.cfg.Time()
+	ahead = server.Sub(after)
 	if limit := c.cfg.MaxClockDifference; server.Before(before.Add(-limit)) || server.After(after.Add(limit)) {
-		return after, failed("the clock of the Redis server is "+server.Sub(after).Round(time.Millisecond).String()+" ahead of the clock of this host, more than Config.MaxClockDifference, "+limit.String()+"; synchronise both clocks", nil)
+		return server, ahead, failed("the clock of the Redis server is "+ahead.Round(time.Millisecond).String()+" ahead of the clock of this host, more than Config.MaxClockDifference, "+limit.String()+"; synchronise both clocks", nil)
 	}
-	return after, nil
+	return server, ahead, nil
 }
 
 // quoted quotes and truncates text of the server.

@@ -76,7 +76,7 @@ func (s *server) addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 // start starts the process, on the same port and with the same files as before.
 func (s *server) start(t testing.TB) {
 	t.Helper()
-	args := append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--save", "", "--logfile", filepath.Join(s.dir, "log")}, s.args...)
+	args := append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--save", "", "--repl-diskless-sync-delay", "0", "--logfile", filepath.Join(s.dir, "log")}, s.args...)
 	s.cmd = exec.Command(s.product, args...)
 	endWithTest(s.cmd)
 	if err := s.cmd.Start(); err != nil {
