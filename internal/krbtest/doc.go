@@ -17,9 +17,13 @@
 // makes a [Negotiation], which is an initiator in SPNEGO. Both check the acceptor's
 // answers as strictly as the standards allow, whichever messages the test made them send.
 //
+// A ticket has no PAC unless the test sets [Ticket.PAC]. The package makes PACs with an NDR
+// encoder of its own, and signs them when the ticket is sealed; a test can change their
+// buffers.
+//
 // The messages are made with gokrb5's types and cryptography and gofork's ASN.1
-// encoder. Of this module, they use only types and constants, so that the two sides of a
-// test share no bug. This package implements the parts that gokrb5 lacks (sealed wrap
+// encoder. Of this module, they use only types, constants and the methods of pac.SID, so that
+// the two sides of a test share no bug. This package implements the parts that gokrb5 lacks (sealed wrap
 // tokens, rotation, encoding of an AP-REP or a KRB-CRED) with gokrb5's primitives.
 //
 // A [Realm] from [NewRealm] is deterministic: the same calls give the same bytes.
