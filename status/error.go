@@ -130,9 +130,6 @@ func CodeOf(err error) Code {
 // for nil and for an error that is not a refusal (sspi.ErrContinue), and ReasonInternal
 // for any other error without an *Error in its tree.
 func ReasonOf(err error) Reason {
-	if err == nil {
-		return ReasonNone
-	}
 	if e, ok := errors.AsType[*Error](err); ok && e != nil {
 		return e.Reason
 	}

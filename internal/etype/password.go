@@ -48,7 +48,7 @@ func StringToKey(id ID, password, salt string, iterations uint32) ([]byte, error
 	k, err := New(id, temporary)
 	clear(temporary)
 	if err != nil {
-		return nil, err
+		return nil, err // unreachable: temporary has the length of a key
 	}
 	defer k.Wipe()
 	s := p.hash.get()

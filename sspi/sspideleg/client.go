@@ -57,7 +57,7 @@ func grantingTicket(d *authenticator.Delegated) (*authenticator.DelegatedTicket,
 	realm := d.Client.Realm()
 	service, err := keytab.NewPrincipal(realm, "krbtgt", realm)
 	if err != nil {
-		return nil, err
+		return nil, err // unreachable: realm is that of a Principal
 	}
 	i := slices.IndexFunc(d.Tickets, func(t authenticator.DelegatedTicket) bool { return t.Service == service })
 	if i < 0 {
@@ -65,7 +65,7 @@ func grantingTicket(d *authenticator.Delegated) (*authenticator.DelegatedTicket,
 	}
 	t := &d.Tickets[i]
 	if err := known(t.SessionKey.EType()); err != nil {
-		return nil, err
+		return nil, err // unreachable with this gokrb5, which has all types that a Key can have
 	}
 	// gokrb5 uses the unprotected names in the ticket itself.
 	var parsed krb5.Ticket

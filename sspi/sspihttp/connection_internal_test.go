@@ -2,12 +2,21 @@ package sspihttp
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/status"
 )
+
+// TestRequest_NoField checks that a request without credentials makes no Context.
+func TestRequest_NoField(t *testing.T) {
+	x := &request{r: httptest.NewRequest(http.MethodGet, "/", nil), m: new(Middleware)}
+	if res := x.step(""); res.Outcome != Challenged || x.security != nil {
+		t.Errorf("%+v, %v", res, x.security)
+	}
+}
 
 // TestConnection_OtherOwner checks that a connection does not return the exchange of
 // another middleware, and closes it.

@@ -99,9 +99,6 @@ func peerText(s string) string {
 
 // remote returns the client's address, or the zero AddrPort if net/http does not know it.
 func remote(r *http.Request) netip.AddrPort {
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.AddrPort{}
-	}
+	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return addr
 }

@@ -185,7 +185,7 @@ func (s *Server) accepted(reply []byte, peer *sspi.Peer) ([]byte, error) {
 	case GSSAPI:
 		// A later response contains the layer and the identity.
 		if s.offered, err = s.possibleLayers(); err != nil {
-			return nil, err
+			return nil, err // unreachable: Require has the flags
 		}
 		if len(reply) == 0 {
 			return s.offerLayers()

@@ -8,6 +8,26 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
+// TestNext_ClosedMeanwhile checks that Next does not continue an exchange that Close has
+// reported after Next saw that the Server was open.
+func TestNext_ClosedMeanwhile(t *testing.T) {
+	acceptor, err := sspitest.NewRealm("EXAMPLE.COM").Acceptor("ldap/ldap.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{Acceptor: acceptor}, GSSAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Next(nil); err != nil { // the client sends no initial response
+		t.Fatal(err)
+	}
+	s.abandon() // as Close does after it has closed the Server
+	if _, _, err := s.Next([]byte("token")); status.ReasonOf(err) != status.ReasonInvalidHandle {
+		t.Error(err)
+	}
+}
+
 // TestNext_FailureWipes checks that the context has no keys if the client was authenticated
 // and then refused.
 func TestNext_FailureWipes(t *testing.T) {

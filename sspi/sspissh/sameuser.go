@@ -25,17 +25,15 @@ import (
 func SameUser(realms ...string) func(conn ssh.ConnMetadata, peer *sspi.Peer) (*ssh.Permissions, error) {
 	realms = slices.Clone(realms)
 	return func(conn ssh.ConnMetadata, peer *sspi.Peer) (*ssh.Permissions, error) {
-		if peer.Anonymous {
-			return nil, notAuthorized("the client is anonymous, and may not log in as " + quote.Text(conn.User()))
-		}
 		name, err := peer.User(realms...)
 		if err != nil {
 			return nil, err
 		}
 		principal, err := peer.Principal() // in Active Directory not always peer.Client
+		if err != nil {
+			return nil, err // unreachable: User returns the same error
+		}
 		switch {
-		case err != nil:
-			return nil, err
 		case name == "root":
 			return nil, notAuthorized("SameUser does not let " + quote.Text(principal.String()) + " log in as root; write a Config.Authorize that lists the principals that may be root")
 		case name != conn.User():

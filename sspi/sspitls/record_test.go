@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/sspi"
@@ -96,6 +97,16 @@ func TestRecord_NoResumption(t *testing.T) {
 				t.Errorf("%s, %s: resumed: %v", name, tls.VersionName(version), resumed)
 			}
 		}
+	}
+}
+
+// TestRecord_NoCertificate checks the error of a configuration that has no certificate for a
+// client.
+func TestRecord_NoCertificate(t *testing.T) {
+	config := sspitls.Record(&tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }})
+	c, err := config.GetCertificate(new(tls.ClientHelloInfo))
+	if c != nil || err == nil || !strings.Contains(err.Error(), "no certificate for this client") {
+		t.Errorf("%v, %v", c, err)
 	}
 }
 

@@ -10,12 +10,15 @@ import (
 
 var oidPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 
-// signatureOIDs lists signature algorithms that crypto/x509 does not know, with their hash
-// functions.
-var signatureOIDs = []struct {
+// algorithmHash is a signature algorithm or a hash function, and the hash of its bindings.
+type algorithmHash struct {
 	oid  asn1.ObjectIdentifier
 	hash crypto.Hash
-}{
+}
+
+// signatureOIDs lists signature algorithms that crypto/x509 does not know, with their hash
+// functions.
+var signatureOIDs = []algorithmHash{
 	{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 14}, crypto.SHA224},    // sha224WithRSAEncryption
 	{asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 1}, crypto.SHA224},      // ecdsa-with-SHA224
 	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 1}, crypto.SHA224}, // dsa-with-sha224
@@ -25,10 +28,7 @@ var signatureOIDs = []struct {
 
 // hashOIDs lists the hash functions in the parameters of RSASSA-PSS. RFC 5929 replaces SHA-1
 // with SHA-256.
-var hashOIDs = []struct {
-	oid  asn1.ObjectIdentifier
-	hash crypto.Hash
-}{
+var hashOIDs = []algorithmHash{
 	{asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, crypto.SHA256},
 	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 4}, crypto.SHA224},
 	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, crypto.SHA256},
@@ -42,44 +42,39 @@ func otherHash(certificate []byte) (crypto.Hash, bool) {
 	var inner, algorithm, params cryptobyte.String
 	var oid asn1.ObjectIdentifier
 	s := cryptobyte.String(certificate)
-	if !s.ReadASN1(&inner, der.SEQUENCE) ||
-		!inner.SkipASN1(der.SEQUENCE) || // tbsCertificate
-		!inner.ReadASN1(&algorithm, der.SEQUENCE) || // signatureAlgorithm
-		!algorithm.ReadASN1ObjectIdentifier(&oid) {
-		return 0, false
-	}
+	_ = s.ReadASN1(&inner, der.SEQUENCE) &&
+		inner.SkipASN1(der.SEQUENCE) && // tbsCertificate
+		inner.ReadASN1(&algorithm, der.SEQUENCE) && // signatureAlgorithm
+		algorithm.ReadASN1ObjectIdentifier(&oid)
 	if oid.Equal(oidPSS) {
 		if !algorithm.ReadASN1(&params, der.SEQUENCE) {
 			return 0, false
 		}
 		return pssHash(params)
 	}
-	for _, s := range signatureOIDs {
-		if oid.Equal(s.oid) {
-			return s.hash, true
-		}
-	}
-	return 0, false
+	return hashOf(signatureOIDs, oid) // oid is nil if the certificate is malformed
 }
 
 // pssHash returns the hash function for hashAlgorithm of RSASSA-PSS-params (RFC 4055, Section
 // 3.1). If hashAlgorithm is absent, it is SHA-1, which RFC 5929 replaces with SHA-256.
 func pssHash(params cryptobyte.String) (crypto.Hash, bool) {
-	var field, algorithm cryptobyte.String
-	var present bool
-	var oid asn1.ObjectIdentifier
-	if !params.ReadOptionalASN1(&field, &present, der.Tag(0).ContextSpecific().Constructed()) {
-		return 0, false
-	}
-	if !present {
+	hashAlgorithm := der.Tag(0).ContextSpecific().Constructed()
+	if !params.PeekASN1Tag(hashAlgorithm) {
 		return crypto.SHA256, true
 	}
-	if !field.ReadASN1(&algorithm, der.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) {
-		return 0, false
-	}
-	for _, h := range hashOIDs {
-		if oid.Equal(h.oid) {
-			return h.hash, true
+	var field, algorithm cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	_ = params.ReadASN1(&field, hashAlgorithm) &&
+		field.ReadASN1(&algorithm, der.SEQUENCE) &&
+		algorithm.ReadASN1ObjectIdentifier(&oid)
+	return hashOf(hashOIDs, oid) // oid is nil if the parameters are malformed
+}
+
+// hashOf returns the hash function of oid in list, and false if list does not have it.
+func hashOf(list []algorithmHash, oid asn1.ObjectIdentifier) (crypto.Hash, bool) {
+	for _, a := range list {
+		if oid.Equal(a.oid) {
+			return a.hash, true
 		}
 	}
 	return 0, false
