@@ -157,9 +157,6 @@ func (d *Decoder) Match(count uint32, present bool) {
 // itself, can follow. It returns the number of elements.
 func (d *Decoder) Array(count uint32, elemLen int) int {
 	n := d.Uint32()
-	if d.err != nil {
-		return 0
-	}
 	if n != count || uint64(n)*uint64(elemLen) > uint64(len(d.data)-d.off) {
 		d.fail(errCount)
 		return 0

@@ -62,6 +62,20 @@ func TestPAC_10_Counts(t *testing.T) {
 	}
 }
 
+// TestPAC_10_Uint8 reads single bytes up to the end.
+func TestPAC_10_Uint8(t *testing.T) {
+	d, err := NewDecoder(serialized(7, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := d.Uint8(), d.Uint8(); a != 7 || b != 8 || d.Err() != nil {
+		t.Errorf("%d, %d, %v", a, b, d.Err())
+	}
+	if n := d.Uint8(); n != 0 || d.Err() != errShort {
+		t.Errorf("%d, %v", n, d.Err())
+	}
+}
+
 // TestPAC_10_Text refuses UTF-16 that two implementations could read differently.
 func TestPAC_10_Text(t *testing.T) {
 	for units, want := range map[string]string{

@@ -20,10 +20,7 @@ func (h *huffman) build(table []byte) error {
 	var next [maxCodeLen + 1]uint16
 	free := 1
 	for n := 1; n <= maxCodeLen; n++ {
-		free = free<<1 - int(h.count[n])
-		if free < 0 {
-			return errTable
-		}
+		free = free<<1 - int(h.count[n]) // stays negative once it is
 		next[n] = next[n-1] + h.count[n-1]
 	}
 	if free != 0 {

@@ -128,7 +128,7 @@ func (d *decompressor) match(symbol int) error {
 	if err := d.skip(width); err != nil {
 		return err
 	}
-	if distance > len(d.dst) || n > cap(d.dst)-len(d.dst) {
+	if distance > len(d.dst) || n > int64(cap(d.dst)-len(d.dst)) {
 		return errMatch
 	}
 	// Byte by byte, because a match may overlap its own output.
@@ -141,14 +141,14 @@ func (d *decompressor) match(symbol int) error {
 
 // matchLen returns the length of a match from the low bits of its symbol. Long lengths
 // follow as a byte, 16 bits or 32 bits at the position of the next load.
-func (d *decompressor) matchLen(low int) (int, error) {
+func (d *decompressor) matchLen(low int) (int64, error) {
 	if low < 15 {
-		return low + minMatch, nil
+		return int64(low) + minMatch, nil
 	}
 	if d.pos >= len(d.src) {
 		return 0, errShort
 	}
-	n := int(d.src[d.pos])
+	n := int64(d.src[d.pos])
 	d.pos++
 	if n < 255 {
 		return n + 15 + minMatch, nil
@@ -156,18 +156,14 @@ func (d *decompressor) matchLen(low int) (int, error) {
 	if len(d.src)-d.pos < 2 {
 		return 0, errShort
 	}
-	n = int(binary.LittleEndian.Uint16(d.src[d.pos:]))
+	n = int64(binary.LittleEndian.Uint16(d.src[d.pos:]))
 	d.pos += 2
 	if n == 0 {
 		if len(d.src)-d.pos < 4 {
 			return 0, errShort
 		}
-		long := binary.LittleEndian.Uint32(d.src[d.pos:])
+		n = int64(binary.LittleEndian.Uint32(d.src[d.pos:]))
 		d.pos += 4
-		if uint64(long) > uint64(cap(d.dst)) { // also where int has 32 bits
-			return 0, errMatch
-		}
-		n = int(long)
 	}
 	if n < 15 {
 		return 0, errLen
