@@ -9,11 +9,11 @@ import (
 	"github.com/jcmturner/gokrb5/v8/config"
 	"github.com/jcmturner/gokrb5/v8/credentials"
 	"github.com/jcmturner/gokrb5/v8/crypto"
-	"github.com/jcmturner/gokrb5/v8/iana/nametype"
 	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
+	"github.com/gosspi/kerberos/internal/ccache"
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
@@ -98,10 +98,10 @@ func cacheOf(t *authenticator.DelegatedTicket) *credentials.CCache {
 	if t.Flags&flags.TicketRenewable != 0 { // gokrb5 renews every ticket that has a RenewTill
 		entry.RenewTill = t.RenewTill
 	}
-	entry.TicketFlags = asn1.BitString{Bytes: ticketFlags(nil, t), BitLength: 32}
+	entry.TicketFlags = asn1.BitString{Bytes: ccache.AppendFlags(nil, t.Flags), BitLength: 32}
 	entry.Client.Realm, entry.Client.PrincipalName = t.Client.Realm(), gokrb5Name(t.Client)
 	entry.Server.Realm, entry.Server.PrincipalName = t.Service.Realm(), gokrb5Name(t.Service)
-	cache := &credentials.CCache{Version: ccacheVersion, Credentials: []*credentials.Credential{entry}}
+	cache := &credentials.CCache{Version: ccache.Version, Credentials: []*credentials.Credential{entry}}
 	cache.DefaultPrincipal = entry.Client
 	return cache
 }
@@ -118,17 +118,5 @@ func issued(t *authenticator.DelegatedTicket) time.Time {
 }
 
 func gokrb5Name(p keytab.Principal) types.PrincipalName {
-	return types.PrincipalName{NameType: nameType(p), NameString: slices.Collect(p.Components())}
-}
-
-// nameType guesses the name-type of p as MIT's krb5_parse_name does. A Principal has no
-// name-type, because the name-type is not part of a name (RFC 4120, Section 6.2).
-func nameType(p keytab.Principal) int32 {
-	for c := range p.Components() {
-		if c == "krbtgt" {
-			return nametype.KRB_NT_SRV_INST
-		}
-		break
-	}
-	return nametype.KRB_NT_PRINCIPAL
+	return types.PrincipalName{NameType: ccache.NameType(p), NameString: slices.Collect(p.Components())}
 }

@@ -4,11 +4,22 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/internal/ccache"
 	"github.com/gosspi/kerberos/status"
 )
+
+// MarshalCCache returns all tickets of d as a credential cache file in MIT's format, version
+// 4. The default principal of the cache is the client. The cache stores times in whole
+// seconds; a time before 1970 or after 2106, which the format cannot represent, becomes the
+// nearest time that it can. The bytes are secret. The caller owns them.
+func MarshalCCache(d *authenticator.Delegated) ([]byte, error) {
+	if err := check(d); err != nil {
+		return nil, err
+	}
+	return ccache.Marshal(d.Client, d.Tickets), nil
+}
 
 // WriteCCache writes the result of [MarshalCCache] to a file, for programs that run with
 // KRB5CCNAME=FILE:path in their environment. On systems with file permissions, only the
@@ -29,26 +40,10 @@ func WriteCCache(path string, d *authenticator.Delegated) error {
 	case !info.Mode().IsRegular():
 		return failure(status.ReasonArgument, "the path of the credential cache exists and is not a regular file")
 	}
-	if err := replace(path, b); err != nil {
+	if err := ccache.Replace(path, b); err != nil {
 		return notWritten(err)
 	}
 	return nil
-}
-
-// replace creates or replaces the file at path atomically. If it fails, path is unchanged.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".ccache-*") // with mode 0600; CreateTemp never opens an existing file
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}
-	return err
 }
 
 func notWritten(err error) error {
