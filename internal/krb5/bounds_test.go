@@ -56,6 +56,22 @@ func TestPARSE_10_Lists(t *testing.T) {
 			return new(krb5.KRBCred).Parse(der(0x76, der(0x30,
 				der(0xa0, derInt(5)), der(0xa1, derInt(22)), der(0xa2, repeated(ticket, n)), der(0xa3, sealed))))
 		}},
+		{"pre-authentication data", 0, 32, func(n int) error {
+			b, _ := replaced(t, asReq(), "6a 30 a3 30", repeated(paData(2, nil), n))
+			return new(krb5.KDCReq).Parse(b)
+		}},
+		{"encryption types", 0, 32, func(n int) error {
+			b, _ := replaced(t, asReq(), "6a 30 a4 30 a8 30", repeated(derInt(18), n))
+			return new(krb5.KDCReq).Parse(b)
+		}},
+		{"addresses of a request", 0, 32, func(n int) error {
+			b, _ := replaced(t, asReq(), "6a 30 a4 30 a9 30", repeated(pair(2, "addr"), n))
+			return new(krb5.KDCReq).Parse(b)
+		}},
+		{"additional tickets", 0, 32, func(n int) error {
+			b, _ := replaced(t, tgsReq(nil), "6c 30 a4 30 ab 30", repeated(ticket, n))
+			return new(krb5.KDCReq).Parse(b)
+		}},
 		{"descriptions of tickets", 1, 8, func(n int) error {
 			return new(krb5.EncKRBCredPart).Parse(der(0x7d, der(0x30, der(0xa0, repeated(info, n)))))
 		}},

@@ -18,6 +18,8 @@ var optional = map[string][]string{
 	"KRB-ERROR":        {"7e 30 a2", "7e 30 a3", "7e 30 a7", "7e 30 a8", "7e 30 ab", "7e 30 ac"},
 	"KRB-CRED":         {"76 30 a2 30 61 30 a3 30 a1", "76 30 a3 30 a1"},
 	"EncKrbCredPart":   {"7d 30 a1", "7d 30 a2", "7d 30 a3", "7d 30 a4", "7d 30 a5", "7d 30 a0 30 30 a1", "7d 30 a0 30 30 a2", "7d 30 a0 30 30 a3", "7d 30 a0 30 30 a4", "7d 30 a0 30 30 a5", "7d 30 a0 30 30 a6", "7d 30 a0 30 30 a7", "7d 30 a0 30 30 a8", "7d 30 a0 30 30 a9", "7d 30 a0 30 30 aa"},
+	"AS-REQ":           {"6a 30 a3", "6a 30 a4 30 a1", "6a 30 a4 30 a3", "6a 30 a4 30 a4", "6a 30 a4 30 a6", "6a 30 a4 30 a9", "6a 30 a4 30 ab", "6a 30 a4 30 ab 30 61 30 a3 30 a1"},
+	"TGS-REQ":          {"6c 30 a3", "6c 30 a4 30 a3", "6c 30 a4 30 aa", "6c 30 a4 30 aa 30 a1", "6c 30 a4 30 ab", "6c 30 a4 30 ab 30 61 30 a3 30 a1"},
 	"KERB-TGT-REQUEST": {"30 a2", "30 a3"},
 	"KERB-TGT-REPLY":   {"30 a2 61 30 a3 30 a1"},
 }

@@ -94,6 +94,9 @@ func FuzzEncKRBCredPart(f *testing.F) {
 	fuzz(f, "EncKrbCredPart", func() message { return new(krb5.EncKRBCredPart) })
 }
 
+// FuzzKDCReq reads AS-REQ and TGS-REQ. gokrb5 reads only the first as an AS-REQ.
+func FuzzKDCReq(f *testing.F) { fuzz(f, "AS-REQ", func() message { return new(krb5.KDCReq) }) }
+
 func FuzzTGTRequest(f *testing.F) {
 	fuzz(f, "KERB-TGT-REQUEST", func() message { return new(krb5.TGTRequest) })
 }

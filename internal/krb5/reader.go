@@ -207,13 +207,16 @@ const protocolVersion = 5
 
 // header reads pvno and msg-type. It checks the version first, because only the messages
 // of version 5 are known.
-func (r *reader) header(msgType uint8, what string) error {
+func (r *reader) header(msgType uint8, what string) error { return r.headerAt(0, msgType, what) }
+
+// headerAt reads pvno as field n and msg-type as the next field.
+func (r *reader) headerAt(n, msgType uint8, what string) error {
 	var t int32
-	if err := r.version(what); err != nil {
+	if err := r.versionAt(n, what); err != nil {
 		return err
 	}
 	switch {
-	case !r.int32(1, &t):
+	case !r.int32(n+1, &t):
 		return malformed(what)
 	case t != int32(msgType):
 		return wrongType(what)
@@ -222,10 +225,12 @@ func (r *reader) header(msgType uint8, what string) error {
 }
 
 // version reads field 0.
-func (r *reader) version(what string) error {
+func (r *reader) version(what string) error { return r.versionAt(0, what) }
+
+func (r *reader) versionAt(n uint8, what string) error {
 	var v int32
 	switch {
-	case !r.int32(0, &v):
+	case !r.int32(n, &v):
 		return malformed(what)
 	case v != protocolVersion:
 		return &status.Error{Reason: status.ReasonWrongVersion, Detail: "the protocol version of the " + what + " is not 5"}

@@ -26,24 +26,29 @@ type Checksum struct {
 
 func (r *reader) encrypted(n uint8, v *EncryptedData) bool {
 	var seq reader
-	return r.sequence(n, &seq) &&
-		seq.int32(0, &v.EType) &&
-		(!seq.present(1, &v.HasKvno) || seq.uint32(1, &v.Kvno)) &&
-		seq.octets(2, &v.Cipher) &&
+	return r.sequence(n, &seq) && v.read(seq)
+}
+
+func (m *EncryptedData) read(seq reader) bool {
+	return seq.int32(0, &m.EType) &&
+		(!seq.present(1, &m.HasKvno) || seq.uint32(1, &m.Kvno)) &&
+		seq.octets(2, &m.Cipher) &&
 		seq.empty()
 }
 
 func (w *writer) encrypted(n uint8, v *EncryptedData) {
-	w.field(n, func() {
-		w.sequence(func() {
-			w.int32(0, v.EType)
-			if v.HasKvno {
-				// A signed number, like MIT: the key versions of read-only domain
-				// controllers have bit 31, and old peers read 32 bits.
-				w.int32(1, int32(v.Kvno))
-			}
-			w.octets(2, v.Cipher)
-		})
+	w.field(n, func() { v.write(w) })
+}
+
+func (m *EncryptedData) write(w *writer) {
+	w.sequence(func() {
+		w.int32(0, m.EType)
+		if m.HasKvno {
+			// A signed number, like MIT: the key versions of read-only domain
+			// controllers have bit 31, and old peers read 32 bits.
+			w.int32(1, int32(m.Kvno))
+		}
+		w.octets(2, m.Cipher)
 	})
 }
 
