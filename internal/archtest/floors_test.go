@@ -16,7 +16,7 @@ var floors = map[string]int{
 	"keytab": 3,
 	"ticket": 4, "ticket/pac": 4,
 	"authenticator":        5,
-	"internal/contextseal": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6,
+	"internal/contextseal": 6, "internal/spnego": 6, "internal/message": 6, "internal/reply": 6, "internal/ccache": 6,
 	"sspi":     7,
 	"sspi/":    8, // each folder of sspi
 	"examples": 9, "internal/interop": 9, "internal/bench": 9,
@@ -25,9 +25,9 @@ var floors = map[string]int{
 // forTests are packages that only tests may import.
 var forTests = []string{"internal/vectors", "internal/archtest", "internal/secret/secrettest"}
 
-// initiators make the client's side of an exchange. They use gokrb5, so that the two sides
+// initiators make the sides of the client and of the KDC. They use gokrb5, so that the two sides
 // of a test share no code.
-var initiators = []string{"sspi/sspitest", "internal/krbtest"}
+var initiators = []string{"sspi/sspitest", "internal/krbtest", "internal/testkdc"}
 
 func floorOf(dir string) (room string, floor int) {
 	if slices.Contains(initiators, dir) {

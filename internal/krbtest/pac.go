@@ -166,6 +166,9 @@ func packPAC(buffers []PACBuffer) []byte {
 	return append(head, body...)
 }
 
+// TGSKey returns the key of the realm's ticket-granting tickets, of kvno 1.
+func (r *Realm) TGSKey() ServiceKey { return ServiceKey{r.krbtgtKey(), 1} }
+
 // krbtgtKey returns the key of the KDC's signatures. The first call makes it, so that a realm
 // without PACs draws the same bytes as before.
 func (r *Realm) krbtgtKey() types.EncryptionKey {

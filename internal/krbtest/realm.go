@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -115,13 +116,10 @@ func (r *Realm) Service(names ...string) *keytab.Table {
 
 // Table returns the keys of all services.
 func (r *Realm) Table() *keytab.Table {
-	r.mu.Lock()
-	names := make([]string, 0, len(r.services))
-	for p := range r.services {
+	var names []string
+	for _, p := range r.Services() {
 		names = append(names, p.String())
 	}
-	r.mu.Unlock()
-	slices.Sort(names)
 	return r.Service(names...)
 }
 
@@ -160,6 +158,31 @@ func (r *Realm) Key(service string, e keytab.EType, kvno uint32) ServiceKey {
 		}
 	}
 	panic(fmt.Sprintf("krbtest: %s has no key %v of kvno %d", service, e, kvno))
+}
+
+// KeysOf returns the keys of a principal as [Realm.Keys] does.
+func (r *Realm) KeysOf(p keytab.Principal) []ServiceKey {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.services[p])
+}
+
+// NewKeys makes random keys of all types of r.ETypes, without storing them.
+func (r *Realm) NewKeys(kvno uint32) []ServiceKey {
+	var keys []ServiceKey
+	for _, e := range r.ETypes {
+		keys = append(keys, ServiceKey{r.NewKey(e), kvno})
+	}
+	return keys
+}
+
+// Services returns the names of all services, sorted.
+func (r *Realm) Services() []keytab.Principal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(r.services), func(a, b keytab.Principal) int {
+		return cmp.Compare(a.String(), b.String())
+	})
 }
 
 // serviceKeys returns p's keys, and makes them if p has no keys.
@@ -217,6 +240,15 @@ func PasswordKey(p keytab.Principal, password string, e keytab.EType) types.Encr
 	key, _, err := crypto.GetKeyFromPassword(password, principalName(p, 1), p.Realm(), int32(e), nil)
 	must(err)
 	return key
+}
+
+// SaltedKey derives a key from a password with gokrb5's string-to-key function, a salt and
+// the default iteration count.
+func SaltedKey(password, salt string, e keytab.EType) types.EncryptionKey {
+	et := implementation(int32(e))
+	b, err := et.StringToKey(password, salt, et.GetDefaultStringToKeyParams())
+	must(err)
+	return types.EncryptionKey{KeyType: int32(e), KeyValue: b}
 }
 
 // principalName converts p to gokrb5's type.

@@ -45,8 +45,12 @@ type Ticket struct {
 // service's newest key of the preferred type, with a session key of the same type, and
 // valid from now for ten hours. A name without a realm gets this realm.
 func (r *Realm) Ticket(client, service string) *Ticket {
-	c, s := r.principal(client), r.principal(service)
-	key := r.serviceKeys(s)[0]
+	s := r.principal(service)
+	return r.TicketWith(r.principal(client), s, r.serviceKeys(s)[0])
+}
+
+// TicketWith makes a ticket as [Realm.Ticket] does, sealed in key.
+func (r *Realm) TicketWith(c, s keytab.Principal, key ServiceKey) *Ticket {
 	now := r.Now().Truncate(time.Second)
 	return &Ticket{
 		VNO:   iana.PVNO,

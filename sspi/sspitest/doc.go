@@ -1,6 +1,7 @@
 // Package sspitest is for tests of servers that accept Kerberos. It implements a realm in
 // memory that creates keys and tickets, and clients that log in with them. It needs no KDC,
-// no network, no file and no configuration.
+// no network, no file and no configuration. For programs such as kinit and curl, it serves the
+// realm as a KDC.
 //
 //	realm := sspitest.NewRealm("EXAMPLE.COM")
 //	acceptor, err := realm.Acceptor("HTTP/www.example.com")
@@ -21,11 +22,31 @@
 // not request proof of the server's identity (Options.OneWay). The client offers Kerberos
 // and no other mechanism, so the exchange has no mechListMIC unless the server sends one.
 //
-// # No passwords
+// # Users and passwords
 //
-// A user of this package is a name. A user has no password and no key: the realm creates
-// tickets without a request to a KDC, and does not simulate the checks of a KDC, such as the
+// A [User] is a name. A user needs no password and no key for [User.Initiate]: the realm
+// creates tickets without a request to a KDC, and without the checks of a KDC, such as the
 // verification of a password.
+//
+// # Other programs
+//
+// [Realm.Listen] starts a [KDC] for the realm on the loopback interface, so that a test can use
+// kinit, curl, ssh and every other program with Kerberos. [Realm.SetUser] gives a user a
+// password and the PAC of its tickets. [KDC.Files] writes krb5.conf, keytabs and a credential
+// cache, and returns the environment of such programs:
+//
+//	kdc, err := realm.Listen(sspitest.KDCConfig{})
+//	defer kdc.Close()
+//	env, err := kdc.Files(t.TempDir(), realm.User("alice")) // alice is logged in without kinit
+//	curl := exec.Command("curl", "--negotiate", "-u", ":", server.URL)
+//	curl.Env = append(os.Environ(), env...)
+//
+// The KDC answers AS and TGS requests over TCP and UDP, with pre-authentication by encrypted
+// timestamp, encryption types 17 to 20 and RC4 on request. It renews and forwards tickets,
+// issues proxies and user-to-user tickets, and refers clients to trusted realms
+// ([Realm.Trust]). It has no FAST, PKINIT, SPAKE, S4U and password changes, and refuses
+// postdated and anonymous tickets. It is a tool for tests: it listens on loopback addresses
+// only, has no access control, and does not limit attempts to guess a password.
 //
 // # Active Directory
 //

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/gosspi/kerberos/keytab"
@@ -188,4 +190,39 @@ func ExampleRealm_Rotate() {
 	_, err = sspitest.Handshake(old, acceptor.NewContext(sspi.ContextConfig{}))
 	fmt.Println("a ticket of before:", err)
 	// Output: a ticket of before: <nil>
+}
+
+// A KDC for other programs: kinit, curl, ssh and others use the realm with the environment that
+// Files returns.
+func ExampleRealm_Listen() {
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	if _, err := realm.Service("HTTP/localhost"); err != nil {
+		log.Fatal(err)
+	}
+	if err := realm.SetUser("alice", sspitest.UserSettings{Password: "correct horse"}); err != nil {
+		log.Fatal(err)
+	}
+	kdc, err := realm.Listen(sspitest.KDCConfig{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer kdc.Close()
+
+	dir, err := os.MkdirTemp("", "realm-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	env, err := kdc.Files(dir, realm.User("alice")) // alice is logged in; with nil, kinit logs in
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, variable := range env { // curl := exec.Command("curl", ...); curl.Env = append(os.Environ(), env...)
+		name, _, _ := strings.Cut(variable, "=")
+		fmt.Println(name)
+	}
+	// Output:
+	// KRB5_CONFIG
+	// KRB5_KTNAME
+	// KRB5CCNAME
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/internal/testkdc"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/status"
 )
@@ -19,6 +20,7 @@ import (
 type Realm struct {
 	// Package fmt may follow one pointer without calling a Format method, but never two.
 	kdc **krbtest.Realm
+	db  **testkdc.Database
 
 	random io.Reader // for acceptors; nil means their default
 	ahead  *atomic.Int64
@@ -54,7 +56,8 @@ func (r random) Read(b []byte) (int, error) { return (*r.kdc).Read(b) }
 func newRealm(name string) *Realm {
 	kdc := krbtest.NewRealm(name)
 	kdc.ETypes = serviceETypes()
-	return &Realm{kdc: &kdc, ahead: new(atomic.Int64)}
+	db := testkdc.NewDatabase(kdc)
+	return &Realm{kdc: &kdc, db: &db, ahead: new(atomic.Int64)}
 }
 
 // serviceETypes returns the encryption types of services' keys, in the KDC's order of
