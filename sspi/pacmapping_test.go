@@ -126,6 +126,11 @@ func TestNAME_3_Mapping(t *testing.T) {
 			continue
 		}
 		m.want.check(t, name, peer)
+		without := *peer
+		without.Account = nil
+		if principal, err := without.Principal(); peer.Account != nil && err == nil {
+			t.Errorf("%s, Account removed: %v", name, principal)
+		}
 		typed, err := s.realm.Principal(m.client)
 		if err != nil || peer.Client != typed {
 			t.Errorf("%s: Client %v, want %v", name, peer.Client, typed)

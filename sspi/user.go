@@ -48,7 +48,11 @@ func (p *Peer) Principal() (keytab.Principal, error) {
 		}
 		return account, nil
 	case p.naming == namesAccount:
-		return keytab.Principal{}, noName(p.subject(), "its PAC has no account that counts: "+p.AccessToken.Err().Error())
+		why := "its PAC has no account that counts"
+		if err := p.AccessToken.Err(); err != nil { // nil if the caller removed Account
+			why += ": " + err.Error()
+		}
+		return keytab.Principal{}, noName(p.subject(), why)
 	case p.naming == namesNothing:
 		return keytab.Principal{}, noName(p.subject(), "its ticket has no PAC that this acceptor uses, and in Active Directory a principal alone proves no name; if the realm "+quote.Text(p.Client.Realm())+" issues no PACs, add it to Config.PAC.RealmsWithoutPAC")
 	}

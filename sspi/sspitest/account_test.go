@@ -66,6 +66,9 @@ func TestAccount_Seen(t *testing.T) {
 	if err != nil || logon.ResourceDomainSID != sid("S-1-5-21-1-2-3") || len(logon.ResourceGroups) != 1 || logon.ResourceGroups[0].Attributes != local|7 {
 		t.Errorf("%+v, %v", logon, err)
 	}
+	if len(logon.Groups) != 3 || len(logon.ExtraSIDs) != 4 {
+		t.Errorf("groups of the domain %v, others %v", logon.Groups, logon.ExtraSIDs)
+	}
 	if claims, err := token.UserClaims(); err != nil || !reflect.DeepEqual(claims, a.Claims) {
 		t.Errorf("%+v, %v", claims, err)
 	}
