@@ -32,11 +32,14 @@ type authData struct {
 	target          string
 	targetUntrusted bool
 	seenAPOptions   bool
+	cammac          cammac
 }
 
-// read reads the authorization data of the ticket, to find critical elements, and of the
-// authenticator, in which the client describes itself.
-func (ad *authData) read(ofTicket, ofAuthenticator []byte, p *Params) error {
+// read reads the authorization data of the ticket, to find critical elements and
+// indicators, and of the authenticator, in which the client describes itself. key is the key
+// that decrypted the ticket.
+func (ad *authData) read(ofTicket, ofAuthenticator []byte, key keytab.Key, p *Params) error {
+	ad.cammac.key = key
 	if err := ad.walk(ofTicket, p, false); err != nil {
 		return err
 	}
@@ -58,6 +61,8 @@ func (ad *authData) walk(seq []byte, p *Params, client bool) error {
 			return nil
 		case client:
 			err = ad.clientElement(e, p, relevant)
+		case e.Type == krb5.ADCAMMAC:
+			err = ad.cammac.element(e, p, relevant)
 		default:
 			err = critical(e.Type, p, relevant)
 		}

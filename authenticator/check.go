@@ -99,7 +99,7 @@ func (s *scratch) checkOpened(t *ticket.Ticket, content *ticket.Content, a *krb5
 		return Checked{}, err
 	}
 	var ad authData
-	if err := ad.read(content.AuthorizationData, a.AuthorizationData, p); err != nil {
+	if err := ad.read(content.AuthorizationData, a.AuthorizationData, content.ServiceKey, p); err != nil {
 		return Checked{}, err
 	}
 	if err := checkSkew(a, p.Now, p.Skew); err != nil {

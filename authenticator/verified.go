@@ -53,13 +53,15 @@ type extras struct {
 	targetUntrusted bool
 	delegated       *Delegated
 	unusable        error // why delegated is nil although credentials were read
+	indicators      []string
+	unverified      error // why a CAMMAC of the ticket was not used
 }
 
 func newExtras(ad *authData, d *Delegated, unusable error) *extras {
-	if ad.target == "" && !ad.targetUntrusted && d == nil && unusable == nil {
+	if ad.target == "" && !ad.targetUntrusted && d == nil && unusable == nil && !ad.cammac.seen {
 		return nil
 	}
-	return &extras{ad.target, ad.targetUntrusted, d, unusable}
+	return &extras{ad.target, ad.targetUntrusted, d, unusable, ad.cammac.indicators, ad.cammac.unverified}
 }
 
 // Flags returns the flags of the client's checksum, and MUTUAL if the AP-options or the
@@ -195,4 +197,31 @@ func (v Verified) DelegationError() error {
 		return nil
 	}
 	return v.extras.unusable
+}
+
+// Indicators returns the authentication indicators of the ticket: strings with which the
+// KDC says how the client logged in to it, such as "pkinit" or "otp" (RFC 8129). Only the
+// realm of the service defines their meaning. Each is in a CAMMAC whose svc-verifier the
+// service's key has verified (RFC 7751, Section 4). The slice must not be modified.
+//
+// The verifier covers the strings and neither the client nor the ticket. The encryption of
+// the ticket binds the CAMMAC to the client: only a holder of the service's key can put it
+// there, and a KDC must not copy a CAMMAC that a client sends. Therefore Check reads no
+// CAMMAC of the authenticator or of a nested AD-IF-RELEVANT, and a ticket with two CAMMACs
+// has no indicators: one of them may be a copy.
+func (v Verified) Indicators() []string {
+	if v.extras == nil {
+		return nil
+	}
+	return v.extras.indicators
+}
+
+// IndicatorsError returns the reason why the indicators of the ticket are withheld: its
+// CAMMAC is malformed, the service's key does not verify it, or there are two. It wraps a
+// *status.Error. It returns nil if no indicators are withheld.
+func (v Verified) IndicatorsError() error {
+	if v.extras == nil {
+		return nil
+	}
+	return v.extras.unverified
 }

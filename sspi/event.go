@@ -68,6 +68,10 @@ type Event struct {
 	// although the client was accepted. Nil if none were withheld.
 	DelegationError *status.Error
 
+	// IndicatorsError is the reason why the indicators of the ticket do not count, although
+	// the client was accepted: Peer.Indicators is nil. Nil if none were withheld.
+	IndicatorsError *status.Error
+
 	// ClientTime is the time in the client's authenticator. The zero Time: the
 	// authenticator did not open. ClockDifference is ClientTime less Time: positive
 	// if the client's clock is ahead of the acceptor's clock.

@@ -22,7 +22,8 @@ type facts struct {
 	difference time.Duration
 	binding    authenticator.Binding
 
-	delegation *status.Error // the reason why forwarded credentials were withheld; nil: they were not
+	// The reasons why forwarded credentials and indicators were withheld; nil: they were not.
+	delegation, indicators *status.Error
 
 	mechanism string // of the AP-REQ, for the records of later legs
 }
@@ -48,13 +49,16 @@ func (f *facts) verified(v authenticator.Verified, mechanism string) {
 	if err := v.DelegationError(); err != nil {
 		f.delegation = asStatus(err)
 	}
+	if err := v.IndicatorsError(); err != nil {
+		f.indicators = asStatus(err)
+	}
 	f.mechanism = mechanism
 }
 
 // noteRefusal notes the facts that a refusal carries.
 func (l *leg) noteRefusal(err error) {
 	f := &l.facts
-	f.delegation = nil // the record of an accepted client alone has it
+	f.delegation, f.indicators = nil, nil // the record of an accepted client alone has them
 	if t, ok := errors.AsType[*ticket.Refused](err); ok {
 		f.client, f.service = t.Client, t.Service
 		f.ticketEType, f.sessionEType, f.kvno = t.EType, t.SessionEType, t.Kvno
@@ -70,7 +74,7 @@ func (f *facts) complete(e *Event, l *leg) {
 	e.Time, e.Mechanism = l.now, l.mechanismName()
 	e.Service, e.TicketEType, e.SessionEType, e.Kvno = f.service, f.ticketEType, f.sessionEType, f.kvno
 	e.ClientTime, e.ClockDifference, e.Binding = f.clientTime, f.difference, f.binding
-	e.DelegationError = f.delegation
+	e.DelegationError, e.IndicatorsError = f.delegation, f.indicators
 	if p := e.Peer; p != nil {
 		e.Service, e.Binding, e.ContextEType = p.Service, p.Binding, p.ContextEType
 		return

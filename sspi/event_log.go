@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -24,6 +25,8 @@ const (
 	attrAccountSID       = "kerberos.account.sid"
 	attrAccountError     = "kerberos.account.error"
 	attrFiltered         = "kerberos.account.filtered_sids"
+	attrIndicators       = "kerberos.indicators"
+	attrIndicatorsError  = "kerberos.indicators_error"
 	attrService          = "kerberos.service.name"
 	attrRequestedService = "kerberos.service.requested_name"
 	attrTarget           = "kerberos.service.target_name"
@@ -79,6 +82,7 @@ func (e *Event) logVerdict(l *attrs) {
 	if p := e.proven(); p != nil {
 		l.name(attrClient, p.Client)
 		l.account(p)
+		l.text(attrIndicators, quote.Value(strings.Join(p.Indicators, " ")))
 	}
 	l.name(attrUnprovenClient, e.UnprovenClient)
 	l.name(attrService, e.Service)
@@ -112,6 +116,9 @@ func (e *Event) logFacts(l *attrs) {
 	}
 	if e.DelegationError != nil {
 		l.text(attrDelegationError, quote.Value(e.DelegationError.Detail))
+	}
+	if e.IndicatorsError != nil {
+		l.text(attrIndicatorsError, quote.Value(e.IndicatorsError.Detail))
 	}
 	if !e.ClientTime.IsZero() {
 		*l = append(*l, slog.Float64(attrClockDifference, seconds(e.ClockDifference)))

@@ -30,6 +30,9 @@ type exported struct {
 // maxTickets bounds the number of delegated tickets.
 const maxTickets = 64
 
+// maxIndicators bounds the number of indicators, as package krb5 does.
+const maxIndicators = 64
+
 func (x *exported) marshal() ([]byte, error) {
 	w := exportWriter{cryptobyte.NewBuilder(nil)}
 	w.AddUint64(uint64(x.at.UnixMicro()))
@@ -109,6 +112,14 @@ func (w exportWriter) peer(p *Peer) {
 	w.etype(p.SessionEType)
 	w.AddUint8(uint8(p.naming))
 	w.token(p.AccessToken)
+	w.indicators(p.Indicators)
+}
+
+func (w exportWriter) indicators(list []string) {
+	w.AddUint8(uint8(len(list))) // at most maxIndicators: package krb5 parsed them
+	for _, s := range list {
+		w.text(s)
+	}
 }
 
 // token writes the PAC, and the facts by which its SIDs are filtered.
@@ -215,11 +226,25 @@ func (r *exportReader) peer(p *Peer) {
 		Flags: flags.ASC_RET(r.number32()), GSSFlags: flags.GSS(r.number32()), Binding: authenticator.Binding(r.number8()), TicketFlags: flags.Ticket(r.number32()),
 		AuthTime: r.time(), StartTime: r.time(), EndTime: r.time(),
 		TicketEType: r.etype(), SessionEType: r.etype(),
-		naming: naming(r.number8()), AccessToken: r.token(),
+		naming: naming(r.number8()), AccessToken: r.token(), Indicators: r.indicators(),
 	}
 	p.Account = p.AccessToken.known()
 	r.must(p.naming <= namesAccount)
 	r.must(!p.Client.IsZero() && p.Binding <= authenticator.BindingOfProxy)
+}
+
+// indicators restores Peer.Indicators.
+func (r *exportReader) indicators() []string {
+	n := int(r.number8())
+	r.must(n <= maxIndicators)
+	if r.failed || n == 0 {
+		return nil
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = r.text()
+	}
+	return list
 }
 
 // token restores an access token by the steps of readAccount. The exporter has verified the

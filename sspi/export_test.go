@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -89,7 +90,7 @@ func TestCTX_12_Export(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if p := *moved.Peer(); p != before {
+				if p := *moved.Peer(); !reflect.DeepEqual(p, before) {
 					t.Errorf("the peer became\n%+v from\n%+v", p, before)
 				}
 				if k, err := moved.SessionKey(); err != nil || !bytes.Equal(k, key) {

@@ -269,7 +269,7 @@ func (l *leg) setPeer(v authenticator.Verified) {
 		Flags: v.Flags().ASC(), GSSFlags: v.Flags(), Binding: v.Binding(), TicketFlags: t.Flags,
 		AuthTime: t.AuthTime, StartTime: t.StartTime, EndTime: t.EndTime,
 		TicketEType: t.EType, SessionEType: t.SessionKey.EType(), ContextEType: l.keys.key.etype,
-		AccessToken: l.token, naming: l.naming,
+		AccessToken: l.token, naming: l.naming, Indicators: v.Indicators(),
 	}
 	l.peer.Account = l.token.known()
 	if l.isUserToUser() {

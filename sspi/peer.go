@@ -24,6 +24,11 @@ type Peer struct {
 	// AccessToken has the SIDs, groups and claims of the client. Nil if the ticket has no PAC
 	// or Config.PAC ignores it.
 	AccessToken *AccessToken
+	// Indicators say how the client logged in to its KDC, such as "pkinit" or "otp" (RFC
+	// 8129): strings that the service's realm defines. The service's key has verified that
+	// the KDC issued them. Nil if the ticket has none, or if Event.IndicatorsError says why
+	// they do not count. A KDC issues no indicators for a client of another realm.
+	Indicators []string
 	// Service is the principal whose key decrypted the ticket. Several principals can share
 	// a key, as the SPNs of an account in Active Directory do. Then Service is the
 	// principal of them that the client named, and nothing protects that name: a ticket

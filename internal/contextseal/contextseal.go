@@ -17,7 +17,7 @@ const KeyLen = 32
 const IDLen = 24
 
 // version is the first byte of a sealed message. The authentication covers it.
-const version = "GSSPI\x00\x00\x03"
+const version = "GSSPI\x00\x00\x04"
 
 const (
 	nonceLen = 12

@@ -1,7 +1,7 @@
 package etype
 
-// The key usages of RFC 4120, Section 7.5.1, RFC 4121, Section 2, and MS-PAC, Section 2.8,
-// that an acceptor needs. No other package of the library writes a key usage as a number.
+// The key usages of RFC 4120, Section 7.5.1, RFC 4121, Section 2, MS-PAC, Section 2.8,
+// and RFC 7751, Section 4, that an acceptor needs. No other package of the library writes a key usage as a number.
 const (
 	UsageTicket                = 2  // encrypted part of a ticket
 	UsageAuthenticatorChecksum = 10 // checksum in the Authenticator of an AP-REQ
@@ -13,4 +13,5 @@ const (
 	UsageAcceptorSign          = 23 // MIC tokens of the acceptor
 	UsageInitiatorSeal         = 24 // wrap tokens of the initiator, encrypted or not
 	UsageInitiatorSign         = 25 // MIC tokens of the initiator
+	UsageCAMMAC                = 64 // verifiers of an AD-CAMMAC
 )

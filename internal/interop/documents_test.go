@@ -308,6 +308,10 @@ func TestInteropDocuments_Keytab(t *testing.T) {
 			t.Fatalf("after %s the keytab has the versions %s, want %s", step.command, got, step.want)
 		}
 	}
+	p.administer(t, "kadmin -q 'setstr HTTP/www.example.com require_auth otp'")
+	if res := run(t, r.login(t).env(), "", "kvno", p.mine("HTTP/www.example.com")); res.code == 0 || !strings.Contains(res.out, "policy") {
+		t.Errorf("a ticket without the indicator: exit %d\n%s", res.code, res.out)
+	}
 	// The keytab of another host.
 	r.admins(t, "ktadd", "-q", "-k", filepath.Join(dir, "new.keytab"), p.mine("HTTP/www.example.com"))
 	p.administer(t, `printf 'rkt http.keytab\nrkt new.keytab\nwkt merged.keytab\n' | ktutil`, "mv merged.keytab http.keytab")

@@ -38,10 +38,12 @@ func (r *AuthDataReader) Next() (AuthDataEntry, bool) {
 }
 
 // Types of authorization data (RFC 4120, Section 7.5.4; RFC 4537; MS-KILE, Section
-// 3.1.5.5).
+// 3.1.5.5; RFC 7751; RFC 8129).
 const (
 	ADIfRelevant        = 1
 	ADMandatoryForKDC   = 8
+	ADCAMMAC            = 96
+	ADIndicator         = 97
 	ADWin2kPAC          = 128
 	ADETypeNegotiation  = 129
 	ADTokenRestrictions = 141

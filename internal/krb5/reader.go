@@ -68,6 +68,16 @@ func (r *reader) whole(out *reader, tag asn1.Tag) bool {
 	return ok
 }
 
+// isSequence reports whether a SEQUENCE is next.
+func (r *reader) isSequence() bool { return (*cryptobyte.String)(r).PeekASN1Tag(asn1.SEQUENCE) }
+
+// any reads an element of any tag.
+func (r *reader) any() bool {
+	var content cryptobyte.String
+	var tag asn1.Tag
+	return (*cryptobyte.String)(r).ReadAnyASN1(&content, &tag)
+}
+
 // field reads the explicitly tagged field n, which must contain exactly one element, and
 // sets out to the content of that element.
 func (r *reader) field(n uint8, out *reader, tag asn1.Tag) bool {
