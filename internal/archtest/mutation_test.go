@@ -40,6 +40,7 @@ var mutated = []struct {
 	{"sspi/sspissh", []string{"sspi/sspissh"}},
 	{"sspi/sspitls", []string{"sspi/sspitls", "sspi/sspihttp"}},
 	{"status", []string{"status"}},
+	{"ticket/pac", []string{"ticket/pac", "sspi"}},
 }
 
 // changedBudget is the time that the mutants of changed lines get. The test lists

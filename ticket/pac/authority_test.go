@@ -87,7 +87,8 @@ func TestPAC_13_AccountOfNoDomain(t *testing.T) {
 		"user without sub-authorities":  elsewhere("S-1-5"),
 		"user with the SID of a domain": elsewhere("S-1-5-21-3001-3002-3003"),
 	} {
-		decoded, err := minted(t, "mallory@"+partnerRealm, &krbtest.PAC{Logon: l}).LogonInfo()
+		p := minted(t, "mallory@"+partnerRealm, &krbtest.PAC{Logon: l})
+		decoded, err := p.LogonInfo()
 		if err != nil || decoded.UserSID != l.UserSID {
 			t.Fatalf("%s: %v, %v", name, decoded, err)
 		}
@@ -96,6 +97,9 @@ func TestPAC_13_AccountOfNoDomain(t *testing.T) {
 				access, err := decoded.Filter(origin, domain)
 				if status.ReasonOf(err) != status.ReasonPACBad || access != nil {
 					t.Errorf("%s: origin %d, domain %v: %+v, %v", name, origin, domain, access, err)
+				}
+				if access, err = p.Access(origin, domain); status.ReasonOf(err) != status.ReasonPACBad || access != nil {
+					t.Errorf("%s: origin %d, domain %v: PAC.Access: %+v, %v", name, origin, domain, access, err)
 				}
 			}
 		}

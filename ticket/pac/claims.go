@@ -82,9 +82,6 @@ func decodeClaims(b []byte) ([]Claim, error) {
 			return nil, errors.New("the sizes of its uncompressed claims differ")
 		}
 	case compressionHuffman:
-		if size > maxClaimsLen {
-			return nil, errors.New("its claims are longer than 1 MiB")
-		}
 		if content, err = xpress.Decompress(content, int(size), maxClaimsLen); err != nil {
 			return nil, err
 		}
@@ -146,14 +143,10 @@ type claimsReader struct {
 	scratch []byte // of text
 }
 
-// text reads a string.
+// text reads a string. It returns "" if the Decoder has failed.
 func (r *claimsReader) text() (string, error) {
-	units := r.d.WideString()
-	if err := r.d.Err(); err != nil {
-		return "", err
-	}
 	var ok bool
-	if r.scratch, ok = ndr.AppendUTF8(r.scratch[:0], units); !ok {
+	if r.scratch, ok = ndr.AppendUTF8(r.scratch[:0], r.d.WideString()); !ok {
 		return "", errText
 	}
 	return string(r.scratch), nil
@@ -214,9 +207,6 @@ func (r *claimsReader) claim(source ClaimSource, e claimEntry) (Claim, error) {
 	n := r.d.Array(e.values.count, elemLen)
 	if r.values += n; r.values > maxClaims {
 		return c, errClaims
-	}
-	if err := r.d.Err(); err != nil {
-		return c, err
 	}
 	return c, r.readValues(&c, n)
 }

@@ -73,6 +73,35 @@ func TestPAC_12_ClaimsBombs(t *testing.T) {
 				wide(w, 100)
 			}
 		}, nil},
+		"no arrays": {func(w *writer) { // a null pointer
+			for range 5 {
+				w.u32(0)
+			}
+		}, nil},
+		"4097 claims": {func(w *writer) {
+			claimsSet(w, 1)
+			for _, n := range []uint32{1, maxClaims + 1, 1, maxClaims + 1} {
+				w.u32(n)
+			}
+			w.b = append(w.b, make([]byte, 16*(maxClaims+1))...)
+		}, errClaims},
+		"4097 values": {func(w *writer) {
+			claimsSet(w, 1)
+			for _, n := range []uint32{1, 1, 1, 1} {
+				w.u32(n)
+			}
+			w.u32(1)
+			w.u16(uint16(CLAIM_TYPE_INT64))
+			w.u16(uint16(CLAIM_TYPE_INT64))
+			w.u32(maxClaims + 1)
+			w.u32(1)
+			wide(w, 1)
+			w.u32(maxClaims + 1)
+			for len(w.b)%8 != 4 { // after the pointer to the structure
+				w.b = append(w.b, 0)
+			}
+			w.b = append(w.b, make([]byte, 8*(maxClaims+1))...)
+		}, errClaims},
 		"as much text as fits": {func(w *writer) {
 			const n = 15
 			claimsSet(w, 1)

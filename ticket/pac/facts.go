@@ -123,11 +123,7 @@ func decodeDelegationInfo(b []byte) (*DelegationInfo, error) {
 	target := d.UnicodeString()
 	services := readList(&d)
 	info := new(DelegationInfo)
-	targetUnits := d.Buffer(target)
-	if err := d.Err(); err != nil {
-		return nil, err
-	}
-	if info.ProxyTarget, err = decodeText(targetUnits); err != nil {
+	if info.ProxyTarget, err = decodeText(d.Buffer(target)); err != nil {
 		return nil, err
 	}
 	if services.count > maxTransitedServices {

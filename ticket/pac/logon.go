@@ -211,10 +211,7 @@ func (l *logon) referents(d *ndr.Decoder) error {
 	if l.resourceDomainSID, err = a.readSID(d, w.resourceSID); err != nil {
 		return err
 	}
-	l.resourceGroups = readRIDs(d, w.resource)
-	if err := d.Err(); err != nil {
-		return err
-	}
+	l.resourceGroups = readRIDs(d, w.resource) // decode returns its error
 	if l.groups.len() > 0 && !l.account.DomainSID.isParent() || l.resourceGroups.len() > 0 && !l.resourceDomainSID.isParent() {
 		return errNoDomainSID
 	}
@@ -328,10 +325,7 @@ func (a *arena) readSID(d *ndr.Decoder, present bool) (SID, error) {
 		return SID{}, errSIDForm
 	}
 	subs := d.Bytes(int(count) * subAuthorityLen)
-	if err := d.Err(); err != nil {
-		return SID{}, err
-	}
-	return a.sid(head[header:], subs), nil
+	return a.sid(head[header:], subs), d.Err()
 }
 
 // An array is a view of the fixed-size elements of a conformant array.
