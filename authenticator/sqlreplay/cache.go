@@ -30,20 +30,37 @@ type Cache struct {
 }
 
 // CreateTable makes the table and its index if they do not exist. The program may instead
-// run the statements of the package documentation. Only cfg.DB, cfg.Dialect and cfg.Table
-// count. Call it once, when the service is installed: PostgreSQL returns an error to one of
+// run the statements of the package documentation. Only cfg.DB, cfg.Dialect, cfg.Table and
+// cfg.Timeout count. Call it once, when the service is installed: PostgreSQL returns an error to one of
 // two concurrent calls.
 func CreateTable(ctx context.Context, cfg Config) error {
 	cfg, err := cfg.prepared()
 	if err != nil {
 		return err
 	}
-	for _, statement := range cfg.statements().create {
-		if _, err := cfg.DB.ExecContext(ctx, statement); err != nil {
-			return failed("the table could not be created", err)
+	c := newCache(cfg)
+	_, err = c.limited(ctx, func(ctx context.Context) (bool, error) {
+		for _, statement := range c.sql.create {
+			if err := c.run(ctx, statement); err != nil {
+				return false, err
+			}
 		}
-	}
-	return nil
+		return true, nil
+	})
+	return err
+}
+
+// run runs a statement of CreateTable.
+func (c *Cache) run(ctx context.Context, statement string) error {
+	_, err := c.try(ctx, func() error {
+		_, err := c.cfg.DB.ExecContext(ctx, statement)
+		return err
+	})
+	return err
+}
+
+func newCache(cfg Config) *Cache {
+	return &Cache{cfg: cfg, sql: cfg.statements(), turn: make(chan struct{}, 1)}
 }
 
 // New makes a cache in an existing table, see [CreateTable], and checks the database. It
@@ -55,11 +72,8 @@ func New(ctx context.Context, cfg Config) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{
-		cfg: cfg, sql: cfg.statements(),
-		local: authenticator.NewMemoryCache(cfg.LocalRecords, authenticator.AcceptOlder),
-		turn:  make(chan struct{}, 1),
-	}
+	c := newCache(cfg)
+	c.local = authenticator.NewMemoryCache(cfg.LocalRecords, authenticator.AcceptOlder)
 	if cfg.Dialect == SQLite {
 		if c.file, err = c.findFile(ctx); err != nil {
 			return nil, err

@@ -142,12 +142,7 @@ func (s *server) newStandby(t testing.TB) *server {
 // promote makes a standby a primary and waits until it is.
 func (s *server) promote(t testing.TB) {
 	t.Helper()
-	db := s.db(t)
-	var ok bool
-	must(t, db.QueryRowContext(t.Context(), "SELECT pg_promote()").Scan(&ok))
-	if !ok {
-		t.Fatal("the standby was not promoted in time")
-	}
+	must(t, s.run("pg_ctl", "promote", "-D", s.data()))
 }
 
 // caughtUp waits until the standby has all records of the primary.

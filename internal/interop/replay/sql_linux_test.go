@@ -1,0 +1,279 @@
+package replay
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gosspi/kerberos/internal/interop/program"
+)
+
+// sqlModule is the module of package sqlreplay.
+const sqlModule = "../../../authenticator/sqlreplay"
+
+// postgres is a PostgreSQL server on loopback.
+type postgres struct {
+	bin, dir string
+	port     int
+	running  *program.Process
+}
+
+// newPostgres makes a folder for a server.
+func newPostgres(t testing.TB) *postgres {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("postgresql is not installed (%v)", err)
+	}
+	dir, err := os.MkdirTemp("", "kerberos-replay-postgres-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p := &postgres{bin: filepath.Dir(slices.Max(found)), dir: filepath.Join(dir, "data"), port: l.Addr().(*net.TCPAddr).Port}
+	if os.Getuid() == 0 {
+		if res := program.Run(t, nil, "", "chown", "postgres", dir); res.Code != 0 {
+			t.Fatal(res.Out)
+		}
+	}
+	return p
+}
+
+// command returns the arguments that run a program of PostgreSQL, which refuses to run as
+// root.
+func (p *postgres) command(name string, args ...string) []string {
+	command := append([]string{filepath.Join(p.bin, name)}, args...)
+	if os.Getuid() == 0 {
+		command = append([]string{"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=KILL"}, command...)
+	}
+	return command
+}
+
+func (p *postgres) run(t testing.TB, name string, args ...string) {
+	t.Helper()
+	command := p.command(name, args...)
+	if res := program.Run(t, nil, "", command[0], command[1:]...); res.Code != 0 {
+		t.Errorf("%s: %s", name, res.Out)
+	}
+}
+
+// start starts the server. After a kill, the first tries can fail, because the processes of
+// the connections end a moment after the server.
+func (p *postgres) start(t testing.TB) {
+	t.Helper()
+	command := p.command("postgres", "-D", p.dir, "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
+	var err error
+	for end := time.Now().Add(program.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if p.running, err = program.Start(nil, nil, command[0], command[1:]...); err != nil {
+			break
+		}
+		if err = p.running.Await("its start", func(out string) bool { return strings.Contains(out, "ready to accept") }); err == nil {
+			return
+		}
+		p.running.Stop()
+	}
+	t.Errorf("postgres: %v", err)
+}
+
+// stop ends the server by an immediate shutdown.
+func (p *postgres) stop() {
+	_ = p.running.Cmd.Process.Signal(syscall.SIGQUIT) // an error means that it has ended
+	<-p.running.Done()
+}
+
+// query returns the result of a statement in one line.
+func (p *postgres) query(t testing.TB, statement string) string {
+	t.Helper()
+	res := program.Run(t, nil, "", "psql", "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "postgres", "-qAtc", statement)
+	if res.Code != 0 {
+		t.Errorf("%s: %s", statement, res.Out)
+	}
+	return strings.TrimSpace(res.Out)
+}
+
+// children returns the processes of the server.
+func (p *postgres) children(t testing.TB) []int {
+	t.Helper()
+	pid := p.running.Cmd.Process.Pid
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		t.Error(err)
+	}
+	pids := []int{pid}
+	for f := range strings.FieldsSeq(string(b)) {
+		if child, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+func (p *postgres) signalAll(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	for _, pid := range p.children(t) {
+		if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
+			t.Error(err)
+		}
+	}
+}
+
+// walReceiver returns the process of a standby that receives the records of the primary.
+func (p *postgres) walReceiver(t testing.TB) int {
+	t.Helper()
+	for _, pid := range p.children(t)[1:] {
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(b), "walreceiver") {
+			return pid
+		}
+	}
+	t.Error("the standby receives nothing")
+	return 0
+}
+
+// startPrimary makes a cluster and starts its server.
+func startPrimary(t testing.TB) *postgres {
+	t.Helper()
+	p := newPostgres(t)
+	p.run(t, "initdb", "-D", p.dir, "-U", "postgres", "-A", "trust", "--locale=C", "-N")
+	p.start(t)
+	t.Cleanup(func() { p.stop() })
+	return p
+}
+
+// startStandby makes a standby of p and starts it.
+func startStandby(t testing.TB, p *postgres) *postgres {
+	t.Helper()
+	s := newPostgres(t)
+	s.run(t, "pg_basebackup", "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "postgres", "-D", s.dir, "-R", "-c", "fast", "-N")
+	s.start(t)
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+// restart starts both processes of a backend anew.
+func (b *backend) restart(t testing.TB) {
+	for _, p := range b.processes {
+		p.kill()
+		if err := p.start(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestReplay_PostgreSQL logs in through two processes with a table of PostgreSQL, while the
+// acceptors and the server are killed, stopped and restarted, and a standby that lacks the
+// last records is promoted.
+func TestReplay_PostgreSQL(t *testing.T) {
+	r := theRealm(t, "postgres", "postgresql", "psql", "postgresql-client", "setpriv", "util-linux")
+	primary := startPrimary(t)
+	standby := startStandby(t, primary)
+	source := fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write&connect_timeout=2", primary.port, standby.port)
+	args := []string{"postgres", source}
+	b := newBackend(t, r, buildAcceptor(t, "sqlacceptor", sqlModule, "./internal/acceptor"), args, args)
+	b.faults = append(b.processFaults(),
+		fault{
+			name: "PostgreSQL is killed", refuses: true,
+			begin: func(testing.TB) { primary.running.Stop() },
+			end:   primary.start,
+		},
+		fault{
+			name: "PostgreSQL is stopped", refuses: true, attempts: 24,
+			begin: func(t testing.TB) { primary.signalAll(t, syscall.SIGSTOP) },
+			end:   func(t testing.TB) { primary.signalAll(t, syscall.SIGCONT) },
+		},
+		fault{
+			name: "PostgreSQL is restarted", attempts: 1,
+			begin: func(testing.TB) { primary.stop() },
+			end:   primary.start,
+		},
+		fault{
+			// The acceptors are restarted too, because their memory has the records that the
+			// standby lacks.
+			name: "a standby that lacks records is promoted", refuses: true,
+			begin: func(t testing.TB) {
+				receiver := standby.walReceiver(t)
+				if err := syscall.Kill(receiver, syscall.SIGSTOP); err != nil {
+					t.Error(err)
+				}
+				const count = "SELECT count(*) FROM krb5_replay"
+				before := primary.query(t, count)
+				for had, _ := strconv.Atoi(before); !t.Failed(); time.Sleep(10 * time.Millisecond) {
+					if has, _ := strconv.Atoi(primary.query(t, count)); has >= had+100 {
+						break
+					}
+				}
+				primary.running.Stop()
+				standby.running.Stop()
+				if err := syscall.Kill(receiver, syscall.SIGKILL); err != nil {
+					t.Error(err)
+				}
+			},
+			end: func(t testing.TB) {
+				standby.start(t)
+				has := standby.query(t, "SELECT count(*) FROM krb5_replay")
+				standby.run(t, "pg_ctl", "promote", "-D", standby.dir)
+				t.Logf("the standby has %s records", has)
+				b.restart(t)
+			},
+		},
+	)
+	b.run(t, r, allLogins).check(t, allLogins)
+}
+
+// TestReplay_SQLite logs in through two processes with a file of SQLite, while the acceptors
+// are killed and stopped, another program holds the lock, and the file cannot grow.
+func TestReplay_SQLite(t *testing.T) {
+	r := theRealm(t, "prlimit", "util-linux")
+	for _, journal := range []string{"WAL", "DELETE"} {
+		t.Run(journal, func(t *testing.T) {
+			pragmas := url.Values{"_pragma": {"busy_timeout(100)", "journal_mode(" + journal + ")", "synchronous(FULL)"}}
+			source := "file:" + filepath.Join(t.TempDir(), "replay.db") + "?" + pragmas.Encode()
+			path := buildAcceptor(t, "sqlacceptor", sqlModule, "./internal/acceptor")
+			args := []string{"sqlite", source}
+			b := newBackend(t, r, path, args, args)
+			var locker *program.Process
+			b.faults = append(b.processFaults(),
+				fault{
+					name: "another program holds the lock", refuses: true, attempts: 24,
+					begin: func(t testing.TB) {
+						var err error
+						for range 50 { // the acceptors hold the lock most of the time
+							if locker, err = program.Start(r.env(), nil, path, "lock", source); err != nil {
+								break
+							}
+							if err = locker.Await("the lock", func(out string) bool { return strings.Contains(out, "locked\n") }); err == nil {
+								return
+							}
+							locker.Stop()
+						}
+						t.Error(err)
+					},
+					end: func(testing.TB) { locker.Stop() },
+				},
+				fault{
+					name:    "no file may be larger than 16 KiB",
+					begin:   func(t testing.TB) { b.limitFiles(t, r, "16384:") },
+					end:     func(t testing.TB) { b.limitFiles(t, r, "unlimited:") },
+					refuses: true,
+				},
+			)
+			logins := allLogins
+			if journal == "DELETE" {
+				logins /= 5 // it differs from WAL in SQLite alone, and is slower
+			}
+			b.run(t, r, logins).check(t, logins)
+		})
+	}
+}
