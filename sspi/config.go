@@ -195,6 +195,11 @@ type ContextConfig struct {
 	// without DELEGATE, and Event.DelegationError says why.
 	AcceptDelegation bool
 
+	// KeepEvidence keeps the client's ticket and its session key, until Close, for
+	// Context.Evidence. A server needs them only for constrained delegation (S4U2Proxy,
+	// MS-SFU). The ticket has up to 64 KiB, with the groups of the client.
+	KeepEvidence bool
+
 	// NoErrorTokens answers no refusal. By default a client that waits gets a
 	// KRB-ERROR, and one more try when its clock is wrong or user-to-user
 	// authentication is demanded.

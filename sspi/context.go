@@ -37,7 +37,8 @@ const (
 // client sent. To this are added, while it waits for the rest of a fragmented SPNEGO
 // token, the bytes of the token that arrived, at most Config.MaxToken, unless
 // ContextConfig.WholeTokens is set; and, once it accepted the client's AP-REQ, the
-// client's names, its forwarded tickets, and the PAC with its facts. A Context does not know
+// client's names, its forwarded tickets, its own ticket if ContextConfig.KeepEvidence asks
+// for it, and the PAC with its facts. A Context does not know
 // its peer, so the number of pending exchanges of a peer is for the program to bound.
 type Context struct {
 	// fmt and loggers may follow one pointer past a Format method, but not two pointers. The
@@ -81,13 +82,14 @@ type body struct {
 }
 
 // vault holds the secrets of a context. A leg fills a new vault, which commit then gives to
-// the context. delegated and protector do not change after that, except that they are
+// the context. delegated, evidence and protector do not change after that, except that they are
 // wiped.
 type vault struct {
 	key         contextKey
 	third       reply.ThirdLeg
 	acceptorTGT TGT // user-to-user: the TGT that the client was sent, without its Ticket
 	delegated   *authenticator.Delegated
+	evidence    *authenticator.DelegatedTicket
 	protector   message.Protector
 }
 
@@ -111,7 +113,7 @@ func (v *vault) wipe() {
 	v.key = contextKey{}
 	v.third = reply.ThirdLeg{}
 	v.acceptorTGT = TGT{}
-	v.delegated = nil
+	v.delegated, v.evidence = nil, nil
 	v.protector.Wipe()
 }
 
@@ -190,6 +192,20 @@ func (c *Context) Delegated() *authenticator.Delegated {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.delegated
+}
+
+// Evidence returns the ticket with which the client authenticated, if
+// ContextConfig.KeepEvidence asked for it. It is the evidence with which a server asks the KDC
+// for tickets on behalf of this client (S4U2Proxy, MS-SFU): see sspi/sspideleg. It returns
+// nil before the context is established, after Close, and in a user-to-user exchange, whose
+// ticket no KDC accepts as evidence. The caller must not modify it.
+func (c *Context) Evidence() *authenticator.DelegatedTicket {
+	if c.at() != stateEstablished {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.evidence
 }
 
 // SessionKey returns a copy of the whole key of the context. Protocols that need fewer bytes

@@ -13,7 +13,7 @@ import (
 
 // Export moves an established context out of this process: Import of an Acceptor with the
 // same Config.ExportKey makes of the result the same context, with its next sequence
-// numbers, Peer and Delegated. Export closes c after the calls that run, so that no sequence
+// numbers, Peer, Delegated and Evidence. Export closes c after the calls that run, so that no sequence
 // number is used twice. The result is encrypted and authenticated with Config.ExportKey, so
 // that it may be sent over an untrusted channel. It can be imported once, within Config.Skew
 // of the export. Its size is a few hundred bytes plus the sizes of the PAC and of the delegated
@@ -40,7 +40,7 @@ func (c *Context) Export() ([]byte, error) {
 	}
 	x := exported{
 		at: cfg.Time().Truncate(time.Microsecond), pkg: c.pkg, attributes: c.attributes.Load(),
-		peer: c.peer, delegated: c.delegated, state: state,
+		peer: c.peer, delegated: c.delegated, evidence: c.evidence, state: state,
 	}
 	plaintext, err := x.marshal()
 	defer clear(plaintext)
@@ -131,7 +131,7 @@ func (a *Acceptor) open(ctx context.Context, pkg Package, sealed []byte, x *expo
 	x.state.Rand = a.cfg.Rand
 	l.keys.key.set(x.peer.ContextEType, x.state.Key)
 	l.keys.protector.Resume(x.state)
-	l.keys.delegated = x.delegated
+	l.keys.delegated, l.keys.evidence = x.delegated, x.evidence
 	c.attributes.Store(x.attributes)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -24,6 +24,7 @@ type exported struct {
 	attributes uint32
 	peer       Peer
 	delegated  *authenticator.Delegated
+	evidence   *authenticator.DelegatedTicket
 	state      message.State
 }
 
@@ -41,6 +42,10 @@ func (x *exported) marshal() ([]byte, error) {
 	w.peer(&x.peer)
 	w.state(&x.state)
 	w.delegated(x.delegated)
+	w.flag(x.evidence != nil)
+	if x.evidence != nil {
+		w.ticket(x.evidence)
+	}
 	b, err := w.Bytes()
 	if err != nil {
 		return nil, &status.Error{Reason: status.ReasonInternal, Detail: "the context is too large to be exported", Err: err}
@@ -56,6 +61,10 @@ func (x *exported) unmarshal(b []byte) error {
 	r.peer(&x.peer)
 	r.state(&x.state)
 	x.delegated = r.delegated()
+	if r.flag() {
+		t := r.ticket()
+		x.evidence = &t
+	}
 	x.peer.ContextEType = keytab.EType(x.state.EType)
 	if r.failed || !r.b.Empty() || packageOf(x.pkg) != x.pkg {
 		return &status.Error{Reason: status.ReasonMalformedToken, Detail: "this is no exported context"}
@@ -161,17 +170,20 @@ func (w exportWriter) delegated(d *authenticator.Delegated) {
 		w.SetError(&status.Error{Reason: status.ReasonInternal, Detail: "more delegated tickets than can be exported"})
 	}
 	for i := range d.Tickets {
-		t := &d.Tickets[i]
-		w.principal(t.Client)
-		w.principal(t.Service)
-		w.bytes(t.Ticket.Bytes())
-		w.key(t.SessionKey.EType(), t.SessionKey.Bytes())
-		w.AddUint32(uint32(t.Flags))
-		w.time(t.AuthTime)
-		w.time(t.StartTime)
-		w.time(t.EndTime)
-		w.time(t.RenewTill)
+		w.ticket(&d.Tickets[i])
 	}
+}
+
+func (w exportWriter) ticket(t *authenticator.DelegatedTicket) {
+	w.principal(t.Client)
+	w.principal(t.Service)
+	w.bytes(t.Ticket.Bytes())
+	w.key(t.SessionKey.EType(), t.SessionKey.Bytes())
+	w.AddUint32(uint32(t.Flags))
+	w.time(t.AuthTime)
+	w.time(t.StartTime)
+	w.time(t.EndTime)
+	w.time(t.RenewTill)
 }
 
 // exportReader reads the fields. After a failure every method returns zero.
@@ -293,12 +305,16 @@ func (r *exportReader) delegated() *authenticator.Delegated {
 		if r.failed {
 			return nil
 		}
-		t := authenticator.DelegatedTicket{Client: r.principal(), Service: r.principal(), Ticket: NewSecret(r.bytes())}
-		key, err := keytab.NewKey(r.etype(), r.bytes())
-		r.must(err == nil)
-		t.SessionKey, t.Flags = key, flags.Ticket(r.number32())
-		t.AuthTime, t.StartTime, t.EndTime, t.RenewTill = r.time(), r.time(), r.time(), r.time()
-		d.Tickets = append(d.Tickets, t)
+		d.Tickets = append(d.Tickets, r.ticket())
 	}
 	return d
+}
+
+func (r *exportReader) ticket() authenticator.DelegatedTicket {
+	t := authenticator.DelegatedTicket{Client: r.principal(), Service: r.principal(), Ticket: NewSecret(r.bytes())}
+	key, err := keytab.NewKey(r.etype(), r.bytes())
+	r.must(err == nil)
+	t.SessionKey, t.Flags = key, flags.Ticket(r.number32())
+	t.AuthTime, t.StartTime, t.EndTime, t.RenewTill = r.time(), r.time(), r.time(), r.time()
+	return t
 }

@@ -252,6 +252,23 @@ func (l *leg) setKeys(v authenticator.Verified) {
 		k.third = rep.ThirdLeg(v)
 	}
 	k.delegated = v.Delegated()
+	k.evidence = l.keepEvidence(v)
+}
+
+// keepEvidence returns the client's ticket for Context.Evidence, or nil.
+func (l *leg) keepEvidence(v authenticator.Verified) *authenticator.DelegatedTicket {
+	if !l.c.cfg.KeepEvidence || l.isUserToUser() {
+		return nil
+	}
+	var req krb5.APReq
+	if err := req.Parse(l.message); err != nil {
+		return nil // unreachable: ticket.Open has parsed it
+	}
+	t := v.Ticket()
+	return &authenticator.DelegatedTicket{
+		Client: t.Client, Service: t.Service, Ticket: NewSecret(req.Ticket.Raw), SessionKey: t.SessionKey, Flags: t.Flags,
+		AuthTime: t.AuthTime, StartTime: t.StartTime, EndTime: t.EndTime, RenewTill: t.RenewTill,
+	}
 }
 
 func (k *contextKey) set(e keytab.EType, b []byte) {
