@@ -189,15 +189,48 @@ func (c *Cache) ttl(r authenticator.Record) time.Duration {
 	return (ttl + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
-// set sets the key if it does not exist.
+// set sets the key if it does not exist. It also reads the note of the server's
+// incarnation, unless that may be at another node of a cluster: without the note, records
+// are lost.
 func (c *Cache) set(ctx context.Context, key string, call []byte, ttl time.Duration) (fresh bool, err error) {
-	if c.cfg.Replicas == 0 {
-		return c.client.SetNX(ctx, key, call, ttl).Result()
+	var (
+		set  *redis.BoolCmd
+		get  *redis.StringCmd
+		note = c.losses.current.Load()
+	)
+	if _, isCluster := c.client.(*redis.ClusterClient); isCluster {
+		note = nil
 	}
-	var set *redis.BoolCmd
-	err = c.replicated(ctx, key, func(p redis.Pipeliner) { set = p.SetNX(ctx, key, call, ttl) })
-	if set == nil || set.Err() != nil {
+	write := func(p redis.Pipeliner) {
+		set = p.SetNX(ctx, key, call, ttl)
+		if note != nil {
+			get = p.Get(ctx, note.key)
+		}
+	}
+	switch {
+	case c.cfg.Replicas > 0:
+		err = c.replicated(ctx, key, write)
+	case note == nil:
+		return c.client.SetNX(ctx, key, call, ttl).Result()
+	default:
+		_, err = c.client.Pipelined(ctx, func(p redis.Pipeliner) error { write(p); return nil })
+	}
+	if set == nil {
 		return false, err
+	}
+	if set.Err() != nil {
+		return false, set.Err()
+	}
+	if get != nil {
+		if e := get.Err(); e != nil && !errors.Is(e, redis.Nil) {
+			return false, e
+		}
+		if get.Val() != note.value {
+			c.losses.doubt(note)
+		}
+	}
+	if errors.Is(err, redis.Nil) { // of get
+		err = nil
 	}
 	if !set.Val() {
 		return false, nil // stored before; the replicas do not matter
@@ -246,7 +279,7 @@ func (c *Cache) replicated(ctx context.Context, key string, write func(redis.Pip
 			return nil
 		})
 		if _, moved := redis.IsMovedError(err); !moved {
-			if err != nil {
+			if err != nil && !errors.Is(err, redis.Nil) {
 				return err
 			}
 			return c.acknowledged(wait.Int64())

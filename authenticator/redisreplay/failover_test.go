@@ -20,8 +20,8 @@ import (
 	"github.com/gosspi/kerberos/authenticator/redisreplay"
 )
 
-// startReplica starts a replica of the server at an address, and waits until it has the
-// data.
+// startReplica starts a replica of the server at an address, and waits until it receives
+// writes: the link of Valkey is up for up to a second before that.
 func startReplica(t *testing.T, product, of string) *server {
 	t.Helper()
 	host, port, err := net.SplitHostPort(of)
@@ -31,6 +31,15 @@ func startReplica(t *testing.T, product, of string) *server {
 	s := startServer(t, product, "--replicaof", host+" "+port)
 	s.awaitFor(t, "link to the primary", func() bool {
 		return strings.Contains(s.info(t, "replication"), "master_link_status:up")
+	})
+	primary := redis.NewClient(&redis.Options{Addr: of})
+	defer primary.Close()
+	conn := primary.Conn() // WAIT waits for the writes of its own connection
+	defer conn.Close()
+	s.awaitFor(t, "write of the primary", func() bool {
+		conn.Set(t.Context(), "probe", "x", time.Minute)
+		n, err := conn.Do(t.Context(), "WAIT", 1, 100).Int64()
+		return err == nil && n == 1
 	})
 	return s
 }

@@ -116,20 +116,36 @@ func withRule(cfg redisreplay.Config, rule authenticator.StartRule) redisreplay.
 	return cfg
 }
 
-// TestFlushed checks that the next new connection detects that all keys were deleted, also
-// if a process that has not seen them starts first.
+// TestFlushed checks that the cache detects that all keys were deleted, on an open
+// connection and on a new one, also if a process that has not seen the keys starts first.
 func TestFlushed(t *testing.T) {
-	for name, newcomer := range map[string]bool{"two processes": false, "a new process first": true} {
+	for name, row := range map[string]struct {
+		disconnect, newcomer bool
+		replicas             int
+	}{
+		"open connections":                         {},
+		"open connections and a replica":           {replicas: 1},
+		"new connections":                          {disconnect: true},
+		"a new process first":                      {newcomer: true},
+		"a new process first, and new connections": {newcomer: true, disconnect: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "redis-server")
 			time.Sleep(3 * time.Second) // so that the server has been running for that time
-			a, b := open(t, s.config()), open(t, s.config())
+			if row.replicas > 0 {
+				startReplica(t, s.product, s.addr())
+			}
+			cfg := s.config()
+			cfg.Replicas = row.replicas
+			a, b := open(t, cfg), open(t, cfg)
 			r := record(time.Now())
 			want(t, a, r, "fresh", "a new authenticator")
 			s.do(t, "FLUSHALL")
-			s.disconnect(t)
-			if newcomer {
-				open(t, s.config())
+			if row.disconnect {
+				s.disconnect(t)
+			}
+			if row.newcomer {
+				open(t, cfg)
 			}
 			want(t, b, r, "before-replay-cache", "a replay whose record was deleted")
 			want(t, b, record(time.Now()), "fresh", "a new authenticator")

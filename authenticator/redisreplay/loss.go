@@ -30,13 +30,21 @@ const (
 // incarnation writes the time into the server, as a note, so that all processes refuse the
 // same authenticators, and a process that starts later refuses no more.
 type losses struct {
-	last atomic.Int64 // the latest time of a loss in Unix microseconds
+	last    atomic.Int64         // the latest time of a loss in Unix microseconds
+	current atomic.Pointer[note] // the note that was read last
 
 	unsettled atomic.Int64 // the length of seen
 	mu        sync.Mutex
 	seen      map[string]sighting // incarnations of new connections whose note was not read since
 	notes     map[string]int64    // the last known note of each incarnation
 	count     uint64
+}
+
+// note is the note of an incarnation as this process knows it. If the server has another,
+// or none, keys were deleted.
+type note struct {
+	name, key, value string
+	ahead            time.Duration // of the clock of this host
 }
 
 // sighting is a new connection to an incarnation of a server.
@@ -84,6 +92,18 @@ func incarnation(i info, now time.Time) (name string, began time.Time, err error
 	return run + "-" + replication + "-" + evicted, began, nil
 }
 
+// doubt notes that the server does not have a note any more. It does nothing if the note
+// was read in the meantime, or if there are new connections, so that the note will be read.
+func (l *losses) doubt(n *note) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.current.Load() == n && len(l.seen) == 0 {
+		l.count++
+		l.seen[n.name] = sighting{number: l.count, ahead: n.ahead}
+		l.unsettled.Store(1)
+	}
+}
+
 // settleLosses reads the notes of the incarnations to which there are new connections. If
 // the time of the last loss has changed, it returns that time, and the zero time otherwise.
 func (c *Cache) settleLosses(ctx context.Context) (loss time.Time, err error) {
@@ -123,33 +143,35 @@ func (c *Cache) settle(ctx context.Context, name string, s sighting) error {
 	if _, err := c.client.SetNX(ctx, key, began, noteLife).Result(); err != nil {
 		return err
 	}
-	note, err := c.client.Get(ctx, key).Int64()
+	since, err := c.client.Get(ctx, key).Int64()
 	if errors.Is(err, strconv.ErrSyntax) || errors.Is(err, strconv.ErrRange) || errors.Is(err, redis.Nil) {
 		return failed("the key "+quoted(key)+" in the Redis server has no time; does another program use Config.Prefix?", err)
 	} else if err != nil {
 		return err
 	}
-	if before && note != known && note < known+noteStep {
+	if before && since != known && since < known+noteStep {
 		// Another process found the key missing and did not know that it had existed.
-		note = now
-		err = c.client.Set(ctx, key, note, noteLife).Err()
+		since = now
+		err = c.client.Set(ctx, key, since, noteLife).Err()
 	} else {
 		err = c.client.PExpire(ctx, key, noteLife).Err()
 	}
 	if err != nil {
 		return err
 	}
-	l.settled(name, s, note)
+	l.settled(&note{name, key, strconv.FormatInt(since, 10), s.ahead}, s.number, since)
 	return nil
 }
 
-// settled keeps a note.
-func (l *losses) settled(name string, s sighting, note int64) {
+// settled keeps a note that was read because of the sighting with a number.
+func (l *losses) settled(n *note, number uint64, since int64) {
+	name := n.name
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last.Store(max(l.last.Load(), note))
-	l.notes[name] = note
-	if l.seen[name].number == s.number {
+	l.last.Store(max(l.last.Load(), since))
+	l.notes[name] = since
+	l.current.Store(n)
+	if l.seen[name].number == number {
 		delete(l.seen, name)
 	}
 	l.unsettled.Store(int64(len(l.seen)))

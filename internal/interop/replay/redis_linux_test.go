@@ -94,7 +94,7 @@ func (s *redisServer) await(t testing.TB, port int, text string, args ...string)
 }
 
 // TestReplay_Redis logs in through two processes that share one server, which is killed and
-// loses its records, stopped, and filled.
+// loses its records, stopped, filled, and emptied.
 func TestReplay_Redis(t *testing.T) {
 	for product, cli := range redisProducts {
 		t.Run(product, func(t *testing.T) {
@@ -117,6 +117,11 @@ func TestReplay_Redis(t *testing.T) {
 					name: "the server is full", refuses: true,
 					begin: func(t testing.TB) { s.do(t, s.port, "CONFIG", "SET", "maxmemory", "1") },
 					end:   func(t testing.TB) { s.do(t, s.port, "CONFIG", "SET", "maxmemory", "0") },
+				},
+				fault{
+					name:  "all keys are deleted",
+					begin: func(t testing.TB) { s.do(t, s.port, "FLUSHALL") },
+					end:   func(testing.TB) {},
 				},
 			)
 			b.run(t, r, allLogins).check(t, allLogins)
