@@ -142,6 +142,15 @@ func (t *AccessToken) Denies(sid pac.SID) bool {
 	return t.Err() != nil || t.access.Denies(sid)
 }
 
+// Match returns the results of Grants and Denies for all SIDs of s, in one pass: bit i of grants
+// and of denies is that of the SID i. Package sspiallow decides with it.
+func (t *AccessToken) Match(s *pac.SIDSet) (grants, denies uint64) {
+	if t.Err() != nil {
+		return (*pac.Access)(nil).Match(s)
+	}
+	return t.access.Match(s)
+}
+
 // Device returns the SIDs of the client's computer (compound identity), which are filtered as
 // those of the client are. It returns nil without an error if the PAC has none. Each call
 // decodes them anew.

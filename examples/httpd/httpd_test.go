@@ -262,6 +262,57 @@ func TestNAME_3_HTTPD(t *testing.T) {
 	a.check(t, "no PAC, and every realm", 200, "root", "the name that the client typed, which proves no identity")
 }
 
+// TestRULE_7_HTTPD checks that -allow admits the members of a group that the file of names has,
+// and logs the reason of a refusal.
+func TestRULE_7_HTTPD(t *testing.T) {
+	names := filepath.Join(t.TempDir(), "names")
+	if err := os.WriteFile(names, []byte("S-1-5-21-1-2-3-1201 EXAMPLE\\staff\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, "-realm", "EXAMPLE.COM", "-names", names, "-allow", `EXAMPLE\staff`, "-allow", "S-1-5-21-1-2-3-1106")
+	member := bob()
+	member.Groups = []pac.Group{{SID: pac.MustParseSID("S-1-5-21-1-2-3-1201")}}
+	stranger := bob()
+	stranger.SID, stranger.Groups = pac.MustParseSID("S-1-5-21-7-8-9-1105"), member.Groups
+	named := bob()
+	named.SID = pac.MustParseSID("S-1-5-21-1-2-3-1106")
+	c := new(http.Client)
+	for _, x := range []struct {
+		user string
+		o    sspitest.Options
+		code int
+	}{
+		{"bob", sspitest.Options{Account: member}, 200}, {"bob", sspitest.Options{Account: named}, 200},
+		{"bob", sspitest.Options{Account: bob()}, 403}, {"bob", sspitest.Options{}, 403},
+		{"bob@OTHER.EXAMPLE", sspitest.Options{Account: stranger}, 403},
+	} {
+		a := send(t, c, "GET", p.url+"/whoami", p.login(t, x.user, x.o), "")
+		a.check(t, fmt.Sprintf("%s, %+v", x.user, x.o.Account), x.code)
+	}
+	if err := p.stop(); err != nil || !p.logged("=not-authorized", `the client \"EXAMPLE\\\\bob\" is not admitted: it is not in EXAMPLE\\staff (S-1-5-21-1-2-3-1201); it is not in S-1-5-21-1-2-3-1106`) {
+		t.Errorf("%v\n%s", err, p.log)
+	}
+	for args, want := range map[string]string{
+		`-allow EXAMPLE\nobody -names ` + names: "has no SID", `-allow EXAMPLE\staff`: "there is no file of names",
+		"-names " + names: "no effect without -allow", `-allow S-1-5-21-1-2-3-4 -names /nowhere/x`: "does not exist",
+	} {
+		if err := run(t.Context(), append([]string{"-addr", "127.0.0.1:0", "-keytab", writeKeytab(t, must(p.realm.Service(service))(t))}, strings.Fields(args)...), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", args, err, want)
+		}
+	}
+}
+
+// must returns a function that returns v, and fails the test for an error.
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
 // TestHTTPD_RC4Tickets checks that the server accepts tickets under RC4 keys only with
 // -rc4-tickets, and RC4 session keys never.
 func TestHTTPD_RC4Tickets(t *testing.T) {

@@ -54,6 +54,7 @@ type options struct {
 	addr, keytab, service, cert, key, realm string
 	delegate, requireBinding, rc4Tickets    bool
 	pac                                     sspi.PACPolicy
+	allow                                   serve.Allow
 }
 
 // parse returns the options in args.
@@ -70,6 +71,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs.BoolVar(&o.requireBinding, "require-binding", false, "refuse clients that do not bind their login to the TLS connection")
 	fs.BoolVar(&o.rc4Tickets, "rc4-tickets", false, "accept tickets that are encrypted with RC4, for a service account of Active Directory without AES keys; session keys must be AES even then")
 	serve.NoPAC(fs, &o.pac)
+	o.allow.Define(fs)
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspihttp"
 )
@@ -28,10 +29,18 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 	if o.requireBinding {
 		cfg.Context.BindingPolicy = sspi.BindingRequired
 	}
-	if o.realm != "" {
+	rule, err := o.allow.Rule(logger)
+	if err != nil {
+		return nil, err
+	}
+	if o.realm != "" || rule != nil {
 		cfg.Authorize = func(_ *http.Request, p *sspi.Peer) error {
-			_, err := p.User(o.realm)
-			return err
+			if o.realm != "" {
+				if _, err := p.User(o.realm); err != nil {
+					return err
+				}
+			}
+			return serve.Admit(rule, p)
 		}
 	}
 	m, err := sspihttp.New(cfg)

@@ -55,7 +55,7 @@ func TestServe_ManyChannels(t *testing.T) {
 // although it has sent requests.
 func TestServe_TooManySessions(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
-	addr, end := startWith(t, realm, 0, sspi.PACPolicy{})
+	addr, end := startWith(t, realm, 0, sspi.PACPolicy{}, nil)
 	for range 50 {
 		alice, err := dial(t, addr, realm, "alice", "host/localhost")
 		if err != nil {
@@ -77,7 +77,7 @@ func TestServe_TooManySessions(t *testing.T) {
 // TestServe_TooManySessionsChannels repeats it with clients that open channels.
 func TestServe_TooManySessionsChannels(t *testing.T) {
 	realm := sspitest.NewRealm("EXAMPLE.COM")
-	addr, end := startWith(t, realm, 0, sspi.PACPolicy{})
+	addr, end := startWith(t, realm, 0, sspi.PACPolicy{}, nil)
 	for range 20 {
 		alice, err := dial(t, addr, realm, "alice", "host/localhost")
 		if err != nil {

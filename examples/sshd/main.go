@@ -37,6 +37,7 @@ import (
 	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/sspi/sspissh"
 )
 
@@ -58,6 +59,8 @@ func run(ctx context.Context, args []string) error {
 	realm := fs.String("realm", "", "`realms`, separated by commas, whose users may log in under their bare names; if empty, the realm of the keytab, which must have exactly one")
 	var policy sspi.PACPolicy
 	serve.NoPAC(fs, &policy)
+	var allow serve.Allow
+	allow.Define(fs)
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -65,7 +68,11 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("unexpected arguments %q", fs.Args())
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	kerberos, err := configure(ctx, *file, *realm, policy, log)
+	rule, err := allow.Rule(log)
+	if err != nil {
+		return err
+	}
+	kerberos, err := configure(ctx, *file, *realm, policy, rule, log)
 	if err != nil {
 		return err
 	}
@@ -84,7 +91,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // configure returns the acceptor of the keytab file, and the rule which users may log in.
-func configure(ctx context.Context, file, realm string, policy sspi.PACPolicy, log *slog.Logger) (*sspissh.Method, error) {
+func configure(ctx context.Context, file, realm string, policy sspi.PACPolicy, rule *sspiallow.Rule, log *slog.Logger) (*sspissh.Method, error) {
 	keys, err := openKeys(file)
 	if err != nil {
 		return nil, err
@@ -100,10 +107,16 @@ func configure(ctx context.Context, file, realm string, policy sspi.PACPolicy, l
 	if err != nil {
 		return nil, err
 	}
+	sameUser := sspissh.SameUser(realms...)
 	return sspissh.New(sspissh.Config{
-		Acceptor:  acceptor,
-		Context:   sspi.ContextConfig{AcceptDelegation: true}, // the command id shows the delegated tickets
-		Authorize: sspissh.SameUser(realms...),
+		Acceptor: acceptor,
+		Context:  sspi.ContextConfig{AcceptDelegation: true}, // the command id shows the delegated tickets
+		Authorize: func(conn ssh.ConnMetadata, peer *sspi.Peer) (*ssh.Permissions, error) {
+			if err := serve.Admit(rule, peer); err != nil {
+				return nil, err
+			}
+			return sameUser(conn, peer)
+		},
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/ticket/pac"
 )
@@ -47,11 +48,11 @@ func (l *lines) Write(b []byte) (int, error) {
 // does, and returns its log.
 func start(t *testing.T, realm *sspitest.Realm) (addr string, end func() string) {
 	t.Helper()
-	return startWith(t, realm, maxSessions, sspi.PACPolicy{})
+	return startWith(t, realm, maxSessions, sspi.PACPolicy{}, nil)
 }
 
-// startWith runs a server with a limit of sessions and a policy.
-func startWith(t *testing.T, realm *sspitest.Realm, sessions int, policy sspi.PACPolicy) (addr string, end func() string) {
+// startWith runs a server with a limit of sessions, a policy and a rule.
+func startWith(t *testing.T, realm *sspitest.Realm, sessions int, policy sspi.PACPolicy, rule *sspiallow.Rule) (addr string, end func() string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,7 +73,7 @@ func startWith(t *testing.T, realm *sspitest.Realm, sessions int, policy sspi.PA
 	ctx, cancel := context.WithCancel(t.Context())
 	var log lines
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	kerberos, err := configure(ctx, file, "", policy, logger)
+	kerberos, err := configure(ctx, file, "", policy, rule, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +173,37 @@ func TestSSHD(t *testing.T) {
 	}
 }
 
+// TestRULE_7_SSHD checks that a client must satisfy the rule of -allow, and still logs in under its
+// own name only.
+func TestRULE_7_SSHD(t *testing.T) {
+	staff := pac.MustParseSID("S-1-5-21-1-2-3-1201")
+	rule := sspiallow.SID(staff)
+	account := func(groups ...pac.Group) sspitest.Options {
+		return sspitest.Options{Account: &sspitest.Account{SID: pac.MustParseSID("S-1-5-21-1-2-3-1105"), Groups: groups}}
+	}
+	realm := sspitest.NewRealm("EXAMPLE.COM")
+	addr, end := startWith(t, realm, maxSessions, sspi.PACPolicy{}, &rule)
+	for _, x := range []struct {
+		as       string
+		o        sspitest.Options
+		admitted bool
+	}{
+		{"bob", account(pac.Group{SID: staff}), true}, {"alice", account(pac.Group{SID: staff}), false},
+		{"bob", account(), false}, {"bob", sspitest.Options{}, false},
+	} {
+		c, err := dialAs(t, addr, realm.User("bob"), x.as, "host/localhost", x.o)
+		if (err == nil) != x.admitted {
+			t.Errorf("%s, %+v: %v", x.as, x.o.Account, err)
+		}
+		if err == nil {
+			c.Close()
+		}
+	}
+	if log := end(); !strings.Contains(log, `the client \"EXAMPLE\\\\bob\" is not admitted: it is not in S-1-5-21-1-2-3-1201`) || !strings.Contains(log, `may not log in as the user \"alice\"`) {
+		t.Error(log)
+	}
+}
+
 // TestNAME_3_SSHD checks that a client logs in as the user of its account, whatever name it
 // typed, and that a ticket without PAC proves no user.
 func TestNAME_3_SSHD(t *testing.T) {
@@ -194,7 +226,7 @@ func TestNAME_3_SSHD(t *testing.T) {
 		{"alice", noPAC, "alice", sspi.PACPolicy{}, `if the realm \"EXAMPLE.COM\" issues no PACs, add it to Config.PAC.RealmsWithoutPAC`},
 		{"alice", noPAC, "alice", sspi.PACPolicy{RealmsWithoutPAC: []string{"EXAMPLE.COM"}}, ""},
 	} {
-		addr, end := startWith(t, realm, maxSessions, row.policy)
+		addr, end := startWith(t, realm, maxSessions, row.policy, nil)
 		c, err := dialAs(t, addr, realm.User(row.typed), row.as, "host/localhost", row.o)
 		if err == nil {
 			c.Close()
@@ -292,10 +324,10 @@ func TestNAME_8_SeveralRealms(t *testing.T) {
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := configure(t.Context(), file, "", sspi.PACPolicy{}, nil); err == nil || !strings.Contains(err.Error(), "-realm") || !strings.Contains(err.Error(), "PARTNER.TEST") {
+	if _, err := configure(t.Context(), file, "", sspi.PACPolicy{}, nil, nil); err == nil || !strings.Contains(err.Error(), "-realm") || !strings.Contains(err.Error(), "PARTNER.TEST") {
 		t.Errorf("several realms and no -realm: %v", err)
 	}
-	if _, err := configure(t.Context(), file, "EXAMPLE.COM,PARTNER.TEST", sspi.PACPolicy{}, nil); err != nil {
+	if _, err := configure(t.Context(), file, "EXAMPLE.COM,PARTNER.TEST", sspi.PACPolicy{}, nil, nil); err != nil {
 		t.Error(err)
 	}
 }

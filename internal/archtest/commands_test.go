@@ -24,6 +24,7 @@ var cannotRun = table([][2]string{
 	{`ktpass -princ HTTP/www.example.com@EXAMPLE.COM -mapuser EXAMPLE\svc-http -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL +rndPass -out http.keytab`, "needs a domain controller of Windows"},
 	{"(Get-ADGroup staff).SID.Value", "needs a domain of Windows"},
 	{"(Get-ADDomain).DomainSID.Value", "needs a domain of Windows"},
+	{`Get-ADGroup -Filter * | ForEach-Object { "$($_.SID) CORP\$($_.SamAccountName)" } | Set-Content -Encoding utf8 http.names`, "needs a domain of Windows"},
 	{"setspn -Q HTTP/www.example.com", "needs a domain of Windows"},
 	{"klist purge", "is a program of Windows"},
 	{"net ads enctypes set svc-http 24", "needs a domain controller of Samba with a directory service"},

@@ -80,6 +80,35 @@ func TestAD_DocumentsSIDs(t *testing.T) {
 	}
 }
 
+// TestAD_DocumentsRules runs the command of OPERATING.md for a server with a rule.
+func TestAD_DocumentsRules(t *testing.T) {
+	l := theLab(t, "curl")
+	t.Parallel()
+	const command = `go run ./examples/httpd -addr localhost:8080 -keytab http.keytab -names http.names -allow 'CORP\staff'`
+	if text := string(must(os.ReadFile("../../../OPERATING.md"))(t)); !strings.Contains(text, "\n    "+command+"\n") {
+		t.Fatalf("OPERATING.md does not show the command %s", command)
+	}
+	dir := t.TempDir()
+	for name, file := range map[string]string{"http.keytab": l.corp.keytab("web"), "http.names": l.namesFile(t)} {
+		if err := os.WriteFile(filepath.Join(dir, name), must(os.ReadFile(file))(t), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := must(builds["httpd"]())(t)
+	line := strings.NewReplacer("go run ./examples/httpd", "exec "+path, "localhost:8080", "127.0.0.1:0").Replace(command)
+	p := must(program.Start(nil, nil, "sh", "-c", "cd "+dir+" && "+line))(t)
+	t.Cleanup(p.Stop)
+	if err := p.Await("its address", listening.MatchString); err != nil {
+		t.Fatal(err)
+	}
+	url := "http://localhost:" + listening.FindStringSubmatch(p.Out.String())[1] + "/whoami"
+	for user, code := range map[string]string{"alice": "200", "root": "200", "carol": "403"} {
+		if res := l.login(t, user).curl(t, url); res.Code != 0 || !strings.HasSuffix(res.Out, "code "+code+"\n") {
+			t.Errorf("%s: exit %d, want the code %s\n%s", user, res.Code, code, res.Out)
+		}
+	}
+}
+
 // administer runs a command of OPERATING.md on the domain controller, in the folder of the
 // domain, and returns its output. It fails the test if the document does not show the command.
 func (f *forest) administer(t testing.TB, command string) string {

@@ -1,0 +1,263 @@
+package sspiallow_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
+	"github.com/gosspi/kerberos/sspi/sspitest"
+	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
+)
+
+const (
+	corpRealm = "CORP.EXAMPLE"
+	enabled   = pac.SE_GROUP_MANDATORY | pac.SE_GROUP_ENABLED_BY_DEFAULT | pac.SE_GROUP_ENABLED
+)
+
+// corp returns an account or a group of the domain of corpRealm, and partner one of another
+// forest.
+func corp(rid int) pac.SID    { return pac.MustParseSID(fmt.Sprint("S-1-5-21-11-12-13-", rid)) }
+func partner(rid int) pac.SID { return pac.MustParseSID(fmt.Sprint("S-1-5-21-21-22-23-", rid)) }
+
+// Groups of the tests, by their relative identifiers.
+const (
+	staff = 2001 + iota
+	engineers
+	interns
+	admins = 512
+)
+
+// names is the file of the tests.
+const names = `# groups of the tests
+S-1-5-21-11-12-13 CORP
+S-1-5-21-11-12-13-2001 CORP\staff
+S-1-5-21-11-12-13-2002 CORP\R, D (all) "new"
+S-1-5-21-11-12-13-2003	CORP\interns
+
+S-1-5-21-21-22-23-2001 PARTNER\staff
+`
+
+// client logs in and returns the Peer.
+func client(t testing.TB, user string, o sspitest.Options) *sspi.Peer {
+	t.Helper()
+	realm := sspitest.NewRealm(corpRealm)
+	cfg, err := realm.Config("HTTP/www.corp.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.PAC.DomainSIDs = map[string]pac.SID{corpRealm: corp(1).Domain()}
+	a, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := realm.User(user).Initiate("HTTP/www.corp.example", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := sspitest.Handshake(i, a.NewContext(sspi.ContextConfig{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// member returns the options of a client with an account of a domain, groups and claims.
+func member(sid pac.SID, groups []pac.Group, claims ...pac.Claim) sspitest.Options {
+	return sspitest.Options{Account: &sspitest.Account{SID: sid, Groups: groups, Claims: claims}}
+}
+
+func in(rids ...int) (groups []pac.Group) {
+	for _, rid := range rids {
+		groups = append(groups, pac.Group{SID: corp(rid)})
+	}
+	return groups
+}
+
+func parse(t testing.TB, text string) sspiallow.Rule {
+	t.Helper()
+	r, err := sspiallow.Parse(text, openNames(t, names))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestRULE_2_Decisions checks which clients rules admit. A rule and its negation both refuse a
+// client about which it is unknown whether the rule applies.
+func TestRULE_2_Decisions(t *testing.T) {
+	research := pac.Claim{ID: "department", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{"Sales", "Research, Development"}}
+	quota := pac.Claim{ID: "quota", Source: 1, Type: pac.CLAIM_TYPE_INT64, Int64s: []int64{-5}}
+	classes := pac.Claim{ID: "classes", Source: 1, Type: pac.CLAIM_TYPE_UINT64, Uint64s: []uint64{1 << 63}}
+	dialin := pac.Claim{ID: "dialin", Source: 1, Type: pac.CLAIM_TYPE_BOOLEAN, Bools: []bool{true}}
+	denyOnly := []pac.Group{{SID: corp(staff)}, {SID: corp(interns), Attributes: enabled | pac.SE_GROUP_USE_FOR_DENY_ONLY}}
+	planted := []pac.Group{{SID: partner(staff)}, {SID: corp(admins)}}
+	clients := map[string]*sspi.Peer{
+		"staff":     client(t, "alice", member(corp(1104), in(staff))),
+		"both":      client(t, "alice", member(corp(1104), in(staff, interns))),
+		"denied":    client(t, "alice", member(corp(1104), denyOnly)),
+		"nobody":    client(t, "alice", member(corp(1104), nil)),
+		"claims":    client(t, "alice", member(corp(1105), nil, research, quota, classes, dialin)),
+		"partner":   client(t, "alice@PARTNER.EXAMPLE", member(partner(1104), planted, research)),
+		"MIT":       client(t, "alice", sspitest.Options{}),
+		"no PAC":    client(t, "alice", sspitest.Options{NoPAC: true}),
+		"anonymous": {Client: clientOf(t), Anonymous: true},
+	}
+	for _, c := range []struct {
+		rule string
+		// The clients that the rule admits, and those that its negation admits.
+		admits, refuses string
+	}{
+		{`CORP\staff`, "staff both denied", "nobody claims partner"},
+		{`corp\STAFF`, "staff both denied", "nobody claims partner"},
+		{"S-1-5-21-11-12-13-2001", "staff both denied", "nobody claims partner"},
+		{`CORP\interns`, "both", "staff nobody claims partner"},
+		{`CORP\Domain Users`, "staff both denied nobody claims", "partner"},
+		{`CORP\Domain Admins`, "", "staff both denied nobody claims"}, // partner has it, by the word of a stranger
+		{`PARTNER\staff`, "partner", "staff both denied nobody claims"},
+		{"S-1-5-21-11-12-13-1105", "claims", "staff both denied nobody partner"},
+		{"realm(CORP.EXAMPLE)", "staff both denied nobody claims MIT", "partner"},
+		{"realm(corp.example)", "", "staff both denied nobody claims MIT partner"},
+		{`claim(CORP.EXAMPLE, department, "research, Development")`, "claims", "partner"},
+		{`claim(CORP.EXAMPLE, department, Research)`, "", "claims partner"},
+		{`claim(CORP.EXAMPLE, Department, Sales)`, "", "claims partner"},
+		{`claim(PARTNER.EXAMPLE, department, sales)`, "partner", "staff both denied nobody claims MIT"},
+		{`claim(CORP.EXAMPLE, quota, -5)`, "claims", "partner"},
+		{`claim(CORP.EXAMPLE, classes, 9223372036854775808)`, "claims", "partner"},
+		{`claim(CORP.EXAMPLE, dialin, true)`, "claims", "partner"},
+		{`claim(CORP.EXAMPLE, dialin, false)`, "", "claims partner"},
+		{`any(CORP\interns, S-1-5-21-11-12-13-1105)`, "both claims", "staff nobody partner"},
+		{`all(CORP\staff, CORP\interns)`, "both", "staff nobody claims partner"},
+		{`all(CORP\staff, not(CORP\interns))`, "staff", "both nobody claims partner"},
+		{`any(CORP\staff, realm(CORP.EXAMPLE))`, "staff both denied nobody claims MIT", "partner"},
+		{`all(CORP\staff, realm(PARTNER.EXAMPLE))`, "", "staff both denied nobody claims partner MIT"},
+		{`not(not(CORP\interns))`, "both", "staff nobody claims partner"},
+		{"Authentication Authority Asserted Identity", "staff both denied nobody claims partner", ""},
+	} {
+		rule := parse(t, c.rule)
+		again := parse(t, rule.String())
+		for name, p := range clients {
+			for _, x := range []struct {
+				rule   sspiallow.Rule
+				admits string
+			}{
+				{rule, c.admits}, {again, c.admits}, {sspiallow.Not(rule), c.refuses}, {parse(t, "not("+c.rule+")"), c.refuses},
+				{sspiallow.Any(rule, sspiallow.Rule{}), c.admits}, {sspiallow.All(rule, sspiallow.Rule{}), ""},
+				{sspiallow.Not(sspiallow.All(rule, sspiallow.Rule{})), c.refuses},
+			} {
+				want := strings.Contains(" "+x.admits+" ", " "+name+" ")
+				err := x.rule.Check(p)
+				ok, why := x.rule.Explain(p)
+				if (err == nil) != want || ok != want || why == "" || strings.Contains(why, "\n") {
+					t.Errorf("%s, %s: %v, %v, %s; want %v", x.rule, name, err, ok, why, want)
+				}
+				if !want && (status.ReasonOf(err) != status.ReasonNotAuthorized || !strings.Contains(err.Error(), why)) {
+					t.Errorf("%s, %s: %v, want the reason %s", x.rule, name, err, why)
+				}
+			}
+		}
+	}
+}
+
+// TestRULE_2_Empty checks that rules without content admit no client, negated or not.
+func TestRULE_2_Empty(t *testing.T) {
+	p := client(t, "alice", member(corp(1104), in(staff)))
+	for i, r := range []sspiallow.Rule{
+		{}, sspiallow.Any(), sspiallow.All(), sspiallow.SID(pac.SID{}), sspiallow.Realm(""), sspiallow.Claim("", "a", "b"),
+		sspiallow.Claim(corpRealm, "", "b"), sspiallow.Claim(corpRealm, "a", ""),
+	} {
+		for _, r := range []sspiallow.Rule{r, sspiallow.Not(r), sspiallow.Any(r), sspiallow.All(r, r), sspiallow.Not(sspiallow.Not(r))} {
+			if ok, why := r.Explain(p); ok || r.Check(p) == nil || !strings.Contains(why, "empty") {
+				t.Errorf("%d: %q admits the client: %s", i, r, why)
+			}
+		}
+	}
+	if sspiallow.Realm(corpRealm).Check(nil) == nil || sspiallow.Not(sspiallow.Realm("X")).Check(new(sspi.Peer)) == nil {
+		t.Error("a rule admits no client at all")
+	}
+}
+
+// TestRULE_2_ManySIDs checks rules with more SIDs than one pac.SIDSet, and than the room for
+// their results.
+func TestRULE_2_ManySIDs(t *testing.T) {
+	p := client(t, "alice", member(corp(1104), in(staff, 9999)))
+	for _, n := range []int{63, 64, 65, 256, 257, 1000} {
+		var rules []sspiallow.Rule
+		for i := range n {
+			rules = append(rules, sspiallow.SID(corp(10_000+i)))
+		}
+		if sspiallow.Any(rules...).Check(p) == nil || sspiallow.Not(sspiallow.Any(rules...)).Check(p) != nil {
+			t.Errorf("%d SIDs: the client is admitted", n)
+		}
+		rules = append(rules, sspiallow.SID(corp(9999)))
+		if err := sspiallow.Any(rules...).Check(p); err != nil {
+			t.Errorf("%d SIDs: %v", n, err)
+		}
+		if ok, why := sspiallow.Not(sspiallow.Any(rules...)).Explain(p); ok || !strings.Contains(why, "it is in S-1-5-21-11-12-13-9999") {
+			t.Errorf("%d SIDs: %s", n, why)
+		}
+	}
+}
+
+// TestRULE_3_Explained checks the one line that explains a decision, in which the names of the
+// client are quoted.
+func TestRULE_3_Explained(t *testing.T) {
+	alice := client(t, "alice", member(corp(1104), in(staff)))
+	mit := client(t, "alice", sspitest.Options{})
+	foreign := client(t, "alice@PARTNER.EXAMPLE", member(partner(1104), []pac.Group{{SID: corp(admins)}}))
+	odd := client(t, "alice", sspitest.Options{Account: &sspitest.Account{SID: corp(1104), Name: "a\u202e is admitted"}})
+	for _, c := range []struct {
+		rule string
+		peer *sspi.Peer
+		want string
+	}{
+		{`CORP\staff`, alice, `the client "CORP\\alice" is admitted: it is in CORP\staff (S-1-5-21-11-12-13-2001)`},
+		{"S-1-5-21-11-12-13-1104", alice, `the client "CORP\\alice" is admitted: it is S-1-5-21-11-12-13-1104`},
+		{`not(CORP\staff)`, alice, `the client "CORP\\alice" is not admitted: it is in CORP\staff (S-1-5-21-11-12-13-2001)`},
+		{`any(CORP\interns, realm(X))`, alice, `the client "CORP\\alice" is not admitted: it is not in CORP\interns (S-1-5-21-11-12-13-2003); it is of the realm "CORP.EXAMPLE" and not of X`},
+		{`any(S-1-5-21-1-1-1-1, S-1-5-21-1-1-1-2, S-1-5-21-1-1-1-3, S-1-5-21-1-1-1-4, S-1-5-21-1-1-1-5, S-1-5-21-1-1-1-6)`, alice, `the client "CORP\\alice" is not admitted: it is not in S-1-5-21-1-1-1-1; it is not in S-1-5-21-1-1-1-2; it is not in S-1-5-21-1-1-1-3; it is not in S-1-5-21-1-1-1-4; and 2 more`},
+		{`all(CORP\staff, not(CORP\interns), CORP\Domain Admins, realm(X))`, alice, `the client "CORP\\alice" is not admitted: it is not in CORP\Domain Admins (S-1-5-21-11-12-13-512)`},
+		{`claim(CORP.EXAMPLE, department, Sales)`, alice, `the client "CORP\\alice" is not admitted: it is unknown whether it has the claim department = "Sales": its ticket has no valid claims`},
+		{`claim(X, department, Sales)`, alice, `the client "CORP\\alice" is not admitted: it is of the realm "CORP.EXAMPLE" and not of X, whose claim department = "Sales" the rule names`},
+		{`CORP\staff`, mit, `the client "alice@CORP.EXAMPLE" is not admitted: it is unknown whether it is in CORP\staff (S-1-5-21-11-12-13-2001): the PAC has no account (LOGON_INFO)`},
+		{`not(CORP\Domain Admins)`, foreign, `the client "PARTNER\\alice" is not admitted: it is in CORP\Domain Admins (S-1-5-21-11-12-13-512) for deny-only, or by the word of a domain controller that has no authority over it`},
+		{`CORP\staff`, odd, `the client "CORP\\a\u202e is admitted" is not admitted: it is not in CORP\staff (S-1-5-21-11-12-13-2001)`},
+	} {
+		if _, why := parse(t, c.rule).Explain(c.peer); why != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.rule, why, c.want)
+		}
+	}
+	anonymous := &sspi.Peer{Client: clientOf(t), Anonymous: true}
+	if err := parse(t, `realm(CORP.EXAMPLE)`).Check(anonymous); err == nil || !strings.Contains(err.Error(), "it is anonymous") {
+		t.Error(err)
+	}
+}
+
+// BenchmarkRule reports the time for a decision about a client with 300 groups, by 20 rules of
+// which the last one or none applies.
+func BenchmarkRule(b *testing.B) {
+	var groups []int
+	for i := range 300 {
+		groups = append(groups, 3000+7*i)
+	}
+	p := client(b, "alice", member(corp(1104), in(groups...)))
+	var rules []sspiallow.Rule
+	for i := range 19 {
+		rules = append(rules, sspiallow.SID(corp(20_000+13*i)))
+	}
+	run := func(name string, rule sspiallow.Rule, admits bool) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if (rule.Check(p) == nil) != admits {
+					b.Fatal("the wrong decision")
+				}
+			}
+		})
+	}
+	run("the last applies", sspiallow.Any(append(rules, sspiallow.SID(corp(groups[299])))...), true)
+	run("none of 19 forbidden groups", sspiallow.All(sspiallow.SID(corp(groups[299])), sspiallow.Not(sspiallow.Any(rules...))), true)
+	run("refused", sspiallow.Any(append(rules, sspiallow.SID(corp(1)))...), false)
+}
