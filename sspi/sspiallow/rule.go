@@ -67,8 +67,8 @@ func Realm(realm string) Rule {
 }
 
 // Claim returns a rule that admits the clients of a realm that have a value of the claim id. The
-// domain controllers of a realm choose the claims of its clients, also in a trusted forest:
-// therefore the rule names the realm. Numbers are in decimal, the values of booleans are "true"
+// domain controllers of a realm choose the claims of its clients: therefore the rule names the
+// realm. Of a client of another forest it is unknown whether it has a claim. Numbers are in decimal, the values of booleans are "true"
 // and "false", and upper and lower case of texts are the same, as for Windows. A rule with an
 // empty argument admits no client.
 func Claim(realm, id, value string) Rule {

@@ -48,6 +48,7 @@ func client(t testing.TB, user string, o sspitest.Options) *sspi.Peer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.PAC.ForestRealms = []string{"SISTER.EXAMPLE"}
 	cfg.PAC.DomainSIDs = map[string]pac.SID{corpRealm: corp(1).Domain()}
 	a, err := sspi.NewAcceptor(cfg)
 	if err != nil {
@@ -123,7 +124,7 @@ func TestRULE_2_Decisions(t *testing.T) {
 		{`claim(CORP.EXAMPLE, department, "research, Development")`, "claims", "partner"},
 		{`claim(CORP.EXAMPLE, department, Research)`, "", "claims partner"},
 		{`claim(CORP.EXAMPLE, Department, Sales)`, "", "claims partner"},
-		{`claim(PARTNER.EXAMPLE, department, sales)`, "partner", "staff both denied nobody claims MIT"},
+		{`claim(PARTNER.EXAMPLE, department, sales)`, "", "staff both denied nobody claims MIT"},
 		{`claim(CORP.EXAMPLE, quota, -5)`, "claims", "partner"},
 		{`claim(CORP.EXAMPLE, classes, 9223372036854775808)`, "claims", "partner"},
 		{`claim(CORP.EXAMPLE, dialin, true)`, "claims", "partner"},
@@ -157,6 +158,21 @@ func TestRULE_2_Decisions(t *testing.T) {
 					t.Errorf("%s, %s: %v, want the reason %s", x.rule, name, err, why)
 				}
 			}
+		}
+	}
+}
+
+// TestRULE_2_ClaimsOfForest checks that the claims of another realm of the forest count, for rules
+// that name that realm.
+func TestRULE_2_ClaimsOfForest(t *testing.T) {
+	claim := pac.Claim{ID: "department", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{"Sales"}}
+	p := client(t, "alice@SISTER.EXAMPLE", member(partner(1104), nil, claim))
+	for text, want := range map[string]bool{
+		"claim(SISTER.EXAMPLE, department, Sales)": true, "not(claim(SISTER.EXAMPLE, department, Sales))": false,
+		"claim(CORP.EXAMPLE, department, Sales)": false, "not(claim(SISTER.EXAMPLE, department, Research))": true,
+	} {
+		if ok, why := parse(t, text).Explain(p); ok != want {
+			t.Errorf("%s: %v, %s", text, ok, why)
 		}
 	}
 }
