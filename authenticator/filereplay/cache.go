@@ -196,12 +196,10 @@ func (c *Cache) store(f *os.File, r authenticator.Record, e entry) (bool, error)
 	}
 	c.life = min(c.life, r.Until.Sub(r.Time))
 	p, err := find(f, seed, e.tag, c.free(r))
-	switch {
-	case errors.Is(err, errFull):
-		return false, &status.Error{Reason: status.ReasonReplayCacheFull, Detail: c.name(), Err: err}
-	case err != nil:
+	if err != nil {
 		return false, c.failed("read", err)
-	case p.known:
+	}
+	if p.known {
 		return false, nil
 	}
 	if err := c.admit(r); err != nil {
@@ -218,6 +216,9 @@ func (c *Cache) store(f *os.File, r authenticator.Record, e entry) (bool, error)
 func (c *Cache) failed(what string, err error) error {
 	if known, ok := errors.AsType[*status.Error](err); ok {
 		return known
+	}
+	if errors.Is(err, errFull) {
+		return &status.Error{Reason: status.ReasonReplayCacheFull, Detail: c.name(), Err: err}
 	}
 	return &status.Error{Reason: status.ReasonReplayCacheFailed, Detail: "cannot " + what + " the " + c.name(), Err: err}
 }

@@ -31,11 +31,12 @@ func TestOpen_OtherSystems(t *testing.T) {
 
 // TestOpen_Arguments checks the errors for configurations that cannot work.
 func TestOpen_Arguments(t *testing.T) {
+	path := fresh(t)
 	for name, cfg := range map[string]filereplay.Config{
 		"no path":            {},
-		"a negative skew":    {Path: "x", ClockSkew: -1},
-		"less than a second": {Path: "x", ClockSkew: 1500e6},
-		"no rule":            {Path: "x", Start: 3},
+		"a negative skew":    {Path: path, ClockSkew: -1},
+		"less than a second": {Path: path, ClockSkew: 1500e6},
+		"no rule":            {Path: path, Start: 3},
 	} {
 		if c, err := filereplay.Open(t.Context(), cfg); c != nil || status.ReasonOf(err) != status.ReasonArgument {
 			t.Errorf("%s: Open = %v, %v", name, c, err)
@@ -48,7 +49,7 @@ func TestOpen_Arguments(t *testing.T) {
 		t.Errorf("the zero Cache: %v", err)
 	}
 	var known *status.Error
-	if _, err := filereplay.Open(nil, filereplay.Config{Path: "x"}); !errors.As(err, &known) { //nolint:staticcheck // the mistake of a caller
+	if _, err := filereplay.Open(nil, filereplay.Config{Path: path}); !errors.As(err, &known) { //nolint:staticcheck // the mistake of a caller
 		t.Errorf("no context: %v", err)
 	}
 }

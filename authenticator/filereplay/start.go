@@ -80,7 +80,7 @@ func (c *Cache) create(f *os.File, seed *[seedLen]byte, now time.Time) error {
 	binary.BigEndian.PutUint32(e.tag[len(markPrefix):], uint32(now.Nanosecond()/1000))
 	p, err := find(bytes.NewReader(nil), *seed, e.tag, nil)
 	if err != nil {
-		return c.failed("create", err)
+		return c.failed("create", err) // unreachable: a search in an empty file does not fail
 	}
 	b := append(seed[:], make([]byte, p.offset-seedLen)...)
 	b = e.append(b)

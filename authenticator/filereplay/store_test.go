@@ -273,8 +273,10 @@ func TestREPLAY_7_FileContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := use(now(), 0)
-	if got, err := c.Store(ctx, r); got || status.ReasonOf(err) != status.ReasonCanceled || !errors.Is(err, context.Canceled) {
-		t.Errorf("Store = %v, %v", got, err)
+	for range 20 {
+		if got, err := c.Store(ctx, r); got || status.ReasonOf(err) != status.ReasonCanceled || !errors.Is(err, context.Canceled) {
+			t.Errorf("Store = %v, %v", got, err)
+		}
 	}
 	if _, err := filereplay.Open(ctx, filereplay.Config{Path: path}); status.ReasonOf(err) != status.ReasonCanceled {
 		t.Errorf("Open: %v", err)
@@ -303,4 +305,37 @@ func TestRandomnessFails(t *testing.T) {
 	if b, err := os.ReadFile(path); err != nil || !slices.Equal(b[:16], []byte(seed)) {
 		t.Errorf("the file begins with %x, %v", b[:16], err)
 	}
+}
+
+// TestREPLAY_11_FileClockSteps checks that a Cache whose clock was set forward, so that it
+// dropped records, and back refuses the authenticators of these records and accepts later
+// ones.
+func TestREPLAY_11_FileClockSteps(t *testing.T) {
+	needsLocks(t)
+	path := fresh(t)
+	c := open(t, path)
+	start := now()
+	var used []authenticator.Record
+	for i := range 50 {
+		r := use(start, time.Duration(i)*time.Second/10)
+		expect(t, c, r, status.ReasonNone)
+		used = append(used, r)
+	}
+	for range 5000 {
+		expect(t, c, use(start.Add(time.Hour), 0), status.ReasonNone)
+	}
+	dropped := 0
+	for _, r := range used {
+		switch got := present(t, c, r); got {
+		case status.ReasonBeforeReplayCache:
+			dropped++
+		case status.ReasonReplay:
+		default:
+			t.Fatalf("after the steps: %v", got)
+		}
+	}
+	if dropped == 0 {
+		t.Error("the cache dropped no record")
+	}
+	expect(t, c, use(start, 7*time.Second), status.ReasonNone)
 }

@@ -22,6 +22,7 @@ var mutated = []struct {
 }{
 	{"ticket", []string{"ticket", "sspi"}},
 	{"authenticator", []string{"authenticator", "internal/reply", "sspi"}},
+	{"authenticator/filereplay", []string{"authenticator/filereplay"}},
 	{"internal/contextseal", []string{"internal/contextseal", "sspi"}},
 	{"internal/etype", []string{"internal/etype", "keytab", "sspi"}},
 	{"internal/krb5", []string{"internal/krb5", "ticket", "authenticator", "sspi"}},
