@@ -10,6 +10,10 @@
 // installs the packages on Debian. A test whose programs are missing skips and names
 // them; with KERBEROS_REQUIRE_INTEROP=1 it fails. With -short all tests skip.
 //
+// With KERBEROS_INTEROP_KDC=sspitest in the environment, the tests use the KDC of package
+// sspitest in place of MIT's KDC, except tests of MIT's KDC itself, which skip. The tests
+// TestInteropKDC_... always test that KDC. TestInteropKDC_Codes compares the two.
+//
 // The tests TestInteropControl_... run the same cases against MIT's own gss-server. If
 // they fail too, the fault lies in the harness or the machine and not in this library.
 package interop

@@ -21,18 +21,21 @@ packages=(
 	redis-server valkey-server # authenticator/redisreplay
 )
 
+# Heimdal's kinit and kgetcred: their package would remove krb5-user, so it is unpacked.
+heimdal=/opt/heimdal-clients
+
 missing=()
 for p in "${packages[@]}"; do
 	if [ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || true)" != installed ]; then
 		missing+=("$p")
 	fi
 done
-if [ ${#missing[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && [ -x $heimdal/usr/bin/kinit.heimdal ]; then
 	echo "interop: all ${#packages[@]} packages are installed"
 	exit 0
 fi
 if [ ! -f /etc/debian_version ] || [ "$(id -u)" != 0 ]; then
-	echo "interop: these packages are missing, and only root on Debian can install them: ${missing[*]}" >&2
+	echo "interop: these packages are missing, and only root on Debian can install them: ${missing[*]} (heimdal-clients in $heimdal)" >&2
 	exit 0
 fi
 echo "interop: installing ${missing[*]}"
@@ -51,4 +54,11 @@ if [ -z "$(apt-cache madison valkey-server)" ]; then
 		apt-get update -qq
 	fi
 fi
-apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+if [ ${#missing[@]} -gt 0 ]; then
+	apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+if [ ! -x $heimdal/usr/bin/kinit.heimdal ]; then
+	unpack=$(mktemp -d)
+	(cd "$unpack" && apt-get download -qq heimdal-clients && dpkg -x heimdal-clients_*.deb "$heimdal")
+	rm -r "$unpack"
+fi

@@ -18,8 +18,10 @@ const (
 	password  = "correct horse battery staple"
 )
 
-// realm is a temporary MIT realm on the loopback interface.
+// realm is a temporary realm on the loopback interface, with MIT's KDC or, if local is not nil,
+// with that of package sspitest.
 type realm struct {
+	local  *ourKDC
 	dir    string
 	config string // the content of krb5.conf
 	more   string // additional lines of [libdefaults]
@@ -74,6 +76,9 @@ func newRealm(dir string, more ...string) (*realm, error) {
 }
 
 func (r *realm) open() error {
+	if withOurKDC {
+		return r.openOurs()
+	}
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -106,6 +111,19 @@ func (r *realm) open() error {
 	return nil
 }
 
+// openOurs starts the KDC of package sspitest.
+func (r *realm) openOurs() (err error) {
+	if r.local, err = startOurKDC(strings.Contains(r.more, "allow_rc4")); err != nil {
+		return err
+	}
+	r.config = fmt.Sprintf(krb5conf, realmName, r.local.port())
+	r.config = strings.Replace(r.config, "[libdefaults]\n", "[libdefaults]\n"+r.more, 1)
+	if err := os.WriteFile(r.path("krb5.conf"), []byte(r.config), 0o600); err != nil {
+		return err
+	}
+	return r.kadmin("addprinc", "-pw", password, user)
+}
+
 func (r *realm) initialise() error {
 	p, err := start(r.env(), nil, "kdb5_util", "create", "-s", "-P", "master password")
 	if err != nil {
@@ -117,7 +135,13 @@ func (r *realm) initialise() error {
 	return r.kadmin("addprinc", "-pw", password, user)
 }
 
-func (r *realm) close() { r.kdc.Stop() }
+func (r *realm) close() {
+	if r.local != nil {
+		_ = r.local.server.Close()
+		return
+	}
+	r.kdc.Stop()
+}
 
 func (r *realm) path(name string) string { return filepath.Join(r.dir, name) }
 
@@ -134,6 +158,9 @@ func (r *realm) env() []string {
 func (r *realm) kadmin(args ...string) error {
 	r.admin.Lock()
 	defer r.admin.Unlock()
+	if r.local != nil {
+		return r.local.kadmin(args...)
+	}
 	p, err := start(r.env(), nil, "kadmin.local", args...)
 	if err != nil {
 		return err
@@ -218,6 +245,18 @@ func (s *session) fetch(t testing.TB, svc *service) {
 	if res := run(t, s.env(), "", "kvno", svc.full()); res.code != 0 {
 		t.Fatalf("kvno: exit %d\n%s", res.code, res.out)
 	}
+}
+
+// port returns the port of the realm's KDC.
+func (r *realm) port(t testing.TB) int {
+	t.Helper()
+	_, rest, _ := strings.Cut(r.config, "kdc = 127.0.0.1:")
+	line, _, _ := strings.Cut(rest, "\n")
+	port, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // freePort returns a port that was free a moment ago.

@@ -35,7 +35,19 @@ var packages = map[string]string{
 	"ldapwhoami":   "ldap-utils",
 	saslGSSAPI:     "libsasl2-modules-gssapi-mit",
 	"psql":         "postgresql-client",
+	"kdestroy":     "krb5-user",
+
+	heimdalClients + "kinit.heimdal":    heimdalClientsFrom,
+	heimdalClients + "kgetcred":         heimdalClientsFrom,
+	heimdalClients + "klist.heimdal":    heimdalClientsFrom,
+	heimdalClients + "kdestroy.heimdal": heimdalClientsFrom,
 }
+
+// Heimdal's tools cannot be installed beside those of MIT: install.sh unpacks their package.
+const (
+	heimdalClients     = "/opt/heimdal-clients/usr/bin/"
+	heimdalClientsFrom = "heimdal-clients, unpacked in /opt/heimdal-clients by install.sh"
+)
 
 // These are libraries and modules that are installed if the file exists. The python that
 // PATH finds first is often not Debian's, and does not see the modules of Debian.
@@ -56,12 +68,22 @@ var forRealm = []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "kvno"}
 // is 1.
 func require(t *testing.T, programs ...string) {
 	t.Helper()
+	if withOurKDC {
+		requireOnly(t, append(programs, "kinit", "kvno")...)
+		return
+	}
+	requireOnly(t, append(programs, forRealm...)...)
+}
+
+// requireOnly does the same for programs of a test that has its own realm.
+func requireOnly(t *testing.T, programs ...string) {
+	t.Helper()
 	required := os.Getenv("KERBEROS_REQUIRE_INTEROP") == "1"
 	if testing.Short() && !required {
 		t.Skip("tests against other implementations do not run with -short")
 	}
 	var missing []string
-	for _, p := range append(programs, forRealm...) {
+	for _, p := range programs {
 		if find(p) == "" {
 			missing = append(missing, p+" (Debian package "+packages[p]+")")
 		}

@@ -167,6 +167,17 @@ func (r *Realm) KeysOf(p keytab.Principal) []ServiceKey {
 	return slices.Clone(r.services[p])
 }
 
+// SetKeys replaces the keys of a principal, which are given in the order of [Realm.Keys].
+func (r *Realm) SetKeys(p keytab.Principal, keys []ServiceKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.services == nil {
+		r.services = make(map[keytab.Principal][]ServiceKey)
+	}
+	r.services[p] = slices.Clone(keys)
+	r.generation++
+}
+
 // NewKeys makes random keys of all types of r.ETypes, without storing them.
 func (r *Realm) NewKeys(kvno uint32) []ServiceKey {
 	var keys []ServiceKey

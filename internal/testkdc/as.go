@@ -37,11 +37,11 @@ func (k *KDC) as(req *krb5.KDCReq) ([]byte, *refusal) {
 	k.setSessionKey(t, session)
 	t.SName, t.Realm = l.target.name, k.db.Realm.Name
 	t.Part.CName.NameType = nameType(req.Client)
-	if r := k.setASTimes(req, t); r != nil {
+	if r := k.setASTimes(req, t, l.target.flag()); r != nil {
 		return nil, r
 	}
 	t.Part.CAddr = addresses(req)
-	if wantsPAC(req) {
+	if wantsPAC(req) && !l.target.service.NoPAC {
 		t.PAC = l.client.PAC
 	}
 	m := t.ASRep()
@@ -82,6 +82,9 @@ func (k *KDC) lookUp(req *krb5.KDCReq) (*login, *refusal) {
 	t, ok := k.target(req)
 	if !ok || t.issuesFor != "" && t.issuesFor != k.db.Realm.Name {
 		return nil, refuse(errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN, "the service is not in the database")
+	}
+	if t.isUser {
+		return nil, mustUseUserToUser()
 	}
 	l.target = t
 	return l, nil
@@ -163,9 +166,9 @@ func (c *Client) info(e int32) krbtest.EType2 {
 	return krbtest.EType2{EType: keytab.EType(e), Salt: c.Salt}
 }
 
-// setASTimes sets the flags and times of an initial ticket.
-func (k *KDC) setASTimes(req *krb5.KDCReq, t *krbtest.Ticket) *refusal {
-	bits := flags.TicketPreAuthent | ticketInitial
+// setASTimes sets the flags and times of an initial ticket. more are flags of the service.
+func (k *KDC) setASTimes(req *krb5.KDCReq, t *krbtest.Ticket, more flags.Ticket) *refusal {
+	bits := flags.TicketPreAuthent | ticketInitial | more
 	if req.Options&krb5.KDCForwardable != 0 {
 		bits |= flags.TicketForwardable
 	}

@@ -98,9 +98,9 @@ func TestTGS_Codes(t *testing.T) {
 		{"clock behind", 37, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Ctime -= 301 }}},
 		{"clock ahead", 37, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Ctime += 301 }}},
 		{"no checksum", 50, have, nil, tgsOptions{noSum: true}},
-		{"wrong checksum", 41, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Checksum.Sum = flipped(a.Checksum.Sum) }}},
-		{"checksum of another type", 41, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Checksum.Type = 7 }}},
-		{"changed request", 41, have, nil, tgsOptions{after: func(q *krb5.KDCReq) { q.Nonce++ }}},
+		{"wrong checksum", 31, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Checksum.Sum = flipped(a.Checksum.Sum) }}},
+		{"checksum of another type", 50, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Checksum.Type = 7 }}},
+		{"changed request", 31, have, nil, tgsOptions{after: func(q *krb5.KDCReq) { q.Nonce++ }}},
 		{"subkey too short", 14, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Subkey = krb5.EncryptionKey{EType: 18, Value: make([]byte, 16)} }}},
 		{"subkey of DES", 14, have, nil, tgsOptions{authenticator: func(a *krb5.Authenticator) { a.Subkey = krb5.EncryptionKey{EType: 3, Value: make([]byte, 8)} }}},
 		{"authorization data", 31, have, func(q *krb5.KDCReq) {

@@ -136,10 +136,11 @@ func TestDOS_KDCMemory(t *testing.T) {
 	}
 }
 
-func fuzzed(f *testing.F, request func(as, tgs []byte) []byte) {
+func fuzzed(f *testing.F, requests func(w *world) [][]byte) {
 	w := newWorld(f, testkdc.Config{})
-	as, tgs := w.requests(f)
-	f.Add(request(as, tgs))
+	for _, request := range requests(w) {
+		f.Add(request)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = slices.Clip(bytes.Clone(b))
 		before := bytes.Clone(b)
@@ -153,9 +154,30 @@ func fuzzed(f *testing.F, request func(as, tgs []byte) []byte) {
 	})
 }
 
-// FuzzASReq and FuzzTGSReq send requests to the handler of both ports. The realm is
-// deterministic, so that a changed request may still have a good timestamp or ticket.
-func FuzzASReq(f *testing.F) { fuzzed(f, func(as, _ []byte) []byte { return as }) }
+// FuzzASReq sends requests to the handler of both ports. The realm is deterministic, so that a
+// changed request may still have a good timestamp or ticket.
+func FuzzASReq(f *testing.F) {
+	fuzzed(f, func(w *world) [][]byte {
+		enterprise := w.asReq()
+		enterprise.Client, enterprise.Options = name(10, "alice@example.com"), krb5.KDCCanonicalize
+		full := w.stamped(w.asReq(), w.alice[0], w.realm.Now())
+		full.Addresses, full.From, full.RenewTill = krb5Address(127, 0, 0, 1), full.Till, full.Till
+		full.PAData = krb5.AppendPAData(full.PAData, krb5.PAPACRequest, (&krb5.PACRequest{Include: true}).Append(nil))
+		return [][]byte{w.asReq().Append(nil), w.stamped(enterprise, w.alice[0], w.realm.Now()).Append(nil), full.Append(nil)}
+	})
+}
 
-// FuzzTGSReq is described at FuzzASReq.
-func FuzzTGSReq(f *testing.F) { fuzzed(f, func(_, tgs []byte) []byte { return tgs }) }
+// FuzzTGSReq does the same with requests for tickets of each kind.
+func FuzzTGSReq(f *testing.F) {
+	fuzzed(f, func(w *world) [][]byte {
+		have := w.login(f, w.asReq())
+		plain, renew, forward, toUser := w.tgsReq("HTTP", "www.example.com"), w.tgsReq("krbtgt", realmName), w.tgsReq("krbtgt", realmName), w.tgsReq("alice")
+		renew.Options = krb5.KDCRenew
+		forward.Options, forward.Addresses = krb5.KDCForwarded, krb5Address(127, 0, 0, 1)
+		toUser.Options, toUser.Tickets = krb5.KDCEncTktInSkey, have.ticket
+		return [][]byte{
+			w.sealed(f, plain, have, tgsOptions{subkey: w.realm.NewKey(18)}), w.sealed(f, renew, have, tgsOptions{}),
+			w.sealed(f, forward, have, tgsOptions{}), w.sealed(f, toUser, have, tgsOptions{}),
+		}
+	})
+}

@@ -20,13 +20,21 @@ type Client struct {
 	Disabled bool
 }
 
+// Service are the attributes of a service. The zero Service has those of most services.
+type Service struct {
+	SessionETypes []keytab.EType // of session keys; nil: the types of its keys
+	OKAsDelegate  bool           // its tickets have the flag OK-AS-DELEGATE
+	NoPAC         bool           // its tickets have no PAC
+}
+
 // Database has the principals of a realm. It is safe for concurrent use.
 type Database struct {
 	Realm *krbtest.Realm
 
-	mu      sync.Mutex
-	clients map[keytab.Principal]Client
-	trusts  map[string]trust // by the name of the other realm
+	mu       sync.Mutex
+	clients  map[keytab.Principal]Client
+	services map[keytab.Principal]Service // that have attributes
+	trusts   map[string]trust             // by the name of the other realm
 
 	addresses []string // of the KDCs that listen
 }
@@ -41,7 +49,10 @@ type trust struct {
 // NewDatabase returns the database of a realm without clients. Its services are those of the
 // realm.
 func NewDatabase(r *krbtest.Realm) *Database {
-	return &Database{Realm: r, clients: make(map[keytab.Principal]Client), trusts: make(map[string]trust)}
+	return &Database{
+		Realm: r, clients: make(map[keytab.Principal]Client), services: make(map[keytab.Principal]Service),
+		trusts: make(map[string]trust),
+	}
 }
 
 // SetClient adds or replaces a client.
@@ -49,6 +60,20 @@ func (d *Database) SetClient(p keytab.Principal, c Client) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.clients[p] = c
+}
+
+// SetService sets the attributes of a service, which has its keys in the realm.
+func (d *Database) SetService(p keytab.Principal, s Service) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.services[p] = s
+}
+
+// Service returns the attributes of a service.
+func (d *Database) Service(p keytab.Principal) Service {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.services[p]
 }
 
 // Clients returns a copy of the table of clients.

@@ -231,6 +231,13 @@ func TestUserToUser(t *testing.T) {
 	if !p.Client.Equal(name(1, "alice")) {
 		t.Errorf("the ticket is for %s", p.Client.Components)
 	}
+	// A user is a service for user-to-user only.
+	if got := code(w.kdc.Answer(w.sealed(t, w.tgsReq("alice"), have, tgsOptions{}), loopback)); got != 27 {
+		t.Errorf("an ordinary ticket for a user: %d, want 27", got)
+	}
+	q = w.tgsReq("alice")
+	q.Options, q.Tickets = krb5.KDCEncTktInSkey, have.ticket
+	part(t, w.fetch(t, q, have).ticket, []krbtest.ServiceKey{{EncryptionKey: have.key}})
 }
 
 // TestEnterprise logs in with names that the KDC canonicalizes, and with that of a user of a
@@ -299,5 +306,28 @@ func TestTrust(t *testing.T) {
 	q = w.tgsReq("HTTP", "www.example.com")
 	if got := code(w.kdc.Answer(w.sealed(t, q, referral, tgsOptions{}), loopback)); got != 35 {
 		t.Errorf("a ticket for the other realm at home: %d, want 35", got)
+	}
+
+	// A realm vouches for its own clients only: a client of the other realm goes home, where its
+	// ticket of this realm is refused.
+	login, err := there.kdc.Login(keytab.MustParsePrincipal("dave@OTHER.ORG"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dave := tgt{
+		ticket: login.Ticket.Bytes(), client: name(1, "dave"), realm: "OTHER.ORG",
+		key: types.EncryptionKey{KeyType: int32(login.SessionKey.EType()), KeyValue: login.SessionKey.Bytes()},
+	}
+	q = there.tgsReq("krbtgt", realmName)
+	q.Realm = []byte("OTHER.ORG")
+	here := there.fetch(t, q, dave)
+	if got := code(w.kdc.Answer(w.sealed(t, w.tgsReq("HTTP", "www.example.com"), here, tgsOptions{}), loopback)); got != -1 {
+		t.Errorf("a client of the other realm: %d", got)
+	}
+	back := w.fetch(t, w.tgsReq("krbtgt", "OTHER.ORG"), here)
+	q = there.tgsReq("HTTP", "www.other.org")
+	q.Realm = []byte("OTHER.ORG")
+	if got := code(there.kdc.Answer(there.sealed(t, q, back, tgsOptions{}), loopback)); got != 12 {
+		t.Errorf("its client with a ticket of this realm: %d, want 12", got)
 	}
 }

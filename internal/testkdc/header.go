@@ -125,14 +125,16 @@ func (k *KDC) checkTimes(part *krb5.EncTicketPart) *refusal {
 	return nil
 }
 
-// checkBody verifies the checksum of the request, which must be keyed.
+// checkBody verifies the checksum of the request, which must be the keyed checksum of the
+// session key's encryption type. As MIT's KDC does, it does not refuse a wrong checksum with
+// KRB_AP_ERR_MODIFIED.
 func checkBody(req *krb5.KDCReq, a *krb5.Authenticator, session krbtest.ServiceKey) *refusal {
-	if !a.HasChecksum {
-		return refuse(errorcode.KRB_AP_ERR_INAPP_CKSUM, "the authenticator has no checksum")
+	if !a.HasChecksum || a.Checksum.Type != krbtest.Checksum(session.EncryptionKey, 0, nil).CksumType {
+		return refuse(errorcode.KRB_AP_ERR_INAPP_CKSUM, "the authenticator has no checksum of the type of the session key")
 	}
 	key, err := keytab.NewKey(keytab.EType(session.KeyType), session.KeyValue)
 	if err != nil || key.VerifyChecksum(a.Checksum.Type, a.Checksum.Sum, req.Body, keyusage.TGS_REQ_PA_TGS_REQ_AP_REQ_AUTHENTICATOR_CHKSUM) != nil {
-		return refuse(errorcode.KRB_AP_ERR_MODIFIED, "the checksum of the request is wrong")
+		return badIntegrity("the checksum of the request is wrong")
 	}
 	return nil
 }

@@ -24,6 +24,10 @@ func badIntegrity(text string) *refusal {
 
 func badOption(text string) *refusal { return refuse(errorcode.KDC_ERR_BADOPTION, text) }
 
+func mustUseUserToUser() *refusal {
+	return refuse(errorcode.KDC_ERR_MUST_USE_USER2USER, "the service is a user, whose tickets must be user-to-user tickets")
+}
+
 func internalError(text string) *refusal { return refuse(errorcode.KRB_ERR_GENERIC, text) }
 
 // reply returns the KRB-ERROR that answers req, which may be the zero KDCReq.

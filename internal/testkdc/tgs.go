@@ -43,14 +43,14 @@ func (k *KDC) tgs(req *krb5.KDCReq, from netip.Addr) ([]byte, *refusal) {
 	t.SName, t.Realm = to.name, k.db.Realm.Name
 	t.Part.CName.NameType = h.ticket.Client.Type
 	t.Part.AuthorizationData = extra
-	if r := k.setTGSTimes(req, t, &h.ticket); r != nil {
+	if r := k.setTGSTimes(req, t, &h.ticket, to.flag()); r != nil {
 		return nil, r
 	}
 	t.Part.CAddr = hostAddresses(h.ticket.Addresses)
 	if req.Options&(krb5.KDCForwarded|krb5.KDCProxy) != 0 {
 		t.Part.CAddr = addresses(req)
 	}
-	if h.hasPAC() {
+	if h.hasPAC() && !to.service.NoPAC {
 		t.PAC = k.db.pacOf(h.client)
 	}
 	m := t.TGSRep()
@@ -101,8 +101,11 @@ func (k *KDC) destination(req *krb5.KDCReq) (target, *refusal) {
 			}
 		}
 	}
-	if !ok {
+	switch {
+	case !ok:
 		return target{}, refuse(errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN, "the service is not in the database")
+	case to.isUser:
+		return target{}, mustUseUserToUser()
 	}
 	if req.Options&krb5.KDCRenew != 0 && to.issuesFor != k.db.Realm.Name {
 		return target{}, badOption("only ticket-granting tickets can be renewed")
@@ -132,7 +135,7 @@ func (k *KDC) userToUser(req *krb5.KDCReq, to target) (target, *refusal) {
 		if !k.permits(part.Key.EType) || len(part.Key.Value) != krbtest.KeyLen(keytab.EType(part.Key.EType)) {
 			return target{}, refuse(errorcode.KDC_ERR_ETYPE_NOSUPP, "the additional ticket has a key of another encryption type")
 		}
-		to.anyEType = true
+		to.anyEType, to.isUser, to.service = false, false, Service{}
 		to.keys = []krbtest.ServiceKey{{EncryptionKey: types.EncryptionKey{KeyType: part.Key.EType, KeyValue: part.Key.Value}}}
 		return to, nil
 	}
@@ -140,9 +143,10 @@ func (k *KDC) userToUser(req *krb5.KDCReq, to target) (target, *refusal) {
 }
 
 // setTGSTimes sets the flags and times of a ticket from those of the ticket-granting ticket.
-func (k *KDC) setTGSTimes(req *krb5.KDCReq, t *krbtest.Ticket, tgt *krb5.EncTicketPart) *refusal {
+// more are flags of the service.
+func (k *KDC) setTGSTimes(req *krb5.KDCReq, t *krbtest.Ticket, tgt *krb5.EncTicketPart, more flags.Ticket) *refusal {
 	now := k.db.Realm.Now().Truncate(time.Second)
-	bits := tgt.Flags&(flags.TicketPreAuthent|flags.TicketForwarded|ticketProxy) | flags.TicketTransitedPolicyChecked
+	bits := tgt.Flags&(flags.TicketPreAuthent|flags.TicketForwarded|ticketProxy) | flags.TicketTransitedPolicyChecked | more
 	for _, f := range []struct {
 		option krb5.KDCOptions
 		flag   flags.Ticket

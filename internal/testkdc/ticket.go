@@ -18,6 +18,8 @@ const (
 	ticketProxiable flags.Ticket = 1 << (31 - 3)
 	ticketProxy     flags.Ticket = 1 << (31 - 4)
 	ticketInitial   flags.Ticket = 1 << (31 - 9)
+
+	ticketOKAsDelegate flags.Ticket = 1 << (31 - 13)
 )
 
 // target is the service for which a ticket is requested.
@@ -25,8 +27,10 @@ type target struct {
 	principal keytab.Principal
 	name      types.PrincipalName // with the name-type of the request
 	keys      []krbtest.ServiceKey
-	anyEType  bool   // a ticket-granting service, or user-to-user: keys do not limit the session key
+	anyEType  bool   // a ticket-granting service, whose keys do not limit the session key
 	issuesFor string // the realm of a ticket-granting service, "" for other services
+	isUser    bool   // a client without keys of a service, for user-to-user only
+	service   Service
 }
 
 // target finds the service of a request, and reports false if the database lacks it.
@@ -39,8 +43,11 @@ func (k *KDC) target(req *krb5.KDCReq) (target, bool) {
 	if len(name.NameString) == 2 && name.NameString[0] == "krbtgt" {
 		return k.ticketGranting(name.NameString[1])
 	}
-	keys := k.db.Realm.KeysOf(p)
-	return target{principal: p, name: name, keys: keys}, len(keys) > 0
+	if keys := k.db.Realm.KeysOf(p); len(keys) > 0 {
+		return target{principal: p, name: name, keys: keys, service: k.db.Service(p)}, true
+	}
+	c, ok := k.db.client(p)
+	return target{principal: p, name: name, keys: c.Keys, isUser: true}, ok
 }
 
 // ticketGranting returns the ticket-granting service of this realm or of a trusted realm.
@@ -61,8 +68,19 @@ func (k *KDC) ticketGranting(realm string) (target, bool) {
 
 // supports reports whether the service can use a session key of this type.
 func (t target) supports(e int32) bool {
+	if t.service.SessionETypes != nil && !t.anyEType {
+		return slices.Contains(t.service.SessionETypes, keytab.EType(e))
+	}
 	_, ok := keyOf(t.keys, e)
 	return ok || t.anyEType
+}
+
+// flag returns the flag that the service's attributes add to its tickets.
+func (t target) flag() flags.Ticket {
+	if t.service.OKAsDelegate {
+		return ticketOKAsDelegate
+	}
+	return 0
 }
 
 // keyFor returns the service's key of the type of the session key, or its first key.
