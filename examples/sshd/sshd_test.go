@@ -188,8 +188,10 @@ func TestRULE_7_SSHD(t *testing.T) {
 		o        sspitest.Options
 		admitted bool
 	}{
-		{"bob", account(pac.Group{SID: staff}), true}, {"alice", account(pac.Group{SID: staff}), false},
-		{"bob", account(), false}, {"bob", sspitest.Options{}, false},
+		{"bob", account(pac.Group{SID: staff}), true},
+		{"alice", account(pac.Group{SID: staff}), false},
+		{"bob", account(), false},
+		{"bob", sspitest.Options{}, false},
 	} {
 		c, err := dialAs(t, addr, realm.User("bob"), x.as, "host/localhost", x.o)
 		if (err == nil) != x.admitted {

@@ -1,6 +1,7 @@
 package sspiallow
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -188,7 +189,7 @@ func parseLocalRule(text string) (*localRule, error) {
 	}
 	rest, ok := strings.CutPrefix(text, "RULE:")
 	if !ok {
-		return nil, fmt.Errorf("it is neither DEFAULT nor RULE:...")
+		return nil, errors.New("it is neither DEFAULT nor a RULE: with its parts")
 	}
 	r := &localRule{text: text, components: -1}
 	var err error
@@ -200,7 +201,7 @@ func parseLocalRule(text string) (*localRule, error) {
 	if strings.HasPrefix(rest, "(") {
 		pattern, behind, closed := strings.Cut(rest[1:], ")")
 		if !closed {
-			return nil, fmt.Errorf("the regular expression has no closing parenthesis")
+			return nil, errors.New("the regular expression has no closing parenthesis")
 		}
 		if r.match, err = regexp.CompilePOSIX(pattern); err != nil {
 			return nil, fmt.Errorf("%w (it ends at the first closing parenthesis)", err)
@@ -224,7 +225,7 @@ func (r *localRule) parseFormat(text string) (rest string, err error) {
 	count, format, found := strings.Cut(format, ":")
 	n, err := strconv.ParseUint(count, 10, 8)
 	if !closed || !found || err != nil || n == 0 || n > maxComponents {
-		return "", fmt.Errorf("it does not begin with [n:string], in which n is a number of components")
+		return "", errors.New("it does not begin with [n:string], in which n is a number of components")
 	}
 	r.components = int(n)
 	for {

@@ -71,11 +71,11 @@ func TestRULE_6_MIT(t *testing.T) {
 // those that it understands in another way than they look.
 func TestRULE_6_Malformed(t *testing.T) {
 	for value, want := range map[string]string{
-		"":                            "neither DEFAULT nor RULE:",
-		"RULE":                        "neither DEFAULT nor RULE:",
-		"default":                     "neither DEFAULT nor RULE:",
-		"UNRECOGNIZED:stuff":          "neither DEFAULT nor RULE:",
-		"DB:/etc/names":               "neither DEFAULT nor RULE:",
+		"":                            "neither DEFAULT nor a RULE:",
+		"RULE":                        "neither DEFAULT nor a RULE:",
+		"default":                     "neither DEFAULT nor a RULE:",
+		"UNRECOGNIZED:stuff":          "neither DEFAULT nor a RULE:",
+		"DB:/etc/names":               "neither DEFAULT nor a RULE:",
 		"RULE:[1:$1":                  "[n:string]",
 		"RULE:[1]":                    "[n:string]",
 		"RULE:[:$1]":                  "[n:string]",
@@ -120,8 +120,11 @@ func TestRULE_6_Malformed(t *testing.T) {
 // and that a rule without edits maps to a text of the principal.
 func FuzzLocalNames(f *testing.F) {
 	for _, s := range [][2]string{
-		{"RULE:[2:$1;$2](^.*;admin$)s/;admin$//", "kim/admin@X"}, {"RULE:s/birds/bees/g  s/bees/birds/", "birds@X"},
-		{"DEFAULT", "user/R@R"}, {"RULE:[1:$1-$0](fred.*)s/-/ /g", "fred@R"}, {"RULE:s/a|/aa/", "a@R"},
+		{"RULE:[2:$1;$2](^.*;admin$)s/;admin$//", "kim/admin@X"},
+		{"RULE:s/birds/bees/g  s/bees/birds/", "birds@X"},
+		{"DEFAULT", "user/R@R"},
+		{"RULE:[1:$1-$0](fred.*)s/-/ /g", "fred@R"},
+		{"RULE:s/a|/aa/", "a@R"},
 	} {
 		f.Add(s[0], s[1])
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/sspi/sspitest"
@@ -60,6 +61,7 @@ func computer(t *testing.T, name string) *sspi.Peer {
 	t.Helper()
 	const service, workstation = "HTTP/www.corp.example", 0x80
 	realm := krbtest.NewRealm(corpRealm)
+	realm.ETypes = []keytab.EType{keytab.AES256_CTS_HMAC_SHA384_192} // also with GODEBUG=fips140=only
 	a, err := sspi.NewAcceptor(sspi.Config{
 		Keys: realm.Service(service), Time: realm.Now, Replay: authenticator.NewMemoryCache(0, authenticator.AcceptOlder),
 	})

@@ -144,8 +144,12 @@ func TestRULE_2_Decisions(t *testing.T) {
 				rule   sspiallow.Rule
 				admits string
 			}{
-				{rule, c.admits}, {again, c.admits}, {sspiallow.Not(rule), c.refuses}, {parse(t, "not("+c.rule+")"), c.refuses},
-				{sspiallow.Any(rule, sspiallow.Rule{}), c.admits}, {sspiallow.All(rule, sspiallow.Rule{}), ""},
+				{rule, c.admits},
+				{again, c.admits},
+				{sspiallow.Not(rule), c.refuses},
+				{parse(t, "not("+c.rule+")"), c.refuses},
+				{sspiallow.Any(rule, sspiallow.Rule{}), c.admits},
+				{sspiallow.All(rule, sspiallow.Rule{}), ""},
 				{sspiallow.Not(sspiallow.All(rule, sspiallow.Rule{})), c.refuses},
 			} {
 				want := strings.Contains(" "+x.admits+" ", " "+name+" ")
@@ -181,7 +185,8 @@ func TestRULE_2_ClaimsOfForest(t *testing.T) {
 func TestRULE_2_Empty(t *testing.T) {
 	p := client(t, "alice", member(corp(1104), in(staff)))
 	for i, r := range []sspiallow.Rule{
-		{}, sspiallow.Any(), sspiallow.All(), sspiallow.SID(pac.SID{}), sspiallow.Realm(""), sspiallow.Claim("", "a", "b"),
+		{},
+		sspiallow.Any(), sspiallow.All(), sspiallow.SID(pac.SID{}), sspiallow.Realm(""), sspiallow.Claim("", "a", "b"),
 		sspiallow.Claim(corpRealm, "", "b"), sspiallow.Claim(corpRealm, "a", ""),
 	} {
 		for _, r := range []sspiallow.Rule{r, sspiallow.Not(r), sspiallow.Any(r), sspiallow.All(r, r), sspiallow.Not(sspiallow.Not(r))} {

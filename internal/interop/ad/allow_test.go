@@ -50,8 +50,11 @@ var ruled = []struct {
 	name, typed string
 	options     []string
 }{
-	{name: "alice", typed: "alice"}, {name: "bob", typed: "root"}, {name: "carol", typed: "carol"},
-	{name: "partner", typed: "alice@PARTNER.EXAMPLE.TEST"}, {name: "mallory", typed: "mallory@PARTNER.EXAMPLE.TEST"},
+	{name: "alice", typed: "alice"},
+	{name: "bob", typed: "root"},
+	{name: "carol", typed: "carol"},
+	{name: "partner", typed: "alice@PARTNER.EXAMPLE.TEST"},
+	{name: "mallory", typed: "mallory@PARTNER.EXAMPLE.TEST"},
 	{name: "no-pac", typed: "alice", options: []string{"--no-request-pac"}},
 }
 
