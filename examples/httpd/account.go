@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/ticket/pac"
 )
 
@@ -21,15 +22,29 @@ type account struct {
 
 // groups is a list of groups, cut to a length that fits a page.
 type groups struct {
-	Shown []pac.Group
+	Shown []namedGroup
 	More  int
+}
+
+// namedGroup is a group and its name, "" if the server knows none.
+type namedGroup struct {
+	pac.Group
+	Name string
 }
 
 const maxShown = 40
 
-func listed(all []pac.Group) groups {
+func listed(all []pac.Group, names *sspiallow.Names) groups {
 	n := min(len(all), maxShown)
-	return groups{all[:n], len(all) - n}
+	g := groups{More: len(all) - n}
+	for _, one := range all[:n] {
+		name := names.Name(one.SID)
+		if name == one.SID.String() {
+			name = ""
+		}
+		g.Shown = append(g.Shown, namedGroup{one, name})
+	}
+	return g
 }
 
 // nameOf returns the account as DOMAIN\name or, if the client has none, the name of its
@@ -41,13 +56,13 @@ func nameOf(p *sspi.Peer) string {
 	return p.Client.Name()
 }
 
-// accountOf reads the client's access token. It returns nil if the client has none.
-func accountOf(p *sspi.Peer) *account {
+// accountOf reads the client's access token, with the names of its groups. It returns nil if the client has none.
+func accountOf(p *sspi.Peer, names *sspiallow.Names) *account {
 	token := p.AccessToken
 	if token == nil {
 		return nil
 	}
-	a := &account{Account: p.Account, Filtered: listed(token.Filtered())}
+	a := &account{Account: p.Account, Filtered: listed(token.Filtered(), names)}
 	if err := token.Err(); err != nil {
 		a.Error = err.Error()
 		return a
@@ -61,11 +76,11 @@ func accountOf(p *sspi.Peer) *account {
 	note("groups", err)
 	denyOnly, err := token.DenyOnly()
 	note("deny-only groups", err)
-	a.Groups, a.DenyOnly = listed(granted), listed(denyOnly)
+	a.Groups, a.DenyOnly = listed(granted, names), listed(denyOnly, names)
 	device, err := token.Device()
 	note("device", err)
 	if device != nil {
-		a.Device = listed(append([]pac.Group{{SID: device.User()}}, device.Groups()...))
+		a.Device = listed(append([]pac.Group{{SID: device.User()}}, device.Groups()...), names)
 	}
 	a.UserClaims, err = token.UserClaims()
 	note("claims", err)

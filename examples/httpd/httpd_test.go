@@ -289,6 +289,8 @@ func TestRULE_7_HTTPD(t *testing.T) {
 		a := send(t, c, "GET", p.url+"/whoami", p.login(t, x.user, x.o), "")
 		a.check(t, fmt.Sprintf("%s, %+v", x.user, x.o.Account), x.code)
 	}
+	a := send(t, c, "GET", p.url+"/", p.login(t, "bob", sspitest.Options{Account: member}), "")
+	a.check(t, "the page", 200, `<code>S-1-5-21-1-2-3-1201</code> <span>EXAMPLE\staff</span>`, `<span>S-1-5-21-1-2-3\Domain Users</span>`)
 	if err := p.stop(); err != nil || !p.logged("=not-authorized", `the client \"EXAMPLE\\\\bob\" is not admitted: it is not in EXAMPLE\\staff (S-1-5-21-1-2-3-1201); it is not in S-1-5-21-1-2-3-1106`) {
 		t.Errorf("%v\n%s", err, p.log)
 	}

@@ -12,6 +12,9 @@
 //	POST /        the number of bytes in the request's body
 //	GET /healthz  for load balancers; needs no login
 //
+// -allow 'CORP\staff' admits the members of a group only, whose name and SID are in the file of
+// -names.
+//
 // It writes "listening on" and its address to its standard output, and one line for
 // each login and each refusal to its standard error. SIGTERM or an interrupt ends it: it
 // accepts no further request, gives the running requests five seconds to finish, and

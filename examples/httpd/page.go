@@ -11,6 +11,7 @@ import (
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/sspi/sspihttp"
 	"github.com/gosspi/kerberos/status"
 )
@@ -69,8 +70,14 @@ func bindingWords(b authenticator.Binding) string {
 	return "Your login is not bound to a TLS connection: this connection does not use TLS."
 }
 
-// whoPage shows an authenticated client its name, ticket and context.
-func whoPage(w http.ResponseWriter, r *http.Request) {
+// whoPage returns the handler of the page that shows an authenticated client its name, ticket and
+// context. The page has the names of groups that names has.
+func whoPage(names *sspiallow.Names) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { showWho(w, r, names) }
+}
+
+// showWho writes that page.
+func showWho(w http.ResponseWriter, r *http.Request, names *sspiallow.Names) {
 	peer, ok := sspihttp.Peer(r.Context())
 	if !ok { // unreachable: the middleware admits authenticated clients only
 		http.Error(w, "the client is not authenticated", http.StatusInternalServerError)
@@ -78,7 +85,7 @@ func whoPage(w http.ResponseWriter, r *http.Request) {
 	}
 	_, err := peer.Principal()
 	show(w, http.StatusOK, "who", &who{
-		Name: nameOf(peer), Unproven: err != nil, Peer: peer, Account: accountOf(peer), Flags: flagsOf(peer.Flags),
+		Name: nameOf(peer), Unproven: err != nil, Peer: peer, Account: accountOf(peer, names), Flags: flagsOf(peer.Flags),
 		Delegated: sspihttp.SecurityContext(r.Context()).Delegated(),
 		Address:   r.Host, Protocol: r.Proto, TLS: r.TLS != nil,
 	})

@@ -29,7 +29,7 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 	if o.requireBinding {
 		cfg.Context.BindingPolicy = sspi.BindingRequired
 	}
-	rule, err := o.allow.Rule(logger)
+	rule, names, err := o.allow.Rule(logger)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func newServer(o *options, acceptor *sspi.Acceptor, logger *slog.Logger) (*http.
 		return nil, err
 	}
 	members := http.NewServeMux()
-	members.HandleFunc("GET /{$}", whoPage)
+	members.HandleFunc("GET /{$}", whoPage(names))
 	members.HandleFunc("GET /whoami", whoami)
 	members.HandleFunc("POST /", count)
 

@@ -8,6 +8,9 @@
 // server runs no program and has no shell: it answers the commands whoami and id itself,
 // and answers a request for a shell with a greeting.
 //
+// -allow 'CORP\staff' admits the members of a group only, whose name and SID are in the file of
+// -names.
+//
 // The acceptor logs one line for each login, admitted or refused, and the server one for a
 // connection without a login. SIGTERM or an interrupt ends the server: it accepts no
 // further connection, gives the open connections five seconds to finish, and exits with
@@ -68,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("unexpected arguments %q", fs.Args())
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	rule, err := allow.Rule(log)
+	rule, _, err := allow.Rule(log)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,11 @@ func (n *Names) Lookup(name string) (pac.SID, error) {
 // Name returns a text that names sid, for display: the name in the file, that of a well-known
 // SID, that of NamesConfig.Display, or the SID itself.
 func (n *Names) Name(sid pac.SID) string {
-	if name := n.current().name(sid); name != "" {
+	d := new(directory)
+	if n != nil {
+		d = n.current()
+	}
+	if name := d.name(sid); name != "" {
 		return name
 	}
 	if n != nil && n.cfg.Display != nil {

@@ -27,29 +27,29 @@ func (a *Allow) Define(fs *flag.FlagSet) {
 	fs.StringVar(&a.names, "names", "", "`file` with the names of groups and accounts in rules: in each line a SID, a space and a name")
 }
 
-// Rule returns the rule of the flags after fs.Parse, or nil if there is no flag -allow. The log
-// receives notices about the file of names.
-func (a *Allow) Rule(log *slog.Logger) (*sspiallow.Rule, error) {
+// Rule returns the rule of the flags after fs.Parse, and the names for display. Both are nil if
+// there is no flag -allow. The log receives notices about the file of names.
+func (a *Allow) Rule(log *slog.Logger) (*sspiallow.Rule, *sspiallow.Names, error) {
 	if len(a.texts) == 0 {
 		if a.names != "" {
-			return nil, errors.New("-names has no effect without -allow")
+			return nil, nil, errors.New("-names has no effect without -allow")
 		}
-		return nil, nil
+		return nil, nil, nil
 	}
 	names, err := sspiallow.NamesConfig{Path: a.names, Warn: func(n keytab.Notice) { log.Log(context.Background(), n.Level, n.Text) }}.Open()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var rules []sspiallow.Rule
 	for _, text := range a.texts {
 		r, err := sspiallow.Parse(text, names)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rules = append(rules, r)
 	}
 	rule := sspiallow.Any(rules...)
-	return &rule, nil
+	return &rule, names, nil
 }
 
 // Admit returns nil if rule is nil or admits p.

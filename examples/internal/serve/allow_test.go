@@ -26,13 +26,16 @@ func TestAllow(t *testing.T) {
 		if err := fs.Parse(c.args); err != nil {
 			t.Fatal(err)
 		}
-		rule, err := a.Rule(slog.New(slog.DiscardHandler))
+		rule, names, err := a.Rule(slog.New(slog.DiscardHandler))
 		got := "none"
 		switch {
 		case err != nil:
 			got = ""
 		case rule != nil:
 			got = rule.String()
+		}
+		if (names == nil) != (rule == nil) {
+			t.Errorf("%q: names %v", c.args, names)
 		}
 		if got != c.want || err == nil && (Admit(rule, nil) == nil) != (rule == nil) {
 			t.Errorf("%q: %q, %v, want %q", c.args, got, err, c.want)
