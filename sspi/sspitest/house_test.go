@@ -2,13 +2,16 @@ package sspitest_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gosspi/kerberos/internal/secret/secrettest"
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 )
@@ -41,10 +44,34 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 	for e := range table(t, realm).All() {
 		secrets[fmt.Sprint(e.Principal, e.Key)] = e.Key.Bytes()
 	}
+	if err := realm.SetUser("alice", sspitest.UserSettings{Password: "correct horse battery staple"}); err != nil {
+		t.Fatal(err)
+	}
+	kdc, err := realm.Listen(sspitest.KDCConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kdc.Close()
+	dir := t.TempDir()
+	if _, err := kdc.Files(dir, alice); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "client.keytab"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := keytab.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range users.All() {
+		secrets[fmt.Sprint(e.Principal, e.Key)] = e.Key.Bytes()
+	}
 	known := secrettest.New(t, secrets)
 	for name, v := range map[string]secrettest.Value{
 		"Realm": secrettest.Of(*realm), "*Realm": secrettest.Of(realm), "User": secrettest.Of(*alice), "*User": secrettest.Of(alice),
 		"*Initiator": secrettest.Of(client), "Config": secrettest.Of(cfg), "Config.Keys": secrettest.Of(cfg.Keys),
+		"KDC": secrettest.Of(*kdc), "*KDC": secrettest.Of(kdc),
 	} {
 		known.Absent(t, name, v, "gob") // package gob writes a keytab.Table as a keytab
 	}
@@ -54,7 +81,7 @@ func TestKEY_10_NothingPrintsAKey(t *testing.T) {
 // internal packages.
 func TestAPI_OwnTypes(t *testing.T) {
 	for _, v := range []any{
-		new(sspitest.Realm), new(sspitest.User), new(sspitest.Initiator), new(sspitest.Error),
+		new(sspitest.Realm), new(sspitest.User), new(sspitest.Initiator), new(sspitest.Error), new(sspitest.KDC),
 		sspitest.NewRealm, sspitest.NewDeterministicRealm, sspitest.Handshake, sspitest.ParseError,
 	} {
 		typ := reflect.TypeOf(v)
@@ -63,7 +90,7 @@ func TestAPI_OwnTypes(t *testing.T) {
 			foreign(t, typ.String()+"."+m.Name, m.Type)
 		}
 	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[sspitest.Options](), reflect.TypeFor[sspitest.Facts](), reflect.TypeFor[sspitest.Error]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[sspitest.Options](), reflect.TypeFor[sspitest.Facts](), reflect.TypeFor[sspitest.Error](), reflect.TypeFor[sspitest.KDCConfig](), reflect.TypeFor[sspitest.UserSettings]()} {
 		for f := range typ.Fields() {
 			foreign(t, typ.String()+"."+f.Name, f.Type)
 		}
