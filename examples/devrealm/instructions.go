@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +24,11 @@ func (w *world) instructions() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The realm %s runs: a KDC, a web server and an SSH server. Ctrl-C ends it.\n", realmName)
 	fmt.Fprintf(&b, "\nPaste these lines into a second terminal, which is then logged in as %s:\n\n", w.login)
-	for _, v := range w.env {
+	env := w.env
+	if os.Getenv("http_proxy") != "" { // curl would ask the proxy for localhost
+		env = append(slices.Clip(env), "no_proxy=localhost")
+	}
+	for _, v := range env {
 		fmt.Fprintf(&b, "    %s\n", export(runtime.GOOS, v))
 	}
 	if w.fault.name != "" {

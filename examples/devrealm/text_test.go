@@ -26,6 +26,17 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// TestInstructions_Proxy checks that curl does not ask a proxy for localhost.
+func TestInstructions_Proxy(t *testing.T) {
+	w, _ := started(t)
+	for _, proxy := range []string{"", "http://proxy:3128"} {
+		t.Setenv("http_proxy", proxy)
+		if got := strings.Contains(w.instructions(), "no_proxy"); got != (proxy != "") {
+			t.Errorf("%q: %t", proxy, got)
+		}
+	}
+}
+
 func TestWrap(t *testing.T) {
 	if got := wrap("one two  three four", 8, "> "); got != "one two\n> three\n> four" {
 		t.Errorf("%q", got)
