@@ -35,6 +35,7 @@ var packages = map[string]string{
 	"ldapwhoami":   "ldap-utils",
 	saslGSSAPI:     "libsasl2-modules-gssapi-mit",
 	"psql":         "postgresql-client",
+	"setpriv":      "util-linux",
 	"kdestroy":     "krb5-user",
 
 	heimdalClients + "kinit.heimdal":    heimdalClientsFrom,
