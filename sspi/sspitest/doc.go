@@ -33,13 +33,27 @@
 // [Realm.Listen] starts a [KDC] for the realm on the loopback interface, so that a test can use
 // kinit, curl, ssh and every other program with Kerberos. [Realm.SetUser] gives a user a
 // password and the PAC of its tickets. [KDC.Files] writes krb5.conf, keytabs and a credential
-// cache, and returns the environment of such programs:
+// cache, and returns the environment of such programs. A test of an HTTP server with curl:
 //
+//	realm := sspitest.NewRealm("EXAMPLE.COM")
+//	acceptor, err := realm.Acceptor("HTTP/localhost")
+//	m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor})
+//	server := httptest.NewServer(m.Wrap(handler))
+//	defer server.Close()
+//	err = realm.SetUser("alice", sspitest.UserSettings{})
 //	kdc, err := realm.Listen(sspitest.KDCConfig{})
 //	defer kdc.Close()
 //	env, err := kdc.Files(t.TempDir(), realm.User("alice")) // alice is logged in without kinit
-//	curl := exec.Command("curl", "--negotiate", "-u", ":", server.URL)
+//	url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+//	curl := exec.Command("curl", "--noproxy", "*", "--fail", "--negotiate", "-u", ":", url)
 //	curl.Env = append(os.Environ(), env...)
+//	page, err := curl.Output()
+//
+// A client takes the name of the service from the URL, so the URL needs the host name of the
+// service, and the realm needs the service before Files, which writes the names of its hosts.
+// A curl without GSSAPI, such as that of Windows, does not use these files: skip the test if
+// "curl --version" does not show GSS-API. examples/devrealm in the repository is such a realm
+// for a terminal.
 //
 // The KDC answers AS and TGS requests over TCP and UDP, with pre-authentication by encrypted
 // timestamp, encryption types 17 to 20 and RC4 on request. It renews and forwards tickets,
