@@ -1,7 +1,8 @@
 // Command quickstart shows both sides of a Kerberos login. It needs no KDC, no
 // configuration and no network except loopback. It makes a realm in memory, a server that
 // calls AcceptSecurityContext, a client that logs in and exchanges sealed messages with
-// the server, and a thief who replays the client's first token.
+// the server, and a thief who replays the client's first token. examples/devrealm is the next
+// step.
 //
 //	go run ./examples/quickstart
 //
@@ -50,5 +51,11 @@ func run(tell *teller) error {
 	if err != nil {
 		return err
 	}
-	return replay(server.Addr(), stolen, tell)
+	if err := replay(server.Addr(), stolen, tell); err != nil {
+		return err
+	}
+	tell.title("Next")
+	tell.say("run", "go run ./examples/devrealm, a realm for curl, ssh and browsers of this machine")
+	tell.say("copy", "examples/quickstart/server.go, or the HTTP server of README.md")
+	return nil
 }

@@ -28,6 +28,7 @@ var story = []string{
 	`server +AcceptSecurityContext: \d{3} bytes in, SEC_E_LOGON_DENIED`,
 	`server +refuses: kerberos: replay \(this authenticator was used before`,
 	`thief +receives error 34 `, // KRB_AP_ERR_REPEAT
+	`run +go run \./examples/devrealm`,
 }
 
 func checkStory(t *testing.T, output string) {

@@ -38,6 +38,9 @@ var cannotRun = table([][2]string{
 // runElsewhere are commands and blocks that other tests and CI run.
 var runElsewhere = table([][2]string{
 	{"go run ./examples/quickstart", "TestDocuments_Quickstart"},
+	{"go run ./examples/devrealm", "TestInteropDevrealm of internal/interop"},
+	{"go run ./examples/devrealm -break stale-kvno", "TestInteropDevrealm_Break of internal/interop"},
+	{"go run ./examples/devrealm -services -ad", "TestInteropDevrealm_Services of internal/interop"},
 	{"make test", ".ci/run"},
 	{"make interop", ".ci/run"},
 	{"OPERATING.md sh", "TestLOG_5_Queries of sspi"},
