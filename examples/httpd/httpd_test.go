@@ -282,8 +282,10 @@ func TestRULE_7_HTTPD(t *testing.T) {
 		o    sspitest.Options
 		code int
 	}{
-		{"bob", sspitest.Options{Account: member}, 200}, {"bob", sspitest.Options{Account: named}, 200},
-		{"bob", sspitest.Options{Account: bob()}, 403}, {"bob", sspitest.Options{}, 403},
+		{"bob", sspitest.Options{Account: member}, 200},
+		{"bob", sspitest.Options{Account: named}, 200},
+		{"bob", sspitest.Options{Account: bob()}, 403},
+		{"bob", sspitest.Options{}, 403},
 		{"bob@OTHER.EXAMPLE", sspitest.Options{Account: stranger}, 403},
 	} {
 		a := send(t, c, "GET", p.url+"/whoami", p.login(t, x.user, x.o), "")

@@ -180,8 +180,12 @@ func TestAnswer_Other(t *testing.T) {
 		request []byte
 		want    int32
 	}{
-		{"nothing", nil, 0}, {"text", []byte("GET / HTTP/1.1\r\n\r\n"), 0}, {"version 4", wrongVersion, 3}, {"wrong type", wrongType, 40},
-		{"AP-REQ", apReq.Append(nil), 40}, {"too long", make([]byte, 70_000), 0},
+		{"nothing", nil, 0},
+		{"text", []byte("GET / HTTP/1.1\r\n\r\n"), 0},
+		{"version 4", wrongVersion, 3},
+		{"wrong type", wrongType, 40},
+		{"AP-REQ", apReq.Append(nil), 40},
+		{"too long", make([]byte, 70_000), 0},
 	} {
 		if got := code(w.kdc.Answer(c.request, loopback)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)

@@ -165,7 +165,8 @@ func TestTGS_AuthorizationData(t *testing.T) {
 	restrictions := krbtest.IfRelevant(entry(141))
 	list := types.AuthorizationData{
 		entry(999), entry(128), entry(4), entry(512), krbtest.IfRelevant(entry(128)), krbtest.IfRelevant(entry(141), entry(128)),
-		krbtest.IfRelevant(krbtest.IfRelevant(entry(128))), restrictions, {ADType: 1, ADData: []byte("garbage")},
+		krbtest.IfRelevant(krbtest.IfRelevant(entry(128))), restrictions,
+		{ADType: 1, ADData: []byte("garbage")},
 	}
 	b, err := asn1.Marshal(list)
 	if err != nil {
@@ -252,10 +253,14 @@ func TestEnterprise(t *testing.T) {
 		want    int32
 		client  string
 	}{
-		{"alice", krb5.KDCCanonicalize, -1, "alice"}, {"alice@example.com", krb5.KDCCanonicalize, -1, "alice"},
-		{"ROBERT@mail.example", krb5.KDCCanonicalize, -1, "bob"}, {"alice@EXAMPLE.COM", 0, 6, ""},
-		{"carol@EXAMPLE.COM", krb5.KDCCanonicalize, 6, ""}, {"dave@other.org", krb5.KDCCanonicalize, 68, "OTHER.ORG"},
-		{"@", krb5.KDCCanonicalize, 6, ""}, {"alice@nowhere", krb5.KDCCanonicalize, 6, ""},
+		{"alice", krb5.KDCCanonicalize, -1, "alice"},
+		{"alice@example.com", krb5.KDCCanonicalize, -1, "alice"},
+		{"ROBERT@mail.example", krb5.KDCCanonicalize, -1, "bob"},
+		{"alice@EXAMPLE.COM", 0, 6, ""},
+		{"carol@EXAMPLE.COM", krb5.KDCCanonicalize, 6, ""},
+		{"dave@other.org", krb5.KDCCanonicalize, 68, "OTHER.ORG"},
+		{"@", krb5.KDCCanonicalize, 6, ""},
+		{"alice@nowhere", krb5.KDCCanonicalize, 6, ""},
 	} {
 		q := w.asReq()
 		q.Client, q.Options = name(10, c.name), c.options

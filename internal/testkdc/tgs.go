@@ -151,8 +151,10 @@ func (k *KDC) setTGSTimes(req *krb5.KDCReq, t *krbtest.Ticket, tgt *krb5.EncTick
 		option krb5.KDCOptions
 		flag   flags.Ticket
 	}{
-		{krb5.KDCForwardable, flags.TicketForwardable}, {krb5.KDCForwarded, flags.TicketForwarded},
-		{krb5.KDCProxiable, ticketProxiable}, {krb5.KDCProxy, ticketProxy},
+		{krb5.KDCForwardable, flags.TicketForwardable},
+		{krb5.KDCForwarded, flags.TicketForwarded},
+		{krb5.KDCProxiable, ticketProxiable},
+		{krb5.KDCProxy, ticketProxy},
 	} {
 		if req.Options&f.option != 0 {
 			bits |= f.flag

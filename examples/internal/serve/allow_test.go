@@ -16,7 +16,9 @@ func TestAllow(t *testing.T) {
 		{nil, "none"},
 		{[]string{"-allow", "realm(A)"}, "any(realm(A))"},
 		{[]string{"-allow=realm(A)", "-allow", "not(realm(B))"}, "any(realm(A), not(realm(B)))"},
-		{[]string{"-allow="}, ""}, {[]string{"-allow", `CORP\staff`}, ""}, {[]string{"-names", "x"}, ""},
+		{[]string{"-allow="}, ""},
+		{[]string{"-allow", `CORP\staff`}, ""},
+		{[]string{"-names", "x"}, ""},
 		{[]string{"-names", "/nowhere/x", "-allow", "realm(A)"}, ""},
 	} {
 		var a Allow
