@@ -59,7 +59,7 @@ func (l *ledger) all() [][]byte {
 
 // some returns the first tokens and the latest ones.
 func (l *ledger) some() [][]byte {
-	const few = 10
+	const few = 3
 	all := l.all()
 	if len(all) <= 2*few {
 		return all
@@ -126,10 +126,10 @@ func clocksUnderLoad(t *testing.T, together bool) {
 	if len(all) < workers {
 		t.Errorf("%d tokens were accepted", len(all))
 	}
-	for _, step := range steps {
+	for i, step := range steps {
 		clock.set(step.at)
-		for _, token := range all {
-			if got := s.outcome(t, token); got == status.ReasonNone {
+		for j := i; j < len(all); j += len(steps) {
+			if got := s.outcome(t, all[j]); got == status.ReasonNone {
 				t.Fatalf("%s: a token was accepted again", step.name)
 			}
 		}
