@@ -9,9 +9,9 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// TestContext_Evidence checks that a context keeps the client's ticket only if the program
+// TestDELEG_7_Evidence checks that a context keeps the client's ticket only if the program
 // asks for it, also after an export, and not after Close.
-func TestContext_Evidence(t *testing.T) {
+func TestDELEG_7_Evidence(t *testing.T) {
 	s := newSite(t, exporting)
 	c, _ := s.established(t, sspi.ContextConfig{})
 	if e := c.Evidence(); e != nil {
@@ -57,9 +57,9 @@ func TestContext_Evidence(t *testing.T) {
 	}
 }
 
-// TestContext_EvidenceLaterLegs checks that the evidence is there once the context is
+// TestDELEG_7_EvidenceLaterLegs checks that the evidence is there once the context is
 // established, and not before.
-func TestContext_EvidenceLaterLegs(t *testing.T) {
+func TestDELEG_7_EvidenceLaterLegs(t *testing.T) {
 	s := newSite(t)
 	c, _ := s.established(t, sspi.ContextConfig{KeepEvidence: true}, dce)
 	if c.Evidence() == nil {

@@ -272,3 +272,25 @@ func TestGokrb5_Fold(t *testing.T) {
 	check([]byte("kerberos"))
 	check([]byte("prf"))
 }
+
+// TestChecksumOfForUser compares the checksum of PA-FOR-USER for keys of each type with gokrb5's.
+func TestChecksumOfForUser(t *testing.T) {
+	for _, id := range []etype.ID{17, 18, 19, 20, 23} {
+		b := bytes.Repeat([]byte{7}, krbtest.KeyLen(keytab.EType(id)))
+		k, err := etype.New(id, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := k.HMACMD5([]byte("data"), etype.UsageForUser)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := rfc4757.Checksum(b, etype.UsageForUser, []byte("data"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%v: %x, want %x", id, got, want)
+		}
+	}
+}

@@ -4,29 +4,6 @@ import "golang.org/x/crypto/cryptobyte/asn1"
 
 // The acceptor only parses these messages. Tests need their encodings.
 
-// Append writes the Authenticator.
-func (m *Authenticator) Append(dst []byte) []byte {
-	w := writer{dst}
-	w.element(application(tagAuthenticator), func() {
-		w.sequence(func() {
-			w.int32(0, protocolVersion)
-			w.string(1, m.ClientRealm)
-			w.name(2, &m.Client)
-			if m.HasChecksum {
-				w.typed(3, m.Checksum.Type, m.Checksum.Sum)
-			}
-			w.int32(4, m.Cusec)
-			w.time(5, m.Ctime)
-			w.optionalKey(6, &m.Subkey)
-			if m.HasSequenceNumber {
-				w.uint32(7, m.SequenceNumber)
-			}
-			w.optionalRaw(8, m.AuthorizationData)
-		})
-	})
-	return w.b
-}
-
 // Append writes the ticket.
 func (m *Ticket) Append(dst []byte) []byte {
 	w := writer{dst}
@@ -123,12 +100,5 @@ func NewName(nameType int32, components ...string) Name {
 func (w *writer) optionalAddress(n uint8, v *HostAddress) {
 	if v.Address != nil {
 		w.typed(n, v.Type, v.Address)
-	}
-}
-
-// optionalRaw writes field n around an element that is already encoded in DER.
-func (w *writer) optionalRaw(n uint8, element []byte) {
-	if element != nil {
-		w.raw(n, element)
 	}
 }

@@ -127,3 +127,26 @@ func (m *Authenticator) parse(b []byte) error {
 	}
 	return nil
 }
+
+// Append writes the Authenticator.
+func (m *Authenticator) Append(dst []byte) []byte {
+	w := writer{dst}
+	w.element(application(tagAuthenticator), func() {
+		w.sequence(func() {
+			w.int32(0, protocolVersion)
+			w.string(1, m.ClientRealm)
+			w.name(2, &m.Client)
+			if m.HasChecksum {
+				w.typed(3, m.Checksum.Type, m.Checksum.Sum)
+			}
+			w.int32(4, m.Cusec)
+			w.time(5, m.Ctime)
+			w.optionalKey(6, &m.Subkey)
+			if m.HasSequenceNumber {
+				w.uint32(7, m.SequenceNumber)
+			}
+			w.optionalRaw(8, m.AuthorizationData)
+		})
+	})
+	return w.b
+}

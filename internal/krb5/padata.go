@@ -15,6 +15,7 @@ const (
 	PAPACRequest   = 128
 	PAForUser      = 129
 	PAForX509User  = 130
+	PAPACOptions   = 167
 )
 
 // Parse reads an EncryptedData that is a message of its own, as in PA-ENC-TIMESTAMP.

@@ -48,6 +48,13 @@ func (w *writer) wrapped(n uint8, tag asn1.Tag, content []byte) {
 // raw writes field n around an element that is already encoded in DER.
 func (w *writer) raw(n uint8, element []byte) { w.bytes(context(n), element) }
 
+// optionalRaw writes field n around an element that is already encoded in DER.
+func (w *writer) optionalRaw(n uint8, element []byte) {
+	if element != nil {
+		w.raw(n, element)
+	}
+}
+
 func (w *writer) octets(n uint8, v []byte) { w.wrapped(n, asn1.OCTET_STRING, v) }
 
 func (w *writer) int32(n uint8, v int32) { w.integer(n, int64(v)) }

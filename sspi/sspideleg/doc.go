@@ -1,6 +1,7 @@
 // Package sspideleg converts the credentials that a client delegated, so that a server can
 // access other services as that client: into a gokrb5 client, [Client], or into a credential
-// cache in MIT's format for other programs, [WriteCCache] and [MarshalCCache].
+// cache in MIT's format for other programs, [WriteCCache] and [MarshalCCache]. [Service]
+// requests tickets on behalf of clients that delegated nothing.
 //
 //	d := securityContext.Delegated() // with ContextConfig.AcceptDelegation
 //	cl, err := sspideleg.Client(d, config)
@@ -19,9 +20,8 @@
 //   - Use the credentials only for the client that sent them and in the request with which
 //     it sent them, and first check that the client may request the action.
 //   - If the server needs only a few known services, configure constrained delegation in the
-//     directory instead (S4U2Proxy of MS-SFU). Constrained delegation does not use this
-//     package: the KDC trusts the server, the client sends no credentials, and Delegated is
-//     nil.
+//     directory instead (S4U2Proxy of MS-SFU): the KDC trusts the server, the client sends no
+//     credentials, and Delegated is nil. See below.
 //
 // A client delegates credentials only if it is configured to do so, if its ticket is
 // forwardable (kinit -f) and, normally, if the directory marks the server as trusted for
@@ -30,6 +30,25 @@
 // reason. Clients of MIT's library and of Windows encrypt the forwarded credentials; Heimdal's clients
 // send them unencrypted inside the encrypted authenticator (RFC 6448). The acceptor accepts
 // both forms.
+//
+// # Constrained delegation
+//
+// The directory says to which services a server may delegate (msDS-AllowedToDelegateTo of
+// its account), or which servers may delegate to a service (resource-based:
+// msDS-AllowedToActOnBehalfOfOtherIdentity of the service's account). The client needs no
+// configuration but a forwardable ticket:
+//
+//	e := securityContext.Evidence() // with ContextConfig.KeepEvidence
+//	d, err := service.OnBehalf(ctx, e, target)
+//	...
+//	err = sspideleg.WriteCCache(path, d)
+//
+// For a client that logged in by other means than Kerberos, [Service.ForUser] makes the
+// evidence (protocol transition), if the directory trusts the server for that. Such a server
+// can act as every user who is not sensitive: treat its keys as those of a domain controller.
+//
+// Nothing but the KDC decides whether a server may act for a client. Call OnBehalf only in the
+// request of that client, and after a check that the client may request the action.
 //
 // # The limits of delegated credentials
 //
@@ -61,7 +80,8 @@
 // ReasonNoCredentials if the client did not delegate the credentials, ReasonTicketExpired,
 // ReasonETypeRefused, ReasonBadDelegation if a ticket contradicts the names that the client
 // sent with it, ReasonArgument for an error of the caller, or ReasonInternal if the cache
-// file cannot be written.
+// file cannot be written. A refusal by the KDC wraps a *KDCError, with ReasonNoCredentials, and
+// an answer that does not fit the request has ReasonBadDelegation.
 //
 // # Concurrency
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/interop/program"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
@@ -66,10 +67,11 @@ type initiator struct {
 
 // exchange is the result of an exchange of tokens.
 type exchange struct {
-	peer  *sspi.Peer
-	err   error
-	token []byte // the client's first token
-	out   string // of the client
+	peer     *sspi.Peer
+	err      error
+	token    []byte // the client's first token
+	evidence *authenticator.DelegatedTicket
+	out      string // of the client
 }
 
 const gssMutual = 0x2
@@ -90,7 +92,7 @@ func (s *session) exchange(t testing.TB, c initiator, a *acceptor) *exchange {
 	}
 	t.Cleanup(p.Stop)
 	x := new(exchange)
-	ctx := a.sspi.NewContext(sspi.ContextConfig{})
+	ctx := a.sspi.NewContext(sspi.ContextConfig{KeepEvidence: true})
 	defer ctx.Close()
 	for n := 1; x.peer == nil && x.err == nil; n++ {
 		token := nextToken(t, p, n)
@@ -102,6 +104,7 @@ func (s *session) exchange(t testing.TB, c initiator, a *acceptor) *exchange {
 			fmt.Fprintln(answers, base64.StdEncoding.EncodeToString(reply))
 		}
 	}
+	x.evidence = ctx.Evidence()
 	answers.Close()
 	if code, err := p.Exit(); err != nil || (code == 0) != (x.err == nil) {
 		t.Fatalf("the initiator ended with %d, %v, after the acceptor's %v:\n%s", code, err, x.err, p.Out)

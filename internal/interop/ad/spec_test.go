@@ -27,6 +27,9 @@ type spec struct {
 	// Hostile are members of groups whose SID is that of a group of the other forest: a
 	// hostile administrator of the forest made them.
 	Hostile []struct{ Name, Group, SID string }
+	// Protected are the members of the group Protected Users, whose tickets no service may
+	// delegate.
+	Protected []string
 	// ActsFor lists the accounts that may delegate to a service (resource-based
 	// constrained delegation).
 	ActsFor map[string][]string

@@ -26,6 +26,7 @@ FUNCTION_LEVEL_2016 = 7
 CONTROL = {"user": 0x200, "computer": 0x1000}  # userAccountControl
 OPTIONS = {  # of userAccountControl and of msDS-SupportedEncryptionTypes
     "no-auth-data": (0x2000000, 0),
+    "sensitive": (0x100000, 0),
     "protocol-transition": (0x1000000, 0),
     "aes128": (0, 8),
     "aes256": (0, 0x10),
@@ -228,6 +229,8 @@ class Forest:
             self.managed(entry)
         for entry in spec["groups"]:
             self.group(entry)
+        for name in spec["protected"]:
+            self.modify(self.find("Protected Users").dn, "member", str(self.find(name).dn), ldb.FLAG_MOD_ADD)
         for entry in spec["claims"]:
             self.claim(entry)
         if spec["suffixes"]:

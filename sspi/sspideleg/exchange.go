@@ -1,0 +1,69 @@
+package sspideleg
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/gosspi/kerberos/authenticator"
+	"github.com/gosspi/kerberos/status"
+)
+
+// Limits of an exchange with a KDC. A ticket has at most 64 KiB, of which the PAC is the
+// greatest part.
+const (
+	maxAnswer = 256 << 10 // bytes
+	patience  = 10 * time.Second
+)
+
+// exchange sends a request to the KDCs of the service's realm, in the order of the
+// configuration, until one of them answers. It uses TCP only.
+func (s *Service) exchange(ctx context.Context, r *request) (*authenticator.DelegatedTicket, error) {
+	n, kdcs, err := s.Client.Config.GetKDCs(r.own.Realm(), true)
+	if err != nil {
+		return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: the configuration has no KDC", Err: err}
+	}
+	message := r.message.Append(nil)
+	framed := append(binary.BigEndian.AppendUint32(nil, uint32(len(message))), message...)
+	var failures []error
+	for i := 1; i <= n; i++ {
+		answer, err := ask(ctx, kdcs[i], framed)
+		if err == nil {
+			return r.open(answer)
+		}
+		failures = append(failures, err)
+		if ctx.Err() != nil {
+			return nil, &status.Error{Reason: status.ReasonCanceled, Detail: "sspideleg: while the KDC was asked", Err: ctx.Err()}
+		}
+	}
+	return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: no KDC answers", Err: errors.Join(failures...)}
+}
+
+// ask sends a framed request to a KDC and returns its answer (RFC 4120, Section 7.2.2).
+func ask(ctx context.Context, address string, framed []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if _, err := conn.Write(framed); err != nil {
+		return nil, err
+	}
+	var size [4]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n == 0 || n > maxAnswer {
+		return nil, errors.New("the answer of " + address + " is empty or too long")
+	}
+	answer := make([]byte, n)
+	_, err = io.ReadFull(conn, answer)
+	return answer, err
+}
