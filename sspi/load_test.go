@@ -87,11 +87,10 @@ func (s *site) outcome(t testing.TB, token []byte) status.Reason {
 // tickets for the key held, which is always in the file, or for a key that never is.
 type keytabUnderLoad struct {
 	*site
-	path     string
-	file     *keytab.File
-	held     []keytab.Entry // of kvno 255
-	heldKey  krbtest.ServiceKey
-	accepted atomic.Int64
+	path    string
+	file    *keytab.File
+	held    []keytab.Entry // of kvno 255
+	heldKey krbtest.ServiceKey
 }
 
 func newKeytabUnderLoad(t *testing.T) (*keytabUnderLoad, *load) {

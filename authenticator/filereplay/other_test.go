@@ -1,6 +1,7 @@
 package filereplay_test
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"testing"
@@ -49,7 +50,8 @@ func TestOpen_Arguments(t *testing.T) {
 		t.Errorf("the zero Cache: %v", err)
 	}
 	var known *status.Error
-	if _, err := filereplay.Open(nil, filereplay.Config{Path: path}); !errors.As(err, &known) { //nolint:staticcheck // the mistake of a caller
+	var none context.Context // the mistake of a caller
+	if _, err := filereplay.Open(none, filereplay.Config{Path: path}); !errors.As(err, &known) {
 		t.Errorf("no context: %v", err)
 	}
 }

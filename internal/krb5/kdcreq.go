@@ -71,7 +71,7 @@ const (
 	KDCRenewableOK       KDCOptions = 1 << (31 - 27)
 	KDCEncTktInSkey      KDCOptions = 1 << (31 - 28)
 	KDCRenew             KDCOptions = 1 << (31 - 30)
-	KDCValidate          KDCOptions = 1 << (31 - 31)
+	KDCValidate          KDCOptions = 1
 )
 
 // Parse reads an AS-REQ or a TGS-REQ of at most MaxKDCReq bytes. Each list has at most 32

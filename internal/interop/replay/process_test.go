@@ -68,13 +68,6 @@ func (p *process) signal(t testing.TB, s syscall.Signal) {
 	}
 }
 
-// output returns the output of the process.
-func (p *process) output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.running.Out.String()
-}
-
 // client is a connection to a process. It is not safe for concurrent use.
 type client struct {
 	p    *process
