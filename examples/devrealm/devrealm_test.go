@@ -180,6 +180,34 @@ func TestWorld_Logins(t *testing.T) {
 	out.await(t, "ssh   REFUSED not-authorized: bob@EXAMPLE.COM\n")
 }
 
+// TestWorld_WebRefusals checks that a browser without a token tries once more, and no other
+// client does.
+func TestWorld_WebRefusals(t *testing.T) {
+	w, _ := started(t)
+	for _, c := range []struct{ query, token, text, refresh string }{
+		{"", "", "You are not logged in", "1; url=/?again"},
+		{"?again", "", "You are not logged in", ""},
+		{"", "Negotiate " + ntlmToken, "The server refused your token", ""},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url()+c.query, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.token != "" {
+			r.Header.Set("Authorization", c.token)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || !strings.Contains(string(body), c.text) || resp.Header.Get("Refresh") != c.refresh {
+			t.Errorf("%q: %d %q %s, %v", c.query, resp.StatusCode, resp.Header.Get("Refresh"), body, err)
+		}
+	}
+}
+
 // TestWorld_ActiveDirectory checks that -ad adds accounts with groups.
 func TestWorld_ActiveDirectory(t *testing.T) {
 	w, out := started(t, "-ad")

@@ -49,7 +49,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs.SetOutput(stderr)
 	fs.BoolVar(&o.services, "services", false, "also start examples/ldapd and examples/pgd, which the go command builds first")
 	fs.BoolVar(&o.ad, "ad", false, "give alice and bob accounts of Active Directory, with groups")
-	fs.Func("break", "start a realm with an error on purpose, and explain it: `"+strings.Join(faultNames(), ", ")+"`", func(name string) error {
+	fs.Func("break", "start a realm with the error `NAME` on purpose, and explain it: "+strings.Join(faultNames(), ", "), func(name string) error {
 		if o.fault = faultNamed(name); o.fault == nil {
 			return fmt.Errorf("the names are %s", strings.Join(faultNames(), ", "))
 		}

@@ -20,7 +20,7 @@ func (w *world) startWeb() error {
 	if err != nil {
 		return err
 	}
-	m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor})
+	m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor, Page: refusalPage})
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,24 @@ func page(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "Encryption:  %v\n", peer.ContextEType)
 	fmt.Fprintf(w, "Ticket ends: %s\n", peer.EndTime.Local().Format(time.DateTime))
 }
+
+// refusalPage explains to a client how it can log in. Chromium with a new profile loads its
+// Kerberos library only after the first refusal, so the page makes a browser try once more.
+func refusalPage(w http.ResponseWriter, r *http.Request, code int) {
+	text := "The server refused your token. The terminal of devrealm shows the reason.\n"
+	if code == http.StatusUnauthorized && sspihttp.Refusal(r.Context()) == nil {
+		text = "You are not logged in: your client sent no Kerberos token.\n\n" +
+			"curl: paste the lines of devrealm into the terminal, and use the options --negotiate -u :\n" +
+			"Chromium: start it in that terminal, with the options that devrealm shows.\n"
+		if r.URL.RawQuery != again {
+			w.Header().Set("Refresh", "1; url=/?"+again)
+		}
+	}
+	http.Error(w, text, code)
+}
+
+// again is the query of a browser that tries once more.
+const again = "again"
 
 // twice passes each request to the server two times and answers with the second response, as
 // a proxy that repeats requests does.

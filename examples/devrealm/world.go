@@ -184,6 +184,9 @@ func (w *world) wait(ctx context.Context) (err error) {
 	select {
 	case err = <-w.ended:
 		err = errors.Join(errors.New("a server ended"), err)
+		if ctx.Err() != nil {
+			err = nil // Ctrl-C interrupts each process of the terminal
+		}
 	case <-ctx.Done():
 	}
 	w.stop()
