@@ -183,3 +183,16 @@ func TestInteropDevrealm_Services(t *testing.T) {
 		t.Errorf("exit %d, %v\n%s", code, err, d.self.Out)
 	}
 }
+
+// TestInteropDevrealm_Chromium pastes the line for Chromium. Its new profile shows the page of
+// the refusal first, which makes it try once more.
+func TestInteropDevrealm_Chromium(t *testing.T) {
+	require(t, "chromium", "setpriv")
+	t.Parallel()
+	d := startDevrealm(t, buildDevrealm(t))
+	const options = "chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --dump-dom --virtual-time-budget=8000 --timeout=20000 "
+	line := strings.Replace(d.pasted(t, "chromium ")[0], "chromium ", options, 1)
+	if res := d.paste(t, "", line); !strings.Contains(res.out, "You are alice@EXAMPLE.COM.") {
+		t.Errorf("%d %s\n%s", res.code, res.out, d.self.Out)
+	}
+}
