@@ -42,8 +42,8 @@ func checkFile(f *os.File) error {
 	}
 	sys, ok := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !ok:
-		return errors.New("the system does not say who owns the file") // unreachable: package os returns this type on Linux
+	case !ok: // unreachable: package os returns this type on Linux
+		return errors.New("the system does not say who owns the file")
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("it is no regular file but %v", info.Mode().Type())
 	case int(sys.Uid) != os.Geteuid():
@@ -65,8 +65,8 @@ func checkFolder(path string) error {
 	}
 	sys, ok := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !ok:
-		return errors.New("the system does not say who owns the folder") // unreachable, as in checkFile
+	case !ok: // unreachable, as in checkFile
+		return errors.New("the system does not say who owns the folder")
 	case sys.Uid != 0 && int(sys.Uid) != os.Geteuid():
 		return fmt.Errorf("user %d owns the folder %s and can replace the file", sys.Uid, folder)
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
