@@ -51,16 +51,14 @@ func FromManagedPassword(blob []byte, m ManagedAccount) (t *Table, requery, unch
 		return nil, 0, 0, err
 	}
 	p, err := parseManagedPassword(blob)
-	if err != nil {
-		return nil, 0, 0, err
-	}
 	var entries []Entry
-	if p.previous != nil {
-		if entries, err = m.appendKeys(entries, p.previous, salt, max(m.Kvno, 1)-1); err != nil {
-			return nil, 0, 0, err
-		}
+	if err == nil && p.previous != nil {
+		entries, err = m.appendKeys(entries, p.previous, salt, max(m.Kvno, 1)-1)
 	}
-	if entries, err = m.appendKeys(entries, p.current, salt, m.Kvno); err != nil {
+	if err == nil {
+		entries, err = m.appendKeys(entries, p.current, salt, m.Kvno)
+	}
+	if err != nil {
 		return nil, 0, 0, err
 	}
 	return index(entries, nil), p.requery, p.unchanged, nil

@@ -171,19 +171,23 @@ func TestKEY_15_ManagedBlobs(t *testing.T) {
 
 // TestKEY_15_ManagedAccounts refuses accounts that cannot be meant.
 func TestKEY_15_ManagedAccounts(t *testing.T) {
-	for why, change := range map[string]func(*ManagedAccount){
-		"no account": func(m *ManagedAccount) { m.Account = Principal{} },
-		"no $":       func(m *ManagedAccount) { m.Account = MustParsePrincipal("gweb@R") },
-		"only $":     func(m *ManagedAccount) { m.Account = MustParsePrincipal("$@R") },
-		"a service":  func(m *ManagedAccount) { m.Account = MustParsePrincipal("HTTP/gweb$@R") },
-		"realms":     func(m *ManagedAccount) { m.Services = []Principal{MustParsePrincipal("HTTP/web@OTHER")} },
-		"zero":       func(m *ManagedAccount) { m.Services = []Principal{{}} },
-		"type 20":    func(m *ManagedAccount) { m.ETypes = []EType{AES256_CTS_HMAC_SHA384_192} },
+	const account, service, etype = "has the Account", "has the service", "has the type"
+	for why, row := range map[string]struct {
+		change func(*ManagedAccount)
+		want   string
+	}{
+		"no account": {func(m *ManagedAccount) { m.Account = Principal{} }, account},
+		"no $":       {func(m *ManagedAccount) { m.Account = MustParsePrincipal("gweb@R") }, account},
+		"only $":     {func(m *ManagedAccount) { m.Account = MustParsePrincipal("$@R") }, account},
+		"a service":  {func(m *ManagedAccount) { m.Account = MustParsePrincipal("HTTP/gweb$@R") }, account},
+		"realms":     {func(m *ManagedAccount) { m.Services = []Principal{MustParsePrincipal("HTTP/web@OTHER")} }, service},
+		"zero":       {func(m *ManagedAccount) { m.Services = []Principal{{}} }, service},
+		"type 20":    {func(m *ManagedAccount) { m.ETypes = []EType{AES256_CTS_HMAC_SHA384_192} }, etype},
 	} {
 		m := managedAccount
-		change(&m)
+		row.change(&m)
 		table, _, _, err := FromManagedPassword(fixture(t, managedFile), m)
-		if e := new(status.Error); table != nil || !errors.As(err, &e) || e.Reason != status.ReasonArgument || !strings.Contains(e.Detail, "ManagedAccount") {
+		if e := new(status.Error); table != nil || !errors.As(err, &e) || e.Reason != status.ReasonArgument || !strings.HasPrefix(e.Detail, "ManagedAccount "+row.want) {
 			t.Errorf("%s: %v, %v", why, table, err)
 		}
 	}

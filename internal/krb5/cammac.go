@@ -77,15 +77,13 @@ func (r *reader) otherVerifiers(n uint8) bool {
 		return false
 	}
 	for i := 0; !list.empty(); i++ {
-		var mac VerifierMAC
-		switch {
-		case i == maxVerifiers:
-			return false
-		case !list.isSequence():
-			if !list.any() {
-				return false
-			}
-		case !list.element(&v, asn1.SEQUENCE) || !v.verifier(&mac):
+		ok := i < maxVerifiers
+		if list.isSequence() {
+			ok = ok && list.element(&v, asn1.SEQUENCE) && v.verifier(new(VerifierMAC))
+		} else {
+			ok = ok && list.any()
+		}
+		if !ok {
 			return false
 		}
 	}
