@@ -27,10 +27,61 @@ func TestConformance(t *testing.T) {
 		t.Run("two processes", func(t *testing.T) {
 			replaytest.Run(t, func(t *testing.T) authenticator.ReplayCache { return newPair(t, cfg) })
 		})
+		t.Run("hosts", func(t *testing.T) {
+			replaytest.Hosts(t, func(t *testing.T) (first, second authenticator.ReplayCache) { return open(t, cfg), open(t, cfg) })
+		})
 		cfg.LocalRecords = 1000
 		t.Run("shares", func(t *testing.T) {
 			replaytest.Shares(t, cfg.LocalRecords, func(t *testing.T) authenticator.ReplayCache { return open(t, cfg) })
 		})
+	})
+}
+
+// TestProcesses tests two processes that share a server.
+func TestProcesses(t *testing.T) {
+	withEach(t, func(t *testing.T, product string) {
+		replaytest.Processes(t, func(t *testing.T) string { return startServer(t, product).addr() },
+			func(t *testing.T, address string) authenticator.ReplayCache {
+				return open(t, redisreplay.Config{Options: &redis.UniversalOptions{Addrs: []string{address}}, AfterLoss: authenticator.AcceptOlder})
+			})
+	})
+}
+
+// TestLate tests answers that arrive too late.
+func TestLate(t *testing.T) {
+	withEach(t, func(t *testing.T, product string) {
+		s := startServer(t, product)
+		replaytest.Late(t, open(t, s.config()), func(t *testing.T) func() {
+			s.signal(t, syscall.SIGSTOP)
+			return func() { s.signal(t, syscall.SIGCONT) }
+		})
+	})
+}
+
+// TestMemoryOfTheServer checks that a record needs no more memory than the package
+// documentation promises.
+func TestMemoryOfTheServer(t *testing.T) {
+	withEach(t, func(t *testing.T, product string) {
+		s := startServer(t, product)
+		c := open(t, s.config())
+		const records = 1<<15 + 1000 // just after the tables of the server have grown
+		before := s.memory(t)
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				for range records / 8 {
+					if got := ask(t, c, record(time.Now())); got != "fresh" {
+						t.Error(got)
+					}
+				}
+			})
+		}
+		group.Wait()
+		each := (s.memory(t) - before) / records
+		t.Logf("%d bytes a record", each)
+		if each > 230 {
+			t.Errorf("%d bytes a record, want 230 at most", each)
+		}
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -138,6 +139,22 @@ func (s *server) info(t testing.TB, section string) string {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// memory returns the number of bytes that the server uses.
+func (s *server) memory(t testing.TB) int {
+	t.Helper()
+	for line := range strings.Lines(s.info(t, "memory")) {
+		if value, ok := strings.CutPrefix(line, "used_memory:"); ok {
+			n, err := strconv.Atoi(strings.TrimSpace(value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatal("INFO shows no used_memory")
+	return 0
 }
 
 // disconnect closes the connections of all other clients.
