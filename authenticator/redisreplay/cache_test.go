@@ -185,11 +185,14 @@ func TestContextEndsEachWait(t *testing.T) {
 	cfg := s.config()
 	cfg.Timeout = time.Hour
 	c := open(t, cfg)
+	asked := make(asking, 100)
+	c.Client().AddHook(asked)
 	s.signal(t, syscall.SIGSTOP)
 	for range 3 { // the first uses an open connection, the others wait for a new one
 		ctx, cancel := context.WithCancel(t.Context())
 		answers := make(chan string, 1)
 		go func() { answers <- outcome(c.Store(ctx, record(time.Now()))) }()
+		<-asked
 		cancel()
 		select {
 		case got := <-answers:
@@ -206,6 +209,19 @@ func TestContextEndsEachWait(t *testing.T) {
 		t.Errorf("after the deadline: %s", got)
 	}
 	s.signal(t, syscall.SIGCONT)
+}
+
+// asking receives a value before each command.
+type asking chan struct{}
+
+func (a asking) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (a asking) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { a <- struct{}{}; return next(ctx, cmd) }
+}
+
+func (a asking) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error { a <- struct{}{}; return next(ctx, cmds) }
 }
 
 // TestClosed checks that a closed cache refuses.

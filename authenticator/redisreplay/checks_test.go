@@ -99,6 +99,31 @@ func TestEvictedKeysCount(t *testing.T) {
 	want(t, other, record(time.Now()), "fresh", "a new authenticator after it")
 }
 
+// TestFewEvictedKeysCount checks that evictions are detected that spare the note of the
+// cache.
+func TestFewEvictedKeysCount(t *testing.T) {
+	s := startServer(t, "redis-server")
+	c, other := open(t, s.config()), open(t, s.config())
+	r := record(time.Now())
+	want(t, c, r, "fresh", "a new authenticator")
+	s.do(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl") // the note lives longest
+	for i := 0; s.control.DBSize(t.Context()).Val() > 1; i++ {
+		s.do(t, "CONFIG", "SET", "maxmemory", s.memory(t)-1)
+		_ = s.control.Set(t.Context(), "x", "y", time.Second).Err()
+		s.do(t, "CONFIG", "SET", "maxmemory", 0)
+		s.control.Del(t.Context(), "x")
+		if i == 100 {
+			t.Fatal("the server evicts nothing")
+		}
+	}
+	s.do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+	if keys := s.control.Keys(t.Context(), "*").Val(); len(keys) != 1 || !strings.Contains(keys[0], "since:") {
+		t.Fatalf("keys %q, want the note", keys)
+	}
+	s.disconnect(t)
+	want(t, other, r, "before-replay-cache", "a replay whose record was evicted")
+}
+
 // hiding is a server that hides commands.
 func hiding(t *testing.T, commands ...string) *server {
 	var args []string

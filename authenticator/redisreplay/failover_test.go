@@ -281,6 +281,25 @@ func TestReplicaRefused(t *testing.T) {
 	}
 }
 
+// TestPromotedAgain checks that the second promotion of one process is detected: it lacks the
+// records of the other primary.
+func TestPromotedAgain(t *testing.T) {
+	withEach(t, func(t *testing.T, product string) {
+		first, second := startServer(t, product), startServer(t, product)
+		c := open(t, first.config())
+		want(t, c, record(time.Now()), "fresh", "at the first primary")
+		first.do(t, "REPLICAOF", "127.0.0.1", strconv.Itoa(freePort(t))) // a primary that it never reaches
+		r := record(time.Now().Add(2 * time.Second))                     // second has just started
+		r.Now = time.Now()
+		want(t, open(t, second.config()), r, "fresh", "at the second primary")
+		first.awaitFor(t, "time", func() bool { return time.Now().After(r.Time) })
+		first.do(t, "REPLICAOF", "NO", "ONE")
+		first.disconnect(t)
+		want(t, c, r, "before-replay-cache", "a replay at the first primary")
+		want(t, c, record(time.Now()), "fresh", "a new authenticator")
+	})
+}
+
 func (c *counts) total() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -84,6 +84,24 @@ func TestRestartOfAHostRefusesNobody(t *testing.T) {
 	want(t, second, used, "replay", "a replay to the new process")
 }
 
+// TestRestartSeenLate checks that a restart which the cache sees only later counts from the
+// start of the server: older authenticators are refused and no others.
+func TestRestartSeenLate(t *testing.T) {
+	s := startServer(t, "redis-server")
+	c := open(t, s.config())
+	before := record(time.Now())
+	want(t, c, before, "fresh", "before the restart")
+	s.kill()
+	s.start(t)
+	time.Sleep(2 * time.Second) // INFO tells the time of the start in whole seconds
+	after := record(time.Now())
+	s.awaitFor(t, "uptime", func() bool { return !strings.Contains(s.info(t, "server"), "uptime_in_seconds:2\r") })
+	other := open(t, s.config())
+	want(t, other, before, "before-replay-cache", "a replay from before the restart")
+	want(t, other, after, "fresh", "an authenticator from between the restart and the first connection")
+	want(t, c, record(time.Now()), "fresh", "a new authenticator at the first host")
+}
+
 // TestAfterLoss checks the three rules after a restart without persistence.
 func TestAfterLoss(t *testing.T) {
 	for rule, answers := range map[authenticator.StartRule][3]string{
