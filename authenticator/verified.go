@@ -206,9 +206,10 @@ func (v Verified) DelegationError() error {
 //
 // The verifier covers the strings and neither the client nor the ticket. The encryption of
 // the ticket binds the CAMMAC to the client: only a holder of the service's key can put it
-// there, and a KDC must not copy a CAMMAC that a client sends. Therefore Check reads no
-// CAMMAC of the authenticator or of a nested AD-IF-RELEVANT, and a ticket with two CAMMACs
-// has no indicators: one of them may be a copy.
+// there, and a KDC must not copy a CAMMAC that a client sends. Samba's domain controller does:
+// use indicators only in realms whose KDC issues them. Check reads no CAMMAC of the
+// authenticator or of a nested AD-IF-RELEVANT, and a ticket with two CAMMACs has no
+// indicators: one of them may be a copy.
 func (v Verified) Indicators() []string {
 	if v.extras == nil {
 		return nil

@@ -158,10 +158,13 @@ func TestInteropIndicators_Planted(t *testing.T) {
 			t.Logf("%s: bob has no indicators", name)
 		}
 	}
-	// The filter of the KDC passes authorization data of types that it does not know.
-	reply, _ := weak.request(t, svc, types.AuthorizationData{wrap(filler)})
-	if reply == nil || !slices.ContainsFunc(decrypted(t, svc, *reply), func(e types.AuthorizationDataEntry) bool { return string(e.ADData) == string(wrap(filler).ADData) }) {
-		t.Error("the KDC did not copy the client's authorization data into the ticket")
+	// The KDC passes on authorization data of types that it does not know, and a CAMMAC that
+	// is two levels deep: the acceptor alone refuses that copy.
+	for _, sent := range []types.AuthorizationDataEntry{wrap(filler), wrap(wrap(copied))} {
+		reply, _ := weak.request(t, svc, types.AuthorizationData{sent})
+		if reply == nil || !slices.ContainsFunc(decrypted(t, svc, *reply), func(e types.AuthorizationDataEntry) bool { return string(e.ADData) == string(sent.ADData) }) {
+			t.Errorf("the KDC did not copy %x into the ticket", sent.ADData)
+		}
 	}
 }
 

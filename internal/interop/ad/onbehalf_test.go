@@ -140,7 +140,8 @@ func TestAD_OnBehalfRefused(t *testing.T) {
 			_, err = s.OnBehalf(t.Context(), evidence, l.corp.spn(t, row.target))
 			refusedWith(t, "OnBehalf", err, row.proxy)
 			args := []string{"-I", row.user, "-P", row.target}
-			if res := program.Run(t, l.login(t, row.service, "-f").env(), "", "kvno", args...); res.Code == 0 {
+			res := program.Run(t, l.login(t, row.service, "-f").env(), "", "kvno", args...)
+			if res.Code == 0 {
 				t.Errorf("kvno %q gets the ticket:\n%s", args, res.Out)
 			}
 		})
