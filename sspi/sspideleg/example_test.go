@@ -1,14 +1,19 @@
 package sspideleg_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 
+	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/config"
+	gokeytab "github.com/jcmturner/gokrb5/v8/keytab"
 
+	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
 	"github.com/gosspi/kerberos/sspi/sspihttp"
@@ -77,4 +82,36 @@ func get(handler http.Handler, realm *sspitest.Realm, user string, o sspitest.Op
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	return fmt.Sprint(w.Code, " ", w.Body)
+}
+
+// A front end calls a back end as the client of a request, which delegated no credentials.
+func ExampleService() {
+	// Once: the front end's own account. The configuration has forwardable = true.
+	conf, err := config.NewFromString(krb5conf)
+	if err != nil {
+		log.Fatal(err)
+	}
+	conf.LibDefaults.Forwardable = true
+	keys, err := keytab.OpenFile("http.keytab")
+	if err != nil {
+		fmt.Println("the keytab is missing here")
+		return
+	}
+	own := gokeytab.New()
+	if b, err := os.ReadFile("http.keytab"); err != nil || own.Unmarshal(b) != nil {
+		log.Fatal("no keytab")
+	}
+	service := &sspideleg.Service{Client: client.NewWithKeytab("svc-http", "EXAMPLE.COM", own, conf), Keys: keys}
+	back := keytab.MustParsePrincipal("HTTP/back.example.com@EXAMPLE.COM")
+
+	// In each request, with the context that accepted its client and KeepEvidence.
+	call := func(ctx context.Context, c *sspi.Context) error {
+		d, err := service.OnBehalf(ctx, c.Evidence(), back)
+		if err != nil {
+			return err
+		}
+		return sspideleg.WriteCCache("/run/www/client.ccache", d)
+	}
+	_ = call
+	// Output: the keytab is missing here
 }
