@@ -91,7 +91,8 @@ func (c *Cache) Format(f fmt.State, _ rune) {
 }
 
 // Check asks the database, and returns the error with which Store would refuse clients.
-// It is suitable as a probe of readiness.
+// It is suitable as a probe of readiness. It does not write, so it does not find a full
+// disk.
 func (c *Cache) Check(ctx context.Context) error {
 	if err := c.usable(); err != nil {
 		return err
@@ -134,7 +135,7 @@ func (c *Cache) Store(ctx context.Context, r authenticator.Record) (bool, error)
 
 func (c *Cache) usable() error {
 	if c == nil || c.local == nil {
-		return argument("the Cache was not made by New")
+		return failed("the Cache was not made by New", nil)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type statements struct {
 	examine string
 
 	// begin makes the state, with a horizon that is not earlier than those of other
-	// states, or raises its lifetime. Its parameters are the lifetime ($1), the time of
+	// states (SQLite has one state), or raises its lifetime. Its parameters are the lifetime ($1), the time of
 	// the acceptor ($2), and the time by which the rule moves the horizon ($3), which is
 	// NULL for AcceptOlder. It affects one row or none.
 	begin string

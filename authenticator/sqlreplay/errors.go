@@ -75,9 +75,9 @@ func pause(ctx context.Context) bool {
 
 // broken reports whether err says that a connection broke that had been open.
 func broken(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return false
+	switch sqlState(err) {
+	case "57P01", "57P02": // the server ended the session: a shutdown, or the crash of another session
+		return true
 	}
 	for _, sign := range []error{driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, sign) {

@@ -5,6 +5,7 @@ package sqlreplay
 // level than read committed, an INSERT could miss the horizon of a concurrent Expire.
 const postgresProblem = `
 	WHEN pg_is_in_recovery() THEN 'the server is a standby; connect to the primary (target_session_attrs=read-write)'
+	WHEN current_setting('transaction_read_only') = 'on' THEN 'transactions are read-only; set default_transaction_read_only to off for the user of the acceptor'
 	WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit is off, so a crash of the server loses records; set it to on'
 	WHEN current_setting('fsync') <> 'on' THEN 'fsync is off, so a crash of the host loses records; set it to on'
 	WHEN current_setting('transaction_isolation') <> 'read committed' THEN 'default_transaction_isolation is not read committed; set it for the user of the acceptor'

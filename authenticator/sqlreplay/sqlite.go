@@ -34,9 +34,7 @@ ON CONFLICT (tag) DO NOTHING`,
 	(SELECT lifetime FROM main.{table} WHERE tag = {state})`,
 
 	begin: `INSERT INTO main.{table} (tag, stamp, lifetime)
-SELECT {state}, max(
-	coalesce((SELECT max(stamp) FROM main.{table} WHERE lifetime IS NOT NULL), 0),
-	coalesce(max(min(?2, ` + sqliteNow + ` + ?1), ` + sqliteNow + `) + ?3, 0)), ?1
+SELECT {state}, coalesce(max(min(?2, ` + sqliteNow + ` + ?1), ` + sqliteNow + `) + ?3, 0), ?1
 WHERE true
 ON CONFLICT (tag) DO UPDATE SET lifetime = excluded.lifetime WHERE lifetime < excluded.lifetime`,
 
