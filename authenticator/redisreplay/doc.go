@@ -83,10 +83,10 @@
 // # The server
 //
 // A server needs about 210 bytes for a record, and keeps it for about twice the skew: with
-// the skew of five minutes, 1,000 logins a second need 130 MB. A new authenticator takes 25
-// to 50 microseconds with a server on the same host, where the memory cache takes one, and a
-// replay to the same process takes as long as in the memory cache. The commands of a user
-// with minimal rights are
+// the skew of five minutes, 1,000 logins a second need 130 MB. A new authenticator takes
+// about 50 microseconds with a server on the same host, where the memory cache takes one to
+// two, and a replay to the same process takes as long as in the memory cache. The commands
+// of a user with minimal rights are
 //
 //	ACL SETUSER krb5rc on >PASSWORD ~krb5rc:* -@all +hello +auth +ping +select +info +time
 //	    +config|get +set +get +pexpire +wait

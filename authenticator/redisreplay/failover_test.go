@@ -169,8 +169,7 @@ func TestLossOfAFailover(t *testing.T) {
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				primary := startServer(t, product)
-				link := newProxy(t, primary.addr())
-				link.delay = row.delay
+				link := newProxy(t, primary.addr(), row.delay)
 				replica := startReplica(t, product, link.addr())
 				cfg := primary.config()
 				cfg.Replicas = row.replicas
@@ -241,7 +240,7 @@ func TestReplicasAway(t *testing.T) {
 	withEach(t, func(t *testing.T, product string) {
 		primary := startServer(t, product)
 		replica := startReplica(t, product, primary.addr())
-		p := newProxy(t, primary.addr())
+		p := newProxy(t, primary.addr(), 0)
 		cfg := primary.config()
 		cfg.Options.Addrs = []string{p.addr()}
 		cfg.Replicas = 1

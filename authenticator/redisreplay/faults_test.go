@@ -256,7 +256,7 @@ func TestFilled(t *testing.T) {
 // command, and the client must get in, once.
 func TestLostAnswer(t *testing.T) {
 	s := startServer(t, "redis-server")
-	p := newProxy(t, s.addr())
+	p := newProxy(t, s.addr(), 0)
 	cfg := s.config()
 	cfg.Options.Addrs = []string{p.addr()}
 	c, other := open(t, cfg), open(t, s.config())
@@ -279,13 +279,13 @@ type proxy struct {
 	dead     atomic.Bool   // drop everything that the server has sent
 }
 
-func newProxy(t *testing.T, to string) *proxy {
+func newProxy(t *testing.T, to string, delay time.Duration) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l}
+	p := &proxy{listener: l, delay: delay}
 	var group sync.WaitGroup
 	t.Cleanup(func() { _ = l.Close(); group.Wait() })
 	group.Go(func() {
