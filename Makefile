@@ -5,8 +5,8 @@
 # make contract  runs every test that testdata/contract.tsv names; none may skip
 # make fuzz      runs every fuzz target for FUZZTIME
 # make bench     runs the benchmarks
-# make mutate    removes each check, one by one, and expects a test to fail; this takes more
-#                than an hour; DIR=ticket restricts it to one folder
+# make mutate    removes each check, one by one, and expects a test to fail; this takes five
+#                to ten minutes; DIR=ticket restricts it to one folder
 # make mutate-changed  does the same for the checks in changed lines, for at most ten
 #                minutes; KERBEROS_MUTATE_BASE names the commit to compare with
 # make portable  tests on a big-endian processor (s390x, emulated by qemu), and with

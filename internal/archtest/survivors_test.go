@@ -1,6 +1,10 @@
 package archtest
 
 import (
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,4 +58,51 @@ func survivors(t *testing.T) map[survivor]string {
 		out[s] = col[3]
 	}
 	return out
+}
+
+// TestAPREQ_15_MutantsParse checks that the files with mutants of all packages parse, and
+// that each package has the function that they call.
+func TestAPREQ_15_MutantsParse(t *testing.T) {
+	var all []check
+	packages := make(map[string]string)
+	for _, m := range mutated {
+		all = append(all, checks(t, m.dir)...)
+	}
+	for _, f := range code(t) {
+		packages[f.dir] = f.ast.Name.Name
+	}
+	b, err := os.ReadFile(writeMutants(t, t.TempDir(), all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var overlay struct{ Replace map[string]string }
+	if err := json.Unmarshal(b, &overlay); err != nil {
+		t.Fatal(err)
+	}
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, functions := make(map[string]bool), make(map[string]bool)
+	for path, file := range overlay.Replace {
+		rel, err := filepath.Rel(abs, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.ToSlash(filepath.Dir(rel))
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Errorf("%s: %v", rel, err)
+			continue
+		}
+		if f.Name.Name != packages[dir] {
+			t.Errorf("%s is of package %s and not of %s", rel, f.Name.Name, packages[dir])
+		}
+		added := filepath.Base(rel) == "mutant_left_out.go"
+		calls[dir] = calls[dir] || !added
+		functions[dir] = functions[dir] || added
+	}
+	if len(calls) == 0 || !maps.Equal(calls, functions) {
+		t.Errorf("packages with mutants %v, with their function %v", calls, functions)
+	}
 }

@@ -43,7 +43,7 @@ func Table(kt *gokrb5.Keytab) (*keytab.Table, error) {
 	b, err := file.Marshal()
 	defer clear(b)
 	if err != nil {
-		return nil, refused("gokrb5 cannot write it") // errors of gokrb5 may contain parts of the keytab
+		return nil, refused("gokrb5 cannot write it") // unreachable with this gokrb5; errors of gokrb5 may contain parts of the keytab
 	}
 	return keytab.Parse(b)
 }

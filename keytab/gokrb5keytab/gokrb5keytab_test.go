@@ -109,6 +109,8 @@ func TestTable_Misfits(t *testing.T) {
 		change(kt)
 		if table, err := gokrb5keytab.Table(kt); status.ReasonOf(err) != status.ReasonNoCredentials || table != nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v", name, err)
+		} else if !strings.Contains(err.Error(), "does not fit in a keytab file") {
+			t.Errorf("%s: the cause is not named: %v", name, err)
 		}
 	}
 	kt := gokrb5.New()

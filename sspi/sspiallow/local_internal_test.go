@@ -111,7 +111,34 @@ func TestRULE_6_Malformed(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	if _, err := (*LocalNames)(nil).User(nil); status.ReasonOf(err) != status.ReasonNotAuthorized {
+	if _, err := (*LocalNames)(nil).User(nil); status.ReasonOf(err) != status.ReasonNotAuthorized || !strings.Contains(err.Error(), "there are no rules") {
+		t.Error(err)
+	}
+}
+
+// TestRULE_6_LongBetween checks that a rule does not apply if one of its edits makes the text
+// too long, although a later edit would shorten it.
+func TestRULE_6_LongBetween(t *testing.T) {
+	var edits string
+	for range maxLocal/100 + 1 {
+		edits += "s/^/" + strings.Repeat("x", 100) + "/"
+	}
+	for value, want := range map[string]string{"RULE:[1:$1]s/.*/short/": "short", "RULE:[1:$1]" + edits + "s/.*/short/": ""} {
+		l, err := ParseLocalNames("R", value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if user, rule := l.translate(keytab.MustParsePrincipal("alice@R")); user != want || (rule == "") != (want == "") {
+			t.Errorf("%.40s...: %q, %q", value, user, rule)
+		}
+	}
+}
+
+// TestRULE_2_ClaimsOnce checks that the claims of a client are decoded once.
+func TestRULE_2_ClaimsOnce(t *testing.T) {
+	known := errors.New("no claims")
+	v := &facts{claimsRead: true, claimsErr: known} // without a client, which a second decoding would ask
+	if err := v.readClaims(); err != known {
 		t.Error(err)
 	}
 }

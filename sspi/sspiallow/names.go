@@ -162,10 +162,7 @@ func (d *directory) builtIn(key string) (pac.SID, bool) {
 	if sid, ok := d.everywhere[key]; ok {
 		return sid, true
 	}
-	domain, name, found := strings.Cut(key, `\`)
-	if !found {
-		return pac.SID{}, false
-	}
+	domain, name, _ := strings.Cut(key, `\`) // inDomains has no empty name
 	rid, known := d.inDomains[name]
 	l, named := d.byName[domain]
 	if !known || !named || !l.sid.IsDomain() {

@@ -76,6 +76,9 @@ func TestRULE_4_Names(t *testing.T) {
 		if got, err := n.Lookup(name); status.ReasonOf(err) != status.ReasonArgument || !got.IsZero() {
 			t.Errorf("%q: %v, %v", name, got, err)
 		}
+		if _, err := n.Lookup(name); strings.Contains(err.Error(), "; line ") != (name == "staff") {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 	for sid, want := range map[pac.SID]string{
 		corp(staff): `CORP\staff`, corp(513): `CORP\Domain Users`, partner(513): `S-1-5-21-21-22-23\Domain Users`, corp(7): `CORP\hooked`,

@@ -49,11 +49,9 @@ const perSet = 64
 // SID returns a rule that admits the account sid and the members of the group sid.
 func SID(sid pac.SID) Rule { return named(sid, "") }
 
-// named returns a rule about a SID that was written as a name.
+// named returns a rule about a SID that was written as a name. For the zero SID it returns the
+// empty rule.
 func named(sid pac.SID, name string) Rule {
-	if sid.IsZero() {
-		return Rule{}
-	}
 	return newRule(&node{op: opSID, sid: sid, name: name})
 }
 
@@ -112,7 +110,7 @@ func newRule(root *node) Rule {
 	for part := range slices.Chunk(r.sids, perSet) {
 		set, err := pac.NewSIDSet(part...)
 		if err != nil {
-			return Rule{} // unreachable: there are at most 64 SIDs, and none is zero
+			return Rule{} // the zero SID: there are at most 64
 		}
 		r.sets = append(r.sets, set)
 	}

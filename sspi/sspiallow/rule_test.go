@@ -195,6 +195,9 @@ func TestRULE_2_Empty(t *testing.T) {
 			}
 		}
 	}
+	if _, why := sspiallow.Realm(corpRealm).Explain(nil); why != "there is no client" {
+		t.Error(why)
+	}
 	if sspiallow.Realm(corpRealm).Check(nil) == nil || sspiallow.Not(sspiallow.Realm("X")).Check(new(sspi.Peer)) == nil {
 		t.Error("a rule admits no client at all")
 	}
@@ -244,6 +247,7 @@ func TestRULE_3_Explained(t *testing.T) {
 		{`claim(X, department, Sales)`, alice, `the client "CORP\\alice" is not admitted: it is of the realm "CORP.EXAMPLE" and not of X, whose claim department = "Sales" the rule names`},
 		{`CORP\staff`, mit, `the client "alice@CORP.EXAMPLE" is not admitted: it is unknown whether it is in CORP\staff (S-1-5-21-11-12-13-2001): the PAC has no account (LOGON_INFO)`},
 		{`not(CORP\Domain Admins)`, foreign, `the client "PARTNER\\alice" is not admitted: it is in CORP\Domain Admins (S-1-5-21-11-12-13-512) for deny-only, or by the word of a domain controller that has no authority over it`},
+		{`realm(CORP.EXAMPLE)`, alice, `the client "CORP\\alice" is admitted: it is of the realm CORP.EXAMPLE`},
 		{`CORP\staff`, odd, `the client "CORP\\a\u202e is admitted" is not admitted: it is not in CORP\staff (S-1-5-21-11-12-13-2001)`},
 	} {
 		if _, why := parse(t, c.rule).Explain(c.peer); why != c.want {
@@ -251,6 +255,9 @@ func TestRULE_3_Explained(t *testing.T) {
 		}
 	}
 	anonymous := &sspi.Peer{Client: clientOf(t), Anonymous: true}
+	if _, why := parse(t, `realm(CORP.EXAMPLE)`).Explain(anonymous); strings.HasPrefix(why, "kerberos: ") || !strings.Contains(why, "it is anonymous") {
+		t.Error(why)
+	}
 	if err := parse(t, `realm(CORP.EXAMPLE)`).Check(anonymous); err == nil || !strings.Contains(err.Error(), "it is anonymous") {
 		t.Error(err)
 	}
