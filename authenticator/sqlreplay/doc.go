@@ -39,12 +39,18 @@
 // authenticators that were stamped before the first call after the promotion. Most clients
 // then send a new one, which is accepted. An authenticator that a client with a fast clock
 // had stamped ahead of that time, and whose record was lost, can be replayed once;
-// RefuseWithinSkew closes that too, and locks out the clients for one skew. A restored
-// backup is found in the same way if PostgreSQL recovered from an archive or if the backup
-// is a dump, but not if the files of the cluster were replaced by an older copy.
+// RefuseWithinSkew closes that too, and locks out the clients for one skew. In the tests, with
+// a standby that lacked 200 records, 100 of them of clients whose clock is five minutes ahead,
+// RefuseOlder let 100 replays in, all of the fast clients, RefuseWithinSkew none, and
+// AcceptOlder 200. The time of the promotion is that of the first call after it, by the clock
+// of the database or of the acceptor, whichever is later, but no later than one skew after
+// the clock of the database. A restored backup is found in the same way if PostgreSQL
+// recovered from an archive or if the backup is a dump, but not if the files of the cluster
+// were replaced by an older copy.
 //
 // With Config.SynchronousStandby and synchronous_standby_names, PostgreSQL confirms a
-// record only if a standby has it on disk. The promotion of this standby loses nothing. It
+// record only if a standby has it on disk. The promotion of this standby loses nothing: in
+// the tests, no record that Store had reported as new under load was lost. It
 // also protects against an old primary that continues beside the promoted standby: its
 // commits wait for a standby until Timeout. Without it, acceptors that use the old primary
 // and acceptors that use the new primary admit an authenticator once each, until the
@@ -84,6 +90,21 @@
 //	) WITHOUT ROWID;
 //	CREATE INDEX krb5_replay_stamp ON krb5_replay (stamp);
 //
+// # Latency
+//
+// One run of BenchmarkStore on a machine with two processors and a fast virtual disk, in
+// microseconds for each call; the time of a new record is that of the flush to disk:
+//
+//	                          new   new, 16 callers   replay to another process
+//	memory cache              0.5               0.5                        0.07
+//	PostgreSQL, loopback      202                69                         124
+//	SQLite, WAL               235               199                          69
+//	SQLite, rollback journal  785               889                          79
+//
+// A replay to the process that accepted the authenticator is answered from its memory, as by
+// the memory cache. A client that floods one process is refused alone, at its share of that
+// memory (status.ReasonReplayCacheShare).
+//
 // # The table
 //
 // tag is the MAC of the authenticator (authenticator.Record.Tag) and stamp is the client's
@@ -96,6 +117,5 @@
 // The package deletes nothing by itself. Without [Cache.Expire] the table grows until the
 // disk is full, and then no client is admitted. With Expire each minute and the default
 // skew, the table has the records of about eleven minutes: 660,000 rows for 1,000 logins a
-// second. One client that holds a ticket can store as many records as it can send; bound
-// the rate of requests in front of the acceptor.
+// second.
 package sqlreplay

@@ -161,10 +161,11 @@ func (s *server) run(program string, args ...string) error {
 	return nil
 }
 
-// start starts the server and waits until it answers. After kill, the first tries can
+// start starts the server and waits until it answers. Its shared memory is in its folder
+// (mmap), so that a server that was killed leaves nothing behind. After kill, the first tries can
 // fail: the processes of the connections end a moment after the postmaster.
 func (s *server) start() error {
-	args := []string{"-D", s.data(), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="}
+	args := []string{"-D", s.data(), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "dynamic_shared_memory_type=mmap"}
 	for _, o := range s.options {
 		args = append(args, "-c", o)
 	}

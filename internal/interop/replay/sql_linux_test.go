@@ -74,7 +74,7 @@ func (p *postgres) run(t testing.TB, name string, args ...string) {
 // the connections end a moment after the server.
 func (p *postgres) start(t testing.TB) {
 	t.Helper()
-	command := p.command("postgres", "-D", p.dir, "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
+	command := p.command("postgres", "-D", p.dir, "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "dynamic_shared_memory_type=mmap")
 	var err error
 	for end := time.Now().Add(program.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if p.running, err = program.Start(nil, nil, command[0], command[1:]...); err != nil {
@@ -138,7 +138,7 @@ func (p *postgres) walReceiver(t testing.TB) int {
 			return pid
 		}
 	}
-	t.Error("the standby receives nothing")
+	t.Fatal("the standby receives nothing")
 	return 0
 }
 
