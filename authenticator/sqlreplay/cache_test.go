@@ -217,6 +217,7 @@ func TestREPLAY_11_SQLExpireWaits(t *testing.T) {
 
 // TestSQLConcurrentExpire tests that Store and Expire run at the same time.
 func TestSQLConcurrentExpire(t *testing.T) {
+	inInterop(t)
 	each(t, func(t *testing.T, cfg sqlreplay.Config) {
 		cfg.AfterLoss, cfg.Timeout = authenticator.AcceptOlder, 20*time.Second
 		h := newHosts(t, 3, cfg)

@@ -47,6 +47,7 @@ func lenient(db *sql.DB, dialect sqlreplay.Dialect) sqlreplay.Config {
 // share a table, because one cache would answer most replays from its memory. SQLite with
 // a rollback journal has the tests of hosts and processes only: it is slow.
 func TestREPLAY_9_SQLConformance(t *testing.T) {
+	inInterop(t)
 	for _, d := range databases {
 		if d.name == "SQLite rollback journal" {
 			continue
@@ -60,6 +61,7 @@ func TestREPLAY_9_SQLConformance(t *testing.T) {
 
 // TestREPLAY_9_SQLHosts runs the tests of two hosts that share a table.
 func TestREPLAY_9_SQLHosts(t *testing.T) {
+	inInterop(t)
 	for _, d := range databases {
 		t.Run(d.name, func(t *testing.T) {
 			db := d.open(t)
@@ -86,6 +88,7 @@ func TestREPLAY_9_PostgreSQLProcesses(t *testing.T) {
 
 // TestREPLAY_9_SQLiteProcesses stores the same records in two processes.
 func TestREPLAY_9_SQLiteProcesses(t *testing.T) {
+	inInterop(t)
 	replaytest.Processes(t,
 		func(t *testing.T) string {
 			file := filepath.Join(t.TempDir(), "replay.db")

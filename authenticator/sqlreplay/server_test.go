@@ -59,6 +59,7 @@ func (o *sharedOnce) stop() {
 // programs returns the folder of PostgreSQL's programs.
 func programs(t testing.TB) string {
 	t.Helper()
+	inInterop(t)
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ var journals = []string{"WAL", "DELETE"}
 // TestSQLiteProcesses stores each record in two processes at the same time, and kills one
 // of them by SIGKILL again and again, also while it stores.
 func TestSQLiteProcesses(t *testing.T) {
+	inInterop(t)
 	rounds, kills := 600, 20
 	if testing.Short() {
 		rounds, kills = 60, 3
