@@ -52,11 +52,12 @@ func ask(ctx context.Context, address string, framed []byte) ([]byte, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if _, err := conn.Write(framed); err != nil {
-		return nil, err
-	}
 	var size [4]byte
-	if _, err := io.ReadFull(conn, size[:]); err != nil {
+	_, err = conn.Write(framed)
+	if err == nil {
+		_, err = io.ReadFull(conn, size[:])
+	}
+	if err != nil {
 		return nil, err
 	}
 	n := binary.BigEndian.Uint32(size[:])

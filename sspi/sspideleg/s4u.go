@@ -49,7 +49,7 @@ func (r *request) forUser() error {
 	data = append(append(data, r.client.Realm()...), pkg...)
 	key, err := r.sessionKey()
 	if err != nil {
-		return err
+		return err // unreachable: these are type and bytes of a Key
 	}
 	defer key.Wipe()
 	sum, err := key.HMACMD5(data, etype.UsageForUser)
@@ -73,7 +73,7 @@ func (r *request) onBehalf(evidence []byte) error {
 	}
 	key, err := r.sessionKey()
 	if err != nil {
-		return err
+		return err // unreachable: these are type and bytes of a Key
 	}
 	defer key.Wipe()
 	r.message.Options = krb5.KDCCNAMEInAddlTicket
@@ -96,7 +96,7 @@ func (r *request) seal(key *etype.Key) error {
 	}
 	sum, err := key.Checksum(nil, m.AppendBody(nil), etype.UsageTGSReqChecksum)
 	if err != nil {
-		return err
+		return err // unreachable: the key and the usage are valid
 	}
 	a := krb5.Authenticator{
 		ClientRealm: []byte(r.own.Realm()), Client: wireName(r.own),
@@ -105,7 +105,7 @@ func (r *request) seal(key *etype.Key) error {
 	}
 	cipher, err := r.key.Encrypt(nil, nil, a.Append(nil), etype.UsageTGSReqAuthenticator)
 	if err != nil {
-		return err
+		return err // unreachable: the key and the usage are valid, and crypto/rand never fails
 	}
 	proof := krb5.APReq{Ticket: r.tgt, Authenticator: krb5.EncryptedData{EType: int32(r.key.EType()), Cipher: cipher}}
 	m.PAData = append(krb5.AppendPAData(nil, krb5.PATGSReq, proof.Append(nil)), m.PAData...)

@@ -148,7 +148,7 @@ func (s *Service) newRequest(ctx context.Context) (*request, error) {
 		r.etypes = []keytab.EType{18, 17, 20, 19}
 	}
 	if r.key, err = keytab.NewKey(keytab.EType(key.KeyType), key.KeyValue); err != nil {
-		return nil, err
+		return nil, &status.Error{Reason: status.ReasonETypeRefused, Detail: "sspideleg: the session key of Service.Client's ticket-granting ticket is unusable", Err: err}
 	}
 	b, err := tgt.Marshal()
 	if err == nil {

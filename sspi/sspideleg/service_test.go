@@ -2,17 +2,20 @@ package sspideleg_test
 
 import (
 	"context"
+	"crypto/fips140"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/flags"
@@ -56,6 +59,9 @@ func newLiar(t testing.TB) *liar {
 	t.Helper()
 	l := &liar{TB: t, realm: krbtest.NewRealm("EXAMPLE.COM")}
 	l.realm.Clock = time.Now
+	if fips140.Enforced() {
+		l.realm.ETypes = []keytab.EType{keytab.AES256_CTS_HMAC_SHA384_192} // the mode forbids SHA-1
+	}
 	l.tgt = l.realm.Ticket(front, "krbtgt/EXAMPLE.COM")
 	conf, err := config.NewFromString(fmt.Sprintf("[libdefaults]\n default_realm = EXAMPLE.COM\n forwardable = true\n[realms]\n EXAMPLE.COM = {\n  kdc = %s\n }\n", l.listen()))
 	if err != nil {
@@ -174,7 +180,7 @@ var lies = map[string]struct {
 	"another nonce":              {lie{reply: func(_ *liar, m *krbtest.KDCRep) { m.Nonce++ }}, "another request"},
 	"another key":                {lie{reply: func(l *liar, m *krbtest.KDCRep) { m.Key = l.realm.NewKey(18) }}, "does not decrypt"},
 	"another usage":              {lie{reply: func(_ *liar, m *krbtest.KDCRep) { m.Usage = 9 }}, "does not decrypt"},
-	"an AS-REP":                  {lie{reply: func(_ *liar, m *krbtest.KDCRep) { m.MsgType = 11 }}, "malformed"},
+	"an AS-REP":                  {lie{reply: func(_ *liar, m *krbtest.KDCRep) { m.MsgType = 11 }}, "the answer is malformed"},
 	"another user":               {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.Part.CName.NameString = []string{"mallory"} }}, `of "mallory@EXAMPLE.COM"`},
 	"a user of another realm":    {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.Part.CRealm = "OTHER.EXAMPLE" }}, `of "alice@OTHER.EXAMPLE"`},
 	"another service":            {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.SName.NameString = []string{"HTTP", "other"} }}, `for "HTTP/other@EXAMPLE.COM"`},
@@ -184,8 +190,12 @@ var lies = map[string]struct {
 		k.Part.StartTime = k.Part.StartTime.Add(24 * time.Hour)
 		k.Part.EndTime = k.Part.EndTime.Add(48 * time.Hour)
 	}}, ""},
-	"invalid":            {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.Part.Flags = krbtest.TicketFlags(flags.TicketInvalid) }}, "INVALID"},
-	"an RC4 session key": {lie{ticket: func(l *liar, k *krbtest.Ticket) { k.Part.Key = l.realm.NewKey(23) }}, "not requested"},
+	"a malformed part": {lie{ticket: func(_ *liar, k *krbtest.Ticket) {
+		k.Part.CAddr = slices.Repeat(types.HostAddresses{{AddrType: 2, Address: []byte{127, 0, 0, 1}}}, 257) // one too many
+	}}, "the encrypted part is malformed"},
+	"an unusable session key": {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.Part.Key.KeyValue = []byte("short") }}, "the session key is unusable"},
+	"invalid":                 {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.Part.Flags = krbtest.TicketFlags(flags.TicketInvalid) }}, "INVALID"},
+	"an RC4 session key":      {lie{ticket: func(l *liar, k *krbtest.Ticket) { k.Part.Key = l.realm.NewKey(23) }}, "not requested"},
 }
 
 // TestDELEG_6_ForUser checks a ticket of the KDC, and the request for it.
@@ -196,8 +206,8 @@ func TestDELEG_6_ForUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Client != l.principal("alice") || got.Service != l.principal(front) || got.Flags&flags.TicketForwardable == 0 || got.EndTime.IsZero() {
-		t.Errorf("%v, flags %v, end %v", got, got.Flags, got.EndTime)
+	if got.Client != l.principal("alice") || got.Service != l.principal(front) || got.Flags&flags.TicketForwardable == 0 || got.EndTime.IsZero() || !got.RenewTill.IsZero() {
+		t.Errorf("%v, flags %v, end %v, renewable until %v", got, got.Flags, got.EndTime, got.RenewTill)
 	}
 	var types []int32
 	last, _ := l.request()
@@ -306,12 +316,15 @@ func TestDELEG_6_Malformed(t *testing.T) {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
 	}
-	for name, b := range map[string][]byte{
-		"nothing": nil, "no length": {0, 0}, "an empty answer": {0, 0, 0, 0}, "too long": {0xff, 0xff, 0xff, 0xff}, "cut": {0, 0, 1, 0, 0x6d},
+	for want, list := range map[string][][]byte{
+		"EOF":               {nil, {0, 0}, {0, 0, 1, 0, 0x6d}},
+		"empty or too long": {{0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}},
 	} {
-		l.set(func(*krb5.KDCReq) []byte { return b })
-		if got, err := l.service.ForUser(t.Context(), alice); status.ReasonOf(err) != status.ReasonNoCredentials || got != nil {
-			t.Errorf("%s: %v", name, err)
+		for _, b := range list {
+			l.set(func(*krb5.KDCReq) []byte { return b })
+			if got, err := l.service.ForUser(t.Context(), alice); status.ReasonOf(err) != status.ReasonNoCredentials || got != nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%x: %v, want %s", b, err, want)
+			}
 		}
 	}
 }
