@@ -41,5 +41,8 @@ func TestEnforcedFIPS_Types(t *testing.T) {
 		if b, err := k.Decrypt(nil, c, 2); err != nil || string(b) != "text" {
 			t.Errorf("%v: %q, %v", p.ID, b, err)
 		}
+		if sum, err := k.HMACMD5([]byte("text"), UsageForUser); status.ReasonOf(err) != status.ReasonETypeRefused || sum != nil {
+			t.Errorf("%v: HMACMD5: %x, %v", p.ID, sum, err)
+		}
 	}
 }

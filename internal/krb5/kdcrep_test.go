@@ -2,10 +2,12 @@ package krb5_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/internal/krbtest"
+	"github.com/gosspi/kerberos/status"
 )
 
 // cuts checks that parse accepts whole, and refuses each part of it, trailing bytes and a
@@ -44,6 +46,25 @@ func TestTGSRep(t *testing.T) {
 	}
 	if got := string(krb5.AppendPrincipal(nil, rep.Client, rep.ClientRealm)); got != "alice@EXAMPLE.COM" {
 		t.Errorf("the client is %s", got)
+	}
+	for _, x := range []struct {
+		path string
+		with []byte
+		want status.Reason
+	}{
+		{"6d 30 a0 02", derInt(4), status.ReasonWrongVersion},
+		{"6d 30 a1 02", derInt(11), status.ReasonWrongMessageType},
+		{"6d 30 a3", []byte{}, status.ReasonMalformedToken},
+		{"6d 30 a4", []byte{}, status.ReasonMalformedToken},
+		{"6d 30 a5", []byte{}, status.ReasonMalformedToken},
+		{"6d 30 a6", []byte{}, status.ReasonMalformedToken},
+		{"6d 30 a6", der(0xa7, derInt(1)), status.ReasonMalformedToken},
+	} {
+		b, n := replaced(t, whole, x.path, x.with)
+		if n != 1 {
+			t.Fatalf("%d elements at %s", n, x.path)
+		}
+		wantReason(t, fmt.Sprintf("%s = %x", x.path, x.with), new(krb5.TGSRep).Parse(b), x.want)
 	}
 	plain, err := krbtest.Decrypt(m.Key, 8, rep.EncPart.Cipher)
 	if err != nil {
