@@ -174,8 +174,13 @@ func (s *sentinels) primary(t testing.TB) *redisServer {
 
 // TestReplay_RedisSentinel logs in through two processes that share a primary and two
 // replicas. Sentinel promotes a replica when the primary is killed or stopped. The stopped
-// primary continues afterwards, and does not know at first that it is none.
+// primary continues afterwards, and does not know at first that it is none. Sentinel's own
+// timers make a run of some minutes, and on a busy machine it may promote no replica at all:
+// the test runs with KERBEROS_SENTINEL=1 only.
 func TestReplay_RedisSentinel(t *testing.T) {
+	if os.Getenv("KERBEROS_SENTINEL") != "1" {
+		t.Skip("KERBEROS_SENTINEL is not 1: the failovers of Sentinel take minutes")
+	}
 	for product, cli := range redisProducts {
 		t.Run(product, func(t *testing.T) {
 			r := theRealm(t, product, product, cli, product)
@@ -191,6 +196,11 @@ func TestReplay_RedisSentinel(t *testing.T) {
 					}
 				}
 			}
+			// Sentinel promotes only a server that it knows as a replica of the primary.
+			healed := func(t testing.TB) {
+				p := s.primary(t)
+				p.await(t, p.port, "connected_slaves:2", "INFO", "replication")
+			}
 			killed := fault{
 				name: "the primary is killed, and a replica promoted", refuses: true,
 				begin: func(t testing.TB) {
@@ -198,7 +208,10 @@ func TestReplay_RedisSentinel(t *testing.T) {
 					away.kill()
 					promoted(t)
 				},
-				end: func(t testing.TB) { away.start(t) },
+				end: func(t testing.TB) {
+					away.start(t)
+					healed(t)
+				},
 			}
 			again := killed
 			again.name = "the new primary is killed, and a replica promoted"
@@ -210,7 +223,7 @@ func TestReplay_RedisSentinel(t *testing.T) {
 					promoted(t)
 					away.signal(t, syscall.SIGCONT)
 				},
-				end: func(testing.TB) {},
+				end: healed,
 			}, again)
 			const logins = allLogins / 4 // the failovers take most of the time
 			b.run(t, r, logins).check(t, logins)
