@@ -130,12 +130,15 @@ func (p *postgres) signalAll(t testing.TB, sig syscall.Signal) {
 	}
 }
 
-// walReceiver returns the process of a standby that receives the records of the primary.
+// walReceiver returns the process of a standby that receives the records of the primary. A
+// standby starts it again some seconds after the primary has restarted.
 func (p *postgres) walReceiver(t testing.TB) int {
 	t.Helper()
-	for _, pid := range p.children(t)[1:] {
-		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(b), "walreceiver") {
-			return pid
+	for end := time.Now().Add(program.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		for _, pid := range p.children(t)[1:] {
+			if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(b), "walreceiver") {
+				return pid
+			}
 		}
 	}
 	t.Fatal("the standby receives nothing")
