@@ -23,7 +23,7 @@ var mutated = []struct {
 	{"ticket", []string{"ticket", "sspi"}},
 	{"authenticator", []string{"authenticator", "internal/reply", "sspi"}},
 	{"authenticator/filereplay", []string{"authenticator/filereplay"}},
-	{"internal/ccache", []string{"internal/ccache", "sspi/sspideleg", "sspi/sspitest"}},
+	{"internal/ccache", []string{"sspi/sspideleg", "sspi/sspitest"}},
 	{"internal/contextseal", []string{"internal/contextseal", "sspi"}},
 	{"internal/etype", []string{"internal/etype", "keytab", "sspi", "sspi/sspideleg"}},
 	{"internal/krb5", []string{"internal/krb5", "ticket", "authenticator", "sspi", "sspi/sspideleg"}},
