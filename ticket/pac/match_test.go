@@ -78,7 +78,7 @@ func TestRULE_1_SIDSet(t *testing.T) {
 	if _, err := pac.NewSIDSet(sid(corp, "513"), pac.SID{}); err == nil {
 		t.Error("the zero SID is in a SIDSet")
 	}
-	if _, err := pac.NewSIDSet(make([]pac.SID, 65)...); err == nil {
+	if _, err := pac.NewSIDSet(slices.Repeat([]pac.SID{sid(corp, "513")}, 65)...); err == nil {
 		t.Error("65 SIDs are in a SIDSet")
 	}
 	if g, d := (*pac.Access)(nil).Match(nil); g != 0 || d != 0 {
