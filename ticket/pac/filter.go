@@ -97,8 +97,9 @@ func (l *logon) contains(sid SID) bool {
 // unknown, a client of another realm is granted no SID except the asserted identity.
 //
 // The error has ReasonPACBad, and the client must be refused: the account is not in the domain
-// that LOGON_INFO names, or that SID is not the SID of a domain (S-1-5-21-X-Y-Z), or the client
-// is not of the service's realm and LOGON_INFO claims an account of the service's own domain.
+// that LOGON_INFO names, or that SID is not the SID of a domain (S-1-5-21-X-Y-Z), or LOGON_INFO
+// has an account of the service's domain for a client of another realm, or of another domain
+// for a client of the service's realm.
 func (l *LogonInfo) Filter(origin Origin, domain SID) (*Access, error) {
 	if err := checkAccount(l.UserSID, l.DomainSID, origin, domain); err != nil {
 		return nil, err
@@ -140,6 +141,8 @@ func checkAccount(user, of SID, origin Origin, domain SID) error {
 		return bad("LOGON_INFO has the account " + user.String() + ", which is not an account of a domain")
 	case origin != OwnRealm && !domain.IsZero() && of == domain:
 		return bad("LOGON_INFO claims an account of the service's domain for a client of another realm")
+	case origin == OwnRealm && !domain.IsZero() && of != domain:
+		return bad("LOGON_INFO has an account of another domain for a client of the service's realm")
 	}
 	return nil
 }

@@ -95,3 +95,21 @@ func TestPAC_13_GrantedSIDs(t *testing.T) {
 		t.Errorf("%d cases compared, want 55", compared)
 	}
 }
+
+// TestPAC_13_OwnRealmOtherDomain refuses an account of another domain for a client of the
+// service's realm, and for no other reason: without a known domain the account counts.
+func TestPAC_13_OwnRealmOtherDomain(t *testing.T) {
+	content, fits := captured(t, "plain-krb5")
+	p, err := pac.Verify(content.PAC, fits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Access(pac.OwnRealm, domains["B22.EXAMPLE.TEST"]); status.ReasonOf(err) != status.ReasonPACBad {
+		t.Errorf("another domain: %v", err)
+	}
+	for _, domain := range []pac.SID{{}, domains["A22.EXAMPLE.TEST"]} {
+		if access, err := p.Access(pac.OwnRealm, domain); err != nil || access.User().IsZero() {
+			t.Errorf("the domain %q: %v", domain, err)
+		}
+	}
+}
