@@ -33,8 +33,8 @@ type beginning struct {
 	asked atomic.Int64 // elapsed at the last call, less a second at most
 }
 
-// clock is what a beginning knows of the clock as it is set now. The two values change
-// together: a call that sees no step of the clock also sees the stamp that belongs to it.
+// clock has the two values of a beginning that a step of the clock changes. They change
+// together: a call that reads an origin also reads the stamp that belongs to it.
 type clock struct {
 	stamp  int64 // Unix microseconds: earlier stamps are refused
 	origin int64 // wall less elapsed: the time that the clock would have shown when the cache was made

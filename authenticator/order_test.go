@@ -13,7 +13,7 @@ import (
 	"github.com/gosspi/kerberos/status"
 )
 
-// fault is one error of an exchange.
+// fault makes an exchange wrong in one place; want is the Reason of the refusal.
 type fault struct {
 	name  string
 	spoil func(d *desk, q *krbtest.APReq)

@@ -93,7 +93,7 @@
 //
 // Cluster needs +cluster|slots, +cluster|shards, +command and +readonly in addition. The name
 // of a key is the end of the authenticator's ciphertext, which was on the network already.
-// Whoever can write to the server can delete records, so use TLS and a password.
+// A client of the server with the right to write can delete records, so use TLS and a password.
 //
 // If MasterName names a Sentinel service, New connects to the primary that Sentinel names.
 // In a Cluster each primary is checked, and an event at one primary counts for all. The cache

@@ -44,7 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) authenticator.ReplayCache) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
 			if c.slow && testing.Short() {
-				t.Skip("it waits")
+				t.Skip("-short: this part waits two seconds")
 			}
 			c.run(t, open(t))
 		})

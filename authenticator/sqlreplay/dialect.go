@@ -36,9 +36,9 @@ type statements struct {
 	// NULL for AcceptOlder. It affects one row or none.
 	begin string
 
-	// advance raises the horizons to the time ($1) minus two lifetimes, by the clock of
-	// the caller or of the database, whichever is earlier. The statements are one
-	// transaction. Only the last has a parameter.
+	// advance raises the horizons to a time minus two lifetimes. The time is the earlier one
+	// of the caller's ($1) and the database's. The statements run in one transaction. Only the
+	// last statement has a parameter.
 	advance []string
 
 	// remove deletes at most $1 records up to the horizon.

@@ -304,8 +304,8 @@ func withDB(cfg sqlreplay.Config, db *sql.DB) sqlreplay.Config {
 	return cfg
 }
 
-// TestSQLTwoPrimaries promotes a synchronous standby while the old primary continues. The
-// old primary admits nobody.
+// TestSQLTwoPrimaries promotes a synchronous standby while the old primary continues. An
+// acceptor that uses the old primary refuses every client.
 func TestSQLTwoPrimaries(t *testing.T) {
 	primary := startServer(t)
 	standby := primary.newStandby(t)

@@ -18,8 +18,8 @@ type habit struct {
 	limit   float64 // occurrences in 10,000 words
 }
 
-// verbs are those with which "what" makes a noun clause: "what is left", "what the
-// client sent". A question ends in a question mark and does not match.
+// subject matches a word that can begin a noun clause after "what", as in "what the client
+// sent". The pattern of a verb after "what", as in "what is left", stands in habits.
 const subject = `(?:a|an|the|this|that|these|those|it|they|he|she|we|you|its|their|his|each|every|any|some|no|all|both|one|another|[a-z]+s)`
 
 var habits = []habit{
