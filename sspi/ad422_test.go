@@ -2,12 +2,8 @@ package sspi_test
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,18 +68,7 @@ var adNotGranted = map[string][]string{
 
 func adCases(t testing.TB) map[string]adExpected {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(vectors.Dir(t), "ad422", "expect.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cases map[string]adExpected
-	if err := json.Unmarshal(b, &cases); err != nil {
-		t.Fatal(err)
-	}
-	if len(cases) != 66 {
-		t.Fatalf("%d cases, want 66", len(cases))
-	}
-	return cases
+	return vectors.AD422[adExpected](t)
 }
 
 // adAccept gives the captured token of a case to a new acceptor that also permits RC4.
@@ -95,20 +80,7 @@ func adAccept(t testing.TB, name string, want adExpected, policy sspi.PACPolicy)
 // adAcceptOf is adAccept for an acceptor that permits the encryption types.
 func adAcceptOf(t testing.TB, name string, want adExpected, policy sspi.PACPolicy, etypes []keytab.EType) (*sspi.Context, error) {
 	t.Helper()
-	dir := filepath.Join(vectors.Dir(t), "ad422")
-	text, err := os.ReadFile(filepath.Join(dir, name+".token.hex"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.ReadFile(filepath.Join(dir, want.Keytab))
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := keytab.Parse(file)
+	keys, err := keytab.Parse(vectors.AD422Keytab(t, want.Keytab))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +93,7 @@ func adAcceptOf(t testing.TB, name string, want adExpected, policy sspi.PACPolic
 		t.Fatal(err)
 	}
 	c := a.NewContext(sspi.ContextConfig{})
-	_, _, err = c.Accept(context.Background(), token)
+	_, _, err = c.Accept(context.Background(), vectors.AD422Token(t, name))
 	if errors.Is(err, sspi.ErrContinue) { // DCE style: the third leg is not captured
 		err = nil
 	}

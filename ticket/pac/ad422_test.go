@@ -2,11 +2,8 @@ package pac_test
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,41 +69,18 @@ type delegation struct {
 
 func ad422(t testing.TB) map[string]expectation {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(vectors.Dir(t), "ad422", "expect.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cases map[string]expectation
-	if err := json.Unmarshal(b, &cases); err != nil {
-		t.Fatal(err)
-	}
-	if len(cases) != 66 {
-		t.Fatalf("%d cases, want 66", len(cases))
-	}
-	return cases
+	return vectors.AD422[expectation](t)
 }
 
 // openTicket returns the content of the ticket of a captured token.
-func openTicket(t testing.TB, dir, name, keytabName string, now time.Time) *ticket.Content {
+func openTicket(t testing.TB, name, keytabName string, now time.Time) *ticket.Content {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), dir, name+".token.hex"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.ReadFile(filepath.Join(vectors.Dir(t), dir, keytabName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := keytab.Parse(file)
+	keys, err := keytab.Parse(vectors.AD422Keytab(t, keytabName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := []keytab.EType{17, 18, 19, 20, 23}
-	opened, err := ticket.Open(bare(t, token), &ticket.Params{Keys: keys, Now: now, Skew: 5 * time.Minute, ETypes: all})
+	opened, err := ticket.Open(bare(t, vectors.AD422Token(t, name)), &ticket.Params{Keys: keys, Now: now, Skew: 5 * time.Minute, ETypes: all})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -147,7 +121,7 @@ func TestPAC_7_SambaCases(t *testing.T) {
 	compared := 0
 	for _, name := range slices.Sorted(maps.Keys(ad422(t))) {
 		want := ad422(t)[name]
-		content := openTicket(t, "ad422", name, want.Keytab, time.Unix(want.Time, 0))
+		content := openTicket(t, name, want.Keytab, time.Unix(want.Time, 0))
 		if (content.PAC != nil) != want.PAC {
 			t.Errorf("%s: has a PAC: %v, want %v", name, content.PAC != nil, want.PAC)
 		}

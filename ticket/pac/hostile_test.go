@@ -20,7 +20,7 @@ var hostileCases = []string{"plain-krb5", "claims-compressed", "compound-both", 
 func captured(t testing.TB, name string) (*ticket.Content, pac.Ticket) {
 	t.Helper()
 	want := ad422(t)[name]
-	c := openTicket(t, "ad422", name, want.Keytab, time.Unix(want.Time, 0))
+	c := openTicket(t, name, want.Keytab, time.Unix(want.Time, 0))
 	return c, pac.Ticket{Key: c.ServiceKey, Client: c.Client, AuthTime: c.AuthTime}
 }
 

@@ -41,7 +41,7 @@ func TestRULE_1_Match(t *testing.T) {
 		if !want.PAC || want.AccountName == nil || refusedByVerify[name] != "" {
 			continue
 		}
-		content := openTicket(t, "ad422", name, want.Keytab, time.Unix(want.Time, 0))
+		content := openTicket(t, name, want.Keytab, time.Unix(want.Time, 0))
 		p, err := pac.Verify(content.PAC, pac.Ticket{Key: content.ServiceKey, Client: content.Client, AuthTime: content.AuthTime})
 		if err != nil {
 			t.Fatal(err)
