@@ -164,9 +164,12 @@ func (b *backend) fault(t testing.TB, r *realm, rep *report, f fault, after int)
 	rep.wait(func() bool { return rep.logins >= after })
 	rep.mu.Lock()
 	rep.away = f.name
-	until := rep.attempts + attempts
 	rep.mu.Unlock()
 	f.begin(t)
+	// The attempts count from here: the begin of a fault may last longer than many logins.
+	rep.mu.Lock()
+	until := rep.attempts + attempts
+	rep.mu.Unlock()
 	rep.wait(func() bool { return rep.attempts >= until })
 	f.end(t)
 	pair := b.clients()
