@@ -152,8 +152,9 @@ func (t *AccessToken) Match(s *pac.SIDSet) (grants, denies uint64) {
 }
 
 // Device returns the SIDs of the client's computer (compound identity), which are filtered as
-// those of the client are. It returns nil without an error if the PAC has none. Each call
-// decodes them anew.
+// those of the client are. The PAC does not name the realm of the computer: one of another
+// domain than the client's counts as one of another forest. Device returns nil without an error
+// if the PAC has none. Each call decodes it anew.
 func (t *AccessToken) Device() (*pac.Access, error) {
 	if t.Err() != nil {
 		return nil, t.Err()
@@ -162,7 +163,15 @@ func (t *AccessToken) Device() (*pac.Access, error) {
 	if err != nil || info == nil || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, err
 	}
-	return info.Filter(t.origin, t.domain)
+	return info.Filter(t.deviceOrigin(info), t.domain)
+}
+
+// deviceOrigin returns the place of the computer's realm.
+func (t *AccessToken) deviceOrigin(info *pac.DeviceInfo) pac.Origin {
+	if info.SID.Domain() != t.access.User().Domain() {
+		return pac.OtherForest
+	}
+	return t.origin
 }
 
 // UserClaims returns the claims of the user. It returns none without an error if the PAC has
@@ -174,24 +183,38 @@ func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) {
 		return nil, t.Err()
 	}
-	return t.ownForest(t.pac.ClientClaims())
-}
-
-// ownForest returns an error in place of the claims of a client of another forest.
-func (t *AccessToken) ownForest(claims []pac.Claim, err error) ([]pac.Claim, error) {
+	claims, err := t.pac.ClientClaims()
 	if err == nil && len(claims) > 0 && t.origin == pac.OtherForest {
-		return nil, &status.Error{Reason: status.ReasonPACBad, Detail: "the claims of a client of another forest do not count: that forest chose them"}
+		return nil, badClaims("the claims of a client of another forest do not count: that forest chose them")
 	}
 	return claims, err
 }
 
 // DeviceClaims returns the claims of the client's computer, like UserClaims. It returns none
-// without pac.CompoundedAuthentication.
+// without pac.CompoundedAuthentication. Claims of a computer of another forest, or of another
+// domain than the client's, are an error, and so are claims without a computer.
 func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, t.Err()
 	}
-	return t.ownForest(t.pac.DeviceClaims())
+	claims, err := t.pac.DeviceClaims()
+	if err != nil || len(claims) == 0 {
+		return nil, err
+	}
+	info, err := t.pac.DeviceInfo()
+	switch {
+	case err != nil:
+		return nil, err
+	case info == nil:
+		return nil, badClaims("the claims of the client's computer do not count: the PAC does not name the computer")
+	case t.deviceOrigin(info) == pac.OtherForest:
+		return nil, badClaims("the claims of a computer of another forest, or of another domain than the client's, do not count: that domain chose them")
+	}
+	return claims, nil
+}
+
+func badClaims(detail string) error {
+	return &status.Error{Reason: status.ReasonPACBad, Detail: detail}
 }
 
 // PAC returns all facts of the verified PAC, such as the times of the logon, the user flags

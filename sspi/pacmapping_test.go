@@ -225,7 +225,7 @@ func TestPAC_13_ClaimsOfAnotherForest(t *testing.T) {
 			p.Logon.ExtraSIDs = append(p.Logon.ExtraSIDs, pac.Group{SID: sid, Attributes: enabledGroup})
 		}
 		p.ClientClaims = []pac.Claim{{ID: "department", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{"finance"}}}
-		p.DeviceClaims = p.ClientClaims
+		p.DeviceClaims, p.Device = p.ClientClaims, &pac.DeviceInfo{SID: inDomain(p.Logon.DomainSID, "1500"), PrimaryGroup: inDomain(p.Logon.DomainSID, "515")}
 		peer, err := s.account("bert@PARTNER.EXAMPLE", p)
 		if err != nil {
 			t.Fatal(err)
@@ -235,6 +235,46 @@ func TestPAC_13_ClaimsOfAnotherForest(t *testing.T) {
 			if x.counts && (err != nil || len(claims) != 1) || !x.counts && (claims != nil || status.ReasonOf(err) != status.ReasonPACBad) {
 				t.Errorf("claims of a %s %s: %v, %v", kind, name, claims, err)
 			}
+		}
+	}
+}
+
+// TestPAC_13_DeviceOfAnotherDomain checks that a computer of another domain than its user's counts
+// as one of another forest: a domain controller there chose its groups and its claims.
+func TestPAC_13_DeviceOfAnotherDomain(t *testing.T) {
+	s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID}, ForestRealms: []string{"PARTNER.EXAMPLE"}}))
+	third := pac.MustParseSID("S-1-5-21-31-32-33")
+	claim := []pac.Claim{{ID: "rack", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{"7"}}}
+	planted := pac.Group{SID: inDomain(domainSID, "512"), Attributes: enabledGroup}
+	for name, x := range map[string]struct {
+		client string
+		user   *krbtest.PAC
+		device pac.SID
+		counts bool
+	}{
+		"of the own realm, for its user":       {"alice", alicePAC(), domainSID, true},
+		"of a third domain, for an own user":   {"alice", alicePAC(), third, false},
+		"of a sister realm, for its user":      {"bert@PARTNER.EXAMPLE", bertPAC(), partnerSID, true},
+		"of a third domain, for a sister user": {"bert@PARTNER.EXAMPLE", bertPAC(), third, false},
+	} {
+		p := x.user
+		for _, sid := range []pac.SID{pac.ClaimsValid, pac.CompoundedAuthentication} {
+			p.Logon.ExtraSIDs = append(p.Logon.ExtraSIDs, pac.Group{SID: sid, Attributes: enabledGroup})
+		}
+		p.Logon.UserFlags |= pac.LOGON_EXTRA_SIDS
+		p.DeviceClaims = claim
+		p.Device = &pac.DeviceInfo{SID: inDomain(x.device, "1500"), PrimaryGroup: inDomain(x.device, "515"), ExtraSIDs: []pac.Group{planted}}
+		peer, err := s.account(x.client, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		device, err := peer.AccessToken.Device()
+		if err != nil || device.Grants(planted.SID) != x.counts {
+			t.Errorf("%s: %v, %v", name, device, err)
+		}
+		claims, err := peer.AccessToken.DeviceClaims()
+		if x.counts && (err != nil || len(claims) != 1) || !x.counts && (claims != nil || status.ReasonOf(err) != status.ReasonPACBad) {
+			t.Errorf("claims of a computer %s: %v, %v", name, claims, err)
 		}
 	}
 }
