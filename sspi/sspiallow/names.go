@@ -63,8 +63,9 @@ func parseNames(b []byte) (*directory, error) {
 		return nil, badNames(1, "the file is in UTF-16, as PowerShell's > writes; write it in UTF-8")
 	}
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	n := bytes.Count(b, []byte{'\n'}) + 1
-	d := newDirectory(n)
+	// A line with the SID of a domain's account is about that long. Empty lines need no room.
+	const usualLine = 32
+	d := newDirectory(min(bytes.Count(b, []byte{'\n'}), len(b)/usualLine) + 1)
 	number := 0
 	for text := range bytes.Lines(b) {
 		number++

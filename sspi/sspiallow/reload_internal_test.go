@@ -2,9 +2,11 @@ package sspiallow
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +129,28 @@ func TestRULE_4_ClockSetBack(t *testing.T) {
 	r.write(t, "S-1-5-21-1-2-3-1001 C\\staff\n")
 	r.now = r.now.Add(-24 * time.Hour)
 	r.is(t, "S-1-5-21-1-2-3-1001", `C\staff`)
+}
+
+// TestRULE_4_Memory checks that the memory for a file of names is bounded by its length, also if
+// its lines are empty.
+func TestRULE_4_Memory(t *testing.T) {
+	var short, usual bytes.Buffer
+	for i := range 20_000 {
+		fmt.Fprintf(&short, "S-1-5-%d %x\n", i, i)
+		fmt.Fprintf(&usual, "S-1-5-21-1004336348-1177238915-682003330-%d CORP\\group %d\n", i, i)
+	}
+	for name, b := range map[string][]byte{"empty lines": bytes.Repeat([]byte("\n"), 1<<18), "short lines": short.Bytes(), "usual lines": usual.Bytes()} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d, err := parseNames(b)
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(b)); n > most {
+			t.Errorf("%s: %d bytes for a file of %d with %d names, above %d", name, n, len(b), len(d.byName), most)
+		}
+	}
 }
 
 // FuzzNames checks that each name of a file of names is found by its SID and the other way.
