@@ -94,6 +94,7 @@ const (
 	ReasonBufferType
 	ReasonUnsupported
 	ReasonNoCredentials
+	ReasonKDCRefused
 	ReasonCanceled
 	ReasonInternal // always the last
 

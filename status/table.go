@@ -84,7 +84,8 @@ var table = [reasonCount]row{
 	ReasonNoTokenBuffer: {SEC_E_INVALID_TOKEN, 0, "no-token-buffer", "the buffer descriptor lacks the buffer that the call needs"},
 	ReasonBufferType:    {SEC_E_INVALID_TOKEN, 0, "buffer-type", "a buffer's type or attribute requests protection that the call does not provide"},
 	ReasonUnsupported:   {SEC_E_UNSUPPORTED_FUNCTION, 0, "unsupported", "the function or option is not supported or not configured"},
-	ReasonNoCredentials: {SEC_E_NO_CREDENTIALS, 0, "no-credentials", "the key source could not be read"},
+	ReasonNoCredentials: {SEC_E_NO_CREDENTIALS, 0, "no-credentials", "keys or credentials that the call needs are missing or could not be read; the error says which"},
+	ReasonKDCRefused:    {SEC_E_NO_CREDENTIALS, 0, "kdc-refused", "the KDC refuses a ticket on behalf of a client; the error explains the KDC's number; with 13 check the delegation of the service and of the user"},
 	ReasonCanceled:      {SEC_E_INTERNAL_ERROR, 60, "canceled", "the caller's context.Context ended before the exchange ended"},
 	ReasonInternal:      {SEC_E_INTERNAL_ERROR, 60, "internal", "an error on this side has no Reason of its own; the error wraps the cause"},
 }

@@ -80,7 +80,7 @@
 // ReasonNoCredentials if the client did not delegate the credentials, ReasonTicketExpired,
 // ReasonETypeRefused, ReasonBadDelegation if a ticket contradicts the names that the client
 // sent with it, ReasonArgument for an error of the caller, or ReasonInternal if the cache
-// file cannot be written. A refusal by the KDC wraps a *KDCError, with ReasonNoCredentials, and
+// file cannot be written. A refusal by the KDC wraps a *KDCError, with ReasonKDCRefused, and
 // an answer that does not fit the request has ReasonBadDelegation.
 //
 // # Concurrency

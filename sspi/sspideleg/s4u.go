@@ -124,7 +124,7 @@ func (r *request) open(answer []byte) (*authenticator.DelegatedTicket, error) {
 	var refused krb5.KRBError
 	if refused.Parse(answer) == nil {
 		cause := &KDCError{Code: refused.Code, Text: quote.Value(string(refused.EText))}
-		return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: the KDC refuses a ticket of " + quote.Text(r.client.String()) + " to " + quote.Text(r.target.String()), Err: cause}
+		return nil, &status.Error{Reason: status.ReasonKDCRefused, Detail: "sspideleg: the KDC refuses a ticket of " + quote.Text(r.client.String()) + " to " + quote.Text(r.target.String()) + refusals[refused.Code], Err: cause}
 	}
 	var m krb5.TGSRep
 	if err := m.Parse(answer); err != nil {
@@ -150,6 +150,21 @@ func (r *request) open(answer []byte) (*authenticator.DelegatedTicket, error) {
 		Client: r.client, Service: r.target, Ticket: secret.New(m.Ticket.Raw), SessionKey: key, Flags: part.Flags,
 		AuthTime: at(part.AuthTime), StartTime: at(part.StartTime), EndTime: at(part.EndTime), RenewTill: at(part.RenewTill),
 	}, nil
+}
+
+// refusals explains the error numbers with which KDCs refuse requests on behalf of a client (RFC
+// 4120, Section 7.5.9; MS-SFU, Section 3.2.5).
+var refusals = map[int32]string{
+	6:  ": the KDC does not know this user",
+	7:  ": the KDC does not know this service; check the SPN",
+	12: ": a policy of the KDC forbids it, such as an authentication policy, or require_auth of the service",
+	13: ": the service may not delegate to this target, or the user is sensitive or in Protected Users, or the client's ticket or the service's own ticket-granting ticket is not forwardable",
+	14: ": the KDC has no key of an encryption type in Service.ETypes",
+	18: ": the account of the user is disabled, locked or expired",
+	23: ": the password of the user has expired",
+	32: ": a ticket has expired",
+	37: ": the clocks of the service and of the KDC differ too much",
+	41: ": the KDC cannot verify the client's ticket or its PAC",
 }
 
 // check compares the answer with the request.
