@@ -95,3 +95,26 @@ func TestInteropDocuments_ChromiumFirstPage(t *testing.T) {
 		t.Errorf("the first page:\n%s\nthe second page:\n%s\n%s", first.out, second.out, srv.p.Out)
 	}
 }
+
+// TestInteropDocuments_Indicators runs the command of OPERATING.md for a server that requires an
+// indicator. alice logs in with it, and bob without.
+func TestInteropDocuments_Indicators(t *testing.T) {
+	onlyMIT(t, "the KDC of sspitest issues no indicators")
+	require(t, "curl")
+	t.Parallel()
+	r := strongRealm(t, "otp")
+	at, dir := port(t), folder(t)
+	r.service(t, "HTTP", 18, 18).keytab(t, filepath.Join(dir, "http.keytab"))
+	program, err := build(t.TempDir(), "httpd", "github.com/gosspi/kerberos/examples/httpd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := open(t, r, "OPERATING.md", dir, "8080", fmt.Sprint(at))
+	server := p.serve(t, "go run ./examples/httpd -addr localhost:8080 -keytab http.keytab -allow 'indicator(otp)'", "go run ./examples/httpd", program, at)
+	url := fmt.Sprintf("http://localhost:%d/whoami", at)
+	r.login(t).curl(t, "--negotiate", url).count(t, map[string]int{curlAccepted: 1})
+	r.loginAs(t, "bob").curl(t, "--negotiate", url).count(t, map[string]int{"code 403": 1})
+	if err := server.Await("the reason", func(out string) bool { return strings.Contains(out, "its ticket has no indicators that count") }); err != nil {
+		t.Error(err)
+	}
+}

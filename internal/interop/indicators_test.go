@@ -25,13 +25,13 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 )
 
-// strongRealm returns a realm whose KDC gives the indicator "spake" to users who log in with
-// SPAKE, alice among them. bob logs in without preauthentication, and has no indicator.
-func strongRealm(t *testing.T) *realm {
+// strongRealm returns a realm whose KDC gives an indicator to users who log in with SPAKE, alice
+// among them. bob logs in without preauthentication, and has no indicator.
+func strongRealm(t *testing.T, indicator string) *realm {
 	t.Helper()
 	require(t)
 	r, err := newRealm(t.TempDir(), " spake_preauth_groups = edwards25519\n[realms]\n "+realmName+
-		" = {\n  spake_preauth_indicator = spake\n }\n[libdefaults]\n")
+		" = {\n  spake_preauth_indicator = "+indicator+"\n }\n[libdefaults]\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func (r *realm) loginAs(t *testing.T, name string) *session {
 // a user without the indicators that the service requires.
 func TestInteropIndicators(t *testing.T) {
 	onlyMIT(t, "the KDC of sspitest issues no indicators")
-	r := strongRealm(t)
+	r := strongRealm(t, "spake")
 	strong, weak := r.login(t), r.loginAs(t, "bob")
 	for _, etype := range []int{17, 18, 19, 20} {
 		svc := r.service(t, unique("ind"), etype, 18)
@@ -127,7 +127,7 @@ func (s *session) presents(t *testing.T, svc *service, tkt messages.Ticket, key 
 // with which the acceptor gives bob the indicator.
 func TestInteropIndicators_Planted(t *testing.T) {
 	onlyMIT(t, "the KDC of sspitest issues no indicators")
-	r := strongRealm(t)
+	r := strongRealm(t, "spake")
 	strong, weak := r.login(t), r.loginAs(t, "bob")
 	svc := r.service(t, unique("ind"), 18, 18)
 	strong.fetch(t, svc)

@@ -23,19 +23,28 @@
 //	realm(CORP.EXAMPLE)               the clients of a realm
 //	claim(CORP.EXAMPLE, department, Research)
 //	                                  the clients of a realm that have a claim with a value
+//	indicator(otp)                    the clients whose ticket has an authentication indicator
+//	device(CORP\laptops)              the clients whose computer is in a group (compound identity)
+//	deviceclaim(CORP.EXAMPLE, location, Berlin)
+//	                                  the clients of a realm whose computer has a claim with a value
 //	any(RULE, RULE, ...)              one of the rules admits the client
 //	all(RULE, RULE, ...)              all of the rules admit the client
 //	not(RULE)                         the rule certainly does not apply to the client
 //
-// A name, realm, claim or value with a comma, a parenthesis or a double quote is written in
+// A name, realm, claim, value or indicator with a comma, a parenthesis or a double quote is written in
 // double quotes, in which two double quotes mean one: "Research, Development". A backslash has
 // no special meaning.
+//
+// Neither a rule nor a line of the file of names refers to another one, so no loop can be
+// written: a name in the text of another name is plain text.
 //
 // # Unknown facts
 //
 // Each rule applies to a client, does not apply, or it is unknown whether it applies: whether a
 // client is in a group is unknown if its ticket has no PAC, and if the client has the group for
-// deny-only or by the word of a domain controller that has no authority over it. Neither a rule
+// deny-only or by the word of a domain controller that has no authority over it. It is also
+// unknown whether a client has an indicator if its ticket has none that count, and whether its
+// computer is in a group or has a claim if its ticket does not name the computer. Neither a rule
 // nor its negation with not admits a client about which it is unknown. A client that is
 // anonymous or that proves no name (sspi.Peer.Principal) is never admitted.
 package sspiallow

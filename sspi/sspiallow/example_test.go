@@ -1,6 +1,7 @@
 package sspiallow_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"net/http"
@@ -71,12 +72,17 @@ S-1-5-21-1004336348-1177238915-682003330-1105 CORP\interns
 
 // login returns a user who is in a group. Programs get the Peer from an acceptor.
 func login(user, group string) *sspi.Peer {
-	const domain = "S-1-5-21-1004336348-1177238915-682003330-"
 	realm := sspitest.NewRealm("CORP.EXAMPLE")
 	acceptor, err := realm.Acceptor("HTTP/www.corp.example")
 	if err != nil {
 		log.Fatal(err)
 	}
+	return logInTo(acceptor, realm, user, group)
+}
+
+// logInTo logs in a user who is in a group.
+func logInTo(acceptor *sspi.Acceptor, realm *sspitest.Realm, user, group string) *sspi.Peer {
+	const domain = "S-1-5-21-1004336348-1177238915-682003330-"
 	client, err := realm.User(user).Initiate("HTTP/www.corp.example", sspitest.Options{Account: &sspitest.Account{
 		SID: pac.MustParseSID(domain + "1109"), Groups: []pac.Group{{SID: pac.MustParseSID(domain + group)}},
 	}})
@@ -88,6 +94,34 @@ func login(user, group string) *sspi.Peer {
 		log.Fatal(err)
 	}
 	return peer
+}
+
+// The server of this program records for each client why the rule admits it or does not.
+func ExampleRule_Explain() {
+	staff := sspiallow.SID(pac.MustParseSID("S-1-5-21-1004336348-1177238915-682003330-1104"))
+	rule := sspiallow.All(staff, sspiallow.Any(sspiallow.Indicator("otp"), sspiallow.Realm("CORP.EXAMPLE")))
+	explain := func(_ context.Context, e sspi.Event) {
+		client := e.Peer
+		if e.Denied != nil { // Authorize refused it
+			client = e.Denied
+		}
+		if client != nil {
+			_, why := rule.Explain(client)
+			fmt.Println(why)
+		}
+	}
+	realm := sspitest.NewRealm("CORP.EXAMPLE")
+	cfg, err := realm.Config("HTTP/www.corp.example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg.OnEvent = explain
+	acceptor, err := sspi.NewAcceptor(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	logInTo(acceptor, realm, "alice", "1104")
+	// Output: the client "CORP\\alice" is admitted: it is in S-1-5-21-1004336348-1177238915-682003330-1104; it is of the realm CORP.EXAMPLE
 }
 
 // The server of this program has rules of MIT's krb5.conf for the names of local users.

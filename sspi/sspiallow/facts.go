@@ -3,6 +3,7 @@ package sspiallow
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gosspi/kerberos/internal/quote"
@@ -27,9 +28,18 @@ type facts struct {
 	room           [2 * 4]uint64 // for grants and denies of up to 256 SIDs
 	grants, denies []uint64      // a bit for each SID of the rule
 
-	claims     []pac.Claim
-	claimsErr  error
-	claimsRead bool
+	claims       claims
+	device       *pac.Access // nil: deviceErr says why
+	deviceErr    error
+	deviceRead   bool
+	deviceClaims claims
+}
+
+// claims are the claims of the client or of its computer.
+type claims struct {
+	list []pac.Claim
+	err  error
+	read bool
 }
 
 // match finds out in which groups of the rule the client is.
@@ -46,17 +56,47 @@ func (v *facts) match(sets []*pac.SIDSet) {
 }
 
 // readClaims decodes the claims of the client, once.
-func (v *facts) readClaims() error {
-	if v.claimsRead {
-		return v.claimsErr
+func (v *facts) readClaims() *claims {
+	c := &v.claims
+	if c.read {
+		return c
 	}
-	v.claimsRead = true
 	token := v.peer.AccessToken
-	v.claims, v.claimsErr = token.UserClaims()
-	if v.claimsErr == nil && !token.Grants(pac.ClaimsValid) {
-		v.claimsErr = errors.New("its ticket has no valid claims")
+	c.read = true
+	if c.list, c.err = token.UserClaims(); c.err == nil && !token.Grants(pac.ClaimsValid) {
+		c.err = errors.New("its ticket has no valid claims")
 	}
-	return v.claimsErr
+	return c
+}
+
+// readDevice decodes the computer of the client, once.
+func (v *facts) readDevice() error {
+	if v.deviceRead {
+		return v.deviceErr
+	}
+	v.deviceRead = true
+	v.device, v.deviceErr = v.peer.AccessToken.Device()
+	if v.deviceErr == nil && v.device == nil {
+		v.deviceErr = errors.New("its ticket does not name its computer")
+	}
+	return v.deviceErr
+}
+
+// readDeviceClaims decodes the claims of the client's computer, once.
+func (v *facts) readDeviceClaims() *claims {
+	c := &v.deviceClaims
+	if c.read {
+		return c
+	}
+	c.read = true
+	if c.err = v.readDevice(); c.err != nil {
+		return c
+	}
+	token := v.peer.AccessToken
+	if c.list, c.err = token.DeviceClaims(); c.err == nil && !(token.Grants(pac.ClaimsValid) && v.device.Grants(pac.ClaimsValid)) {
+		c.err = errors.New("its ticket has no valid claims of its computer")
+	}
+	return c
 }
 
 // eval returns the verdict of n about the client.
@@ -73,25 +113,25 @@ func (n *node) eval(v *facts) verdict {
 		return unknown
 	case opRealm:
 		return verdictOf(v.peer.Client.Realm() == n.realm)
-	case opClaim:
+	case opClaim, opDeviceClaim:
 		return n.evalClaim(v)
+	case opIndicator:
+		if len(v.peer.Indicators) == 0 {
+			return unknown
+		}
+		return verdictOf(slices.Contains(v.peer.Indicators, n.text))
+	case opDevice:
+		switch {
+		case v.readDevice() != nil:
+			return unknown
+		case v.device.Grants(n.sid):
+			return yes
+		case !v.device.Denies(n.sid):
+			return no
+		}
+		return unknown
 	case opAny, opAll:
-		// The verdict of any is the greatest in the order no, unknown, yes; that of all
-		// the least.
-		end := yes
-		if n.op == opAll {
-			end = no
-		}
-		result := yes + no - end
-		for _, kid := range n.kids {
-			switch kid.eval(v) {
-			case end:
-				return end
-			case unknown:
-				result = unknown
-			}
-		}
-		return result
+		return n.evalKids(v)
 	case opNot:
 		switch n.kids[0].eval(v) {
 		case yes:
@@ -103,15 +143,43 @@ func (n *node) eval(v *facts) verdict {
 	return unknown
 }
 
+// evalKids returns the verdict of any or all. That of any is the greatest of its parts in the
+// order no, unknown, yes; that of all the least.
+func (n *node) evalKids(v *facts) verdict {
+	end := yes
+	if n.op == opAll {
+		end = no
+	}
+	result := yes + no - end
+	for _, kid := range n.kids {
+		switch kid.eval(v) {
+		case end:
+			return end
+		case unknown:
+			result = unknown
+		}
+	}
+	return result
+}
+
+// claimsOf returns the claims that a rule about a claim is about.
+func (n *node) claimsOf(v *facts) *claims {
+	if n.op == opDeviceClaim {
+		return v.readDeviceClaims()
+	}
+	return v.readClaims()
+}
+
 func (n *node) evalClaim(v *facts) verdict {
 	switch {
 	case v.peer.Client.Realm() != n.realm:
 		return no
-	case v.readClaims() != nil:
+	case n.claimsOf(v).err != nil:
 		return unknown
 	}
-	for i := range v.claims {
-		if c := &v.claims[i]; c.ID == n.id && n.value.in(c) {
+	list := n.claimsOf(v).list
+	for i := range list {
+		if c := &list[i]; c.ID == n.id && n.value.in(c) {
 			return yes
 		}
 	}
@@ -146,8 +214,12 @@ func (n *node) reason(v *facts) string {
 			return "it is of the realm " + quote.Value(n.realm)
 		}
 		return "it is of the realm " + quote.Text(v.peer.Client.Realm()) + " and not of " + quote.Value(n.realm)
-	case opClaim:
+	case opClaim, opDeviceClaim:
 		return n.reasonClaim(v)
+	case opIndicator:
+		return n.reasonIndicator(v)
+	case opDevice:
+		return n.reasonDevice(v)
 	case opAny, opAll:
 		return n.reasonOfKids(v)
 	case opNot:
@@ -173,18 +245,49 @@ func (n *node) reasonSID(v *facts) string {
 	return "it is in " + n.describe() + " for deny-only, or by the word of a domain controller that has no authority over it"
 }
 
+// reasonClaim explains the verdict about a claim of the client or of its computer.
 func (n *node) reasonClaim(v *facts) string {
-	claim := "the claim " + quote.Value(n.id) + " = " + quote.Text(n.value.text)
+	who, claim := "it", quote.Value(n.id)+" = "+quote.Text(n.value.text)
+	if n.op == opDeviceClaim {
+		who = "its computer"
+	}
 	switch n.eval(v) {
 	case yes:
-		return "it has " + claim
+		return who + " has the claim " + claim
 	case unknown:
-		return "it is unknown whether it has " + claim + ": " + detail(v.readClaims())
+		return "it is unknown whether " + who + " has the claim " + claim + ": " + detail(n.claimsOf(v).err)
 	}
 	if v.peer.Client.Realm() != n.realm {
-		return "it is of the realm " + quote.Text(v.peer.Client.Realm()) + " and not of " + quote.Value(n.realm) + ", whose " + strings.TrimPrefix(claim, "the ") + " the rule names"
+		return "it is of the realm " + quote.Text(v.peer.Client.Realm()) + " and not of " + quote.Value(n.realm) + ", whose claim " + claim + " the rule names"
 	}
-	return "it has not " + claim
+	return who + " has not the claim " + claim
+}
+
+func (n *node) reasonIndicator(v *facts) string {
+	indicator := "the indicator " + quote.Value(n.text)
+	switch n.eval(v) {
+	case yes:
+		return "its ticket has " + indicator
+	case unknown:
+		return "its ticket has no indicators that count, and so not " + indicator
+	}
+	return "its ticket has not " + indicator
+}
+
+func (n *node) reasonDevice(v *facts) string {
+	switch n.eval(v) {
+	case yes:
+		if v.device.User() == n.sid {
+			return "its computer is " + n.describe()
+		}
+		return "its computer is in " + n.describe()
+	case no:
+		return "its computer is not in " + n.describe()
+	}
+	if err := v.readDevice(); err != nil {
+		return "it is unknown whether its computer is in " + n.describe() + ": " + detail(err)
+	}
+	return "its computer is in " + n.describe() + " for deny-only, or by the word of a domain controller that has no authority over it"
 }
 
 // reasonOfKids explains the verdict of any and all: by the part that decided it, or by all

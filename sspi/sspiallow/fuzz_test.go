@@ -14,13 +14,15 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`CORP\staff`, `all(CORP\staff, not(CORP\interns))`, `any("CORP\R, D (all) ""new""", realm(X))`, "not(claim(CORP.EXAMPLE, a, 1))",
-		"S-1-5-21-11-12-13-2001", `CORP\Domain Users`,
+		"S-1-5-21-11-12-13-2001", `CORP\Domain Users`, "all(indicator(otp), not(device(CORP\\laptops)))", "deviceclaim(CORP.EXAMPLE, a, 1)",
 	} {
 		f.Add(s)
 	}
 	n := openNames(f, names)
 	claim := pac.Claim{ID: "a", Source: 1, Type: pac.CLAIM_TYPE_INT64, Int64s: []int64{1}}
-	complete := client(f, "alice", member(corp(1104), in(staff), claim))
+	device := &sspitest.Account{SID: corp(1500), Groups: in(laptops), Claims: []pac.Claim{claim}}
+	complete := client(f, "alice", sspitest.Options{Account: &sspitest.Account{SID: corp(1104), Groups: in(staff), Claims: []pac.Claim{claim}, Device: device}})
+	complete.Indicators = []string{"otp"}
 	others := []*sspi.Peer{client(f, "alice", sspitest.Options{}), client(f, "alice", sspitest.Options{NoPAC: true}), nil}
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := sspiallow.Parse(text, n)

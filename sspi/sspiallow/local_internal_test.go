@@ -134,12 +134,13 @@ func TestRULE_6_LongBetween(t *testing.T) {
 	}
 }
 
-// TestRULE_2_ClaimsOnce checks that the claims of a client are decoded once.
+// TestRULE_2_ClaimsOnce checks that the claims and the computer of a client are decoded once.
 func TestRULE_2_ClaimsOnce(t *testing.T) {
 	known := errors.New("no claims")
-	v := &facts{claimsRead: true, claimsErr: known} // without a client, which a second decoding would ask
-	if err := v.readClaims(); err != known {
-		t.Error(err)
+	done := claims{err: known, read: true}
+	v := &facts{claims: done, deviceClaims: done, deviceErr: known, deviceRead: true} // without a client, which a second decoding would ask
+	if v.readClaims().err != known || v.readDeviceClaims().err != known || v.readDevice() != known {
+		t.Errorf("%+v", v)
 	}
 }
 

@@ -154,6 +154,21 @@ func TestRULE_4_BadFiles(t *testing.T) {
 	}
 }
 
+// TestRULE_4_NoLoop checks that neither a name that has its own name in it nor one that looks like
+// a rule refers to anything: names are plain text.
+func TestRULE_4_NoLoop(t *testing.T) {
+	const loop = `any(CORP\loop)`
+	n := openNames(t, names+corp(7).String()+" "+loop+"\n"+corp(8).String()+" CORP\\staff CORP\\staff\n")
+	for name, want := range map[string]pac.SID{loop: corp(7), `CORP\staff CORP\staff`: corp(8)} {
+		if r, err := sspiallow.Parse(`"`+name+`"`, n); err != nil || n.Name(want) != name || r.Check(client(t, "alice", member(want, nil))) != nil {
+			t.Errorf("%s: %v, %v", name, r, err)
+		}
+	}
+	if r, err := sspiallow.Parse(loop, n); status.ReasonOf(err) != status.ReasonArgument || !strings.Contains(err.Error(), `"CORP\\loop" has no SID`) {
+		t.Errorf("%v, %v", r, err)
+	}
+}
+
 // TestRULE_4_ManyLines reads 100,000 names.
 func TestRULE_4_ManyLines(t *testing.T) {
 	var b strings.Builder
@@ -191,7 +206,7 @@ func TestRULE_5_Rules(t *testing.T) {
 		`all(CORP\staff))`:              "expected the end of the rule",
 		`not(CORP\staff, CORP\interns)`: "not has one rule",
 		`not(CORP\staff, CORP\nobody)`:  "has no SID",
-		`some(CORP\staff)`:              `"some" is not any, all, not, realm or claim`,
+		`some(CORP\staff)`:              `"some" is not any, all, not, realm, claim, indicator, device or deviceclaim`,
 		`CORP\R (new)`:                  "in double quotes",
 		`"CORP\staff`:                   "not closed",
 		`""`:                            "a name is empty",
@@ -199,6 +214,15 @@ func TestRULE_5_Rules(t *testing.T) {
 		"realm()":                       "expected a rule",
 		"realm(A, B)":                   "expected realm(REALM)",
 		"claim(A, B)":                   "expected claim(REALM, CLAIM, VALUE)",
+		"indicator()":                   "expected a rule",
+		"indicator(a, b)":               "expected indicator(INDICATOR)",
+		"device()":                      "expected a rule",
+		`device(CORP\nobody)`:           `at byte 8: "CORP\\nobody" has no SID`,
+		"device(CORP)":                  "is a domain",
+		`device(CORP\laptops`:           "expected device(GROUP)",
+		`device(not(CORP\laptops))`:     "expected device(GROUP)",
+		"device(S-1-5-32-544)":          "no ticket grants",
+		"deviceclaim(A, B)":             "expected deviceclaim(REALM, CLAIM, VALUE)",
 		"claim(A, B, C":                 "expected claim(REALM, CLAIM, VALUE)",
 		"\xff":                          "not UTF-8",
 		strings.Repeat("not(", 40):      "more than 32 deep",

@@ -120,12 +120,7 @@ func (p *parser) rule(depth int) (*node, error) {
 		return nil, err
 	}
 	if inQuotes || !p.accept('(') {
-		n, err := p.subject(word, inQuotes)
-		if err != nil {
-			p.at = start
-			return nil, &status.Error{Reason: status.ReasonArgument, Detail: detail(p.bad(detail(err))), Err: errors.Unwrap(err)}
-		}
-		return n, nil
+		return p.subject(start, word, inQuotes)
 	}
 	switch word {
 	case "any", "all", "not":
@@ -133,10 +128,16 @@ func (p *parser) rule(depth int) (*node, error) {
 	case "realm":
 		return p.realm()
 	case "claim":
-		return p.claim()
+		return p.claim(opClaim, "claim(REALM, CLAIM, VALUE)")
+	case "deviceclaim":
+		return p.claim(opDeviceClaim, "deviceclaim(REALM, CLAIM, VALUE)")
+	case "indicator":
+		return p.indicator()
+	case "device":
+		return p.device()
 	}
 	p.at = start
-	return nil, p.bad(quote.Text(word) + " is not any, all, not, realm or claim; put a name that has parentheses in double quotes")
+	return nil, p.bad(quote.Text(word) + " is not any, all, not, realm, claim, indicator, device or deviceclaim; put a name that has parentheses in double quotes")
 }
 
 // combination reads the rules of any, all or not.
@@ -194,16 +195,56 @@ func (p *parser) realm() (*node, error) {
 	return &node{op: opRealm, realm: words[0]}, nil
 }
 
-func (p *parser) claim() (*node, error) {
-	words, err := p.arguments(3, "claim(REALM, CLAIM, VALUE)")
+func (p *parser) claim(o op, usage string) (*node, error) {
+	words, err := p.arguments(3, usage)
 	if err != nil {
 		return nil, err
 	}
-	return &node{op: opClaim, realm: words[0], id: words[1], value: newClaimValue(words[2])}, nil
+	return &node{op: o, realm: words[0], id: words[1], value: newClaimValue(words[2])}, nil
 }
 
-// subject returns the rule of an account or a group.
-func (p *parser) subject(word string, inQuotes bool) (*node, error) {
+func (p *parser) indicator() (*node, error) {
+	words, err := p.arguments(1, "indicator(INDICATOR)")
+	if err != nil {
+		return nil, err
+	}
+	return &node{op: opIndicator, text: words[0]}, nil
+}
+
+// device reads the account or the group of device.
+func (p *parser) device() (*node, error) {
+	p.skip()
+	start := p.at
+	word, inQuotes, err := p.word()
+	if err != nil {
+		return nil, err
+	}
+	const usage = "expected device(GROUP); several groups need any(device(...), device(...))"
+	if !inQuotes && p.accept('(') {
+		return nil, p.bad(usage)
+	}
+	n, err := p.subject(start, word, inQuotes)
+	if err != nil {
+		return nil, err
+	}
+	if !p.accept(')') {
+		return nil, p.bad(usage)
+	}
+	n.op = opDevice
+	return n, nil
+}
+
+// subject returns the rule of an account or a group, whose name begins at start.
+func (p *parser) subject(start int, word string, inQuotes bool) (*node, error) {
+	n, err := p.account(word, inQuotes)
+	if err != nil {
+		p.at = start
+		return nil, &status.Error{Reason: status.ReasonArgument, Detail: detail(p.bad(detail(err))), Err: errors.Unwrap(err)}
+	}
+	return n, nil
+}
+
+func (p *parser) account(word string, inQuotes bool) (*node, error) {
 	n := &node{op: opSID}
 	var err error
 	if !inQuotes && strings.HasPrefix(word, sidPrefix) {

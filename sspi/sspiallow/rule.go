@@ -26,9 +26,10 @@ type node struct {
 	sid   pac.SID
 	index int    // of sid in Rule.sids
 	name  string // of the SID, as the rule was written; "" if it was written as a SID
-	realm string // of realm and claim
+	realm string // of realm and of the claims
 	id    string // of the claim
 	value claimValue
+	text  string // of the indicator
 }
 
 type op uint8
@@ -38,6 +39,9 @@ const (
 	opSID
 	opRealm
 	opClaim
+	opIndicator
+	opDevice
+	opDeviceClaim
 	opAny
 	opAll
 	opNot
@@ -66,15 +70,43 @@ func Realm(realm string) Rule {
 
 // Claim returns a rule that admits the clients of a realm that have a value of the claim id. The
 // domain controllers of a realm choose the claims of its clients: therefore the rule names the
-// realm. Of a client of another forest it is unknown whether it has a claim. Numbers are in decimal, the values of booleans are "true"
-// and "false", and upper and lower case of texts are the same, as for Windows. A rule with an
-// empty argument admits no client.
-func Claim(realm, id, value string) Rule {
+// realm. Of a client of another forest it is unknown whether it has a claim. Numbers are in
+// decimal, the values of booleans are "true" and "false", and upper and lower case of texts are
+// the same, as for Windows. A rule with an empty argument admits no client.
+func Claim(realm, id, value string) Rule { return claim(opClaim, realm, id, value) }
+
+// claim returns a rule about a claim of the client or of its computer.
+func claim(o op, realm, id, value string) Rule {
 	if realm == "" || id == "" || value == "" {
 		return Rule{}
 	}
-	return newRule(&node{op: opClaim, realm: realm, id: id, value: newClaimValue(value)})
+	return newRule(&node{op: o, realm: realm, id: id, value: newClaimValue(value)})
 }
+
+// Indicator returns a rule that admits the clients whose ticket has an authentication indicator,
+// such as "otp" (sspi.Peer.Indicators). Indicators are compared byte for byte. It is unknown
+// whether the rule applies to a client whose ticket has no indicators, or none that count.
+func Indicator(indicator string) Rule {
+	if indicator == "" {
+		return Rule{}
+	}
+	return newRule(&node{op: opIndicator, text: indicator})
+}
+
+// Device returns a rule that admits the clients whose computer is the account sid, or a member
+// of the group sid (compound identity, sspi.AccessToken.Device). It is unknown whether the rule
+// applies to a client whose ticket does not name its computer.
+func Device(sid pac.SID) Rule {
+	if sid.IsZero() {
+		return Rule{}
+	}
+	return newRule(&node{op: opDevice, sid: sid})
+}
+
+// DeviceClaim returns a rule that admits the clients of a realm whose computer has a value of the
+// claim id, as [Claim] does for the claims of the client. It is unknown whether the rule applies
+// to a client whose ticket does not name its computer, or names a computer of another domain.
+func DeviceClaim(realm, id, value string) Rule { return claim(opDeviceClaim, realm, id, value) }
 
 // Any returns a rule that admits a client that one of rules admits.
 func Any(rules ...Rule) Rule { return combined(opAny, rules) }
@@ -193,7 +225,10 @@ func (r Rule) String() string {
 	return b.String()
 }
 
-var words = map[op]string{opRealm: "realm", opClaim: "claim", opAny: "any", opAll: "all", opNot: "not"}
+var words = map[op]string{
+	opRealm: "realm", opClaim: "claim", opIndicator: "indicator", opDevice: "device", opDeviceClaim: "deviceclaim",
+	opAny: "any", opAll: "all", opNot: "not",
+}
 
 func (n *node) write(b *strings.Builder) {
 	switch n.op {
@@ -201,19 +236,19 @@ func (n *node) write(b *strings.Builder) {
 		b.WriteString("any()")
 		return
 	case opSID:
-		if n.name == "" {
-			b.WriteString(n.sid.String())
-		} else {
-			b.WriteString(quoted(n.name))
-		}
+		b.WriteString(n.written())
 		return
 	}
 	b.WriteString(words[n.op] + "(")
 	switch n.op {
 	case opRealm:
 		b.WriteString(quoted(n.realm))
-	case opClaim:
+	case opClaim, opDeviceClaim:
 		b.WriteString(quoted(n.realm) + ", " + quoted(n.id) + ", " + quoted(n.value.text))
+	case opIndicator:
+		b.WriteString(quoted(n.text))
+	case opDevice:
+		b.WriteString(n.written())
 	}
 	for i, kid := range n.kids {
 		if i > 0 {
@@ -222,6 +257,14 @@ func (n *node) write(b *strings.Builder) {
 		kid.write(b)
 	}
 	b.WriteString(")")
+}
+
+// written returns the SID of a node as Parse reads it.
+func (n *node) written() string {
+	if n.name == "" {
+		return n.sid.String()
+	}
+	return quoted(n.name)
 }
 
 // quoted returns s as Parse reads it: in double quotes if it has to be.

@@ -27,6 +27,7 @@ const (
 	staff = 2001 + iota
 	engineers
 	interns
+	laptops
 	admins = 512
 )
 
@@ -36,6 +37,7 @@ S-1-5-21-11-12-13 CORP
 S-1-5-21-11-12-13-2001 CORP\staff
 S-1-5-21-11-12-13-2002 CORP\R, D (all) "new"
 S-1-5-21-11-12-13-2003	CORP\interns
+S-1-5-21-11-12-13-2004 CORP\laptops
 
 S-1-5-21-21-22-23-2001 PARTNER\staff
 `
@@ -166,6 +168,85 @@ func TestRULE_2_Decisions(t *testing.T) {
 	}
 }
 
+// TestRULE_2_Device checks rules about the computer of a client. They and their negations refuse
+// a client whose ticket does not name its computer, and one whose computer is of another domain.
+func TestRULE_2_Device(t *testing.T) {
+	location := func(value string) []pac.Claim {
+		return []pac.Claim{{ID: "location", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{value}}}
+	}
+	at := func(device *sspitest.Account, claims ...pac.Claim) sspitest.Options {
+		return sspitest.Options{Account: &sspitest.Account{SID: corp(1104), Groups: in(staff), Claims: claims, Device: device}}
+	}
+	denyOnly := []pac.Group{{SID: corp(laptops), Attributes: enabled | pac.SE_GROUP_USE_FOR_DENY_ONLY}}
+	clients := map[string]*sspi.Peer{
+		"laptop":   client(t, "alice", at(&sspitest.Account{SID: corp(1500), Groups: in(laptops), Claims: location("Berlin")})),
+		"desktop":  client(t, "alice", at(&sspitest.Account{SID: corp(1501), Claims: location("Rome")})),
+		"silent":   client(t, "alice", at(&sspitest.Account{SID: corp(1502)}, location("Berlin")...)), // the claim is the user's
+		"denied":   client(t, "alice", at(&sspitest.Account{SID: corp(1503), Groups: denyOnly})),
+		"stranger": client(t, "alice", at(&sspitest.Account{SID: partner(1500), Groups: in(laptops), Claims: location("Berlin")})),
+		"none":     client(t, "alice", at(nil, location("Berlin")...)),
+		"MIT":      client(t, "alice", sspitest.Options{}),
+		"no PAC":   client(t, "alice", sspitest.Options{NoPAC: true}),
+		"sister":   client(t, "alice@SISTER.EXAMPLE", sspitest.Options{Account: &sspitest.Account{SID: partner(1104), Device: &sspitest.Account{SID: partner(1500), Claims: location("Berlin")}}}),
+	}
+	for _, c := range []struct{ rule, admits, refuses string }{
+		{`device(CORP\laptops)`, "laptop", "desktop silent sister"},
+		{`device( "corp\LAPTOPS" )`, "laptop", "desktop silent sister"},
+		{"device(S-1-5-21-11-12-13-1501)", "desktop", "laptop silent denied stranger sister"},
+		{`device(CORP\Domain Computers)`, "laptop desktop silent denied", "stranger sister"},
+		{`device(CORP\staff)`, "", "laptop desktop silent denied stranger sister"}, // the user is in it
+		{`deviceclaim(CORP.EXAMPLE, location, berlin)`, "laptop", "desktop sister"},
+		{`deviceclaim(SISTER.EXAMPLE, location, Berlin)`, "sister", "laptop desktop silent denied stranger none MIT no PAC"},
+		{`all(device(CORP\laptops), deviceclaim(CORP.EXAMPLE, location, Berlin), CORP\staff)`, "laptop", "desktop silent sister"},
+	} {
+		rule := parse(t, c.rule)
+		for name, p := range clients {
+			for rule, list := range map[*sspiallow.Rule]string{&rule: c.admits, pointer(sspiallow.Not(rule)): c.refuses, pointer(parse(t, rule.String())): c.admits} {
+				want := strings.Contains(" "+list+" ", " "+name+" ")
+				if name == "no PAC" { // proves no name
+					want = false
+				}
+				if ok, why := rule.Explain(p); ok != want || rule.Check(p) == nil != want {
+					t.Errorf("%s, %s: %v, %s", rule, name, ok, why)
+				}
+			}
+		}
+	}
+}
+
+func pointer[T any](v T) *T { return &v }
+
+// TestRULE_2_Indicators checks rules about indicators. They and their negations refuse a client
+// whose ticket has none.
+func TestRULE_2_Indicators(t *testing.T) {
+	with := func(indicators ...string) *sspi.Peer {
+		p := client(t, "alice", member(corp(1104), nil))
+		p.Indicators = indicators
+		return p
+	}
+	for _, c := range []struct {
+		rule         string
+		peer         *sspi.Peer
+		admits, isNo bool
+	}{
+		{"indicator(otp)", with("hardened", "otp"), true, false},
+		{`indicator("otp")`, with("otp"), true, false},
+		{"indicator(otp)", with("OTP"), false, true},
+		{"indicator(otp)", with("otp "), false, true},
+		{"indicator(otp)", with(), false, false},
+		{"indicator(a b)", with("a b"), true, false},
+		{"any(indicator(otp), indicator(pkinit))", with("pkinit"), true, false},
+		{"all(indicator(otp), indicator(pkinit))", with("pkinit"), false, true},
+	} {
+		rule := parse(t, c.rule)
+		for rule, want := range map[*sspiallow.Rule]bool{&rule: c.admits, pointer(parse(t, rule.String())): c.admits, pointer(sspiallow.Not(rule)): c.isNo} {
+			if ok, why := rule.Explain(c.peer); ok != want {
+				t.Errorf("%s, %q: %v, %s", rule, c.peer.Indicators, ok, why)
+			}
+		}
+	}
+}
+
 // TestRULE_2_ClaimsOfForest checks that the claims of another realm of the forest count, for rules
 // that name that realm.
 func TestRULE_2_ClaimsOfForest(t *testing.T) {
@@ -188,6 +269,8 @@ func TestRULE_2_Empty(t *testing.T) {
 		{},
 		sspiallow.Any(), sspiallow.All(), sspiallow.SID(pac.SID{}), sspiallow.Realm(""), sspiallow.Claim("", "a", "b"),
 		sspiallow.Claim(corpRealm, "", "b"), sspiallow.Claim(corpRealm, "a", ""),
+		sspiallow.Indicator(""), sspiallow.Device(pac.SID{}), sspiallow.DeviceClaim("", "a", "b"), sspiallow.DeviceClaim(corpRealm, "", "b"),
+		sspiallow.DeviceClaim(corpRealm, "a", ""),
 	} {
 		for _, r := range []sspiallow.Rule{r, sspiallow.Not(r), sspiallow.Any(r), sspiallow.All(r, r), sspiallow.Not(sspiallow.Not(r))} {
 			if ok, why := r.Explain(p); ok || r.Check(p) == nil || !strings.Contains(why, "empty") {
@@ -231,6 +314,11 @@ func TestRULE_3_Explained(t *testing.T) {
 	alice := client(t, "alice", member(corp(1104), in(staff)))
 	mit := client(t, "alice", sspitest.Options{})
 	foreign := client(t, "alice@PARTNER.EXAMPLE", member(partner(1104), []pac.Group{{SID: corp(admins)}}))
+	laptop := &sspitest.Account{SID: corp(1500), Groups: in(laptops), Claims: []pac.Claim{{ID: "location", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{"Rome"}}}}
+	compound := client(t, "alice", sspitest.Options{Account: &sspitest.Account{SID: corp(1104), Device: laptop}})
+	stranger := client(t, "alice", sspitest.Options{Account: &sspitest.Account{SID: corp(1104), Device: &sspitest.Account{SID: partner(1500), Groups: in(laptops), Claims: laptop.Claims}}})
+	otp := client(t, "alice", member(corp(1104), nil))
+	otp.Indicators = []string{"otp"}
 	odd := client(t, "alice", sspitest.Options{Account: &sspitest.Account{SID: corp(1104), Name: "a\u202e is admitted"}})
 	for _, c := range []struct {
 		rule string
@@ -248,6 +336,18 @@ func TestRULE_3_Explained(t *testing.T) {
 		{`CORP\staff`, mit, `the client "alice@CORP.EXAMPLE" is not admitted: it is unknown whether it is in CORP\staff (S-1-5-21-11-12-13-2001): the PAC has no account (LOGON_INFO)`},
 		{`not(CORP\Domain Admins)`, foreign, `the client "PARTNER\\alice" is not admitted: it is in CORP\Domain Admins (S-1-5-21-11-12-13-512) for deny-only, or by the word of a domain controller that has no authority over it`},
 		{`realm(CORP.EXAMPLE)`, alice, `the client "CORP\\alice" is admitted: it is of the realm CORP.EXAMPLE`},
+		{`indicator(otp)`, otp, `the client "CORP\\alice" is admitted: its ticket has the indicator otp`},
+		{`indicator(pkinit)`, otp, `the client "CORP\\alice" is not admitted: its ticket has not the indicator pkinit`},
+		{`not(indicator(pkinit))`, alice, `the client "CORP\\alice" is not admitted: its ticket has no indicators that count, and so not the indicator pkinit`},
+		{`device(CORP\laptops)`, compound, `the client "CORP\\alice" is admitted: its computer is in CORP\laptops (S-1-5-21-11-12-13-2004)`},
+		{`device(S-1-5-21-11-12-13-1500)`, compound, `the client "CORP\\alice" is admitted: its computer is S-1-5-21-11-12-13-1500`},
+		{`device(CORP\interns)`, compound, `the client "CORP\\alice" is not admitted: its computer is not in CORP\interns (S-1-5-21-11-12-13-2003)`},
+		{`device(CORP\laptops)`, alice, `the client "CORP\\alice" is not admitted: it is unknown whether its computer is in CORP\laptops (S-1-5-21-11-12-13-2004): its ticket does not name its computer`},
+		{`device(CORP\laptops)`, stranger, `the client "CORP\\alice" is not admitted: its computer is in CORP\laptops (S-1-5-21-11-12-13-2004) for deny-only, or by the word of a domain controller that has no authority over it`},
+		{`deviceclaim(CORP.EXAMPLE, location, rome)`, compound, `the client "CORP\\alice" is admitted: its computer has the claim location = "rome"`},
+		{`deviceclaim(CORP.EXAMPLE, location, Berlin)`, compound, `the client "CORP\\alice" is not admitted: its computer has not the claim location = "Berlin"`},
+		{`deviceclaim(CORP.EXAMPLE, location, Rome)`, alice, `the client "CORP\\alice" is not admitted: it is unknown whether its computer has the claim location = "Rome": its ticket does not name its computer`},
+		{`deviceclaim(CORP.EXAMPLE, location, Rome)`, stranger, `the client "CORP\\alice" is not admitted: it is unknown whether its computer has the claim location = "Rome": the claims of a computer of another forest, or of another domain than the client's, do not count: that domain chose them`},
 		{`CORP\staff`, odd, `the client "CORP\\a\u202e is admitted" is not admitted: it is not in CORP\staff (S-1-5-21-11-12-13-2001)`},
 	} {
 		if _, why := parse(t, c.rule).Explain(c.peer); why != c.want {

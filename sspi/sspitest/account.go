@@ -121,6 +121,9 @@ func (a *Account) compound(p *krbtest.PAC) error {
 		SID: a.SID, PrimaryGroup: sids.primary,
 		Groups: sids.domain, ExtraSIDs: sids.extra, DomainGroups: sids.resource,
 	}
+	if len(a.Claims) > 0 { // as a SID of a domain (MS-PAC, Section 2.12)
+		p.Device.DomainGroups = append(p.Device.DomainGroups, pac.Group{SID: pac.ClaimsValid, Attributes: ordinary})
+	}
 	p.DeviceClaims = a.Claims
 	p.Logon.ExtraSIDs = append(p.Logon.ExtraSIDs, pac.Group{SID: pac.CompoundedAuthentication, Attributes: ordinary})
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/ticket/pac"
 )
 
@@ -69,6 +70,15 @@ func TestAD_CompoundIdentity(t *testing.T) {
 	department := l.corp.Computers[0].Attributes["department"].(string)
 	if err != nil || len(claims) != 1 || claims[0].ID != "department" || !slices.Equal(claims[0].Strings, []string{department}) {
 		t.Errorf("claims of the device %+v, %v; want %q", claims, err, department)
+	}
+	names := must(sspiallow.OpenNames(l.namesFile(t)))(t)
+	for text, want := range map[string]bool{
+		`device(CORP\laptops)`: true, `device(CORP\labs)`: true, `device(CORP\WS1$)`: true, `device(CORP\staff)`: false, `not(device(CORP\staff))`: true,
+		`deviceclaim(CORP.EXAMPLE.TEST, department, "` + department + `")`: true, `deviceclaim(CORP.EXAMPLE.TEST, department, x)`: false,
+	} {
+		if ok, why := must(sspiallow.Parse(text, names))(t).Explain(x.peer); ok != want {
+			t.Errorf("%s: %v, %s", text, ok, why)
+		}
 	}
 }
 
