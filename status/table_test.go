@@ -81,7 +81,7 @@ func TestTable(t *testing.T) {
 		ReasonBufferType:              {"buffer-type", 0x80090308, 0},
 		ReasonUnsupported:             {"unsupported", 0x80090302, 0},
 		ReasonNoCredentials:           {"no-credentials", 0x8009030E, 0},
-		ReasonKDCRefused:           {"kdc-refused", 0x8009030E, 0},
+		ReasonKDCRefused:              {"kdc-refused", 0x8009030E, 0},
 		ReasonCanceled:                {"canceled", 0x80090304, 60},
 		ReasonInternal:                {"internal", 0x80090304, 60},
 	}
