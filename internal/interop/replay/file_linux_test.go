@@ -53,7 +53,8 @@ func TestReplay_File(t *testing.T) {
 			end: func(testing.TB) {},
 		},
 	)
-	b.run(t, r, allLogins).check(t, allLogins)
+	n := logins(t, allLogins)
+	b.run(t, r, n).check(t, n)
 }
 
 // processFaults are faults of the acceptor processes.
@@ -133,7 +134,8 @@ func TestReplay_FileWithMIT(t *testing.T) {
 		p.launch(t)
 	}
 	b.faults = append(b.processFaults(), lockHeld(file, 16)) // MIT's library has no limit for its wait
-	b.run(t, r, allLogins).check(t, allLogins)
+	n := logins(t, allLogins)
+	b.run(t, r, n).check(t, n)
 }
 
 // TestReplay_FileETypes checks, for each encryption type, that a token that MIT's library

@@ -3,6 +3,8 @@ package replay
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,21 @@ const (
 	defaultAttempts = 100 // during a fault
 )
 
+// logins returns the number of logins in the test of a backend: usual, or the number in the
+// environment variable KERBEROS_LOGINS if that is greater.
+func logins(t testing.TB, usual int) int {
+	t.Helper()
+	text := os.Getenv("KERBEROS_LOGINS")
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("KERBEROS_LOGINS: %v", err)
+	}
+	return max(n, usual)
+}
+
 // backend is a replay cache with two acceptor processes in front of it.
 type backend struct {
 	processes [2]*process
@@ -24,8 +41,9 @@ type backend struct {
 }
 
 // fault is an event while clients log in. The harness calls begin, waits until clients have
-// made some attempts, calls end, and then logs in at each process until it accepts. From
-// begin to this login the processes may refuse good clients. They may not accept a replay.
+// made some attempts that started after begin returned, calls end, and then logs in at each
+// process until it accepts. From begin to this login the processes may refuse good clients.
+// They may not accept a replay.
 type fault struct {
 	name       string
 	begin, end func(t testing.TB)
@@ -84,10 +102,13 @@ type report struct {
 	problems     []string       // the first three, in words
 	took         time.Duration
 
-	away  string    // the present fault
-	since time.Time // when the last fault ended
-	over  bool
-	abort bool // the harness cannot go on
+	away   string    // the present fault
+	began  time.Time // when its begin returned; zero before
+	during int       // attempts that started after that
+	last   string    // the last fault
+	since  time.Time // when it ended
+	over   bool
+	abort  bool // the harness cannot go on
 }
 
 // use is a token and how often it was accepted.
@@ -110,6 +131,8 @@ func (b *backend) run(t testing.TB, r *realm, logins int) *report {
 	for i := range clients {
 		group.Go(func() { used[i] = b.logIn(t, r, rep, logins) })
 	}
+	defer group.Wait() // also if a fault ends the test
+	defer rep.stop()
 	for i, f := range b.faults {
 		b.fault(t, r, rep, f, logins*(i+1)/(len(b.faults)+1))
 	}
@@ -131,15 +154,16 @@ func (b *backend) logIn(t testing.TB, r *realm, rep *report, logins int) []use {
 	defer pair.close()
 	var used []use
 	for !rep.enough(logins) {
+		// The attempt starts before the token is made: a cache may refuse a token from
+		// before a fault.
+		started := time.Now()
 		token := r.token(t)
 		if token == nil {
 			rep.stop()
 			return used
 		}
 		u := use{token: token}
-		begun := rep.fault()
-		first := pair.both(u.token)
-		rep.attempt(&u, first, begun)
+		rep.attempt(&u, pair.both(u.token), started)
 		rep.note(&u, pair.both(u.token), true)
 		used = append(used, u)
 	}
@@ -163,14 +187,13 @@ func (b *backend) fault(t testing.TB, r *realm, rep *report, f fault, after int)
 	}
 	rep.wait(func() bool { return rep.logins >= after })
 	rep.mu.Lock()
-	rep.away = f.name
+	rep.away, rep.began, rep.during = f.name, time.Time{}, 0
 	rep.mu.Unlock()
 	f.begin(t)
-	// The attempts count from here: the begin of a fault may last longer than many logins.
 	rep.mu.Lock()
-	until := rep.attempts + attempts
+	rep.began = time.Now()
 	rep.mu.Unlock()
-	rep.wait(func() bool { return rep.attempts >= until })
+	rep.wait(func() bool { return rep.during >= attempts })
 	f.end(t)
 	pair := b.clients()
 	defer pair.close()
@@ -185,7 +208,7 @@ func (b *backend) fault(t testing.TB, r *realm, rep *report, f fault, after int)
 	}
 	rep.mu.Lock()
 	defer rep.mu.Unlock()
-	rep.away, rep.since = "", time.Now()
+	rep.away, rep.last, rep.since = "", f.name, time.Now()
 	if f.refuses && rep.perFault[f.name] == 0 {
 		t.Errorf("%s: the fault refused no client", f.name)
 	}
@@ -217,29 +240,20 @@ func (p pair) both(token []byte) [2]verdict {
 	return out
 }
 
-// moment is the fault at the beginning of an attempt.
-type moment struct {
-	fault string
-	at    time.Time
-}
-
-func (r *report) fault() moment {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return moment{r.away, time.Now()}
-}
-
 // attempt counts the first presentation of a token, which must be accepted once unless
-// there was a fault at its beginning or at its end.
-func (r *report) attempt(u *use, got [2]verdict, begun moment) {
+// there was a fault at some time since the attempt started.
+func (r *report) attempt(u *use, got [2]verdict, started time.Time) {
 	r.note(u, got, false)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.changed.Broadcast()
 	r.attempts++
 	fault := r.away
-	if fault == "" && r.since.After(begun.at) {
-		fault = begun.fault
+	switch {
+	case fault == "" && r.since.After(started):
+		fault = r.last
+	case fault != "" && !r.began.IsZero() && started.After(r.began):
+		r.during++
 	}
 	switch {
 	case u.accepts > 0:

@@ -40,32 +40,38 @@ func runAll(m *testing.M) int {
 
 const mitGSSAPI = "/usr/include/mit-krb5/gssapi.h" // where it is beside Heimdal's header
 
-// packages names the Debian package of each program that every test needs.
-var packages = map[string]string{
-	"krb5kdc": "krb5-kdc", "kdb5_util": "krb5-kdc", "kadmin.local": "krb5-admin-server",
-	"kinit": "krb5-user", "gcc": "gcc", mitGSSAPI: "krb5-multidev",
+// packages names the Debian package of each program that the realm needs.
+var packages = []string{
+	"krb5kdc", "krb5-kdc", "kdb5_util", "krb5-kdc", "kadmin.local", "krb5-admin-server",
+	"kinit", "krb5-user", "gcc", "gcc", mitGSSAPI, "krb5-multidev",
 }
 
 // theRealm returns the realm that the tests share. more are programs that the test needs
-// besides, each with its Debian package: "redis-server", "redis-server". If one is missing,
-// the test is skipped, or fails if KERBEROS_REQUIRE_INTEROP is 1.
+// besides, as for needs.
 func theRealm(t testing.TB, more ...string) *realm {
+	t.Helper()
+	needs(t, append(more, packages...)...)
+	world.once.Do(func() { world.realm, world.err = newRealm(world.dir) })
+	if world.err != nil {
+		t.Fatal(world.err)
+	}
+	return world.realm
+}
+
+// needs skips the test if one of its programs is missing, or fails if
+// KERBEROS_REQUIRE_INTEROP is 1. Each program has its Debian package after it:
+// "redis-server", "redis-server".
+func needs(t testing.TB, programs ...string) {
 	t.Helper()
 	required := os.Getenv("KERBEROS_REQUIRE_INTEROP") == "1"
 	if testing.Short() && !required {
 		t.Skip("tests against other implementations do not run with -short")
 	}
 	var missing []string
-	need := func(program_, debian string) {
-		if program.Find(program_) == "" {
-			missing = append(missing, program_+" (Debian package "+debian+")")
+	for i := 0; i+1 < len(programs); i += 2 {
+		if program.Find(programs[i]) == "" {
+			missing = append(missing, programs[i]+" (Debian package "+programs[i+1]+")")
 		}
-	}
-	for p, debian := range packages {
-		need(p, debian)
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		need(more[i], more[i+1])
 	}
 	switch {
 	case len(missing) == 0:
@@ -74,9 +80,4 @@ func theRealm(t testing.TB, more ...string) *realm {
 	default:
 		t.Skipf("missing: %s", strings.Join(missing, ", "))
 	}
-	world.once.Do(func() { world.realm, world.err = newRealm(world.dir) })
-	if world.err != nil {
-		t.Fatal(world.err)
-	}
-	return world.realm
 }
