@@ -1,10 +1,7 @@
 package replay
 
 import (
-	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +10,9 @@ import (
 
 	"github.com/gosspi/kerberos/internal/interop/program"
 )
+
+// redisModule is the module of package redisreplay.
+const redisModule = "../../../authenticator/redisreplay"
 
 // redisProducts maps each server for package redisreplay to its command line client. The
 // servers are in the Debian packages of their names.
@@ -79,6 +79,14 @@ func (s *redisServer) do(t testing.TB, port int, args ...string) string {
 	return program.Run(t, nil, "", redisProducts[s.product], append([]string{"-p", strconv.Itoa(port)}, args...)...).Out
 }
 
+// must runs a command of the server, which must answer OK.
+func (s *redisServer) must(t testing.TB, port int, args ...string) {
+	t.Helper()
+	if out := s.do(t, port, args...); strings.TrimSpace(out) != "OK" {
+		t.Errorf("%s: the answer to %q is %q", s.product, args, out)
+	}
+}
+
 // await waits until the answer to a command contains a text.
 func (s *redisServer) await(t testing.TB, port int, text string, args ...string) {
 	t.Helper()
@@ -101,7 +109,7 @@ func TestReplay_Redis(t *testing.T) {
 			r := theRealm(t, product, product, cli, product)
 			s := startRedis(t, product)
 			args := []string{"0", "", s.addr()}
-			b := newBackend(t, r, buildAcceptor(t, "redis", "../../../authenticator/redisreplay", "./internal/acceptor"), args, args)
+			b := newBackend(t, r, buildAcceptor(t, "redis", redisModule, "./internal/acceptor"), args, args)
 			b.faults = append(b.processFaults(),
 				fault{
 					name: "the server is killed, and starts without its records", refuses: true,
@@ -115,118 +123,17 @@ func TestReplay_Redis(t *testing.T) {
 				},
 				fault{
 					name: "the server is full", refuses: true,
-					begin: func(t testing.TB) { s.do(t, s.port, "CONFIG", "SET", "maxmemory", "1") },
-					end:   func(t testing.TB) { s.do(t, s.port, "CONFIG", "SET", "maxmemory", "0") },
+					begin: func(t testing.TB) { s.must(t, s.port, "CONFIG", "SET", "maxmemory", "1") },
+					end:   func(t testing.TB) { s.must(t, s.port, "CONFIG", "SET", "maxmemory", "0") },
 				},
 				fault{
 					name:  "all keys are deleted",
-					begin: func(t testing.TB) { s.do(t, s.port, "FLUSHALL") },
+					begin: func(t testing.TB) { s.must(t, s.port, "FLUSHALL") },
 					end:   func(testing.TB) {},
 				},
 			)
-			b.run(t, r, allLogins).check(t, allLogins)
-		})
-	}
-}
-
-// sentinels is a primary and two replicas that a Sentinel watches.
-type sentinels struct {
-	servers [3]*redisServer
-	port    int
-}
-
-func startSentinels(t testing.TB, product string) *sentinels {
-	t.Helper()
-	s := &sentinels{port: freePort(t)}
-	s.servers[0] = startRedis(t, product)
-	for i := 1; i < 3; i++ {
-		s.servers[i] = startRedis(t, product, "--replicaof", "127.0.0.1 "+strconv.Itoa(s.servers[0].port))
-		s.servers[i].await(t, s.servers[i].port, "master_link_status:up", "INFO", "replication")
-	}
-	conf := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("port %d\nbind 127.0.0.1\nsentinel monitor replay 127.0.0.1 %d 1\nsentinel down-after-milliseconds replay 1000\nsentinel failover-timeout replay 5000\n", s.port, s.servers[0].port)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p, err := program.Start(nil, nil, product, conf, "--sentinel")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Stop)
-	if err := p.Await("its replicas", func(out string) bool { return strings.Count(out, "+slave ") == 2 }); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// primary returns the server that Sentinel names.
-func (s *sentinels) primary(t testing.TB) *redisServer {
-	t.Helper()
-	out := s.servers[0].do(t, s.port, "SENTINEL", "get-master-addr-by-name", "replay")
-	for _, server := range s.servers {
-		if strings.Contains(out, strconv.Itoa(server.port)) {
-			return server
-		}
-	}
-	t.Errorf("Sentinel names none of the servers: %s", out)
-	return s.servers[0]
-}
-
-// TestReplay_RedisSentinel logs in through two processes that share a primary and two
-// replicas. Sentinel promotes a replica when the primary is killed or stopped. The stopped
-// primary continues afterwards, and does not know at first that it is none. Sentinel's own
-// timers make a run of some minutes, and on a busy machine it may promote no replica at all:
-// the test runs with KERBEROS_SENTINEL=1 only.
-func TestReplay_RedisSentinel(t *testing.T) {
-	if os.Getenv("KERBEROS_SENTINEL") != "1" {
-		t.Skip("KERBEROS_SENTINEL is not 1: the failovers of Sentinel take minutes")
-	}
-	for product, cli := range redisProducts {
-		t.Run(product, func(t *testing.T) {
-			r := theRealm(t, product, product, cli, product)
-			s := startSentinels(t, product)
-			args := []string{"1", "replay", "127.0.0.1:" + strconv.Itoa(s.port)}
-			b := newBackend(t, r, buildAcceptor(t, "redis", "../../../authenticator/redisreplay", "./internal/acceptor"), args, args)
-			var away *redisServer
-			promoted := func(t testing.TB) {
-				for end := time.Now().Add(program.Patience); s.primary(t) == away; time.Sleep(20 * time.Millisecond) {
-					if time.Now().After(end) {
-						t.Error("Sentinel promotes no replica")
-						return
-					}
-				}
-			}
-			// Sentinel promotes only a server that it knows as a replica of the primary.
-			healed := func(t testing.TB) {
-				p := s.primary(t)
-				p.await(t, p.port, "connected_slaves:2", "INFO", "replication")
-			}
-			killed := fault{
-				name: "the primary is killed, and a replica promoted", refuses: true,
-				begin: func(t testing.TB) {
-					away = s.primary(t)
-					away.kill()
-					promoted(t)
-				},
-				end: func(t testing.TB) {
-					away.start(t)
-					healed(t)
-				},
-			}
-			again := killed
-			again.name = "the new primary is killed, and a replica promoted"
-			b.faults = append(b.processFaults(), killed, fault{
-				name: "the primary is stopped, a replica promoted, and the primary continues", refuses: true,
-				begin: func(t testing.TB) {
-					away = s.primary(t)
-					away.signal(t, syscall.SIGSTOP)
-					promoted(t)
-					away.signal(t, syscall.SIGCONT)
-				},
-				end: healed,
-			}, again)
-			const logins = allLogins / 4 // the failovers take most of the time
-			b.run(t, r, logins).check(t, logins)
+			n := logins(t, allLogins)
+			b.run(t, r, n).check(t, n)
 		})
 	}
 }
