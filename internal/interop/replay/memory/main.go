@@ -10,7 +10,6 @@ import (
 )
 
 func main() {
-	acceptor.Main(func(context.Context, []string) (authenticator.ReplayCache, error) {
-		return authenticator.NewMemoryCache(0, authenticator.AcceptOlder), nil
-	})
+	cache := authenticator.NewMemoryCache(0, authenticator.AcceptOlder)
+	acceptor.Main(func(context.Context, []string) (authenticator.ReplayCache, error) { return cache, nil })
 }
