@@ -319,11 +319,19 @@ func explained(err error) error {
 	case redis.IsOOMError(err):
 		return &status.Error{Reason: status.ReasonReplayCacheFull, Detail: "the Redis server has reached maxmemory; give it more memory, or a server of its own", Err: err}
 	case redis.IsPermissionError(err):
-		return failed("the user of Config.Options may not run a command; the documentation of package redisreplay lists the commands", err)
+		return failed("the user of Config.Options may not run a command, or may not use keys with Config.Prefix; the documentation of package redisreplay lists the commands", err)
+	case redis.IsAuthError(err):
+		return failed("the server refuses Username or Password of Config.Options", err)
+	case errors.Is(err, redis.ErrClosed):
+		return failed("the redisreplay.Cache is closed", err)
+	case errors.Is(err, redis.ErrPoolTimeout):
+		return failed("all connections to the Redis server are in use; raise PoolSize of Config.Options", err)
 	case redis.IsReadOnlyError(err):
 		return failed("the server has become a replica; the next connection goes to the new primary", err)
+	case isAnswer(err):
+		return failed("the Redis server answered with an error", err)
 	}
-	return failed("the Redis server", err)
+	return failed("the Redis server cannot be reached or ended the connection; check that it runs, its address and TLS, and the network", err)
 }
 
 func failed(detail string, err error) error {

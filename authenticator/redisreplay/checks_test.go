@@ -224,15 +224,23 @@ func TestMinimalUser(t *testing.T) {
 		}
 		cfg.Options.Password = "wrong-secret"
 		_, err := redisreplay.New(t.Context(), cfg)
-		if status.ReasonOf(err) != status.ReasonReplayCacheFailed {
+		if status.ReasonOf(err) != status.ReasonReplayCacheFailed || !strings.Contains(err.Error(), "Username or Password") {
 			t.Errorf("a wrong password: %v", err)
 		}
+		other := cfg
+		other.Prefix, other.Options.Password = "other:", "hunter2-secret"
+		refusesToStart(t, other, "Config.Prefix")
 		for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v %#v", p.caches[0], p.caches[1])} {
 			if strings.Contains(text, "-secret") {
 				t.Errorf("the text has a password: %s", text)
 			}
 		}
 	})
+}
+
+// TestUnreachable checks the advice of the error if no server listens.
+func TestUnreachable(t *testing.T) {
+	refusesToStart(t, redisreplay.Config{Options: &redis.UniversalOptions{Addrs: []string{fmt.Sprintf("127.0.0.1:%d", freePort(t))}}}, "cannot be reached")
 }
 
 // TestTLS checks that the cache uses TLS and verifies the server.

@@ -2,6 +2,7 @@ package sqlreplay_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,7 @@ func TestSQLConditions(t *testing.T) {
 			{"ALTER ROLE postgres SET synchronous_commit = off", "synchronous_commit is off"},
 			{"ALTER ROLE postgres SET default_transaction_isolation = 'repeatable read'", "default_transaction_isolation"},
 			{"ALTER ROLE postgres SET default_transaction_read_only = on", "read-only"},
+			{"CREATE ROLE bare; ALTER ROLE postgres SET role = bare", "lacks a right"},
 		} {
 			cfg := sqlreplay.Config{DB: s.db(t), Dialect: sqlreplay.PostgreSQL, Table: newTable()}
 			cfg.DB.SetMaxIdleConns(-1) // each statement opens a connection, which gets the role's settings
@@ -118,6 +120,19 @@ func TestSQLConditions(t *testing.T) {
 			t.Errorf("New reports %v", err)
 		}
 	})
+}
+
+// TestSQLUnreachable tests the advice of the error if no server listens.
+func TestSQLUnreachable(t *testing.T) {
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := openDB(t, "pgx", fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port))
+	_, err = sqlreplay.New(t.Context(), sqlreplay.Config{DB: db, Dialect: sqlreplay.PostgreSQL})
+	if status.ReasonOf(err) != status.ReasonReplayCacheFailed || !strings.Contains(err.Error(), "cannot be reached") {
+		t.Errorf("New reports %v", err)
+	}
 }
 
 // TestSQLSchema tests that the statements of the package documentation are those of

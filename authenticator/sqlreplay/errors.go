@@ -95,8 +95,13 @@ func (c *Cache) explain(err error) error {
 		detail = "the server is a standby or its transactions are read-only; connect to the primary (target_session_attrs=read-write)"
 	case "42P01":
 		detail = "the table does not exist; create it with CreateTable"
+	case "42501":
+		detail = "the user of the database lacks a right; the documentation of package sqlreplay lists the rights"
 	case "42883":
 		detail = "the server lacks a function that PostgreSQL has; with Config.AfterLoss = AcceptOlder the cache does not ask for the timeline"
+	}
+	if _, unreachable := errors.AsType[*net.OpError](err); unreachable {
+		detail = "the database cannot be reached; check that it runs, its address, and the network"
 	}
 	if c.cfg.Dialect == SQLite && strings.Contains(err.Error(), "no such table") {
 		detail = "the table does not exist; create it with CreateTable"
