@@ -75,7 +75,7 @@ func TestTGSRep(t *testing.T) {
 	if err := part.Parse(plain); err != nil {
 		t.Fatal(err)
 	}
-	if part.Nonce != m.Nonce || !bytes.Equal(part.Key.Value, k.Part.Key.KeyValue) || part.EndTime.Unix != k.Part.EndTime.Unix() ||
+	if int64(part.Nonce) != m.Nonce || !bytes.Equal(part.Key.Value, k.Part.Key.KeyValue) || part.EndTime.Unix != k.Part.EndTime.Unix() ||
 		string(krb5.AppendPrincipal(nil, part.Service, part.Realm)) != "HTTP/www.example.com@EXAMPLE.COM" {
 		t.Errorf("%+v", part)
 	}

@@ -37,6 +37,9 @@ type KDCReq struct {
 
 	From, Till, RenewTill Time // Till is always set
 	Nonce                 uint32
+	// SignedNonce reports that the sender, which has signed numbers, sends a Nonce of 2^31 and
+	// more as a negative number. Its parser of answers then expects the negative number.
+	SignedNonce bool
 
 	// ETypes is the content of the SEQUENCE OF Int32; see [KDCReq.EachEType].
 	ETypes []byte
@@ -118,12 +121,27 @@ func (m *KDCReq) readBody(seq reader) bool {
 		seq.optionalTime(4, &m.From) &&
 		seq.time(5, &m.Till) &&
 		seq.optionalTime(6, &m.RenewTill) &&
-		seq.uint32(7, &m.Nonce) &&
+		seq.nonce(7, m) &&
 		seq.sequence(8, (*reader)(&m.ETypes)) && areETypes(m.ETypes) &&
 		(seq.lacks(9) || seq.list(9, &m.Addresses, maxKDCLists)) &&
 		(!seq.present(10, &m.HasAuthorizationData) || seq.encrypted(10, &m.AuthorizationData)) &&
 		(seq.lacks(11) || seq.sequence(11, (*reader)(&m.Tickets)) && areTickets(m.Tickets)) &&
 		seq.empty()
+}
+
+func (r *reader) nonce(n uint8, m *KDCReq) bool {
+	rest := *r
+	var signed int32
+	m.SignedNonce = rest.int32(n, &signed) && signed < 0
+	return r.uint32(n, &m.Nonce)
+}
+
+// NonceAsSent returns the number that the sender wrote.
+func (m *KDCReq) NonceAsSent() int64 {
+	if m.SignedNonce {
+		return int64(int32(m.Nonce))
+	}
+	return int64(m.Nonce)
 }
 
 // Each yields the types and values of the pre-authentication data in order.
@@ -236,7 +254,7 @@ func (m *KDCReq) writeBody(w *writer) {
 		w.optionalTime(4, m.From)
 		w.time(5, m.Till.Unix)
 		w.optionalTime(6, m.RenewTill)
-		w.uint32(7, m.Nonce)
+		w.integer(7, m.NonceAsSent())
 		w.wrapped(8, asn1.SEQUENCE, m.ETypes)
 		if m.Addresses != nil {
 			w.raw(9, m.Addresses)

@@ -20,7 +20,7 @@ type KDCRep struct {
 	PAData  types.PADataSequence
 	Ticket  *Ticket
 
-	Nonce uint32
+	Nonce int64 // a UInt32, or the negative number of a client with signed numbers
 
 	// Key and Usage seal the part for the client. A Kvno of 0 is not sent.
 	Key   types.EncryptionKey
@@ -40,7 +40,7 @@ func (m *KDCRep) Bytes() []byte {
 	part := encKDCRepPart{
 		Key:      t.Part.Key,
 		LastReqs: []lastReq{{Value: t.kdc.Now().Truncate(time.Second)}},
-		Nonce:    int64(m.Nonce),
+		Nonce:    m.Nonce,
 		Flags:    t.Part.Flags,
 		AuthTime: t.Part.AuthTime, StartTime: t.Part.StartTime, EndTime: t.Part.EndTime, RenewTill: t.Part.RenewTill,
 		SRealm: t.Realm, SName: t.SName, CAddr: t.Part.CAddr,

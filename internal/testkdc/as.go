@@ -45,7 +45,7 @@ func (k *KDC) as(req *krb5.KDCReq) ([]byte, *refusal) {
 		t.PAC = l.client.PAC
 	}
 	m := t.ASRep()
-	m.Nonce, m.Key, m.Kvno, m.Usage = req.Nonce, l.reply.EncryptionKey, int64(l.reply.Kvno), keyusage.AS_REP_ENCPART
+	m.Nonce, m.Key, m.Kvno, m.Usage = req.NonceAsSent(), l.reply.EncryptionKey, int64(l.reply.Kvno), keyusage.AS_REP_ENCPART
 	m.PAData = types.PADataSequence{krbtest.ETypeInfo2(l.client.info(l.reply.KeyType))}
 	k.issued(req, t, l.name)
 	return m.Bytes(), nil

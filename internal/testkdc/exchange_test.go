@@ -8,6 +8,7 @@ import (
 
 	"github.com/jcmturner/gofork/encoding/asn1"
 	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
+	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/flags"
@@ -191,6 +192,50 @@ func TestTGS_AuthorizationData(t *testing.T) {
 	if got := code(w.kdc.Answer(w.sealed(t, q, have, tgsOptions{}), loopback)); got != 12 {
 		t.Errorf("mandatory for the KDC: %d, want 12", got)
 	}
+}
+
+// TestNonce_AsSent checks that an answer repeats the nonce in the form of the request: a client
+// with signed numbers, such as that of Samba, cannot read its nonce as an unsigned number.
+func TestNonce_AsSent(t *testing.T) {
+	w := newWorld(t, testkdc.Config{})
+	have := w.login(t, w.asReq())
+	for _, c := range []struct {
+		signed bool
+		nonce  uint32
+		want   []byte
+	}{
+		{false, 0xfedcba98, []byte{0xa2, 7, 2, 5, 0, 0xfe, 0xdc, 0xba, 0x98}},
+		{true, 0xfedcba98, []byte{0xa2, 6, 2, 4, 0xfe, 0xdc, 0xba, 0x98}},
+		{true, 0x7edcba98, []byte{0xa2, 6, 2, 4, 0x7e, 0xdc, 0xba, 0x98}},
+	} {
+		as, tgs := w.asReq(), w.tgsReq("HTTP", "www.example.com")
+		for i, q := range []*krb5.KDCReq{as, tgs} {
+			q.Nonce, q.SignedNonce = c.nonce, c.signed
+			request, key, usage := w.stamped(as, w.alice[0], w.realm.Now()).Append(nil), w.alice[0].EncryptionKey, uint32(keyusage.AS_REP_ENCPART)
+			if i == 1 {
+				request, key, usage = w.sealed(t, tgs, have, tgsOptions{}), have.key, keyusage.TGS_REP_ENCPART_SESSION_KEY
+			}
+			sealed := replyCipher(t, w.kdc.Answer(request, loopback))
+			content, err := krbtest.Decrypt(key, usage, sealed)
+			if err != nil || !bytes.Contains(content, c.want) {
+				t.Errorf("%+v: %x, %v", c, content, err)
+			}
+		}
+	}
+}
+
+// replyCipher returns the ciphertext for the client in a reply.
+func replyCipher(t *testing.T, answer []byte) []byte {
+	t.Helper()
+	var m messages.ASRep
+	var n messages.TGSRep
+	if m.Unmarshal(answer) == nil {
+		return m.EncPart.Cipher
+	}
+	if err := n.Unmarshal(answer); err != nil {
+		t.Fatalf("%d: %v", code(answer), err)
+	}
+	return n.EncPart.Cipher
 }
 
 // TestPAC_AsConfigured checks which tickets have a PAC.

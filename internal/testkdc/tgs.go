@@ -54,7 +54,7 @@ func (k *KDC) tgs(req *krb5.KDCReq, from netip.Addr) ([]byte, *refusal) {
 		t.PAC = k.db.pacOf(h.client)
 	}
 	m := t.TGSRep()
-	m.Nonce, m.Key, m.Usage = req.Nonce, h.reply, h.usage
+	m.Nonce, m.Key, m.Usage = req.NonceAsSent(), h.reply, h.usage
 	k.issued(req, t, h.client)
 	return m.Bytes(), nil
 }

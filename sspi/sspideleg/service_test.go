@@ -164,7 +164,7 @@ func (l *liar) says(client, service string, x lie) {
 			x.ticket(l, k)
 		}
 		m := k.TGSRep()
-		m.Nonce, m.Key, m.Usage = q.Nonce, l.tgt.Part.Key, 8
+		m.Nonce, m.Key, m.Usage = q.NonceAsSent(), l.tgt.Part.Key, 8
 		if x.reply != nil {
 			x.reply(l, m)
 		}
