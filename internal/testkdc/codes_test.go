@@ -141,13 +141,17 @@ func TestTGS_Clock(t *testing.T) {
 }
 
 // TestTGS_Replay repeats a TGS-REQ: with the same bytes, as over UDP, the client gets the same
-// answer. The same authenticator in another message is a replay.
+// answer, also a refusal. The same authenticator in another message is a replay.
 func TestTGS_Replay(t *testing.T) {
 	w := newWorld(t, testkdc.Config{})
 	request := w.sealed(t, w.tgsReq("HTTP", "www.example.com"), w.login(t, w.asReq()), tgsOptions{})
 	first := w.kdc.Answer(request, loopback)
 	if again := w.kdc.Answer(request, loopback); code(first) != -1 || !bytes.Equal(first, again) {
 		t.Errorf("the same request again: %d, then %d", code(first), code(again))
+	}
+	unknown := w.sealed(t, w.tgsReq("HTTP", "nowhere"), w.login(t, w.asReq()), tgsOptions{})
+	if first, again := code(w.kdc.Answer(unknown, loopback)), code(w.kdc.Answer(unknown, loopback)); first != 7 || again != 7 {
+		t.Errorf("the same request for an unknown service again: %d, then %d", first, again)
 	}
 	var q krb5.KDCReq
 	if err := q.Parse(request); err != nil {

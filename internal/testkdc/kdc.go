@@ -68,15 +68,15 @@ func (k *KDC) Answer(request []byte, from netip.Addr) []byte {
 	}
 	k.tgsMu.Lock()
 	defer k.tgsMu.Unlock()
-	now := k.db.Realm.Now()
-	if reply := k.sent.find(request, now); reply != nil {
+	now, id := k.db.Realm.Now(), requestID(request, from)
+	if reply := k.sent.find(id, now); reply != nil {
 		return reply
 	}
 	reply, r := k.tgs(&req, from)
 	if r != nil {
-		return k.refused(&req, r)
+		reply = k.refused(&req, r)
 	}
-	k.sent.store(request, reply, now)
+	k.sent.store(id, reply, now)
 	return reply
 }
 

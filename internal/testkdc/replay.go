@@ -2,6 +2,7 @@ package testkdc
 
 import (
 	"crypto/sha256"
+	"net/netip"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
@@ -45,7 +46,7 @@ func (s *replays) claim(cipher []byte, ctime int64, now time.Time) *refusal {
 }
 
 // lookaside holds the last answers, for clients that repeat a request because its answer was
-// lost or too long for UDP. MIT's KDC has such a cache.
+// lost or too long for UDP. The answer may be a refusal. MIT's KDC has such a cache.
 type lookaside struct {
 	ring [maxLookaside]answered
 	next int
@@ -57,9 +58,15 @@ type answered struct {
 	at      time.Time
 }
 
+// requestID identifies a request by its bytes and the address of its client, because a ticket
+// may have addresses.
+func requestID(request []byte, from netip.Addr) [sha256.Size]byte {
+	address := from.As16()
+	return sha256.Sum256(append(address[:], request...))
+}
+
 // find returns the answer to a request that was answered in the last two minutes, or nil.
-func (l *lookaside) find(request []byte, now time.Time) []byte {
-	id := sha256.Sum256(request)
+func (l *lookaside) find(id [sha256.Size]byte, now time.Time) []byte {
 	for _, a := range l.ring {
 		if age := now.Sub(a.at); a.reply != nil && a.request == id && age >= 0 && age < 2*time.Minute {
 			return a.reply
@@ -68,7 +75,7 @@ func (l *lookaside) find(request []byte, now time.Time) []byte {
 	return nil
 }
 
-func (l *lookaside) store(request, reply []byte, now time.Time) {
-	l.ring[l.next] = answered{sha256.Sum256(request), reply, now}
+func (l *lookaside) store(id [sha256.Size]byte, reply []byte, now time.Time) {
+	l.ring[l.next] = answered{id, reply, now}
 	l.next = (l.next + 1) % maxLookaside
 }
