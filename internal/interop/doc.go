@@ -1,9 +1,9 @@
 // Package interop tests the acceptor with the Kerberos implementations of a Linux
 // distribution: MIT's KDC and gss-client, python3-gssapi with and without gss-ntlmssp,
 // Heimdal's library, Java's JGSS and HttpURLConnection, and gokrb5's client. It tests the
-// examples of this repository with curl, Chromium, OpenSSH, OpenLDAP's tools and psql. A
-// run without failures compares its results with the table of clients, or writes the
-// table if -update is set.
+// examples of this repository with curl, Chromium, OpenSSH, OpenLDAP's tools and psql, and
+// smbclient as far as the ticket. A run without failures compares its results with the table
+// of clients, or writes the table if -update is set.
 //
 // Each run makes its own realms in temporary directories, on free ports of the loopback
 // interface, and reads no configuration, keytab or credentials of the machine. install.sh

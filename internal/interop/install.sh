@@ -7,7 +7,8 @@ set -euo pipefail
 # The initiators are those of MIT, Heimdal and Java. gss-client, python3-gssapi, curl,
 # Chromium, ssh, psql and the tools of OpenLDAP use MIT's library. Small C programs use
 # Heimdal's library, and MIT's libkrb5 for user-to-user, which MIT's GSS library does not
-# have. faketime gives a client a wrong clock. gss-ntlmssp lets a client offer NTLM.
+# have. smbclient has a library of its own. faketime gives a client a wrong clock. gss-ntlmssp
+# lets a client offer NTLM.
 packages=(
 	jq nginx-light # the queries and the proxy of OPERATING.md
 	krb5-kdc krb5-admin-server krb5-user krb5-gss-samples
@@ -16,6 +17,7 @@ packages=(
 	curl chromium openjdk-17-jdk-headless
 	openssh-client
 	ldap-utils libsasl2-modules-gssapi-mit
+	smbclient
 	postgresql-client libpostgresql-jdbc-java
 	postgresql # authenticator/sqlreplay
 	redis-server valkey-server # authenticator/redisreplay

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,12 +30,14 @@ type asker struct {
 	session types.EncryptionKey
 }
 
-func newAsker(t *testing.T, port int, user, service string) *asker {
+// newAsker logs the user in. The ticket-granting ticket ends after life, and is requested by a
+// client whose clock is late by an offset.
+func newAsker(t *testing.T, port int, user, service string, life, late time.Duration) *asker {
 	t.Helper()
 	a := &asker{port: port, user: user, service: service, random: krbtest.NewRealm("R")}
 	a.key = krbtest.PasswordKey(keytab.MustParsePrincipal(user+"@"+realmName), password, keytab.AES256_CTS_HMAC_SHA1_96)
 	var m messages.ASRep
-	if err := m.Unmarshal(a.send(t, a.asReq(func(*krb5.KDCReq) {}, a.key, 0))); err != nil {
+	if err := m.Unmarshal(a.send(t, a.asReq(func(q *krb5.KDCReq) { q.Till = in(life) }, a.key, late))); err != nil {
 		t.Fatal(err)
 	}
 	b, err := krbtest.Decrypt(a.key, keyusage.AS_REP_ENCPART, m.EncPart.Cipher)
@@ -211,7 +214,8 @@ func TestInteropKDC_Codes(t *testing.T) {
 	r := theRealm(t)
 	t.Parallel()
 	svc := r.service(t, unique("codes"), 18, 18)
-	local, err := startOurKDC(false)
+	var late atomic.Int64 // of the clock of the KDC of sspitest
+	local, err := startOurKDC(false, func() time.Time { return time.Now().Add(-time.Duration(late.Load())) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +227,7 @@ func TestInteropKDC_Codes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first, second := newAsker(t, r.port(t), who, svc.name), newAsker(t, local.port(), who, svc.name)
+	first, second := newAsker(t, r.port(t), who, svc.name, time.Hour, 0), newAsker(t, local.port(), who, svc.name, time.Hour, 0)
 	theirs, mine := first.requests(t), second.requests(t)
 	for name := range theirs {
 		want, got := first.code(t, theirs[name]), second.code(t, mine[name])
@@ -232,8 +236,30 @@ func TestInteropKDC_Codes(t *testing.T) {
 			t.Errorf("%s: MIT's KDC answers with %d, that of sspitest with %d; known difference: %q", name, want, got, codesDiffer[name])
 		}
 	}
-	// The same message gets the same answer. MIT's KDC has no cache of authenticators, and
-	// answers another message with the same authenticator; RFC 4120, Section 3.3.3 refuses it.
+	checkRepeats(t, first, second, theirs, mine)
+	// A ticket-granting ticket that ended an hour ago. MIT's KDC issues one on request.
+	const expired = 32
+	old := newAsker(t, r.port(t), who, svc.name, -time.Hour, 0)
+	late.Store(int64(2 * time.Hour))
+	ours := newAsker(t, local.port(), who, svc.name, -time.Hour, 2*time.Hour)
+	late.Store(0)
+	for _, a := range []*asker{old, ours} {
+		request := a.tgsReq(t, func(*krb5.KDCReq, *types.Authenticator) {}, func(*krb5.KDCReq, *krb5.APReq) {})
+		if got := a.code(t, request); got != expired {
+			t.Errorf("an expired ticket-granting ticket at port %d: %d, want %d", a.port, got, expired)
+		}
+	}
+}
+
+// checkRepeats sends requests again. The same message gets the same answer, also a refusal.
+// MIT's KDC has no cache of authenticators, and answers another message with the same
+// authenticator; RFC 4120, Section 3.3.3 refuses it.
+func checkRepeats(t *testing.T, first, second *asker, theirs, mine map[string][]byte) {
+	t.Helper()
+	const refused = "TGS: unknown service"
+	if want, got := first.code(t, theirs[refused]), second.code(t, mine[refused]); want != 7 || got != 7 {
+		t.Errorf("%s again: MIT's KDC answers with %d, that of sspitest with %d", refused, want, got)
+	}
 	for _, c := range []struct {
 		asker   *asker
 		request []byte

@@ -36,8 +36,8 @@ type ourKDC struct {
 	server *testkdc.Server
 }
 
-func startOurKDC(rc4 bool) (*ourKDC, error) {
-	r := &krbtest.Realm{Name: realmName, Clock: time.Now, Rand: rand.Reader, ETypes: slices.Clone(krbtest.Preference), Kvno: 1}
+func startOurKDC(rc4 bool, clock func() time.Time) (*ourKDC, error) {
+	r := &krbtest.Realm{Name: realmName, Clock: clock, Rand: rand.Reader, ETypes: slices.Clone(krbtest.Preference), Kvno: 1}
 	if rc4 {
 		r.ETypes = append(r.ETypes, keytab.RC4_HMAC)
 	}

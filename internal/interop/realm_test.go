@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 const (
@@ -113,7 +114,7 @@ func (r *realm) open() error {
 
 // openOurs starts the KDC of package sspitest.
 func (r *realm) openOurs() (err error) {
-	if r.local, err = startOurKDC(strings.Contains(r.more, "allow_rc4")); err != nil {
+	if r.local, err = startOurKDC(strings.Contains(r.more, "allow_rc4"), time.Now); err != nil {
 		return err
 	}
 	r.config = fmt.Sprintf(krb5conf, realmName, r.local.port())

@@ -82,7 +82,7 @@ func (p *played) configured(t *testing.T, line string) {
 
 // TestInteropKDC_MIT runs MIT's tools against the KDC of package sspitest.
 func TestInteropKDC_MIT(t *testing.T) {
-	worked(t, "KDC of sspitest", "MIT kinit, kvno, klist, kdestroy", "Kerberos", "password, keytab, enterprise name; renewal; referral to a trusted realm; types 17 to 20 and RC4")
+	worked(t, kdcOfSspitest, "MIT kinit, kvno, klist, kdestroy", "Kerberos", "password, keytab, enterprise name; renewal; referral to a trusted realm; types 17 to 20 and RC4")
 	t.Parallel()
 	for _, line := range []string{"", "udp_preference_limit = 1", "canonicalize = true"} {
 		t.Run("with "+line, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestInteropKDC_ETypes(t *testing.T) {
 
 // TestInteropKDC_Heimdal runs Heimdal's tools.
 func TestInteropKDC_Heimdal(t *testing.T) {
-	worked(t, "KDC of sspitest", "Heimdal kinit, kgetcred, klist, kdestroy", "Kerberos", "password, keytab; renewal; a trusted realm")
+	worked(t, kdcOfSspitest, "Heimdal kinit, kgetcred, klist, kdestroy", "Kerberos", "password, keytab; renewal; a trusted realm")
 	t.Parallel()
 	kinit, kgetcred, klist, kdestroy := heimdalClients+"kinit.heimdal", heimdalClients+"kgetcred", heimdalClients+"klist.heimdal", heimdalClients+"kdestroy.heimdal"
 	p := play(t, sspitest.KDCConfig{}, false, kinit, kgetcred, klist, kdestroy)

@@ -37,6 +37,7 @@ var packages = map[string]string{
 	"psql":         "postgresql-client",
 	"setpriv":      "util-linux",
 	"kdestroy":     "krb5-user",
+	"smbclient":    "smbclient",
 
 	heimdalClients + "kinit.heimdal":    heimdalClientsFrom,
 	heimdalClients + "kgetcred":         heimdalClientsFrom,
