@@ -54,12 +54,18 @@ func (w *world) offer(b *strings.Builder) {
 	add := func(text, command string) { fmt.Fprintf(b, "\n%s:\n\n    %s\n", text, command) }
 	add("The web server", "curl --negotiate -u : "+w.url())
 	add("The web server with a browser", "chromium --auth-server-allowlist=localhost --user-data-dir="+quoted(filepath.Join(w.dir, "chromium"))+" "+w.url())
+	add("The same with Firefox (on Debian firefox-esr)", "firefox --no-remote --profile "+quoted(filepath.Join(w.dir, "firefox"))+" "+w.url())
+	add("The same with Java (a JDK of version 11 or later)", w.javaCommand()+" "+w.url())
+	add("The same with Python and its module gssapi", "python3 "+quoted(filepath.Join(w.dir, "get.py"))+" "+w.url())
 	add("The SSH server", w.sshCommand()+" alice@localhost whoami")
 	if w.ldap != "" {
 		add("The LDAP server", "ldapwhoami -N -H ldap://localhost:"+portOf(w.ldap)+" -Y GSSAPI")
 	}
 	if w.pg != "" {
 		add("The PostgreSQL server", `psql "host=localhost port=`+portOf(w.pg)+` user=alice dbname=x gssencmode=require" -c 'select current_user'`)
+	}
+	if w.gss != "" {
+		add("The server for MIT's sample program", "gss-client -port "+portOf(w.gss)+" localhost host@localhost hello")
 	}
 	add("A refusal: bob may not log in as alice", prefixed(runtime.GOOS, "KRB5CCNAME=FILE:"+filepath.Join(w.dir, "bob", "ccache"), w.sshCommand()+" alice@localhost"))
 	fmt.Fprintf(b, "\nA login with a password:\n\n    kinit alice    # the password is %s\n    kinit bob      # the password is %s\n", w.passwords["alice"], w.passwords["bob"])

@@ -6,8 +6,8 @@
 //	go run ./examples/devrealm
 //
 // It needs no root, no KDC and no configuration of the machine: all files are in a temporary
-// directory, which it removes at the end. The flag -services adds an LDAP server and a
-// PostgreSQL server, -ad gives the users accounts of Active Directory, and -break starts a
+// directory, which it removes at the end. The flag -services adds an LDAP server, a
+// PostgreSQL server and the server for MIT's gss-client, -ad gives the users accounts of Active Directory, and -break starts a
 // realm with an error, and explains how to find the error. An interrupt (Ctrl-C) ends it.
 //
 // It is for learning and for tests: other users of the machine can connect to its ports, and
@@ -30,11 +30,17 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if errors.Is(err, errUsage) {
+		os.Exit(2)
+	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "devrealm:", err)
 		os.Exit(1)
 	}
 }
+
+// errUsage is the error of a wrong flag, which package flag has printed.
+var errUsage = errors.New("usage")
 
 // options are the command's flags.
 type options struct {
@@ -47,7 +53,7 @@ type options struct {
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs := flag.NewFlagSet("devrealm", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.BoolVar(&o.services, "services", false, "also start examples/ldapd and examples/pgd, which the go command builds first")
+	fs.BoolVar(&o.services, "services", false, "also start examples/ldapd, pgd and gss-server, which the go command builds first")
 	fs.BoolVar(&o.ad, "ad", false, "give alice and bob accounts of Active Directory, with groups")
 	fs.Func("break", "start a realm with the error `NAME` on purpose, and explain it: "+strings.Join(faultNames(), ", "), func(name string) error {
 		if o.fault = faultNamed(name); o.fault == nil {
@@ -56,6 +62,9 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return nil
 	})
 	if err := fs.Parse(args); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			err = fmt.Errorf("%w: %w", errUsage, err)
+		}
 		return o, err
 	}
 	if fs.NArg() > 0 {

@@ -18,25 +18,28 @@ import (
 // module is the path of the root module, and the import path of the examples begins with it.
 const module = "github.com/gosspi/kerberos"
 
-// startModules builds and starts the servers that are modules of their own.
+// startModules builds and starts the servers that are programs of their own.
 func (w *world) startModules(ctx context.Context) (err error) {
-	w.out.print("The go command builds examples/ldapd and examples/pgd...\n")
+	w.out.print("The go command builds examples/ldapd, pgd and gss-server...\n")
 	list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module)
 	root, err := list.Output()
 	if err != nil {
 		return fmt.Errorf("-services needs the go command, and a checkout of %s as the current directory: %w", module, err)
 	}
 	examples := filepath.Join(strings.TrimSpace(string(root)), "examples")
-	if w.ldap, err = w.startModule(ctx, examples, "ldap", "ldapd"); err != nil {
+	if w.ldap, err = w.startModule(ctx, examples, "ldap", "ldapd", "-addr", "localhost:0", "-realm", realmName); err != nil {
 		return err
 	}
-	w.pg, err = w.startModule(ctx, examples, "pg", "pgd")
+	if w.pg, err = w.startModule(ctx, examples, "pg", "pgd", "-addr", "localhost:0", "-realm", realmName); err != nil {
+		return err
+	}
+	w.gss, err = w.startModule(ctx, examples, "gss", "gss-server", "-port", "0", "-verbose")
 	return err
 }
 
 // startModule builds a server, starts it, and returns its address. The built program runs
 // without the go command, so that stop ends the server itself.
-func (w *world) startModule(ctx context.Context, examples, short, folder string) (addr string, err error) {
+func (w *world) startModule(ctx context.Context, examples, short, folder string, args ...string) (addr string, err error) {
 	program := filepath.Join(w.dir, folder)
 	if runtime.GOOS == "windows" {
 		program += ".exe"
@@ -46,7 +49,7 @@ func (w *world) startModule(ctx context.Context, examples, short, folder string)
 		return "", fmt.Errorf("go build of examples/%s: %w\n%s", folder, err, out)
 	}
 	running, end := context.WithCancel(context.Background())
-	server := exec.CommandContext(running, program, "-addr", "localhost:0", "-keytab", w.serverKeytab(), "-realm", realmName)
+	server := exec.CommandContext(running, program, append(args, "-keytab", w.serverKeytab())...)
 	server.Cancel = func() error {
 		if server.Process.Signal(os.Interrupt) != nil { // Windows has no such signal
 			return server.Process.Kill()
@@ -114,6 +117,7 @@ func (s *screen) record(server, line string) {
 			reason: f["error.type"], detail: f["kerberos.error.detail"], cause: f["kerberos.error.cause"], help: f["kerberos.error.help"],
 			client: f["kerberos.client.name"] + f["kerberos.client.unproven_name"], requested: f["kerberos.service.requested_name"],
 		})
+	case "listening", "connection": // gss-server writes them beside the records above
 	default:
 		s.line(server, line)
 	}

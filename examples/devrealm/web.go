@@ -85,11 +85,11 @@ func page(w http.ResponseWriter, r *http.Request) {
 // refusalPage explains to a client how it can log in. Chromium with a new profile loads its
 // Kerberos library only after the first refusal, so the page makes a browser try once more.
 func refusalPage(w http.ResponseWriter, r *http.Request, code int) {
-	text := "The server refused your token. The terminal of devrealm shows the reason.\n"
+	text := "The server refused your token. The terminal of devrealm shows the reason."
 	if code == http.StatusUnauthorized && sspihttp.Refusal(r.Context()) == nil {
 		text = "You are not logged in: your client sent no Kerberos token.\n\n" +
 			"curl: paste the lines of devrealm into the terminal, and use the options --negotiate -u :\n" +
-			"Chromium: start it in that terminal, with the options that devrealm shows.\n"
+			"Chromium: start it in that terminal, with the options that devrealm shows."
 		if r.URL.RawQuery != again {
 			w.Header().Set("Refresh", "1; url=/?"+again)
 		}

@@ -37,6 +37,7 @@ type world struct {
 	env       []string // of the clients
 	web, ssh  net.Addr
 	ldap, pg  string // addresses; "" if the server does not run
+	gss       string // likewise
 
 	ended chan error // receives the result of each server
 	stops []func()
@@ -154,6 +155,9 @@ func (w *world) writeFiles() error {
 		if !strings.HasPrefix(v, "KRB5_KTNAME=") { // clients need no keytab
 			w.env = append(w.env, v)
 		}
+	}
+	if err := w.writeClients(); err != nil {
+		return err
 	}
 	if w.fault.conf == "" {
 		return nil

@@ -72,6 +72,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Printf("listening on %s\n", l.Addr())
 	logger.Info("listening", "addr", l.Addr().String())
 	srv := newServer(cred, logger)
 	srv.Once = *once

@@ -160,10 +160,26 @@ func TestInteropDevrealm_Break(t *testing.T) {
 	}
 }
 
-// TestInteropDevrealm_Services pastes the lines for ldapwhoami and psql. It runs as the user of
+// TestInteropDevrealm_Languages pastes the lines for Java and Python.
+func TestInteropDevrealm_Languages(t *testing.T) {
+	require(t, "java", "javac", pythonGSSAPI, "setpriv")
+	t.Parallel()
+	d := startDevrealm(t, buildDevrealm(t))
+	for _, program := range []string{"java", "python3"} {
+		line := d.pasted(t, program+" ")[0]
+		if program == "python3" { // the first of PATH may have no module gssapi
+			line = python + strings.TrimPrefix(line, program)
+		}
+		if res := d.paste(t, "", line); res.code != 0 || !strings.Contains(res.out, "You are alice@EXAMPLE.COM.") {
+			t.Errorf("%s: %d %s", program, res.code, res.out)
+		}
+	}
+}
+
+// TestInteropDevrealm_Services pastes the lines for ldapwhoami, psql and gss-client. It runs as the user of
 // the test, because devrealm calls the go command, which needs its caches.
 func TestInteropDevrealm_Services(t *testing.T) {
-	require(t, "ldapwhoami", saslGSSAPI, "psql")
+	require(t, "ldapwhoami", saslGSSAPI, "psql", "gss-client")
 	t.Parallel()
 	d := &devrealm{dir: t.TempDir()}
 	var err error
@@ -173,13 +189,14 @@ func TestInteropDevrealm_Services(t *testing.T) {
 	}
 	t.Cleanup(d.self.Stop)
 	d.awaits(t, "Each login and each refusal appears below.")
-	for pattern, want := range map[string]string{"ldapwhoami ": "u:alice@EXAMPLE.COM", "psql ": " alice\n"} {
+	for pattern, want := range map[string]string{"ldapwhoami ": "u:alice@EXAMPLE.COM", "psql ": " alice\n", "gss-client ": "Signature verified."} {
 		if res := d.paste(t, "", d.pasted(t, pattern)[0]); res.code != 0 || !strings.Contains(res.out, want) {
 			t.Errorf("%s: %d %s", pattern, res.code, res.out)
 		}
 	}
 	d.awaits(t, "ldap  accepted alice@EXAMPLE.COM\n")
 	d.awaits(t, "pg    accepted alice@EXAMPLE.COM\n")
+	d.awaits(t, "gss   accepted alice@EXAMPLE.COM\n")
 	if err := d.self.Cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
