@@ -241,9 +241,9 @@ func TestInteropKDC_Codes(t *testing.T) {
 	const expired = 32
 	old := newAsker(t, r.port(t), who, svc.name, -time.Hour, 0)
 	late.Store(int64(2 * time.Hour))
-	ours := newAsker(t, local.port(), who, svc.name, -time.Hour, 2*time.Hour)
+	behind := newAsker(t, local.port(), who, svc.name, -time.Hour, 2*time.Hour)
 	late.Store(0)
-	for _, a := range []*asker{old, ours} {
+	for _, a := range []*asker{old, behind} {
 		request := a.tgsReq(t, func(*krb5.KDCReq, *types.Authenticator) {}, func(*krb5.KDCReq, *krb5.APReq) {})
 		if got := a.code(t, request); got != expired {
 			t.Errorf("an expired ticket-granting ticket at port %d: %d, want %d", a.port, got, expired)
