@@ -10,6 +10,7 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 
+	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 )
@@ -194,7 +195,8 @@ func (s *session) policy() sspisasl.Config {
 	return c
 }
 
-// authorize admits every client, except an anonymous one, as itself. The identity that a
+// authorize admits the clients of the rule, or every client except an anonymous one if there is
+// no rule, as themselves. The identity that a
 // client requests has the form of RFC 4513, Section 5.2.1.8: "u:" and the whole
 // principal, or "u:" and the bare name of a user of a realm in -realm.
 //
@@ -202,6 +204,9 @@ func (s *session) policy() sspisasl.Config {
 func (srv *server) authorize(peer *sspi.Peer, authzid string) error {
 	if peer.Anonymous {
 		return errors.New("the client is anonymous; log in as a named principal")
+	}
+	if err := serve.Admit(srv.rule, peer); err != nil {
+		return err
 	}
 	if authzid == "" {
 		return nil

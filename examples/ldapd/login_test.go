@@ -15,6 +15,7 @@ import (
 
 	"github.com/gosspi/kerberos/flags"
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 	"github.com/gosspi/kerberos/sspi/sspitest"
 	"github.com/gosspi/kerberos/sspi/sspitls"
@@ -303,5 +304,31 @@ func TestRoot(t *testing.T) {
 	}
 	if e, r := c.search("", scopeBase, present("cn")); e != nil || r.code != success {
 		t.Errorf("a filter that does not match: %q, %+v", e, r)
+	}
+}
+
+// TestRULE_7_LDAPD checks that a client must satisfy the rule of -allow, and still acts as itself
+// only.
+func TestRULE_7_LDAPD(t *testing.T) {
+	for _, row := range []struct {
+		rule    sspiallow.Rule
+		authzid string
+		ok      bool
+	}{
+		{sspiallow.Realm("EXAMPLE.COM"), "", true},
+		{sspiallow.Realm("EXAMPLE.COM"), "u:alice", true},
+		{sspiallow.Realm("EXAMPLE.COM"), "u:bob", false},
+		{sspiallow.Realm("OTHER.EXAMPLE"), "", false},
+		{sspiallow.Realm("OTHER.EXAMPLE"), "u:alice", false},
+		{sspiallow.SID(pac.MustParseSID("S-1-5-21-1-2-3-1201")), "", false},
+	} {
+		w := start(t, allLayers, func(s *server) { s.rule = &row.rule })
+		if r := w.dial(t).gssapi(w, sspisasl.NoLayer, row.authzid); (r.code == success) != row.ok || !row.ok && r.code != invalidCredentials {
+			t.Errorf("%s, %q: %+v", row.rule, row.authzid, r)
+		}
+		w.end()
+		if refused := strings.Contains(w.log.String(), "is not admitted: "); refused != (!row.ok && row.authzid != "u:bob") {
+			t.Errorf("%s, %q: %s", row.rule, row.authzid, w.log)
+		}
 	}
 }

@@ -11,6 +11,9 @@
 // two entries: the root, which every client may read, and cn=session, whose attributes
 // describe the client and its login.
 //
+// -allow 'CORP\staff' admits the members of a group only, whose name and SID are in the file of
+// -names.
+//
 // The acceptor logs one line for each login, each refusal and each bind that the client
 // breaks off. SIGTERM or an interrupt ends the server: it sends every client a Notice of
 // Disconnection, and exits with 0.
@@ -59,6 +62,8 @@ func run(ctx context.Context, args []string) error {
 	key := fs.String("key", "", "private key `file` of the certificate, in PEM")
 	var policy sspi.PACPolicy
 	serve.NoPAC(fs, &policy)
+	var allow serve.Allow
+	allow.Define(fs)
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -70,6 +75,9 @@ func run(ctx context.Context, args []string) error {
 		srv.realms = strings.Split(*realms, ",")
 	}
 	var err error
+	if srv.rule, _, err = allow.Rule(srv.log); err != nil {
+		return err
+	}
 	if srv.layers, err = parseLayers(*layers); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 	"github.com/gosspi/kerberos/sspi/sspisasl"
 )
 
@@ -24,6 +25,7 @@ type server struct {
 	acceptor *sspi.Acceptor
 	layers   sspisasl.Layer
 	realms   []string               // whose users may act under their bare names
+	rule     *sspiallow.Rule        // which clients may log in; nil: all
 	tls      *tls.Config            // nil: no StartTLS
 	bindings []sspi.ChannelBindings // the endpoint bindings of tls
 	log      *slog.Logger

@@ -129,6 +129,9 @@ func (c *client) authorise() error {
 		return c.failed(err)
 	}
 	c.principal = principal
+	if err := serve.Admit(c.server.rule, c.peer); err != nil {
+		return c.failed(err)
+	}
 	if name != c.user {
 		return c.failed(notAuthorized("the principal %q is the database user %q, and asks to be %.100q", principal, name, c.user))
 	}

@@ -10,6 +10,9 @@
 // connection, the encryption as a net.Conn, the exchange of tokens, and the check whether a
 // principal may use the database user that it requests.
 //
+// -allow 'CORP\staff' admits the members of a group only, whose name and SID are in the file of
+// -names.
+//
 // The acceptor logs one line for each login, admitted or refused, when the server knows
 // the database user that the client requests. SIGTERM or an interrupt ends the server: it
 // sends an error message to every client that has logged in, and exits with 0.
@@ -50,15 +53,21 @@ func run(ctx context.Context, args []string) error {
 	fs.Var(&encrypt, "encrypt", "GSSAPI encryption: require, allow (the client decides) or off")
 	var policy sspi.PACPolicy
 	serve.NoPAC(fs, &policy)
+	var allow serve.Allow
+	allow.Define(fs)
 	_ = fs.Parse(args) // ends the program on an error
 	if fs.NArg() > 0 {
 		return fmt.Errorf("unexpected arguments %q", fs.Args())
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	rule, _, err := allow.Rule(log)
+	if err != nil {
+		return err
 	}
 	keys, err := openKeys(*file)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys, Services: []string{*service}, PAC: policy, Logger: log})
 	if err != nil {
 		return err
@@ -69,6 +78,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("listening on %s\n", l.Addr())
 	srv := newServer(acceptor, encrypt, log)
+	srv.rule = rule
 	if *realms != "" {
 		srv.realms = strings.Split(*realms, ",")
 	}

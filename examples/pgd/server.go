@@ -7,6 +7,7 @@ import (
 
 	"github.com/gosspi/kerberos/examples/internal/serve"
 	"github.com/gosspi/kerberos/sspi"
+	"github.com/gosspi/kerberos/sspi/sspiallow"
 )
 
 const (
@@ -23,7 +24,8 @@ type server struct {
 	serve.Server
 	acceptor *sspi.Acceptor
 	encrypt  encryption
-	realms   []string // whose users are database users under their bare names
+	realms   []string        // whose users are database users under their bare names
+	rule     *sspiallow.Rule // which clients may log in; nil: all
 	log      *slog.Logger
 }
 

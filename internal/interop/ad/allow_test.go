@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gosspi/kerberos/internal/interop/program"
 )
 
 // namesFile writes the names of all groups and accounts of both forests, and of their domains.
@@ -89,16 +91,33 @@ func TestAD_Allow(t *testing.T) {
 }
 
 // TestAD_AllowSSH checks the same of examples/sshd: the rule is beside that of the user's name.
-func TestAD_AllowSSH(t *testing.T) {
-	l := theLab(t, "ssh")
+func TestAD_AllowSSH(t *testing.T) { allowsBob(t, "sshd", (*session).ssh, "ssh") }
+
+// TestAD_AllowPSQL checks the same of examples/pgd.
+func TestAD_AllowPSQL(t *testing.T) { allowsBob(t, "pgd", (*session).psql, "psql") }
+
+// TestAD_AllowLDAP checks the same of examples/ldapd.
+func TestAD_AllowLDAP(t *testing.T) {
+	allowsBob(t, "ldapd", (*session).ldapwhoami, "ldapwhoami", saslGSSAPI)
+}
+
+// allowsBob checks that the rule of a server admits bob, whatever name he typed, and under his own
+// name only.
+func allowsBob(t *testing.T, server string, connect func(*session, testing.TB, string, string) program.Result, programs ...string) {
+	l := theLab(t, programs...)
 	t.Parallel()
-	_, port := l.startExample(t, "sshd", "-names", l.namesFile(t), "-allow", `all(CORP\staff, not(CORP\engineers))`)
+	p, port := l.startExample(t, server, "-realm", l.corp.Realm, "-names", l.namesFile(t), "-allow", `all(CORP\staff, not(CORP\engineers))`)
 	for _, x := range []struct {
 		typed, as string
-		code      int
-	}{{"root", "bob", 0}, {"root", "root", 255}, {"alice", "alice", 255}, {"carol", "carol", 255}} {
-		if res := l.login(t, x.typed).ssh(t, port, x.as); res.Code != x.code {
-			t.Errorf("%s as %s: exit %d, want %d\n%s", x.typed, x.as, res.Code, x.code, res.Out)
+		admitted  bool
+	}{{"root", "bob", true}, {"root", "root", false}, {"alice", "alice", false}, {"carol", "carol", false}} {
+		if res := connect(l.login(t, x.typed), t, port, x.as); (res.Code == 0) != x.admitted {
+			t.Errorf("%s as %s: exit %d\n%s", x.typed, x.as, res.Code, res.Out)
+		}
+	}
+	for _, why := range []string{`is in CORP\\engineers`, `is not in CORP\\staff`} {
+		if err := p.Await("an explanation", func(out string) bool { return strings.Contains(out, why) }); err != nil {
+			t.Error(err)
 		}
 	}
 }
