@@ -21,6 +21,8 @@ type KDCRep struct {
 	Ticket  *Ticket
 
 	Nonce int64 // a UInt32, or the negative number of a client with signed numbers
+	// Plaintext, if not nil, is sealed in place of the encoded part for the client.
+	Plaintext []byte
 
 	// Key and Usage seal the part for the client. A Kvno of 0 is not sent.
 	Key   types.EncryptionKey
@@ -49,11 +51,15 @@ func (m *KDCRep) Bytes() []byte {
 	if m.MsgType == msgtype.KRB_TGS_REP {
 		tag, inner = asnAppTag.TGSREP, asnAppTag.EncTGSRepPart
 	}
+	plaintext := m.Plaintext
+	if plaintext == nil {
+		plaintext = application(inner, part)
+	}
 	return application(tag, kdcRepSeq{
 		PVNO: iana.PVNO, MsgType: m.MsgType, PAData: m.PAData,
 		CRealm: t.Part.CRealm, CName: t.Part.CName,
 		Ticket:  contextTag(5, t.Bytes()),
-		EncPart: t.kdc.seal(m.Key, m.Usage, application(inner, part), 0, m.Kvno),
+		EncPart: t.kdc.seal(m.Key, m.Usage, plaintext, 0, m.Kvno),
 	})
 }
 
