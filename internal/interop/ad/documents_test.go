@@ -80,6 +80,37 @@ func TestAD_DocumentsSIDs(t *testing.T) {
 	}
 }
 
+// TestAD_DocumentsDelegation runs the commands of OPERATING.md that permit a front end to delegate,
+// each of which makes the KDC issue a ticket that it refused before.
+func TestAD_DocumentsDelegation(t *testing.T) {
+	l := theLab(t)
+	t.Parallel()
+	for _, name := range []string{"svc-front", "svc-back"} {
+		l.corp.shell(t, "samba-tool user create "+name+" "+password, "")
+		t.Cleanup(func() { l.corp.shell(t, "samba-tool user delete "+name, "") })
+		l.corp.shell(t, "samba-tool spn add HTTP/"+strings.TrimPrefix(name, "svc-")+".example.com "+name, "")
+		l.corp.setAES(t, name)
+	}
+	l.corp.shell(t, "samba-tool domain exportkeytab keytabs/svc-front --principal=svc-front", "")
+	s, alice, target := l.corp.frontEnd(t, "svc-front"), l.corp.spn(t, "alice"), l.corp.spn(t, "HTTP/back.example.com")
+	ask := func(want string) {
+		t.Helper()
+		_, err := s.OnBehalf(t.Context(), must(s.ForUser(t.Context(), alice))(t), target)
+		if got := answer(t, err); got != want {
+			t.Errorf("%s, want %s: %v", got, want, err)
+		}
+	}
+	ask("error 13")
+	l.corp.administer(t, "samba-tool delegation add-service svc-front HTTP/back.example.com")
+	ask("error 13")
+	l.corp.administer(t, "samba-tool delegation for-any-protocol svc-front on")
+	ask(issued)
+	l.corp.shell(t, "samba-tool delegation del-service svc-front HTTP/back.example.com", "")
+	ask("error 13")
+	l.corp.administer(t, "samba-tool delegation add-principal svc-back svc-front")
+	ask(issued)
+}
+
 // TestAD_DocumentsRules runs the command of OPERATING.md for a server with a rule.
 func TestAD_DocumentsRules(t *testing.T) {
 	l := theLab(t, "curl")

@@ -153,7 +153,12 @@ const krb5conf = `[libdefaults]
 func (l *lab) writeConfig() error {
 	text := fmt.Sprintf(krb5conf, l.corp.Realm, l.corp.kdcAddress(), l.partner.Realm, l.partner.kdcAddress(),
 		strings.ToLower(l.corp.Realm), strings.ToLower(l.partner.Realm))
-	return os.WriteFile(filepath.Join(l.dir, "krb5.conf"), []byte(text), 0o600)
+	for _, dir := range []string{l.dir, l.outside(l.corp.dir)} { // the second for programs in the chroot
+		if err := os.WriteFile(filepath.Join(dir, "krb5.conf"), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare chooses the names of a forest that are new in each run.

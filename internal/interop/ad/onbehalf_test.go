@@ -2,8 +2,10 @@ package ad
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/gosspi/kerberos/internal/interop/program"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
+	"github.com/gosspi/kerberos/status"
 )
 
 // frontEnd is a service of a forest that requests tickets on behalf of its clients.
@@ -78,117 +81,188 @@ func (l *lab) reaches(t testing.TB, d *authenticator.Delegated, service, target 
 	return x
 }
 
+// answered are the answers of Samba's domain controller to requests on behalf of a client: to
+// sspideleg, to kvno of MIT, which cannot take the ticket of a client as evidence, and to net of
+// Samba, which requests only the service's ticket to itself. OPERATING.md has the same table.
+var answered = map[string]struct{ sspideleg, kvno, net string }{
+	"protocol transition":                      {issued, issued, issued},
+	"the ticket of the client":                 {issued, "", ""},
+	"resource-based":                           {issued, issued, issued},
+	"resource-based, the ticket of the client": {issued, "", ""},
+	"two hops":                                  {issued, "", ""},
+	"a sensitive user":                          {"error 13", "error 13", issued},
+	"a sensitive user, resource-based":          {"error 13", "error 13", issued},
+	"the ticket of a sensitive user":            {"error 13", "", ""},
+	"the ticket of a protected user":            {"error 13", "", ""},
+	"a protected user, by protocol transition":  {issued, issued, issued},
+	"a target that is not allowed":              {"error 13", "error 13", issued},
+	"a target that permits another service":     {"error 13", "error 13", issued},
+	"no protocol transition":                    {"error 13", "error 13", issued},
+	"a service without any delegation":          {"error 13", "error 13", issued},
+	"the ticket of the client, not forwardable": {"error 13", "", ""},
+	"a ticket to another service":               {"error 13", "", ""},
+	"a user who does not exist":                 {"error 6", "error 6", "error 6"},
+	"a target that does not exist":              {"error 7", "error 7", issued},
+}
+
+const issued = "ticket"
+
+// answer returns the answer of the KDC to a call of sspideleg, whose result it checks.
+func answer(t testing.TB, err error) string {
+	t.Helper()
+	if err == nil {
+		return issued
+	}
+	e, ok := errors.AsType[*sspideleg.KDCError](err)
+	if !ok || status.ReasonOf(err) != status.ReasonKDCRefused {
+		t.Fatal(err)
+	}
+	return fmt.Sprint("error ", e.Code)
+}
+
+// is compares the answer to sspideleg with the table.
+func (l *lab) is(t testing.TB, name string, err error) {
+	t.Helper()
+	if got := answer(t, err); got != answered[name].sspideleg {
+		t.Errorf("%s: %v, want %s", got, err, answered[name].sspideleg)
+	}
+}
+
+// othersAgree compares the answers to kvno and to net with the table.
+func (l *lab) othersAgree(t testing.TB, name, service, user, target string) {
+	t.Helper()
+	want := answered[name]
+	res := program.Run(t, l.login(t, service, "-f").env(), "", "kvno", "-I", user, "-P", target)
+	if got := said(res); got != want.kvno {
+		t.Errorf("kvno gets: %s, want %s\n%s", got, want.kvno, res.Out)
+	}
+	f := l.corp
+	env := []string{"KRB5_CONFIG=" + f.dir + "/krb5.conf", "SMB_CONF_PATH=" + f.dir + "/smb.conf"}
+	res = program.Run(t, env, "", "chroot", chrootDir(), "/usr/bin/net", "ads", "kerberos", "pac", "dump",
+		"impersonate="+user+"@"+f.Realm, "local_service="+service+"@"+f.Realm, "-U", service+"%"+password,
+		"--option=kerberos method=dedicated keytab", "--option=dedicated keytab file=FILE:"+f.dir+"/keytabs/"+service)
+	if got := said(res); got != want.net {
+		t.Errorf("net gets: %s, want %s\n%s", got, want.net, res.Out)
+	}
+}
+
+// said returns the answer of the KDC to a program.
+func said(res program.Result) string {
+	for text, answer := range map[string]string{
+		"KDC can't fulfill requested option": "error 13", "Server not found in Kerberos database": "error 7",
+		"Client not found in Kerberos database": "error 6", "NT_STATUS_INVALID_ACCOUNT_NAME": "error 6",
+	} {
+		if strings.Contains(res.Out, text) {
+			return answer
+		}
+	}
+	if res.Code == 0 {
+		return issued
+	}
+	return fmt.Sprint("exit ", res.Code)
+}
+
 // TestAD_OnBehalf checks that a front end reaches a back end as alice: by protocol
 // transition, with her ticket, by resource-based delegation, and over two hops.
 func TestAD_OnBehalf(t *testing.T) {
 	l := theLab(t)
 	t.Parallel()
 	alice, ctx := l.corp.spn(t, "alice"), t.Context()
-	t.Run("protocol transition", func(t *testing.T) {
-		s := l.corp.frontEnd(t, "portal")
-		evidence := must(s.ForUser(ctx, alice))(t)
-		d := must(s.OnBehalf(ctx, evidence, l.corp.spn(t, back)))(t)
-		l.reaches(t, d, "back", back, "portal").isAliceByService(t, l.corp)
-	})
-	t.Run("Kerberos only", func(t *testing.T) {
-		d := must(l.corp.frontEnd(t, "gate").OnBehalf(ctx, l.evidence(t, "alice", "gate", "-f"), l.corp.spn(t, back)))(t)
-		l.reaches(t, d, "back", back, "gate")
-	})
-	t.Run("resource-based", func(t *testing.T) {
-		s := l.corp.frontEnd(t, "front")
-		evidence := must(s.ForUser(ctx, alice))(t)
-		d := must(s.OnBehalf(ctx, evidence, l.corp.spn(t, "HTTP/localhost")))(t)
-		l.reaches(t, d, "web", "HTTP@localhost", "front").isAliceByService(t, l.corp)
-	})
-	t.Run("resource-based with her ticket", func(t *testing.T) {
-		d := must(l.corp.frontEnd(t, "front").OnBehalf(ctx, l.evidence(t, "alice", "front", "-f"), l.corp.spn(t, "HTTP/localhost")))(t)
-		l.reaches(t, d, "web", "HTTP@localhost", "front")
-	})
-	t.Run("two hops", func(t *testing.T) {
-		const middle = "HTTP/middle.corp.example.test"
-		d := must(l.corp.frontEnd(t, "gate").OnBehalf(ctx, l.evidence(t, "alice", "gate", "-f"), l.corp.spn(t, middle)))(t)
-		x := l.reaches(t, d, "middle", middle, "gate")
-		d = must(l.corp.frontEnd(t, "middle").OnBehalf(ctx, x.evidence, l.corp.spn(t, back)))(t)
-		l.reaches(t, d, "back", back, "gate", middle)
-	})
+	for name, f := range map[string]func(*testing.T, string){
+		"protocol transition": func(t *testing.T, name string) {
+			s := l.corp.frontEnd(t, "portal")
+			evidence := must(s.ForUser(ctx, alice))(t)
+			d, err := s.OnBehalf(ctx, evidence, l.corp.spn(t, back))
+			l.is(t, name, err)
+			l.reaches(t, d, "back", back, "portal").isAliceByService(t, l.corp)
+			l.othersAgree(t, name, "portal", "alice", back)
+		},
+		"the ticket of the client": func(t *testing.T, name string) {
+			d, err := l.corp.frontEnd(t, "gate").OnBehalf(ctx, l.evidence(t, "alice", "gate", "-f"), l.corp.spn(t, back))
+			l.is(t, name, err)
+			l.reaches(t, d, "back", back, "gate")
+		},
+		"resource-based": func(t *testing.T, name string) {
+			s := l.corp.frontEnd(t, "front")
+			evidence := must(s.ForUser(ctx, alice))(t)
+			d, err := s.OnBehalf(ctx, evidence, l.corp.spn(t, "HTTP/localhost"))
+			l.is(t, name, err)
+			l.reaches(t, d, "web", "HTTP@localhost", "front").isAliceByService(t, l.corp)
+			l.othersAgree(t, name, "front", "alice", "HTTP/localhost")
+		},
+		"resource-based, the ticket of the client": func(t *testing.T, name string) {
+			d, err := l.corp.frontEnd(t, "front").OnBehalf(ctx, l.evidence(t, "alice", "front", "-f"), l.corp.spn(t, "HTTP/localhost"))
+			l.is(t, name, err)
+			l.reaches(t, d, "web", "HTTP@localhost", "front")
+		},
+		"two hops": func(t *testing.T, name string) {
+			const middle = "HTTP/middle.corp.example.test"
+			d := must(l.corp.frontEnd(t, "gate").OnBehalf(ctx, l.evidence(t, "alice", "gate", "-f"), l.corp.spn(t, middle)))(t)
+			x := l.reaches(t, d, "middle", middle, "gate")
+			d, err := l.corp.frontEnd(t, "middle").OnBehalf(ctx, x.evidence, l.corp.spn(t, back))
+			l.is(t, name, err)
+			l.reaches(t, d, "back", back, "gate", middle)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { f(t, name) })
+	}
 }
 
-// TestAD_OnBehalfRefused checks the requests that the domain controller refuses, by its error
-// number, and that MIT's kvno is refused too.
+// TestAD_OnBehalfRefused checks the requests that the domain controller refuses, and one that
+// only a domain controller of Windows would.
 func TestAD_OnBehalfRefused(t *testing.T) {
 	l := theLab(t)
 	t.Parallel()
-	for name, row := range map[string]struct {
-		service, user, target string
-		self, proxy           int32 // 0: the KDC issues the ticket
-	}{
-		"a sensitive user":                 {"portal", "sam", back, 0, 13},
-		"a sensitive user, resource-based": {"front", "sam", "HTTP/localhost", 0, 13},
-		"a target that is not allowed":     {"portal", "alice", "HTTP/middle.corp.example.test", 0, 13},
-		"no protocol transition":           {"gate", "alice", back, 0, 13},
-		"a service without any delegation": {"back", "alice", "HTTP/localhost", 0, 13},
-		"a user who does not exist":        {"portal", "nobody", back, 6, 0},
-		"a target that does not exist":     {"portal", "alice", "HTTP/nowhere.corp.example.test", 0, 7},
-		"a resource that names no other":   {"portal", "alice", "HTTP/localhost", 0, 13},
+	for name, row := range map[string]struct{ service, user, target string }{
+		"a sensitive user":                         {"portal", "sam", back},
+		"a sensitive user, resource-based":         {"front", "sam", "HTTP/localhost"},
+		"a protected user, by protocol transition": {"portal", "pat", back},
+		"a target that is not allowed":             {"portal", "alice", "HTTP/middle.corp.example.test"},
+		"a target that permits another service":    {"portal", "alice", "HTTP/localhost"},
+		"no protocol transition":                   {"gate", "alice", back},
+		"a service without any delegation":         {"back", "alice", "HTTP/localhost"},
+		"a user who does not exist":                {"portal", "nobody", back},
+		"a target that does not exist":             {"portal", "alice", "HTTP/nowhere.corp.example.test"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := l.corp.frontEnd(t, row.service)
 			evidence, err := s.ForUser(t.Context(), l.corp.spn(t, row.user))
-			if refusedWith(t, "ForUser", err, row.self) {
-				return
+			if got := answer(t, err); got != answered[name].net {
+				t.Errorf("ForUser gets: %s, %v; net gets: %s", got, err, answered[name].net)
 			}
-			_, err = s.OnBehalf(t.Context(), evidence, l.corp.spn(t, row.target))
-			refusedWith(t, "OnBehalf", err, row.proxy)
-			args := []string{"-I", row.user, "-P", row.target}
-			res := program.Run(t, l.login(t, row.service, "-f").env(), "", "kvno", args...)
-			if res.Code == 0 {
-				t.Errorf("kvno %q gets the ticket:\n%s", args, res.Out)
+			if err == nil {
+				_, err = s.OnBehalf(t.Context(), evidence, l.corp.spn(t, row.target))
 			}
+			l.is(t, name, err)
+			l.othersAgree(t, name, row.service, row.user, row.target)
 		})
 	}
-	t.Run("evidence that is not forwardable", func(t *testing.T) {
-		evidence := l.evidence(t, "alice", "gate", "-F")
-		_, err := l.corp.frontEnd(t, "gate").OnBehalf(t.Context(), evidence, l.corp.spn(t, back))
-		refusedWith(t, "OnBehalf", err, 13)
-	})
-	// Samba's domain controller issues protected users no forwardable tickets. It does not look
-	// at Protected Users when a service names the user: kvno gets the ticket too.
-	for _, user := range []string{"pat", "sam"} {
-		t.Run("the evidence of "+user, func(t *testing.T) {
-			_, err := l.corp.frontEnd(t, "gate").OnBehalf(t.Context(), l.evidence(t, user, "gate", "-f"), l.corp.spn(t, back))
-			refusedWith(t, "OnBehalf", err, 13)
+	for name, row := range map[string]struct{ user, to, options string }{
+		"the ticket of a sensitive user":            {"sam", "gate", "-f"},
+		"the ticket of a protected user":            {"pat", "gate", "-f"},
+		"the ticket of the client, not forwardable": {"alice", "gate", "-F"},
+		"a ticket to another service":               {"alice", "back", "-f"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := l.corp.frontEnd(t, "gate").OnBehalf(t.Context(), l.evidence(t, row.user, row.to, row.options), l.corp.spn(t, back))
+			l.is(t, name, err)
 		})
 	}
-	t.Run("protocol transition for a protected user", func(t *testing.T) {
-		s := l.corp.frontEnd(t, "portal")
-		_, err := s.OnBehalf(t.Context(), must(s.ForUser(t.Context(), l.corp.spn(t, "pat")))(t), l.corp.spn(t, back))
-		res := program.Run(t, l.login(t, "portal", "-f").env(), "", "kvno", "-I", "pat", "-P", back)
-		if (err == nil) != (res.Code == 0) {
-			t.Errorf("%v, and kvno exits with %d\n%s", err, res.Code, res.Out)
-		}
-	})
-	t.Run("evidence of another service", func(t *testing.T) {
-		evidence := l.evidence(t, "alice", "back", "-f")
-		_, err := l.corp.frontEnd(t, "gate").OnBehalf(t.Context(), evidence, l.corp.spn(t, back))
-		if e, ok := errors.AsType[*sspideleg.KDCError](err); !ok {
-			t.Errorf("%v", err)
-		} else {
-			t.Logf("KRB-ERROR %d", e.Code)
-		}
-	})
 }
 
-// refusedWith checks that the KDC refused with an error number, or did not refuse if it is 0.
-func refusedWith(t testing.TB, what string, err error, code int32) bool {
-	t.Helper()
-	if code == 0 {
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
+// TestAD_OnBehalfDocumented compares the table of OPERATING.md with the answers.
+func TestAD_OnBehalfDocumented(t *testing.T) {
+	text := string(must(os.ReadFile("../../../OPERATING.md"))(t))
+	_, text, _ = strings.Cut(text, "\n| case | sspideleg | kvno | net |\n|---|---|---|---|\n")
+	text, _, _ = strings.Cut(text, "\n\n")
+	rows := strings.Split(text, "\n")
+	if len(rows) != len(answered) {
+		t.Errorf("the table has %d rows, want %d", len(rows), len(answered))
+	}
+	for name, a := range answered {
+		row := strings.Join(strings.Fields(fmt.Sprintf("| %s | %s | %s | %s |", name, a.sspideleg, a.kvno, a.net)), " ")
+		if !slices.Contains(rows, row) {
+			t.Errorf("the table has not %q", row)
 		}
-		return false
 	}
-	if e, ok := errors.AsType[*sspideleg.KDCError](err); !ok || e.Code != code {
-		t.Errorf("%s: %v, want KRB-ERROR %d", what, err, code)
-	}
-	return true
 }
