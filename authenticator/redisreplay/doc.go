@@ -91,7 +91,8 @@
 //	ACL SETUSER krb5rc on >PASSWORD ~krb5rc:* -@all +hello +auth +ping +select +info +time
 //	    +config|get +set +get +pexpire +wait
 //
-// Cluster needs +cluster|slots, +cluster|shards, +command and +readonly in addition. The name
+// A server that restarts knows the user only if the line "user krb5rc on ..." is in redis.conf
+// or in the file that aclfile names. Cluster needs +cluster|slots, +cluster|shards, +command and +readonly in addition. The name
 // of a key is the end of the authenticator's ciphertext, which was on the network already.
 // A client of the server with the right to write can delete records, so use TLS and a password.
 //

@@ -59,7 +59,9 @@
 //
 // # The connection to PostgreSQL
 //
-// The user needs SELECT, INSERT, UPDATE and DELETE on the table. Store sends one statement,
+// The user needs SELECT, INSERT, UPDATE and DELETE on the table (GRANT SELECT, INSERT, UPDATE,
+// DELETE ON krb5_replay TO acceptor). [CreateTable], and the statements below, need a user who
+// may create tables, by default the owner of the database. Store sends one statement,
 // so a pooler such as PgBouncer may serve each transaction by another connection. Set
 // DB.SetMaxIdleConns to DB.SetMaxOpenConns, because a new connection costs more than a
 // record. Store is limited by Config.Timeout and by its context; the driver must end a

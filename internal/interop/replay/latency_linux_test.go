@@ -24,26 +24,27 @@ func BenchmarkReplayCaches(b *testing.B) {
 	}
 	sqlite := func(journal string) func(testing.TB) []string {
 		return func(t testing.TB) []string {
-			return []string{"sqlite", sqliteSource(t, journal) + "&_pragma=busy_timeout(100)"}
+			return []string{"sqlite", sqliteSource(t, journal) + "&_pragma=busy_timeout(100)", "1m"}
 		}
 	}
 	for _, row := range []struct {
 		name, module, pkg string
+		records           int
 		needs             []string
 		args              func(testing.TB) []string
 	}{
-		{"memory", ".", "./memory", nil, func(testing.TB) []string { return nil }},
-		{"file2", ".", "./file", nil, func(t testing.TB) []string { return []string{filepath.Join(t.TempDir(), "replay")} }},
-		{"Redis", redisModule, "./internal/acceptor", []string{"redis-server", "redis-server", "redis-cli", "redis-tools"}, redis("redis-server")},
-		{"Valkey", redisModule, "./internal/acceptor", []string{"valkey-server", "valkey-server", "valkey-cli", "valkey-tools"}, redis("valkey-server")},
-		{"PostgreSQL", sqlModule, "./internal/acceptor", postgresPackages, func(t testing.TB) []string { return []string{"postgres", source(startPrimary(t))} }},
-		{"SQLite_WAL", sqlModule, "./internal/acceptor", nil, sqlite("WAL")},
-		{"SQLite_DELETE", sqlModule, "./internal/acceptor", nil, sqlite("DELETE")},
+		{"memory", ".", "./memory", 50_000, nil, func(testing.TB) []string { return nil }},
+		{"file2", ".", "./file", 10_000, nil, func(t testing.TB) []string { return []string{filepath.Join(t.TempDir(), "replay")} }},
+		{"Redis", redisModule, "./internal/acceptor", 5_000, []string{"redis-server", "redis-server", "redis-cli", "redis-tools"}, redis("redis-server")},
+		{"Valkey", redisModule, "./internal/acceptor", 5_000, []string{"valkey-server", "valkey-server", "valkey-cli", "valkey-tools"}, redis("valkey-server")},
+		{"PostgreSQL", sqlModule, "./internal/acceptor", 5_000, postgresPackages, func(t testing.TB) []string { return []string{"postgres", source(startPrimary(t)), "1m"} }},
+		{"SQLite_WAL", sqlModule, "./internal/acceptor", 5_000, nil, sqlite("WAL")},
+		{"SQLite_DELETE", sqlModule, "./internal/acceptor", 5_000, nil, sqlite("DELETE")},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			needs(b, row.needs...)
 			path := buildAcceptor(b, "acceptor", row.module, row.pkg)
-			args := append([]string{"-bench", strconv.Itoa(10_000)}, row.args(b)...)
+			args := append([]string{"-bench", strconv.Itoa(row.records)}, row.args(b)...)
 			for range b.N {
 				t, err := measured(path, args)
 				if err != nil {

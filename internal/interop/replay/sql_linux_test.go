@@ -272,12 +272,14 @@ func TestReplay_SQLite(t *testing.T) {
 		t.Run(row.journal, func(t *testing.T) {
 			source := sqliteSource(t, row.journal)
 			path := buildAcceptor(t, "sqlacceptor", sqlModule, "./internal/acceptor")
-			args := []string{"sqlite", source + "&_pragma=busy_timeout(100)"}
+			// Each record waits for the disk and for the records before it. On a busy machine that
+			// takes a second now and then.
+			args := []string{"-timeout", "4s", "sqlite", source + "&_pragma=busy_timeout(100)"}
 			b := newBackend(t, r, path, args, args)
 			var locker *program.Process
 			b.faults = append(b.processFaults(),
 				fault{
-					name: "another program holds the lock", refuses: true, attempts: 24,
+					name: "another program holds the lock", refuses: true, attempts: clients,
 					begin: func(t testing.TB) {
 						// The acceptors hold the lock most of the time, so the locker waits longer.
 						var err error

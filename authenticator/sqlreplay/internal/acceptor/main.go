@@ -1,8 +1,9 @@
 //go:build unix
 
 // Command acceptor is an acceptor of the tests in internal/interop/replay whose replay
-// cache is a table. Its arguments are the dialect, postgres or sqlite, and the source of the
-// database for the driver. It creates the table and calls Expire all the time.
+// cache is a table. Its arguments are the dialect, postgres or sqlite, the source of the
+// database for the driver, and the interval of the calls of Expire, by default 200ms. It
+// creates the table.
 //
 // With the argument lock and a source, it holds SQLite's lock until it is killed.
 package main
@@ -37,10 +38,18 @@ func main() {
 }
 
 func open(ctx context.Context, args []string) (authenticator.ReplayCache, error) {
-	if len(args) != 2 {
-		return nil, errors.New("usage: acceptor -keytab FILE postgres|sqlite SOURCE")
+	interval := 200 * time.Millisecond
+	switch len(args) {
+	case 2:
+	case 3:
+		var err error
+		if interval, err = time.ParseDuration(args[2]); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, errors.New("usage: acceptor -keytab FILE postgres|sqlite SOURCE [INTERVAL]")
 	}
-	cfg := sqlreplay.Config{Dialect: sqlreplay.PostgreSQL}
+	cfg := sqlreplay.Config{Dialect: sqlreplay.PostgreSQL, Timeout: 4 * time.Second} // the flag -timeout decides
 	driver := "pgx"
 	if args[0] == "sqlite" {
 		cfg.Dialect, driver = sqlreplay.SQLite, "sqlite"
@@ -58,12 +67,12 @@ func open(ctx context.Context, args []string) (authenticator.ReplayCache, error)
 	if err != nil {
 		return nil, err
 	}
-	go expire(cache)
+	go expire(cache, interval)
 	return cache, nil
 }
 
-func expire(cache *sqlreplay.Cache) {
-	for range time.Tick(200 * time.Millisecond) {
+func expire(cache *sqlreplay.Cache, interval time.Duration) {
+	for range time.Tick(interval) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		if _, err := cache.Expire(ctx, 1000); err != nil {
 			log.Print(err)
