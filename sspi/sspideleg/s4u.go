@@ -89,7 +89,11 @@ func (r *request) seal(key *etype.Key) error {
 	m.MsgType = krb5.MsgTGSReq
 	m.Options |= krb5.KDCForwardable
 	m.Realm, m.Service = []byte(r.target.Realm()), wireName(r.target)
-	m.Till = krb5.Time{Unix: r.now.Add(life).Unix(), Set: true}
+	till := r.now.Add(life)
+	if !r.limit.IsZero() && r.limit.Before(till) {
+		till = r.limit // some KDCs, Samba's among them, do not shorten the life to that of the evidence
+	}
+	m.Till = krb5.Time{Unix: till.Unix(), Set: true}
 	m.Nonce = r.nonce
 	for _, e := range r.etypes {
 		m.ETypes = krb5.AppendInteger(m.ETypes, int32(e))

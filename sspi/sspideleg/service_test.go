@@ -222,11 +222,15 @@ func TestDELEG_6_ForUser(t *testing.T) {
 // TestDELEG_6_OnBehalf checks a ticket of the KDC, and the request for it.
 func TestDELEG_6_OnBehalf(t *testing.T) {
 	l := newLiar(t)
-	l.says("alice", "HTTP/back.example.com", lie{})
 	evidence := l.held(l.realm.Ticket("alice", front))
+	evidence.EndTime = evidence.EndTime.Add(-time.Minute)
+	l.says("alice", "HTTP/back.example.com", lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.Part.EndTime = evidence.EndTime }})
 	d, err := l.service.OnBehalf(t.Context(), &evidence, l.principal("HTTP/back.example.com"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if last, _ := l.request(); last.Till.Unix != evidence.EndTime.Unix() {
+		t.Errorf("the request is until %d, and the evidence ends at %d", last.Till.Unix, evidence.EndTime.Unix())
 	}
 	if d.Client != l.principal("alice") || len(d.Tickets) != 1 || d.Tickets[0].Service != l.principal("HTTP/back.example.com") {
 		t.Errorf("%v, %v", d, d.Tickets)

@@ -191,9 +191,14 @@ func TestAD_OnBehalf(t *testing.T) {
 			l.othersAgree(t, name, "portal", "alice", back)
 		},
 		"the ticket of the client": func(t *testing.T, name string) {
-			d, err := l.corp.frontEnd(t, "gate").OnBehalf(ctx, l.evidence(t, "alice", "gate", "-f"), l.corp.spn(t, back))
+			// A ticket that ends before that of the front end: the KDC would issue a longer one.
+			evidence := l.evidence(t, "alice", "gate", "-f", "-l", "1h")
+			d, err := l.corp.frontEnd(t, "gate").OnBehalf(ctx, evidence, l.corp.spn(t, back))
 			l.is(t, name, err)
 			l.reaches(t, d, "back", back, "gate")
+			if end := d.Tickets[0].EndTime; !end.Equal(evidence.EndTime) {
+				t.Errorf("the ticket ends at %v, the evidence at %v", end, evidence.EndTime)
+			}
 		},
 		"resource-based": func(t *testing.T, name string) {
 			s := l.corp.frontEnd(t, "front")
