@@ -106,4 +106,5 @@
 //
 // Use this cache if several hosts accept under one name and Redis is already there. For
 // several processes of one host without Redis, package filereplay needs no server.
+// go-redis writes failed connections to standard error; redis.SetLogger changes that.
 package redisreplay
