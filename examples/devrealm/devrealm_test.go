@@ -318,6 +318,20 @@ func TestRun_Ends(t *testing.T) {
 	}
 }
 
+// TestBuild_Fails checks that build ends what it has started, and returns the error: a folder
+// is in the place of a file that it writes, before the KDC runs and after.
+func TestBuild_Fails(t *testing.T) {
+	for _, name := range []string{"server.keytab", "krb5.conf", "Get.java", "known_hosts"} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, name, "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if w, err := build(t.Context(), new(options), dir, newScreen(io.Discard)); err == nil || w != nil {
+			t.Errorf("%s: %v, %v", name, w, err)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		args []string

@@ -44,37 +44,41 @@ type world struct {
 }
 
 // build starts a realm and its servers, whose files are in dir. [world.wait] ends them.
-func build(ctx context.Context, o *options, dir string, out *screen) (w *world, err error) {
-	w = &world{options: *o, dir: dir, out: out, realm: sspitest.NewRealm(realmName), login: "alice", ended: make(chan error, 8)}
-	defer func() {
-		if err != nil {
-			w.stop()
-		}
-	}()
+func build(ctx context.Context, o *options, dir string, out *screen) (*world, error) {
+	w := &world{options: *o, dir: dir, out: out, realm: sspitest.NewRealm(realmName), login: "alice", ended: make(chan error, 8)}
 	if w.fault == nil {
 		w.fault = new(fault)
 	}
-	if err := w.addNames(); err != nil {
+	if err := w.start(ctx); err != nil {
+		w.stop()
 		return nil, err
 	}
-	w.kdc, err = w.realm.Listen(sspitest.KDCConfig{RC4: w.fault.rc4, Logger: slog.New(&kdcHandler{out})})
+	return w, nil
+}
+
+// start starts the KDC and the servers. After an error, some of them run.
+func (w *world) start(ctx context.Context) (err error) {
+	if err := w.addNames(); err != nil {
+		return err
+	}
+	w.kdc, err = w.realm.Listen(sspitest.KDCConfig{RC4: w.fault.rc4, Logger: slog.New(&kdcHandler{w.out})})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.stops = append(w.stops, func() { _ = w.kdc.Close() })
 	if err := w.writeFiles(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.startWeb(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.startSSH(); err != nil {
-		return nil, err
+		return err
 	}
 	if w.services {
-		err = w.startModules(ctx)
+		return w.startModules(ctx)
 	}
-	return w, err
+	return nil
 }
 
 // addNames creates the users and the services, and the keytab of the servers.
