@@ -340,6 +340,8 @@ func TestParse(t *testing.T) {
 		{[]string{"-break", "x"}, "the names are stale-kvno, wrong-spn, clock, ntlm, rc4, no-key, replay, typed-name"},
 		{[]string{"x"}, `unexpected argument "x"`},
 		{[]string{"-x"}, "not defined"},
+		{[]string{"-addr", "0.0.0.0:0"}, "not defined"}, // no flag lifts the limit to loopback
+		{[]string{"-break", "clock", "-services", "-ad", "0.0.0.0:88"}, "unexpected argument"},
 	} {
 		if _, err := parse(c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%q: %v", c.args, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ func TestListen_LoopbackOnly(t *testing.T) {
 	w := newWorld(t, testkdc.Config{})
 	for _, a := range []string{
 		"0.0.0.0:0", "[::]:0", ":0", ":88", "", "localhost:0", "192.0.2.1:0", "10.0.0.1:88", "[fe80::1]:0", "[::ffff:192.0.2.1]:0", "127.0.0.1", "128.0.0.1:0",
+		"[::ffff:0.0.0.0]:0", "[::ffff:10.0.0.1]:0", "[::127.0.0.1]:0", "[fe80::1%lo]:0", "[::%lo]:0", "localhost.:0", "127.1:0", "0x7f.0.0.1:0", "2130706433:0",
+		"127.0.0.1:0,0.0.0.0:0", " 127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1:kerberos", "/tmp/socket",
 	} {
 		s, err := testkdc.Listen(w.kdc, a)
 		if !errors.Is(err, testkdc.ErrNotLoopback) {
@@ -27,6 +30,45 @@ func TestListen_LoopbackOnly(t *testing.T) {
 		if s != nil {
 			s.Close()
 		}
+	}
+}
+
+// TestListen_Loopback checks that the KDC listens on the loopback address that it is given, also
+// in the form of IPv4-mapped IPv6, and on no other.
+func TestListen_Loopback(t *testing.T) {
+	w := newWorld(t, testkdc.Config{})
+	for _, a := range []string{"127.0.0.1:0", "127.0.0.2:0", "[::1]:0", "[::ffff:127.0.0.1]:0"} {
+		s, err := testkdc.Listen(w.kdc, a)
+		if err != nil {
+			if errors.Is(err, testkdc.ErrNotLoopback) {
+				t.Errorf("%s: %v", a, err)
+			}
+			t.Logf("%s: %v", a, err) // a machine without IPv6, or macOS, which has no 127.0.0.2
+			continue
+		}
+		if got, want := s.Addr().Addr().Unmap(), netip.MustParseAddrPort(a).Addr().Unmap(); got != want || !got.IsLoopback() {
+			t.Errorf("%s: listens on %v", a, got)
+		}
+		if _, err := testkdc.Listen(w.kdc, s.Addr().String()); err == nil || errors.Is(err, testkdc.ErrNotLoopback) {
+			t.Errorf("%s: a second KDC on the same port: %v", a, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestListen_BusyUDP checks that the KDC gives up a port that another program uses for UDP.
+func TestListen_BusyUDP(t *testing.T) {
+	w := newWorld(t, testkdc.Config{})
+	busy, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	if s, err := testkdc.Listen(w.kdc, busy.LocalAddr().String()); err == nil {
+		s.Close()
+		t.Error("the KDC has no UDP port and no error")
 	}
 }
 

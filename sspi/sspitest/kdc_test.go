@@ -284,6 +284,10 @@ func TestKDC_Misuse(t *testing.T) {
 	for name, err := range map[string]error{
 		"every interface":        listen(realm, sspitest.KDCConfig{Address: "0.0.0.0:0"}),
 		"another interface":      listen(realm, sspitest.KDCConfig{Address: "192.0.2.1:88"}),
+		"every interface, IPv6":  listen(realm, sspitest.KDCConfig{Address: "[::]:0"}),
+		"an empty host":          listen(realm, sspitest.KDCConfig{Address: ":0"}),
+		"an IPv4-mapped address": listen(realm, sspitest.KDCConfig{Address: "[::ffff:192.0.2.1]:0"}),
+		"mapped, every address":  listen(realm, sspitest.KDCConfig{Address: "[::ffff:0.0.0.0]:0"}),
 		"a name":                 listen(realm, sspitest.KDCConfig{Address: "localhost:0"}),
 		"negative life":          listen(realm, sspitest.KDCConfig{TicketLife: -1}),
 		"zero Realm":             listen(new(sspitest.Realm), sspitest.KDCConfig{}),
