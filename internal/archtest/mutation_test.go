@@ -33,6 +33,7 @@ var mutated = []struct {
 	{"internal/reply", []string{"internal/reply", "sspi"}},
 	{"internal/secret", []string{"internal/secret", "sspi"}},
 	{"internal/spnego", []string{"internal/spnego", "sspi"}},
+	{"internal/testkdc", []string{"internal/testkdc", "sspi/sspitest"}},
 	{"internal/xpress", []string{"internal/xpress", "ticket/pac"}},
 	{"keytab", []string{"keytab", "ticket", "sspi"}},
 	{"keytab/gokrb5keytab", []string{"keytab/gokrb5keytab"}},

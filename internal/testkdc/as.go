@@ -55,9 +55,6 @@ func (k *KDC) as(req *krb5.KDCReq) ([]byte, *refusal) {
 func (k *KDC) lookUp(req *krb5.KDCReq) (*login, *refusal) {
 	l := new(login)
 	unknown := refuse(errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN, "the client is not in the database")
-	if req.Client.Components == nil {
-		return nil, unknown
-	}
 	if req.Client.Type == nametype.KRB_NT_ENTERPRISE && req.Client.Len() == 1 && string(req.Realm) == k.db.Realm.Name {
 		p, c, elsewhere := k.db.enterprise(components(req.Client)[0])
 		switch {
@@ -71,10 +68,10 @@ func (k *KDC) lookUp(req *krb5.KDCReq) (*login, *refusal) {
 		l.name, l.client = p, c
 	} else {
 		p, ok := principal(req.Client, req.Realm)
-		if !ok {
-			return nil, unknown
+		if ok {
+			l.client, ok = k.db.client(p)
 		}
-		if l.client, ok = k.db.client(p); !ok || p.Realm() != k.db.Realm.Name {
+		if !ok || p.Realm() != k.db.Realm.Name {
 			return nil, unknown
 		}
 		l.name = p
@@ -128,10 +125,7 @@ func (k *KDC) preAuthenticate(req *krb5.KDCReq, l *login) *refusal {
 		if sealed.Parse(value) != nil || !k.permits(sealed.EType) {
 			return failed
 		}
-		key, ok := keyOf(l.client.Keys, sealed.EType)
-		if !ok {
-			return failed
-		}
+		key, _ := keyOf(l.client.Keys, sealed.EType) // decrypt refuses the zero key
 		plaintext, ok := decrypt(key, &sealed, keyusage.AS_REQ_PA_ENC_TIMESTAMP)
 		if !ok || at.Parse(plaintext) != nil {
 			return failed

@@ -181,9 +181,6 @@ func (d *Database) pacOf(p keytab.Principal) *krbtest.PAC {
 
 // principal converts a name of a request, and reports false if no principal can have it.
 func principal(n krb5.Name, realm []byte) (keytab.Principal, bool) {
-	if n.Components == nil {
-		return keytab.Principal{}, false
-	}
 	p, err := keytab.ParsePrincipal(string(krb5.AppendPrincipal(nil, n, realm)))
 	return p, err == nil
 }

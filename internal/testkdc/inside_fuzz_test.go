@@ -124,8 +124,7 @@ func (w *world) tryInside(t *testing.T, in *inside) int32 {
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || n == 0 || !printable(in.client+in.named+in.service) {
 		return 0
 	}
-	tgt := w.realm.TicketWith(keytab.MustParsePrincipal("alice@"+realmName), keytab.MustParsePrincipal("krbtgt/"+realmName+"@"+realmName), w.realm.TGSKey())
-	tgt.SName = krbtest.TGSName(realmName)
+	tgt := w.granting()
 	tgt.Part.Key = w.realm.NewKey(keytab.EType(in.session))
 	tgt.Part.CName.NameString = strings.Split(in.client, "/")
 	tgt.Part.Flags = krbtest.TicketFlags(flags.Ticket(in.flags))
@@ -177,11 +176,6 @@ func (w *world) tryInside(t *testing.T, in *inside) int32 {
 
 func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
-}
-
-// held returns a ticket-granting ticket as its client has it.
-func held(t *krbtest.Ticket) tgt {
-	return tgt{ticket: t.Bytes(), key: t.Part.Key, client: name(1, t.Part.CName.NameString...), realm: t.Part.CRealm}
 }
 
 // addExtra adds the client's authorization data.

@@ -123,9 +123,6 @@ func kind(req *krb5.KDCReq) string {
 }
 
 func shown(n krb5.Name) string {
-	if n.Components == nil {
-		return ""
-	}
 	text := krb5.AppendPrincipal(nil, n, nil)
 	return quote.Value(text[:len(text)-1]) // without the "@" before the realm
 }

@@ -16,7 +16,7 @@ import (
 // proxiable and renewable.
 func (k *KDC) Login(p keytab.Principal) (authenticator.DelegatedTicket, error) {
 	tgs, err := keytab.NewPrincipal(k.db.Realm.Name, "krbtgt", k.db.Realm.Name)
-	if err != nil {
+	if err != nil { // unreachable: Realm.Listen has checked the name of the realm
 		return authenticator.DelegatedTicket{}, err
 	}
 	const bits = flags.TicketForwardable | ticketProxiable | flags.TicketRenewable | ticketInitial | flags.TicketPreAuthent
@@ -26,7 +26,7 @@ func (k *KDC) Login(p keytab.Principal) (authenticator.DelegatedTicket, error) {
 	t.Part.EndTime = t.Part.AuthTime.Add(k.cfg.Life)
 	t.Part.RenewTill = t.Part.AuthTime.Add(k.cfg.RenewableLife)
 	key, err := keytab.NewKey(keytab.EType(t.Part.Key.KeyType), t.Part.Key.KeyValue)
-	if err != nil {
+	if err != nil { // unreachable: TicketWith makes keys of known types
 		return authenticator.DelegatedTicket{}, err
 	}
 	return authenticator.DelegatedTicket{

@@ -2,6 +2,7 @@ package testkdc
 
 import (
 	"encoding/binary"
+	"net"
 	"testing"
 	"time"
 )
@@ -33,5 +34,17 @@ func TestDOS_KDCReplays(t *testing.T) {
 	}
 	if got := claim(1<<40, last.Add(3*time.Second)); got != 0 || len(s.expiry) != 1 {
 		t.Errorf("after the records expired: %d, %d records", got, len(s.expiry))
+	}
+}
+
+// TestServer_Late checks that a connection that arrives while the server closes is closed.
+func TestServer_Late(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	if new(Server).add(here) {
+		t.Error("a closed server serves a connection")
+	}
+	if _, err := there.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is open")
 	}
 }
