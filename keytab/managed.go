@@ -34,8 +34,8 @@ type ManagedAccount struct {
 
 // FromManagedPassword returns a Table with the keys of a group managed service account. blob is
 // the value of the attribute msDS-ManagedPassword of the account, a
-// MSDS-MANAGEDPASSWORD_BLOB ([MS-ADTS], Section 2.2.19); the program fetches it, over LDAP with
-// encryption. The table has the keys of the current password and, with the version before, of
+// MSDS-MANAGEDPASSWORD_BLOB ([MS-ADTS], Section 2.2.19), in bytes and not in base64; the program
+// fetches it, over LDAP with encryption. The table has the keys of the current password and, with the version before, of
 // the previous one, for the tickets that clients still have.
 //
 // The domain controllers change the password by themselves. After requery the program should
@@ -160,6 +160,9 @@ func parseManagedPassword(b []byte) (p managedPassword, err error) {
 	}
 	at := func(field int) int { return int(binary.LittleEndian.Uint16(b[field:])) }
 	if version := at(0); version != 1 {
+		if strings.HasPrefix(string(b), "AQAA") {
+			return bad("it is in base64, as ldapsearch prints it; decode it first")
+		}
 		return bad(fmt.Sprintf("its version is %d and not 1", version))
 	}
 	if n := binary.LittleEndian.Uint32(b[4:]); uint64(n) != uint64(len(b)) {

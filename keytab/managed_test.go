@@ -2,6 +2,7 @@ package keytab
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -144,6 +145,11 @@ func TestKEY_15_ManagedBlobs(t *testing.T) {
 		}
 	}
 	refused(append(bytes.Clone(blob), 0), "a byte more")
+	text := base64.StdEncoding.AppendEncode(nil, blob)
+	refused(text, "base64")
+	if _, _, _, err := FromManagedPassword(text, managedAccount); !strings.Contains(err.Error(), "it is in base64") {
+		t.Errorf("base64: %v", err)
+	}
 	set := func(at int, v uint16) []byte {
 		b := bytes.Clone(blob)
 		binary.LittleEndian.PutUint16(b[at:], v)
