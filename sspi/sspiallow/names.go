@@ -199,8 +199,14 @@ func (d *directory) name(sid pac.SID) string {
 	return domain.String() + `\` + known
 }
 
-// similar returns a hint at the line of another domain or of no domain with the same name.
+// similar returns a hint at the line of another domain or of no domain with the same name, or at
+// the line of the domain if name is that of a group that every domain has.
 func (d *directory) similar(name string) string {
+	domain, group, _ := strings.Cut(name, `\`)
+	_, known := d.inDomains[fold(group)]
+	if _, named := d.byName[fold(domain)]; known && !named {
+		return "; a line with the SID of the domain and the name " + quote.Text(domain) + " names the groups that every domain has"
+	}
 	best := line{}
 	want := lastPart(fold(name))
 	for key, l := range d.byName {

@@ -80,6 +80,9 @@ func TestRULE_4_Names(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
+	if _, err := n.Lookup(`PARTNER\Domain Admins`); err == nil || !strings.Contains(err.Error(), `; a line with the SID of the domain and the name "PARTNER" names the groups that every domain has`) {
+		t.Errorf("%v, want a hint at the line of the domain", err)
+	}
 	for sid, want := range map[pac.SID]string{
 		corp(staff): `CORP\staff`, corp(513): `CORP\Domain Users`, partner(513): `S-1-5-21-21-22-23\Domain Users`, corp(7): `CORP\hooked`,
 		corp(8): "S-1-5-21-11-12-13-8", pac.ClaimsValid: "Claims Valid", pac.MustParseSID("S-1-5-32-544"): `BUILTIN\Administrators`, {}: "",
