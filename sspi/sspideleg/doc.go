@@ -43,6 +43,9 @@
 //	...
 //	err = sspideleg.WriteCCache(path, d)
 //
+// The example of [Service] makes a token for HTTP of the ticket in d, and sends it to the back
+// end.
+//
 // For a client that logged in by other means than Kerberos, [Service.ForUser] makes the
 // evidence (protocol transition), if the directory trusts the server for that. Such a server
 // can act as every user who is not sensitive: treat its keys as those of a domain controller.

@@ -1,18 +1,21 @@
 package sspideleg_test
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
 
 	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/gssapi"
 	gokeytab "github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/spnego"
+	"github.com/jcmturner/gokrb5/v8/types"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
@@ -84,34 +87,69 @@ func get(handler http.Handler, realm *sspitest.Realm, user string, o sspitest.Op
 	return fmt.Sprint(w.Code, " ", w.Body)
 }
 
-// A front end calls a back end as the client of a request, which delegated no credentials.
+// This web server calls another one, the back end, as its clients, who delegate no credentials.
 func ExampleService() {
-	// Once: the front end's own account. The configuration has forwardable = true.
-	conf, err := config.NewFromString(krb5conf)
-	if err != nil {
-		log.Fatal(err)
-	}
-	conf.LibDefaults.Forwardable = true
-	keys, err := keytab.OpenFile("http.keytab")
+	keys, err := keytab.OpenFile("front.keytab")
 	if err != nil {
 		fmt.Println("the keytab is missing here")
 		return
 	}
-	own := gokeytab.New()
-	if b, err := os.ReadFile("http.keytab"); err != nil || own.Unmarshal(b) != nil {
-		log.Fatal("no keytab")
+	// The web server's own account. The configuration has forwardable = true.
+	conf, err := config.Load("/etc/krb5.conf")
+	if err != nil {
+		log.Fatal(err)
 	}
-	service := &sspideleg.Service{Client: client.NewWithKeytab("svc-http", "EXAMPLE.COM", own, conf), Keys: keys}
+	own, err := gokeytab.Load("front.keytab")
+	if err != nil {
+		log.Fatal(err)
+	}
+	service := &sspideleg.Service{Client: client.NewWithKeytab("svc-front", "EXAMPLE.COM", own, conf), Keys: keys}
 	back := keytab.MustParsePrincipal("HTTP/back.example.com@EXAMPLE.COM")
 
-	// In each request, with the context that accepted its client and KeepEvidence.
-	call := func(ctx context.Context, c *sspi.Context) error {
-		d, err := service.OnBehalf(ctx, c.Evidence(), back)
-		if err != nil {
-			return err
-		}
-		return sspideleg.WriteCCache("/run/www/client.ccache", d)
+	acceptor, err := sspi.NewAcceptor(sspi.Config{Keys: keys})
+	if err != nil {
+		log.Fatal(err)
 	}
-	_ = call
+	m, err := sspihttp.New(sspihttp.Config{Acceptor: acceptor, Context: sspi.ContextConfig{KeepEvidence: true}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		d, err := service.OnBehalf(r.Context(), sspihttp.SecurityContext(r.Context()).Evidence(), back)
+		var field string
+		if err == nil {
+			field, err = negotiate(d)
+		}
+		if err != nil {
+			log.Print(err)
+			http.Error(w, "the back end is not available to you", http.StatusBadGateway)
+			return
+		}
+		request, err := http.NewRequestWithContext(r.Context(), "GET", "https://back.example.com/", nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		request.Header.Set("Authorization", field)
+		// Then http.DefaultClient.Do(request).
+	}
+	log.Fatal(http.ListenAndServe("localhost:8080", m.Wrap(http.HandlerFunc(handler))))
 	// Output: the keytab is missing here
+}
+
+// negotiate returns the field Authorization of one request to the service of the only ticket of
+// d. For a program that is no Go program, WriteCCache writes the ticket into a file.
+func negotiate(d *authenticator.Delegated) (string, error) {
+	held := d.Tickets[0]
+	var ticket messages.Ticket
+	if err := ticket.Unmarshal(held.Ticket.Bytes()); err != nil {
+		return "", err
+	}
+	key := types.EncryptionKey{KeyType: int32(held.SessionKey.EType()), KeyValue: held.SessionKey.Bytes()}
+	named := client.NewWithPassword(d.Client.Name(), d.Client.Realm(), "", config.New()) // only its name counts
+	token, err := spnego.NewKRB5TokenAPREQ(named, ticket, key, []int{gssapi.ContextFlagInteg}, nil)
+	if err != nil {
+		return "", err
+	}
+	b, err := token.Marshal()
+	return "Negotiate " + base64.StdEncoding.EncodeToString(b), err
 }
