@@ -119,8 +119,9 @@ func TestAD_DocumentsRules(t *testing.T) {
 	if text := string(must(os.ReadFile("../../../OPERATING.md"))(t)); !strings.Contains(text, "\n    "+command+"\n") {
 		t.Fatalf("OPERATING.md does not show the command %s", command)
 	}
+	l.corp.administerWith(t, `ldbsearch -H /var/lib/samba/private/sam.ldb '(objectClass=group)' objectSid sAMAccountName | awk '/^objectSid: /{s=$2} /^sAMAccountName: /{n=substr($0,17)} /^$/&&n{print s, "CORP\\" n; n=""}' > http.names`, "/var/lib/samba/", "")
 	dir := t.TempDir()
-	for name, file := range map[string]string{"http.keytab": l.corp.keytab("web"), "http.names": l.namesFile(t)} {
+	for name, file := range map[string]string{"http.keytab": l.corp.keytab("web"), "http.names": l.outside(filepath.Join(l.corp.dir, "http.names"))} {
 		if err := os.WriteFile(filepath.Join(dir, name), must(os.ReadFile(file))(t), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -144,8 +145,18 @@ func TestAD_DocumentsRules(t *testing.T) {
 // domain, and returns its output. It fails the test if the document does not show the command.
 func (f *forest) administer(t testing.TB, command string) string {
 	t.Helper()
-	if text := string(must(os.ReadFile("../../../OPERATING.md"))(t)); !strings.Contains(text, "\n    "+command+"\n") {
+	return f.administerWith(t, command, "", "")
+}
+
+// administerWith is administer for a command in which a text is replaced.
+func (f *forest) administerWith(t testing.TB, command, text, replacement string) string {
+	t.Helper()
+	document := string(must(os.ReadFile("../../../OPERATING.md"))(t))
+	if !strings.Contains(document, "\n    "+command+"\n") {
 		t.Fatalf("OPERATING.md does not show the command %s", command)
+	}
+	if text != "" {
+		command = strings.ReplaceAll(command, text, replacement)
 	}
 	return f.shell(t, command, "")
 }
