@@ -16,7 +16,11 @@ func (w *world) url() string { return "http://localhost:" + portOf(w.web.String(
 
 // sshCommand returns the command up to the name of the user and the host.
 func (w *world) sshCommand() string {
-	return fmt.Sprintf("ssh -o GSSAPIAuthentication=yes -o UserKnownHostsFile=%s -p %s", quoted(w.knownHosts()), portOf(w.ssh.String()))
+	hosts := "UserKnownHostsFile=" + w.knownHosts()
+	if strings.Contains(hosts, " ") { // ssh separates the names of files by spaces
+		hosts = `UserKnownHostsFile="` + w.knownHosts() + `"`
+	}
+	return fmt.Sprintf("ssh -o GSSAPIAuthentication=yes -o %s -p %s", quoted(hosts), portOf(w.ssh.String()))
 }
 
 // instructions returns the lines to paste.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,19 @@ func TestInstructions_Proxy(t *testing.T) {
 		if got := strings.Contains(w.instructions(), "no_proxy"); got != (proxy != "") {
 			t.Errorf("%q: %t", proxy, got)
 		}
+	}
+}
+
+// TestInstructions_Space checks the quotation marks for a directory with a space: those of ssh,
+// which reads a list of files, inside those of the shell.
+func TestInstructions_Space(t *testing.T) {
+	w := &world{dir: "/tmp/a b", ssh: &net.TCPAddr{Port: 22}}
+	if got := w.sshCommand(); got != `ssh -o GSSAPIAuthentication=yes -o 'UserKnownHostsFile="`+w.knownHosts()+`"' -p 22` {
+		t.Error(got)
+	}
+	w.dir = "/tmp/a"
+	if got := w.sshCommand(); got != "ssh -o GSSAPIAuthentication=yes -o UserKnownHostsFile="+w.knownHosts()+" -p 22" {
+		t.Error(got)
 	}
 }
 
