@@ -28,18 +28,20 @@ type facts struct {
 	room           [2 * 4]uint64 // for grants and denies of up to 256 SIDs
 	grants, denies []uint64      // a bit for each SID of the rule
 
-	claims       claims
-	device       *pac.Access // nil: deviceErr says why
-	deviceErr    error
-	deviceRead   bool
-	deviceClaims claims
+	claims, deviceClaims *claims // nil: not decoded yet
+	device               *device // the same
 }
 
 // claims are the claims of the client or of its computer.
 type claims struct {
 	list []pac.Claim
 	err  error
-	read bool
+}
+
+// device is the computer of the client.
+type device struct {
+	access *pac.Access // nil: err says why
+	err    error
 }
 
 // match finds out in which groups of the rule the client is.
@@ -57,12 +59,11 @@ func (v *facts) match(sets []*pac.SIDSet) {
 
 // readClaims decodes the claims of the client, once.
 func (v *facts) readClaims() *claims {
-	c := &v.claims
-	if c.read {
-		return c
+	if v.claims != nil {
+		return v.claims
 	}
-	token := v.peer.AccessToken
-	c.read = true
+	c, token := new(claims), v.peer.AccessToken
+	v.claims = c
 	if c.list, c.err = token.UserClaims(); c.err == nil && !token.Grants(pac.ClaimsValid) {
 		c.err = errors.New("its ticket has no valid claims")
 	}
@@ -70,30 +71,30 @@ func (v *facts) readClaims() *claims {
 }
 
 // readDevice decodes the computer of the client, once.
-func (v *facts) readDevice() error {
-	if v.deviceRead {
-		return v.deviceErr
+func (v *facts) readDevice() *device {
+	if v.device != nil {
+		return v.device
 	}
-	v.deviceRead = true
-	v.device, v.deviceErr = v.peer.AccessToken.Device()
-	if v.deviceErr == nil && v.device == nil {
-		v.deviceErr = errors.New("its ticket does not name its computer")
+	d := new(device)
+	v.device = d
+	if d.access, d.err = v.peer.AccessToken.Device(); d.err == nil && d.access == nil {
+		d.err = errors.New("its ticket does not name its computer")
 	}
-	return v.deviceErr
+	return d
 }
 
 // readDeviceClaims decodes the claims of the client's computer, once.
 func (v *facts) readDeviceClaims() *claims {
-	c := &v.deviceClaims
-	if c.read {
-		return c
+	if v.deviceClaims != nil {
+		return v.deviceClaims
 	}
-	c.read = true
-	if c.err = v.readDevice(); c.err != nil {
+	c, d := new(claims), v.readDevice()
+	v.deviceClaims = c
+	if c.err = d.err; c.err != nil {
 		return c
 	}
 	token := v.peer.AccessToken
-	if c.list, c.err = token.DeviceClaims(); c.err == nil && !(token.Grants(pac.ClaimsValid) && v.device.Grants(pac.ClaimsValid)) {
+	if c.list, c.err = token.DeviceClaims(); c.err == nil && !(token.Grants(pac.ClaimsValid) && d.access.Grants(pac.ClaimsValid)) {
 		c.err = errors.New("its ticket has no valid claims of its computer")
 	}
 	return c
@@ -121,12 +122,12 @@ func (n *node) eval(v *facts) verdict {
 		}
 		return verdictOf(slices.Contains(v.peer.Indicators, n.text))
 	case opDevice:
-		switch {
-		case v.readDevice() != nil:
+		switch d := v.readDevice(); {
+		case d.err != nil:
 			return unknown
-		case v.device.Grants(n.sid):
+		case d.access.Grants(n.sid):
 			return yes
-		case !v.device.Denies(n.sid):
+		case !d.access.Denies(n.sid):
 			return no
 		}
 		return unknown
@@ -277,14 +278,14 @@ func (n *node) reasonIndicator(v *facts) string {
 func (n *node) reasonDevice(v *facts) string {
 	switch n.eval(v) {
 	case yes:
-		if v.device.User() == n.sid {
+		if v.readDevice().access.User() == n.sid {
 			return "its computer is " + n.describe()
 		}
 		return "its computer is in " + n.describe()
 	case no:
 		return "its computer is not in " + n.describe()
 	}
-	if err := v.readDevice(); err != nil {
+	if err := v.readDevice().err; err != nil {
 		return "it is unknown whether its computer is in " + n.describe() + ": " + detail(err)
 	}
 	return "its computer is in " + n.describe() + " for deny-only, or by the word of a domain controller that has no authority over it"

@@ -137,9 +137,8 @@ func TestRULE_6_LongBetween(t *testing.T) {
 // TestRULE_2_ClaimsOnce checks that the claims and the computer of a client are decoded once.
 func TestRULE_2_ClaimsOnce(t *testing.T) {
 	known := errors.New("no claims")
-	done := claims{err: known, read: true}
-	v := &facts{claims: done, deviceClaims: done, deviceErr: known, deviceRead: true} // without a client, which a second decoding would ask
-	if v.readClaims().err != known || v.readDeviceClaims().err != known || v.readDevice() != known {
+	v := &facts{claims: &claims{err: known}, deviceClaims: &claims{err: known}, device: &device{err: known}} // without a client, which a second decoding would ask
+	if v.readClaims().err != known || v.readDeviceClaims().err != known || v.readDevice().err != known {
 		t.Errorf("%+v", v)
 	}
 }
