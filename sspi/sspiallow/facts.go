@@ -122,12 +122,10 @@ func (n *node) eval(v *facts) verdict {
 		}
 		return verdictOf(slices.Contains(v.peer.Indicators, n.text))
 	case opDevice:
-		switch d := v.readDevice(); {
-		case d.err != nil:
-			return unknown
-		case d.access.Grants(n.sid):
+		switch d := v.readDevice().access; { // nil denies every SID and grants none
+		case d.Grants(n.sid):
 			return yes
-		case !d.access.Denies(n.sid):
+		case !d.Denies(n.sid):
 			return no
 		}
 		return unknown

@@ -137,8 +137,9 @@ func TestRULE_6_LongBetween(t *testing.T) {
 // TestRULE_2_ClaimsOnce checks that the claims and the computer of a client are decoded once.
 func TestRULE_2_ClaimsOnce(t *testing.T) {
 	known := errors.New("no claims")
-	v := &facts{claims: &claims{err: known}, deviceClaims: &claims{err: known}, device: &device{err: known}} // without a client, which a second decoding would ask
-	if v.readClaims().err != known || v.readDeviceClaims().err != known || v.readDevice().err != known {
+	unnamed := errors.New("no device")
+	v := &facts{claims: &claims{err: known}, deviceClaims: &claims{err: known}, device: &device{err: unnamed}} // without a client, which a second decoding would ask
+	if v.readClaims().err != known || v.readDeviceClaims().err != known || v.readDevice().err != unnamed {
 		t.Errorf("%+v", v)
 	}
 }
