@@ -197,20 +197,15 @@ func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, t.Err()
 	}
-	claims, err := t.pac.DeviceClaims()
-	if err != nil || len(claims) == 0 {
-		return nil, err
-	}
 	info, err := t.pac.DeviceInfo()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case info == nil:
-		return nil, badClaims("the claims of the client's computer do not count: the PAC does not name the computer")
-	case t.deviceOrigin(info) == pac.OtherForest:
-		return nil, badClaims("the claims of a computer of another forest, or of another domain than the client's, do not count: that domain chose them")
 	}
-	return claims, nil
+	claims, err := t.pac.DeviceClaims()
+	if err == nil && len(claims) > 0 && (info == nil || t.deviceOrigin(info) == pac.OtherForest) {
+		return nil, badClaims("the claims of a computer that the PAC does not name, of another forest, or of another domain than the client's, do not count: that domain chose them")
+	}
+	return claims, err
 }
 
 func badClaims(detail string) error {

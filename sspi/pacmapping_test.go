@@ -278,3 +278,48 @@ func TestPAC_13_DeviceOfAnotherDomain(t *testing.T) {
 		}
 	}
 }
+
+// TestPAC_13_ClaimsWithoutDevice checks that the claims of a computer that the PAC does not name,
+// or names in a malformed buffer, are an error, and that a PAC without such claims has none.
+func TestPAC_13_ClaimsWithoutDevice(t *testing.T) {
+	s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID}}))
+	for name, x := range map[string]struct {
+		edit func(*krbtest.PAC)
+		want status.Reason
+	}{
+		"no computer":                       {func(p *krbtest.PAC) { p.Device = nil }, status.ReasonPACBad},
+		"no claims":                         {func(p *krbtest.PAC) { p.DeviceClaims = nil }, status.ReasonNone},
+		"no computer and no claims":         {func(p *krbtest.PAC) { p.Device, p.DeviceClaims = nil, nil }, status.ReasonNone},
+		"a malformed computer":              {func(p *krbtest.PAC) { p.Edit = spoilt(krbtest.PACDeviceInfo) }, status.ReasonPACBad},
+		"malformed claims":                  {func(p *krbtest.PAC) { p.Edit = spoilt(krbtest.PACDeviceClaims) }, status.ReasonPACBad},
+		"a malformed computer and no claim": {func(p *krbtest.PAC) { p.DeviceClaims, p.Edit = nil, spoilt(krbtest.PACDeviceInfo) }, status.ReasonPACBad},
+	} {
+		p := alicePAC()
+		for _, sid := range []pac.SID{pac.ClaimsValid, pac.CompoundedAuthentication} {
+			p.Logon.ExtraSIDs = append(p.Logon.ExtraSIDs, pac.Group{SID: sid, Attributes: enabledGroup})
+		}
+		p.Logon.UserFlags |= pac.LOGON_EXTRA_SIDS
+		p.DeviceClaims = []pac.Claim{{ID: "rack", Source: 1, Type: pac.CLAIM_TYPE_STRING, Strings: []string{"7"}}}
+		p.Device = &pac.DeviceInfo{SID: inDomain(domainSID, "1500"), PrimaryGroup: inDomain(domainSID, "515")}
+		x.edit(p)
+		peer, err := s.account("alice", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if claims, err := peer.AccessToken.DeviceClaims(); claims != nil || status.ReasonOf(err) != x.want {
+			t.Errorf("%s: %v, %v", name, claims, err)
+		}
+	}
+}
+
+// spoilt cuts the buffers of a type.
+func spoilt(kind uint32) func([]krbtest.PACBuffer) []krbtest.PACBuffer {
+	return func(list []krbtest.PACBuffer) []krbtest.PACBuffer {
+		for i := range list {
+			if list[i].Type == kind {
+				list[i].Data = list[i].Data[:len(list[i].Data)/2]
+			}
+		}
+		return list
+	}
+}

@@ -347,7 +347,7 @@ func TestRULE_3_Explained(t *testing.T) {
 		{`deviceclaim(CORP.EXAMPLE, location, rome)`, compound, `the client "CORP\\alice" is admitted: its computer has the claim location = "rome"`},
 		{`deviceclaim(CORP.EXAMPLE, location, Berlin)`, compound, `the client "CORP\\alice" is not admitted: its computer has not the claim location = "Berlin"`},
 		{`deviceclaim(CORP.EXAMPLE, location, Rome)`, alice, `the client "CORP\\alice" is not admitted: it is unknown whether its computer has the claim location = "Rome": its ticket does not name its computer`},
-		{`deviceclaim(CORP.EXAMPLE, location, Rome)`, stranger, `the client "CORP\\alice" is not admitted: it is unknown whether its computer has the claim location = "Rome": the claims of a computer of another forest, or of another domain than the client's, do not count: that domain chose them`},
+		{`deviceclaim(CORP.EXAMPLE, location, Rome)`, stranger, `the client "CORP\\alice" is not admitted: it is unknown whether its computer has the claim location = "Rome": the claims of a computer that the PAC does not name, of another forest, or of another domain than the client's, do not count: that domain chose them`},
 		{`CORP\staff`, odd, `the client "CORP\\a\u202e is admitted" is not admitted: it is not in CORP\staff (S-1-5-21-11-12-13-2001)`},
 	} {
 		if _, why := parse(t, c.rule).Explain(c.peer); why != c.want {
