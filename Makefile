@@ -1,4 +1,4 @@
-# make test      runs all tests that need no KDC, and builds for other systems
+# make test      runs all tests that need no KDC, and compiles for other systems
 # make lint      checks the format, go.mod and go.sum, and runs vet and staticcheck
 # make interop   tests with the KDCs and clients of the operating system
 # make interop-ad  tests with Active Directory, which is Samba in a chroot of Debian 13
@@ -9,7 +9,7 @@
 #                to ten minutes; DIR=ticket restricts it to one folder
 # make mutate-changed  does the same for the checks in changed lines, for at most ten
 #                minutes; KERBEROS_MUTATE_BASE names the commit to compare with
-# make portable  tests on a big-endian processor (s390x, emulated by qemu), and with
+# make portable  builds the programs for other systems, and tests on a big-endian processor (s390x, emulated by qemu), and with
 #                GODEBUG=fips140=only; testdata/portable.tsv lists the exceptions
 # make vulncheck runs govulncheck with the database of the module golang.org/x/vulndb
 # make release-test  serves the tree as a module proxy does, and builds a program that
@@ -50,10 +50,10 @@ PACKAGES = $$($(GO) list ./... | grep -Ev '/internal/interop(/ad|/replay)?$$')
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
 
 .NOTPARALLEL:
-.PHONY: test fmt vet race 386 cross lint interop interop-ad contract fuzz bench mutate mutate-changed \
+.PHONY: test fmt vet race 386 compile cross lint interop interop-ad contract fuzz bench mutate mutate-changed \
 	portable tidy vulncheck newest release-test
 
-test: fmt vet race 386 cross
+test: fmt vet race 386 compile
 	@echo "make test: passed"
 
 fmt:
@@ -77,6 +77,10 @@ endif
 386:
 	@echo "=== $@"
 	@GO="$(GO)" bash .ci/32bit
+
+compile:
+	@echo "=== $@"
+	@GO="$(GO)" PLATFORMS="$(PLATFORMS)" bash .ci/compile
 
 cross:
 	@echo "=== $@"
@@ -102,7 +106,7 @@ newest:
 	@echo "=== $@"
 	@GO="$(GO)" bash .ci/newest
 
-portable:
+portable: cross
 	@echo "=== $@"
 	@GO="$(GO)" bash .ci/portable
 

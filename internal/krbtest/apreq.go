@@ -190,7 +190,7 @@ func (q *APReq) AuthenticatorBytes() []byte {
 	return application(asnAppTag.Authenticator, authenticatorSeq{
 		AVNO: a.AVNO, CRealm: a.CRealm, CName: a.CName, Cksum: a.Cksum,
 		Cusec: a.Cusec, CTime: a.CTime, SubKey: a.SubKey, SeqNumber: seq,
-		AuthorizationData: a.AuthorizationData,
+		AuthorizationData: authorizationData(8, a.AuthorizationData),
 	})
 }
 
@@ -218,13 +218,13 @@ const absent = -1 << 62
 // authenticatorSeq is gokrb5's Authenticator, which cannot send 0 as a sequence
 // number.
 type authenticatorSeq struct {
-	AVNO              int                     `asn1:"explicit,tag:0"`
-	CRealm            string                  `asn1:"generalstring,explicit,tag:1"`
-	CName             types.PrincipalName     `asn1:"explicit,tag:2"`
-	Cksum             types.Checksum          `asn1:"explicit,optional,tag:3"`
-	Cusec             int                     `asn1:"explicit,tag:4"`
-	CTime             time.Time               `asn1:"generalized,explicit,tag:5"`
-	SubKey            types.EncryptionKey     `asn1:"explicit,optional,tag:6"`
-	SeqNumber         int64                   `asn1:"explicit,optional,default:-4611686018427387904,tag:7"`
-	AuthorizationData types.AuthorizationData `asn1:"explicit,optional,tag:8"`
+	AVNO              int                 `asn1:"explicit,tag:0"`
+	CRealm            string              `asn1:"generalstring,explicit,tag:1"`
+	CName             types.PrincipalName `asn1:"explicit,tag:2"`
+	Cksum             types.Checksum      `asn1:"explicit,optional,tag:3"`
+	Cusec             int                 `asn1:"explicit,tag:4"`
+	CTime             time.Time           `asn1:"generalized,explicit,tag:5"`
+	SubKey            types.EncryptionKey `asn1:"explicit,optional,tag:6"`
+	SeqNumber         int64               `asn1:"explicit,optional,default:-4611686018427387904,tag:7"`
+	AuthorizationData asn1.RawValue       `asn1:"optional"`
 }

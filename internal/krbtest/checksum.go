@@ -81,7 +81,7 @@ func APOptions(options uint32) types.AuthorizationDataEntry {
 
 // IfRelevant puts entries into an AD-IF-RELEVANT (RFC 4120, Section 5.2.6.1).
 func IfRelevant(entries ...types.AuthorizationDataEntry) types.AuthorizationDataEntry {
-	return types.AuthorizationDataEntry{ADType: adtype.ADIfRelevant, ADData: encode(types.AuthorizationData(entries))}
+	return types.AuthorizationDataEntry{ADType: adtype.ADIfRelevant, ADData: encodeAuthorizationData(entries)}
 }
 
 func utf16le(s string) []byte {

@@ -89,7 +89,7 @@ func (c *Cred) Bytes() []byte {
 	if plaintext == nil {
 		plaintext = application(asnAppTag.EncKrbCredPart, c.Part)
 	}
-	part := encryptedData{Cipher: plaintext}
+	part := encryptedData{Cipher: octets(2, plaintext)}
 	if c.Key.KeyType != 0 {
 		part = c.kdc.seal(c.Key, c.Usage, plaintext, 0, 0)
 	}

@@ -34,11 +34,21 @@ func KeyLen(e keytab.EType) int {
 // For types other than 17 to 20 and 23, Encrypt calls EncryptMessage and ignores random.
 func Encrypt(random io.Reader, key types.EncryptionKey, usage uint32, plaintext []byte) []byte {
 	et := implementation(key.KeyType)
-	sha2 := false
+	confounded := func() []byte { return append(read(random, et.GetConfounderByteSize()), plaintext...) }
 	switch key.KeyType {
 	case etypeID.AES128_CTS_HMAC_SHA256_128, etypeID.AES256_CTS_HMAC_SHA384_192:
-		sha2 = true
+		ke, err := et.DeriveKey(key.KeyValue, common.GetUsageKe(usage))
+		must(err)
+		_, out, err := et.EncryptData(ke, confounded())
+		must(err)
+		sum, err := rfc8009.GetIntegityHash(make([]byte, 16), out, key.KeyValue, usage, et)
+		must(err)
+		return append(out, sum...)
 	case etypeID.AES128_CTS_HMAC_SHA1_96, etypeID.AES256_CTS_HMAC_SHA1_96:
+		in := confounded()
+		_, out, err := et.EncryptData(derive(key.KeyValue, usage, forEncryption), in)
+		must(err)
+		return append(out, mac(derive(key.KeyValue, usage, forIntegrity), in)...)
 	case etypeID.RC4_HMAC:
 		return encryptRC4(random, et, key, usage, plaintext)
 	default:
@@ -46,19 +56,6 @@ func Encrypt(random io.Reader, key types.EncryptionKey, usage uint32, plaintext 
 		must(err)
 		return out
 	}
-	ke, err := et.DeriveKey(key.KeyValue, common.GetUsageKe(usage))
-	must(err)
-	confounded := append(read(random, et.GetConfounderByteSize()), plaintext...)
-	_, out, err := et.EncryptData(ke, confounded)
-	must(err)
-	var mac []byte
-	if sha2 {
-		mac, err = rfc8009.GetIntegityHash(make([]byte, 16), out, key.KeyValue, usage, et)
-	} else {
-		mac, err = common.GetIntegrityHash(confounded, key.KeyValue, usage, et)
-	}
-	must(err)
-	return append(out, mac...)
 }
 
 // encryptRC4 encrypts plaintext under an RC4 key (RFC 4757, Section 5).
@@ -85,6 +82,10 @@ func Decrypt(key types.EncryptionKey, usage uint32, ciphertext []byte) ([]byte, 
 // encryption type.
 func Checksum(key types.EncryptionKey, usage uint32, data []byte) types.Checksum {
 	et := implementation(key.KeyType)
+	switch key.KeyType {
+	case etypeID.AES128_CTS_HMAC_SHA1_96, etypeID.AES256_CTS_HMAC_SHA1_96:
+		return types.Checksum{CksumType: et.GetHashID(), Checksum: mac(derive(key.KeyValue, usage, forChecksum), data)}
+	}
 	sum, err := et.GetChecksumHash(key.KeyValue, data, usage)
 	must(err)
 	return types.Checksum{CksumType: et.GetHashID(), Checksum: sum}

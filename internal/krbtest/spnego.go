@@ -150,7 +150,7 @@ func appendOctets(fields []asn1.RawValue, tag int, b []byte) []asn1.RawValue {
 	if b == nil {
 		return fields
 	}
-	return append(fields, contextTag(tag, encode(b)))
+	return append(fields, octets(tag, b))
 }
 
 // sequence returns the encoding of a SEQUENCE of fields, followed by the bytes of more.

@@ -98,7 +98,46 @@ func (t *Ticket) PartBytes() []byte {
 }
 
 func encodePart(part messages.EncTicketPart) []byte {
-	return application(asnAppTag.EncTicketPart, part)
+	return application(asnAppTag.EncTicketPart, encTicketPart{
+		Flags: part.Flags, Key: part.Key, CRealm: part.CRealm, CName: part.CName, Transited: part.Transited,
+		AuthTime: part.AuthTime, StartTime: part.StartTime, EndTime: part.EndTime, RenewTill: part.RenewTill,
+		CAddr: part.CAddr, AuthorizationData: authorizationData(10, part.AuthorizationData),
+	})
+}
+
+// encTicketPart is gokrb5's EncTicketPart with encoded authorization data.
+type encTicketPart struct {
+	Flags             asn1.BitString             `asn1:"explicit,tag:0"`
+	Key               types.EncryptionKey        `asn1:"explicit,tag:1"`
+	CRealm            string                     `asn1:"generalstring,explicit,tag:2"`
+	CName             types.PrincipalName        `asn1:"explicit,tag:3"`
+	Transited         messages.TransitedEncoding `asn1:"explicit,tag:4"`
+	AuthTime          time.Time                  `asn1:"generalized,explicit,tag:5"`
+	StartTime         time.Time                  `asn1:"generalized,explicit,optional,tag:6"`
+	EndTime           time.Time                  `asn1:"generalized,explicit,tag:7"`
+	RenewTill         time.Time                  `asn1:"generalized,explicit,optional,tag:8"`
+	CAddr             types.HostAddresses        `asn1:"explicit,optional,tag:9"`
+	AuthorizationData asn1.RawValue              `asn1:"optional"`
+}
+
+// authorizationData returns the element of an optional field with the explicit tag n.
+func authorizationData(n int, entries types.AuthorizationData) asn1.RawValue {
+	if entries == nil {
+		return asn1.RawValue{}
+	}
+	return contextTag(n, encodeAuthorizationData(entries))
+}
+
+func encodeAuthorizationData(entries types.AuthorizationData) []byte {
+	type element struct {
+		ADType int32         `asn1:"explicit,tag:0"`
+		ADData asn1.RawValue `asn1:"explicit,tag:1"`
+	}
+	list := make([]element, len(entries))
+	for i, e := range entries {
+		list[i] = element{e.ADType, octets(1, e.ADData)}
+	}
+	return encode(list)
 }
 
 // TicketFlags converts f to gokrb5's type.
@@ -114,9 +153,9 @@ type ticketSeq struct {
 }
 
 type encryptedData struct {
-	EType  int32  `asn1:"explicit,tag:0"`
-	Kvno   int64  `asn1:"explicit,optional,tag:1"`
-	Cipher []byte `asn1:"explicit,tag:2"`
+	EType  int32         `asn1:"explicit,tag:0"`
+	Kvno   int64         `asn1:"explicit,optional,tag:1"`
+	Cipher asn1.RawValue `asn1:"explicit,tag:2"`
 }
 
 // seal encrypts plaintext. label is the encryption type that the EncryptedData names; 0
@@ -125,7 +164,7 @@ func (r *Realm) seal(key types.EncryptionKey, usage uint32, plaintext []byte, la
 	if label == 0 {
 		label = key.KeyType
 	}
-	return encryptedData{EType: label, Kvno: kvno, Cipher: Encrypt(r, key, usage, plaintext)}
+	return encryptedData{EType: label, Kvno: kvno, Cipher: octets(2, Encrypt(r, key, usage, plaintext))}
 }
 
 // application encodes v in an [APPLICATION tag] element.
@@ -140,6 +179,12 @@ func encode(v any) []byte {
 // bits returns KerberosFlags of 32 bits.
 func bits(f uint32) asn1.BitString {
 	return asn1.BitString{Bytes: []byte{byte(f >> 24), byte(f >> 16), byte(f >> 8), byte(f)}, BitLength: 32}
+}
+
+// octets returns an OCTET STRING with the explicit tag n. gofork encodes a []byte byte by byte,
+// through package reflect, which takes most of the time of a test with the race detector.
+func octets(n int, b []byte) asn1.RawValue {
+	return contextTag(n, encode(asn1.RawValue{Tag: asn1.TagOctetString, Bytes: b}))
 }
 
 // contextTag returns an encoded value with the explicit tag n, for fields that gofork's
