@@ -29,7 +29,7 @@ type Cache struct {
 	turn chan struct{}
 }
 
-// CreateTable makes the table and its index if they do not exist. The program may instead
+// CreateTable makes the table and its indexes if they do not exist. The program may instead
 // run the statements of the package documentation. Only cfg.DB, cfg.Dialect, cfg.Table and
 // cfg.Timeout count. Call it once, when the service is installed: PostgreSQL returns an error to one of
 // two concurrent calls.

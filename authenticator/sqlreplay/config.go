@@ -81,8 +81,8 @@ type Event struct {
 	Took time.Duration
 }
 
-// tableName matches the names that need no quoting. The name of the index is longer than
-// the name of the table by 6 bytes, and PostgreSQL cuts names at 63 bytes.
+// tableName matches the names that need no quoting. The names of the indexes are longer
+// than the name of the table by 6 bytes, and PostgreSQL cuts names at 63 bytes.
 var tableName = regexp.MustCompile(`^(?:[a-z_][a-z0-9_]{0,62}\.)?[a-z_][a-z0-9_]{0,56}$`)
 
 // prepared returns a copy of the configuration with its defaults, or an error that names

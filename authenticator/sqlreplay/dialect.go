@@ -18,7 +18,8 @@ const (
 
 // statements are the SQL of a cache. The parameters have the same order in all dialects.
 type statements struct {
-	// create makes the table and its index.
+	// create makes the table and its indexes: that of the stamps for Expire, and that of the
+	// states, so that no statement reads the whole table.
 	create []string
 
 	// insert stores a tag ($1) with a time stamp ($2) for a lifetime ($3), unless a
@@ -62,7 +63,7 @@ func (cfg Config) statements() statements {
 		"{problem}", "CASE"+problem+"\n\tELSE '' END",
 		"{state}", state,
 	)
-	names := strings.NewReplacer("{table}", quoteSchema(schema)+`"`+name+`"`, "{index}", `"`+name+`_stamp"`)
+	names := strings.NewReplacer("{table}", quoteSchema(schema)+`"`+name+`"`, "{stampIndex}", `"`+name+`_stamp"`, "{stateIndex}", `"`+name+`_state"`)
 	text := func(sql string) string { return names.Replace(fill.Replace(sql)) }
 	s.insert, s.examine, s.begin, s.remove = text(s.insert), text(s.examine), text(s.begin), text(s.remove)
 	s.create, s.advance = each(s.create, text), each(s.advance, text)

@@ -73,6 +73,7 @@
 //		lifetime bigint
 //	);
 //	CREATE INDEX krb5_replay_stamp ON krb5_replay (stamp);
+//	CREATE INDEX krb5_replay_state ON krb5_replay (lifetime) WHERE lifetime IS NOT NULL;
 //
 // # The connection to SQLite
 //
@@ -91,6 +92,7 @@
 //		lifetime INTEGER
 //	) WITHOUT ROWID;
 //	CREATE INDEX krb5_replay_stamp ON krb5_replay (stamp);
+//	CREATE INDEX krb5_replay_state ON krb5_replay (lifetime) WHERE lifetime IS NOT NULL;
 //
 // # Latency
 //

@@ -19,9 +19,11 @@ const postgresProblemStandby = `
 
 // postgresState is the key of the state: the system and its timeline. A promoted standby
 // has a new timeline, and so has a server that recovered from an archive. A new cluster
-// has a new system identifier.
-const postgresState = `convert_to('state ' || (SELECT system_identifier FROM pg_control_system()) || ' ' ||
-	CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END, 'UTF8')`
+// has a new system identifier. It is a query, which PostgreSQL runs once for each statement:
+// pg_current_wal_lsn is volatile, and PostgreSQL compares a volatile expression with every
+// row of the table.
+const postgresState = `(SELECT convert_to('state ' || (SELECT system_identifier FROM pg_control_system()) || ' ' ||
+	CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END, 'UTF8'))`
 
 // postgresNow is the clock of the server in Unix microseconds.
 const postgresNow = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
@@ -33,7 +35,8 @@ var postgres = statements{
 	stamp bigint NOT NULL,
 	lifetime bigint
 )`,
-		`CREATE INDEX IF NOT EXISTS {index} ON {table} (stamp)`,
+		`CREATE INDEX IF NOT EXISTS {stampIndex} ON {table} (stamp)`,
+		`CREATE INDEX IF NOT EXISTS {stateIndex} ON {table} (lifetime) WHERE lifetime IS NOT NULL`,
 	},
 
 	insert: `INSERT INTO {table} (tag, stamp)

@@ -19,7 +19,8 @@ var sqlite = statements{
 	stamp INTEGER NOT NULL,
 	lifetime INTEGER
 ) WITHOUT ROWID`,
-		`CREATE INDEX IF NOT EXISTS main.{index} ON {table} (stamp)`,
+		`CREATE INDEX IF NOT EXISTS main.{stampIndex} ON {table} (stamp)`,
+		`CREATE INDEX IF NOT EXISTS main.{stateIndex} ON {table} (lifetime) WHERE lifetime IS NOT NULL`,
 	},
 
 	insert: `INSERT INTO main.{table} (tag, stamp)
