@@ -170,6 +170,23 @@ func TestPARSE_13_UInt32(t *testing.T) {
 	}
 }
 
+// TestPARSE_13_Nonce checks that a request keeps the form of its nonce, which its answer repeats.
+func TestPARSE_13_Nonce(t *testing.T) {
+	for _, c := range unsigned {
+		b, _ := replaced(t, asReq(), "6a 30 a4 30 a7 02", der(2, unhex(t, c.content)))
+		var m krb5.KDCReq
+		err := m.Parse(b)
+		if !c.ok {
+			wantReason(t, c.content, err, status.ReasonMalformedToken)
+			continue
+		}
+		negative := len(c.content) > 1 && c.content[0] >= '8'
+		if err != nil || m.Nonce != c.want || uint32(m.NonceAsSent()) != c.want || m.NonceAsSent() < 0 != negative || !bytes.Equal(m.Append(nil), b) {
+			t.Errorf("%s: %d, sent as %d, %v", c.content, m.Nonce, m.NonceAsSent(), err)
+		}
+	}
+}
+
 // TestPARSE_13_Int32 keeps signed fields signed, and to 32 bits: an encryption
 // type is negative or refused, never another one.
 func TestPARSE_13_Int32(t *testing.T) {
