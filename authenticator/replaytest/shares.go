@@ -1,7 +1,6 @@
 package replaytest
 
 import (
-	"crypto/rand"
 	"testing"
 	"time"
 
@@ -40,7 +39,7 @@ func shares(t testing.TB, cache authenticator.ReplayCache, room, floods int, mos
 	now := time.Now()
 	clients := make([]authenticator.ClientDigest, floods)
 	for i := range clients {
-		rand.Read(clients[i][:])
+		random(clients[i][:])
 	}
 	var held []authenticator.Record
 	refused := 0
