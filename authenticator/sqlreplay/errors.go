@@ -95,6 +95,8 @@ func (c *Cache) explain(err error) error {
 		detail = "the server is a standby or its transactions are read-only; connect to the primary (target_session_attrs=read-write)"
 	case "42P01":
 		detail = "the table does not exist; create it with CreateTable"
+	case "57P03":
+		detail = "the server is starting or shutting down"
 	case "42501":
 		detail = "the user of the database lacks a right; the documentation of package sqlreplay lists the rights"
 	case "42883":
