@@ -175,24 +175,24 @@ func (t *AccessToken) deviceOrigin(info *pac.DeviceInfo) pac.Origin {
 }
 
 // UserClaims returns the claims of the user. It returns none without an error if the PAC has
-// no claims, or lacks pac.ClaimsValid, without which claims do not count. Claims of a client of
-// another forest are an error: that forest chose them, and a member cannot know whether its own
-// domain controller has transformed them ([MS-KILE], Section 3.3.5.6.4.6). Each call decodes the
-// claims anew.
+// no claims, or lacks pac.ClaimsValid, without which claims do not count. It returns an error for
+// a client of another forest, whatever claims the PAC has: that forest chose them, and a member
+// cannot know whether its own domain controller has transformed them ([MS-KILE], Section
+// 3.3.5.6.4.6). Each call decodes the claims anew.
 func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) {
 		return nil, t.Err()
 	}
 	claims, err := t.pac.ClientClaims()
-	if err == nil && len(claims) > 0 && t.origin == pac.OtherForest {
+	if err == nil && t.origin == pac.OtherForest {
 		return nil, badClaims("the claims of a client of another forest do not count: that forest chose them")
 	}
 	return claims, err
 }
 
 // DeviceClaims returns the claims of the client's computer, like UserClaims. It returns none
-// without pac.CompoundedAuthentication. Claims of a computer of another forest, or of another
-// domain than the client's, are an error, and so are claims without a computer.
+// without pac.CompoundedAuthentication. It returns an error for a computer of another forest, or
+// of another domain than the client's, and for claims without a computer.
 func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
 	if t.Err() != nil || !t.access.Grants(pac.ClaimsValid) || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, t.Err()
@@ -202,7 +202,7 @@ func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
 		return nil, err
 	}
 	claims, err := t.pac.DeviceClaims()
-	if err == nil && len(claims) > 0 && (info == nil || t.deviceOrigin(info) == pac.OtherForest) {
+	if err == nil && (info == nil && len(claims) > 0 || info != nil && t.deviceOrigin(info) == pac.OtherForest) {
 		return nil, badClaims("the claims of a computer that the PAC does not name, of another forest, or of another domain than the client's, do not count: that domain chose them")
 	}
 	return claims, err

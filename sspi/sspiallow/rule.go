@@ -70,7 +70,7 @@ func Realm(realm string) Rule {
 
 // Claim returns a rule that admits the clients of a realm that have a value of the claim id. The
 // domain controllers of a realm choose the claims of its clients: therefore the rule names the
-// realm. Of a client of another forest it is unknown whether it has a claim. Numbers are in
+// realm. If the realm is of another forest, it is unknown whether its clients have a claim. Numbers are in
 // decimal, the values of booleans are "true" and "false", and upper and lower case of texts are
 // the same, as for Windows. A rule with an empty argument admits no client.
 func Claim(realm, id, value string) Rule { return claim(opClaim, realm, id, value) }

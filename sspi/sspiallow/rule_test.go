@@ -214,6 +214,23 @@ func TestRULE_2_Device(t *testing.T) {
 	}
 }
 
+// TestRULE_2_NoClaimsOfAnotherForest checks that rules about claims and their negations refuse a
+// client of another forest, and a computer of another domain, also if its ticket has no claims.
+func TestRULE_2_NoClaimsOfAnotherForest(t *testing.T) {
+	valid := []pac.Group{{SID: pac.ClaimsValid}}
+	stranger := &sspitest.Account{SID: partner(1500), Groups: valid}
+	for rule, p := range map[string]*sspi.Peer{
+		"claim(PARTNER.EXAMPLE, a, b)":    client(t, "alice@PARTNER.EXAMPLE", member(partner(1104), valid)),
+		"deviceclaim(CORP.EXAMPLE, a, b)": client(t, "alice", sspitest.Options{Account: &sspitest.Account{SID: corp(1104), Groups: valid, Device: stranger}}),
+	} {
+		for _, r := range []sspiallow.Rule{parse(t, rule), parse(t, "not("+rule+")")} {
+			if ok, why := r.Explain(p); ok || !strings.Contains(why, "do not count") {
+				t.Errorf("%s: %v, %s", r, ok, why)
+			}
+		}
+	}
+}
+
 func pointer[T any](v T) *T { return &v }
 
 // TestRULE_2_Indicators checks rules about indicators. They and their negations refuse a client
