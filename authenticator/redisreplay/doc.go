@@ -64,7 +64,8 @@
 //
 // In the tests no lost record could be replayed under RefuseOlder. The time of a promotion is
 // the time of the first connection to the new primary, and the time of a restart is that of
-// the start of the server. [Config].Replicas reduces the loss: Store then waits until
+// the start of the server. These times are by the clock of the server or by the clock of the
+// host, whichever is ahead. [Config].Replicas reduces the loss: Store then waits until
 // replicas have the record (WAIT). With Replicas: 1 and the delay of 10 ms the tests lost
 // none of 3,000 records. That is enough for Sentinel with one or two replicas, because
 // Sentinel promotes the replica with the most data.

@@ -129,6 +129,22 @@ func TestAfterLoss(t *testing.T) {
 	}
 }
 
+// TestLossAtAServerWithASlowClock checks that the time of a loss counts by the clock of the
+// host if the clock of the server is behind it.
+func TestLossAtAServerWithASlowClock(t *testing.T) {
+	s := startServer(t, "redis-server")
+	cfg := s.config()
+	cfg.Time = func() time.Time { return time.Now().Add(time.Minute) }
+	first := open(t, cfg)
+	before := record(cfg.Time())
+	want(t, first, before, "fresh", "before the restart")
+	s.kill()
+	s.start(t)
+	c := open(t, cfg)
+	want(t, c, before, "before-replay-cache", "a replay from before the restart")
+	want(t, c, record(cfg.Time().Add(2*time.Second)), "fresh", "a new authenticator after the restart")
+}
+
 func withRule(cfg redisreplay.Config, rule authenticator.StartRule) redisreplay.Config {
 	cfg.AfterLoss = rule
 	return cfg

@@ -32,6 +32,7 @@ const (
 type losses struct {
 	last    atomic.Int64         // the latest time of a loss in Unix microseconds
 	current atomic.Pointer[note] // the note that was read last
+	behind  atomic.Int64         // how far the clock of a server was behind the clock of this host at most, in microseconds
 
 	unsettled atomic.Int64 // the length of seen
 	mu        sync.Mutex
@@ -72,6 +73,14 @@ func (l *losses) connected(i info, now time.Time, ahead time.Duration) error {
 	l.seen[name] = sighting{l.count, began, ahead}
 	l.unsettled.Store(int64(len(l.seen)))
 	return nil
+}
+
+// slow notes how far the clock of a server is behind the clock of this host. The times of losses
+// are by the clocks of the servers, and the time stamps of clients are compared with them.
+func (l *losses) slow(behind time.Duration) {
+	for known := l.behind.Load(); behind.Microseconds() > known && !l.behind.CompareAndSwap(known, behind.Microseconds()); {
+		known = l.behind.Load()
+	}
 }
 
 // incarnation returns a name for the life of a server from an event at which it may have
@@ -180,6 +189,9 @@ func (l *losses) settled(n *note, number uint64, since int64) {
 // check returns an error if r may be the replay of an authenticator whose record is lost.
 func (l *losses) check(r authenticator.Record, rule authenticator.StartRule) error {
 	last, stamp := l.last.Load(), r.Time.UnixMicro()
+	if last != math.MinInt64 {
+		last += l.behind.Load()
+	}
 	switch rule {
 	case authenticator.AcceptOlder:
 		return nil

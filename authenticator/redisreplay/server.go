@@ -105,6 +105,7 @@ func (c *Cache) checkClock(ctx context.Context, conn *redis.Conn) (server time.T
 	if limit := c.cfg.MaxClockDifference; server.Before(before.Add(-limit)) || server.After(after.Add(limit)) {
 		return server, ahead, failed("the clock of the Redis server is "+ahead.Round(time.Millisecond).String()+" ahead of the clock of this host, more than Config.MaxClockDifference, "+limit.String()+"; synchronise both clocks", nil)
 	}
+	c.losses.slow(before.Sub(server))
 	return server, ahead, nil
 }
 
