@@ -23,8 +23,8 @@ import (
 // ticket-granting ticket of that client's realm in d, and ignores the other tickets;
 // [MarshalCCache] writes all of them.
 //
-// conf names the KDCs and the encryption types to request. The gokrb5 client uses conf itself
-// and not a copy. It sends nothing before the program requests a ticket. It can request
+// conf names the KDCs and the encryption types to request. The gokrb5 client gets a copy of conf,
+// because gokrb5 reorders the KDCs in it at each request. The client sends nothing before the program requests a ticket. It can request
 // tickets until the ticket-granting ticket ends or, if that ticket is renewable, until it
 // can no longer be renewed; it cannot log in again. gokrb5 uses the system's clock.
 func Client(d *authenticator.Delegated, conf *config.Config) (*client.Client, error) {
@@ -38,7 +38,7 @@ func Client(d *authenticator.Delegated, conf *config.Config) (*client.Client, er
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.NewFromCCache(cacheOf(t), conf)
+	cl, err := client.NewFromCCache(cacheOf(t), ownConfig(conf))
 	if err != nil { // the text of err may contain the ticket
 		return nil, failure(status.ReasonBadDelegation, "gokrb5 cannot read the ticket-granting ticket")
 	}
@@ -50,6 +50,16 @@ func Client(d *authenticator.Delegated, conf *config.Config) (*client.Client, er
 		return nil, failure(status.ReasonTicketExpired, "the forwarded ticket-granting ticket has expired")
 	}
 	return cl, nil
+}
+
+// ownConfig returns a copy of conf with lists of KDCs of its own.
+func ownConfig(conf *config.Config) *config.Config {
+	own := *conf
+	own.Realms = slices.Clone(conf.Realms)
+	for i := range own.Realms {
+		own.Realms[i].KDC = slices.Clone(own.Realms[i].KDC)
+	}
+	return &own
 }
 
 // grantingTicket returns the ticket-granting ticket of the client's realm in d.

@@ -88,6 +88,10 @@
 //
 // # Concurrency
 //
-// The functions of this package, and a *client.Client, are safe for concurrent use. Call
-// Destroy of a *client.Client only after all other calls.
+// The functions of this package and the methods of [Service] are safe for concurrent use. A
+// *client.Client is safe for concurrent use only if its configuration names at most one KDC for
+// each realm, or leaves the KDCs to DNS: gokrb5 reorders several KDCs in the configuration at each
+// request. Give each gokrb5 client that names several a configuration of its own, as [Client]
+// does, and use the client of a Service for nothing else. Call Destroy of a *client.Client only
+// after all other calls.
 package sspideleg

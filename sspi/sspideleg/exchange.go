@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -22,15 +23,11 @@ const (
 // exchange sends a request to the KDCs of the service's realm, in the order of the
 // configuration, until one of them answers. It uses TCP only.
 func (s *Service) exchange(ctx context.Context, r *request) (*authenticator.DelegatedTicket, error) {
-	n, kdcs, err := s.Client.Config.GetKDCs(r.own.Realm(), true)
-	if err != nil {
-		return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: the configuration has no KDC", Err: err}
-	}
 	message := r.message.Append(nil)
 	framed := append(binary.BigEndian.AppendUint32(nil, uint32(len(message))), message...)
 	var failures []error
-	for i := 1; i <= n; i++ {
-		answer, err := ask(ctx, kdcs[i], framed)
+	for _, kdc := range r.kdcs {
+		answer, err := ask(ctx, kdc, framed)
 		if err == nil {
 			return r.open(answer)
 		}
@@ -40,6 +37,29 @@ func (s *Service) exchange(ctx context.Context, r *request) (*authenticator.Dele
 		}
 	}
 	return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: no KDC answers", Err: errors.Join(failures...)}
+}
+
+// kdcs returns a copy of the KDCs of a realm. It does not call GetKDCs for KDCs in the
+// configuration, because that function reorders them there.
+func (s *Service) kdcs(realm string) ([]string, error) {
+	conf := s.Client.Config
+	var list []string
+	for i := range conf.Realms {
+		if conf.Realms[i].Realm == realm {
+			list = slices.Clone(conf.Realms[i].KDC) // the last entry counts, as in gokrb5
+		}
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	n, found, err := conf.GetKDCs(realm, true) // asks DNS
+	if err != nil {
+		return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: the configuration has no KDC", Err: err}
+	}
+	for i := 1; i <= n; i++ {
+		list = append(list, found[i])
+	}
+	return list, nil
 }
 
 // ask sends a framed request to a KDC and returns its answer (RFC 4120, Section 7.2.2).

@@ -26,6 +26,7 @@ const life = 10 * time.Hour
 // request is a TGS-REQ on behalf of a client, and the facts that the answer must match.
 type request struct {
 	own    keytab.Principal // the service
+	kdcs   []string         // of its realm
 	tgt    krb5.Ticket
 	key    keytab.Key // of tgt
 	now    time.Time

@@ -5,9 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
 
 	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/quote"
@@ -31,6 +34,9 @@ type Service struct {
 	ETypes []keytab.EType
 	// Time is the clock. If nil, time.Now. gokrb5 uses the system's clock.
 	Time func() time.Time
+
+	begin sync.Once
+	turn  chan struct{} // holds a value while a call uses Client
 }
 
 // KDCError is the refusal of a request by the KDC: a KRB-ERROR, which nothing protects.
@@ -136,11 +142,11 @@ func (s *Service) newRequest(ctx context.Context) (*request, error) {
 	if err != nil {
 		return nil, &status.Error{Reason: status.ReasonArgument, Detail: "sspideleg: Service.Client has no principal", Err: err}
 	}
-	tgt, key, err := s.Client.GetServiceTicket("krbtgt/" + realm)
+	tgt, key, kdcs, err := s.login(ctx, realm)
 	if err != nil {
-		return nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: Service.Client got no ticket-granting ticket", Err: err}
+		return nil, err
 	}
-	r := &request{own: own, now: time.Now(), etypes: s.ETypes}
+	r := &request{own: own, kdcs: kdcs, now: time.Now(), etypes: s.ETypes}
 	if s.Time != nil {
 		r.now = s.Time()
 	}
@@ -161,4 +167,21 @@ func (s *Service) newRequest(ctx context.Context) (*request, error) {
 	_, _ = rand.Read(nonce[:])                               // never fails
 	r.nonce = binary.BigEndian.Uint32(nonce[:]) & 0x7fffffff // some KDCs read it as a signed number
 	return r, nil
+}
+
+// login returns the service's ticket-granting ticket, its session key and the KDCs of the realm.
+// Calls take turns, because gokrb5 reorders the KDCs in its configuration when it sends a request.
+func (s *Service) login(ctx context.Context, realm string) (tgt messages.Ticket, key types.EncryptionKey, kdcs []string, err error) {
+	s.begin.Do(func() { s.turn = make(chan struct{}, 1) })
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return tgt, key, nil, &status.Error{Reason: status.ReasonCanceled, Detail: "sspideleg: before the KDC was asked", Err: ctx.Err()}
+	}
+	if tgt, key, err = s.Client.GetServiceTicket("krbtgt/" + realm); err != nil {
+		return tgt, key, nil, &status.Error{Reason: status.ReasonNoCredentials, Detail: "sspideleg: Service.Client got no ticket-granting ticket", Err: err}
+	}
+	kdcs, err = s.kdcs(realm)
+	return tgt, key, kdcs, err
 }
