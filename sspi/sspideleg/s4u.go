@@ -2,6 +2,7 @@ package sspideleg
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"github.com/gosspi/kerberos/authenticator"
@@ -224,8 +225,14 @@ func (r *request) checkOwn(t *authenticator.DelegatedTicket, keys *keytab.Table)
 	case c.PAC == nil:
 		return lie("the ticket has no PAC, so that the user has no account", nil)
 	}
-	if _, err := pac.Verify(c.PAC, pac.Ticket{Key: c.ServiceKey, Client: c.Client, AuthTime: c.AuthTime}); err != nil {
+	p, err := pac.Verify(c.PAC, pac.Ticket{Key: c.ServiceKey, Client: c.Client, AuthTime: c.AuthTime})
+	if err != nil {
 		return lie("the PAC of the ticket is bad", err)
+	}
+	// Domain controllers look for the computer "bob$" if there is no user "bob" (CVE-2021-42287).
+	a, err := p.Account()
+	if err == nil && a != nil && strings.HasSuffix(a.Name, "$") && !strings.HasSuffix(r.client.Name(), "$") {
+		return lie("the ticket is of the account "+quote.Text(a.Name)+" of a computer, because the directory has no user "+quote.Text(r.client.String()), nil)
 	}
 	return nil
 }

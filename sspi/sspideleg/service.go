@@ -65,7 +65,10 @@ func (e *KDCError) Error() string {
 // The ticket is evidence for [Service.OnBehalf] if it is forwardable or if the target permits
 // resource-based constrained delegation. ForUser decrypts the ticket with Keys, and refuses it
 // unless it is for this user, of the life and with the session key that the KDC announced, and
-// has a PAC of this user. The user must be of the service's realm.
+// has a PAC of this user. The directory decides which account has the name: in Active Directory
+// the name can be the UPN of an account with another name. ForUser refuses only the account of a
+// computer, whose name ends in '$', for a name that does not. The user must be of the service's
+// realm.
 func (s *Service) ForUser(ctx context.Context, user keytab.Principal) (*authenticator.DelegatedTicket, error) {
 	r, err := s.newRequest(ctx)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/gosspi/kerberos/sspi"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
 	"github.com/gosspi/kerberos/status"
+	"github.com/gosspi/kerberos/ticket/pac"
 )
 
 // liar is a KDC that answers each request with what a test wants.
@@ -294,6 +295,7 @@ func TestDELEG_6_Lies(t *testing.T) {
 		"other flags":                {inside(func(_ *liar, k *krbtest.Ticket) { k.Part.Flags = krbtest.TicketFlags(0) }), "another key, life"},
 		"no PAC":                     {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.PAC = nil }}, "no PAC"},
 		"a PAC with another key":     {lie{ticket: func(l *liar, k *krbtest.Ticket) { k.PAC.Key = l.realm.NewKey(18) }}, "PAC"},
+		"a computer's PAC":           {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.PAC = accountNamed("alice$") }}, `of the account "alice$" of a computer`},
 		"another service's key":      {lie{ticket: func(l *liar, k *krbtest.Ticket) { k.Key = l.realm.NewKey(18) }}, "cannot use the ticket"},
 	} {
 		l.says("alice", front, x.lie)
@@ -303,6 +305,12 @@ func TestDELEG_6_Lies(t *testing.T) {
 	l.says("alice", "HTTP/back.example.com", lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.Part.EndTime = k.Part.EndTime.Add(time.Hour) }})
 	_, err := l.service.OnBehalf(t.Context(), &evidence, back)
 	refused("a ticket that outlives the evidence", "after the evidence", err)
+}
+
+// accountNamed returns a PAC of an account.
+func accountNamed(name string) *krbtest.PAC {
+	domain := pac.MustParseSID("S-1-5-21-1-2-3")
+	return &krbtest.PAC{Logon: &pac.LogonInfo{AccountName: name, LogonDomain: "EXAMPLE", DomainSID: domain, UserSID: pac.MustParseSID("S-1-5-21-1-2-3-1104"), PrimaryGroup: pac.MustParseSID("S-1-5-21-1-2-3-515")}}
 }
 
 // TestDELEG_6_Malformed checks cut answers, and answers that are no message.
