@@ -5,6 +5,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/gosspi/kerberos/authenticator"
 	"github.com/gosspi/kerberos/internal/krbtest"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi"
@@ -83,7 +84,18 @@ func TestPARSE_1_EveryBit(t *testing.T) {
 // fresh returns a context of an acceptor that has seen no token.
 func fresh(t *testing.T, s *site) *sspi.Context {
 	t.Helper()
-	return newSite(t, func(cfg *sspi.Config) { cfg.Keys, cfg.Time = s.keys, s.realm.Now }).acceptor.NewContext(sspi.ContextConfig{})
+	return freshAcceptor(t, s).NewContext(sspi.ContextConfig{})
+}
+
+func freshAcceptor(t *testing.T, s *site) *sspi.Acceptor {
+	t.Helper()
+	a, err := sspi.NewAcceptor(sspi.Config{
+		Keys: s.keys, Time: s.realm.Now, Replay: authenticator.NewMemoryCache(1000, authenticator.AcceptOlder), Rand: s.random,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // TestPARSE_1_EveryTruncation checks that a truncated or extended token is malformed,
@@ -93,7 +105,7 @@ func TestPARSE_1_EveryTruncation(t *testing.T) {
 		s := newSite(t)
 		token := s.request(change).Token()
 		for n := range token {
-			cut := newSite(t, func(cfg *sspi.Config) { cfg.Keys, cfg.Time = s.keys, s.realm.Now }).acceptor.NewContext(sspi.ContextConfig{Package: sspi.Kerberos})
+			cut := freshAcceptor(t, s).NewContext(sspi.ContextConfig{Package: sspi.Kerberos})
 			if _, _, err := cut.Accept(context.Background(), token[:n]); status.ReasonOf(err) != status.ReasonMalformedToken {
 				t.Fatalf("%s, %d bytes: %v", name, n, err)
 			}
