@@ -153,8 +153,9 @@ func (t *AccessToken) Match(s *pac.SIDSet) (grants, denies uint64) {
 
 // Device returns the SIDs of the client's computer (compound identity), which are filtered as
 // those of the client are. The PAC does not name the realm of the computer: one of another
-// domain than the client's counts as one of another forest. Device returns nil without an error
-// if the PAC has none. Each call decodes it anew.
+// domain than the client's counts as one of another forest, and is an error for a client of
+// another forest, which has no authority over it. Device returns nil without an error if the PAC
+// has none. Each call decodes it anew.
 func (t *AccessToken) Device() (*pac.Access, error) {
 	if t.Err() != nil {
 		return nil, t.Err()
@@ -162,6 +163,9 @@ func (t *AccessToken) Device() (*pac.Access, error) {
 	info, err := t.pac.DeviceInfo()
 	if err != nil || info == nil || !t.access.Grants(pac.CompoundedAuthentication) {
 		return nil, err
+	}
+	if t.origin == pac.OtherForest && info.SID.Domain() != t.access.User().Domain() {
+		return nil, badPart("DEVICE_INFO has the computer " + info.SID.String() + " of another domain than that of its client, who is of another forest")
 	}
 	return info.Filter(t.deviceOrigin(info), t.domain)
 }
@@ -185,7 +189,7 @@ func (t *AccessToken) UserClaims() ([]pac.Claim, error) {
 	}
 	claims, err := t.pac.ClientClaims()
 	if err == nil && t.origin == pac.OtherForest {
-		return nil, badClaims("the claims of a client of another forest do not count: that forest chose them")
+		return nil, badPart("the claims of a client of another forest do not count: that forest chose them")
 	}
 	return claims, err
 }
@@ -203,12 +207,12 @@ func (t *AccessToken) DeviceClaims() ([]pac.Claim, error) {
 	}
 	claims, err := t.pac.DeviceClaims()
 	if err == nil && (info == nil && len(claims) > 0 || info != nil && t.deviceOrigin(info) == pac.OtherForest) {
-		return nil, badClaims("the claims of a computer that the PAC does not name, of another forest, or of another domain than the client's, do not count: that domain chose them")
+		return nil, badPart("the claims of a computer that the PAC does not name, of another forest, or of another domain than the client's, do not count: that domain chose them")
 	}
 	return claims, err
 }
 
-func badClaims(detail string) error {
+func badPart(detail string) error {
 	return &status.Error{Reason: status.ReasonPACBad, Detail: detail}
 }
 

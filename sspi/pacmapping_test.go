@@ -279,6 +279,26 @@ func TestPAC_13_DeviceOfAnotherDomain(t *testing.T) {
 	}
 }
 
+// TestPAC_13_DeviceOfAThirdForest checks that a domain controller of another forest cannot name a
+// computer of a third domain for its client, and so satisfy a rule about the computers there.
+func TestPAC_13_DeviceOfAThirdForest(t *testing.T) {
+	third := pac.MustParseSID("S-1-5-21-31-32-33")
+	s := newSite(t, policy(sspi.PACPolicy{DomainSIDs: map[string]pac.SID{"EXAMPLE.COM": domainSID, "THIRD.EXAMPLE": third}}))
+	p, laptops := bertPAC(), inDomain(third, "2004")
+	for _, sid := range []pac.SID{pac.ClaimsValid, pac.CompoundedAuthentication} {
+		p.Logon.ExtraSIDs = append(p.Logon.ExtraSIDs, pac.Group{SID: sid, Attributes: enabledGroup})
+	}
+	p.Device = &pac.DeviceInfo{SID: inDomain(third, "1500"), PrimaryGroup: inDomain(third, "515"), Groups: []pac.Group{{SID: laptops, Attributes: enabledGroup}}}
+	peer, err := s.account("bert@PARTNER.EXAMPLE", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	device, err := peer.AccessToken.Device()
+	if status.ReasonOf(err) != status.ReasonPACBad || device.Grants(p.Device.SID) || device.Grants(laptops) || !device.Denies(laptops) {
+		t.Errorf("%v in %v, %v", device.User(), device.Groups(), err)
+	}
+}
+
 // TestPAC_13_ClaimsWithoutDevice checks that the claims of a computer that the PAC does not name,
 // or names in a malformed buffer, are an error, and that a PAC without such claims has none.
 func TestPAC_13_ClaimsWithoutDevice(t *testing.T) {
