@@ -44,22 +44,22 @@ MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 # servers for those tests. Their own tests need no KDC. KERBEROS_SERVERS=no skips the tests
 # of replay caches that start a server of Redis or PostgreSQL: make interop runs them.
 PACKAGES = $$($(GO) list ./... | grep -Ev '/internal/interop(/ad|/replay)?$$')
-
+TEST = $(if $(RACE),CGO_ENABLED=1) KERBEROS_SERVERS=no $(GO) test $(RACE) $(PACKAGES)
 
 # $(call each,COMMAND) runs the command in every module.
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
 
-.PHONY: test steps fmt vet race 386 compile cross lint interop interop-ad contract fuzz bench mutate mutate-changed \
+.PHONY: test rest fmt vet race compiler root nested 386 compile cross lint interop interop-ad contract fuzz bench mutate mutate-changed \
 	portable tidy vulncheck newest release-test
 
-# The tests with the race detector run beside the other steps: both wait for clocks, locks
-# and sockets now and then, and the other then has the processor.
-test: fmt
-	@$(MAKE) --no-print-directory -j 2 race steps
+# Two runs share the processors: the tests of the root module with the race detector, and all
+# the rest. Each waits for clocks, locks and sockets now and then, and lets the other run.
+test: fmt compiler
+	@$(MAKE) --no-print-directory -j 2 root rest
 	@echo "make test: passed"
 
-steps:
-	@$(MAKE) --no-print-directory -j 1 vet compile 386
+rest:
+	@for step in vet compile 386 nested; do $(MAKE) --no-print-directory $$step; done
 
 fmt:
 	@echo "=== $@"
@@ -69,15 +69,22 @@ vet:
 	@echo "=== $@"
 	@$(call each,$(GO) vet ./...)
 
-race:
-	@echo "=== tests"
+race: compiler root nested
+
+compiler:
 ifneq ($(RACE),)
 	@GO="$(GO)" bash .ci/compiler
-	@export CGO_ENABLED=1 KERBEROS_SERVERS=no; $(call each,$(GO) test $(RACE) $(PACKAGES))
 else
 	@echo "RACE is empty: the tests run WITHOUT the race detector"
-	@export KERBEROS_SERVERS=no; $(call each,$(GO) test $(PACKAGES))
 endif
+
+root:
+	@echo "=== tests of the root module"
+	@$(TEST)
+
+nested:
+	@echo "=== tests of the other modules"
+	@for m in $(filter-out ./,$(MODULES)); do echo "--- $$m"; (cd "$$m" && $(TEST)); done
 
 386:
 	@echo "=== $@"
