@@ -44,7 +44,10 @@ MODULES := $(sort $(dir $(shell find . -name go.mod -not -path '*/testdata/*')))
 # servers for those tests. Their own tests need no KDC. KERBEROS_SERVERS=no skips the tests
 # of replay caches that start a server of Redis or PostgreSQL: make interop runs them.
 PACKAGES = $$($(GO) list ./... | grep -Ev '/internal/interop(/ad|/replay)?$$')
-TEST = $(if $(RACE),CGO_ENABLED=1) KERBEROS_SERVERS=no $(GO) test $(RACE) $(PACKAGES)
+# A program with the race detector sleeps for a second at its end: one more than the
+# processors run at a time.
+CPUS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null)
+TEST = $(if $(RACE),CGO_ENABLED=1) KERBEROS_SERVERS=no $(GO) test $(RACE) $(if $(CPUS),-p $$(($(CPUS) + 1))) $(PACKAGES)
 
 # $(call each,COMMAND) runs the command in every module.
 each = for m in $(MODULES); do echo "--- $$m"; (cd "$$m" && $(1)); done
