@@ -105,12 +105,12 @@ func (m *ManagedAccount) appendKeys(entries []Entry, password []byte, salt strin
 	}
 	text := managedText(password)
 	for _, e := range types {
-		secret := etype.NTHash(password)
-		if e != RC4_HMAC {
-			var err error
-			if secret, err = etype.StringToKey(etype.ID(e), text, salt, 0); err != nil {
-				return nil, err
-			}
+		var secret []byte // newServiceKey wipes it
+		var err error
+		if e == RC4_HMAC {
+			secret = etype.NTHash(password)
+		} else if secret, err = etype.StringToKey(etype.ID(e), text, salt, 0); err != nil {
+			return nil, err
 		}
 		key, err := newServiceKey(e, secret)
 		if err != nil {
