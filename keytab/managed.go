@@ -105,14 +105,11 @@ func (m *ManagedAccount) appendKeys(entries []Entry, password []byte, salt strin
 	}
 	text := managedText(password)
 	for _, e := range types {
-		var secret []byte // newServiceKey wipes it
-		var err error
-		if e == RC4_HMAC {
-			secret = etype.NTHash(password)
-		} else if secret, err = etype.StringToKey(etype.ID(e), text, salt, 0); err != nil {
-			return nil, err
+		secret, err := managedSecret(e, password, text, salt)
+		if err != nil {
+			return nil, err // unreachable except with GODEBUG=fips140=only, for a short salt
 		}
-		key, err := newServiceKey(e, secret)
+		key, err := newServiceKey(e, secret) // wipes the secret
 		if err != nil {
 			return nil, err // unreachable: the secret has the length of the type
 		}
@@ -121,6 +118,14 @@ func (m *ManagedAccount) appendKeys(entries []Entry, password []byte, salt strin
 		}
 	}
 	return entries, nil
+}
+
+// managedSecret returns the key of a type. Only RC4 is made of the NT hash.
+func managedSecret(e EType, password []byte, text, salt string) ([]byte, error) {
+	if e == RC4_HMAC {
+		return etype.NTHash(password), nil
+	}
+	return etype.StringToKey(etype.ID(e), text, salt, 0)
 }
 
 // managedText returns the input of string-to-key for a password in UTF-16LE. A managed
