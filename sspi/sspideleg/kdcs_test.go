@@ -1,6 +1,8 @@
 package sspideleg_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -8,8 +10,10 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/client"
 
+	"github.com/gosspi/kerberos/internal/krb5"
 	"github.com/gosspi/kerberos/keytab"
 	"github.com/gosspi/kerberos/sspi/sspideleg"
+	"github.com/gosspi/kerberos/status"
 )
 
 // TestServiceAsksKDCsInOrder checks that concurrent requests ask the first KDC of the
@@ -29,6 +33,30 @@ func TestServiceAsksKDCsInOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestServiceAsksTheNextKDC checks that a KDC that cannot be reached costs no request while
+// another KDC answers.
+func TestServiceAsksTheNextKDC(t *testing.T) {
+	l := newLiar(t)
+	realm := &l.service.Client.Config.Realms[0]
+	realm.KDC = append([]string{"127.0.0.1:1"}, realm.KDC...)
+	l.says("alice", front, lie{})
+	if _, err := l.service.ForUser(t.Context(), l.principal("alice")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServiceCanceledMeanwhile cancels the context while the KDC has the request.
+func TestServiceCanceledMeanwhile(t *testing.T) {
+	l := newLiar(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l.set(func(*krb5.KDCReq) []byte { cancel(); return nil })
+	_, err := l.service.ForUser(ctx, l.principal("alice"))
+	if status.ReasonOf(err) != status.ReasonCanceled || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want %v", err, status.ReasonCanceled)
+	}
 }
 
 // TestServiceLogsInInTurns checks that concurrent requests do not make gokrb5 log in at the same
