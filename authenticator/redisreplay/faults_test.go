@@ -205,7 +205,7 @@ func TestPaused(t *testing.T) {
 	withEach(t, func(t *testing.T, product string) {
 		s := startServer(t, product)
 		cfg := s.config()
-		cfg.Timeout = 300 * time.Millisecond
+		cfg.Timeout = 600 * time.Millisecond
 		a, b := open(t, cfg), open(t, cfg)
 		want(t, a, record(time.Now()), "fresh", "a new authenticator")
 		s.signal(t, syscall.SIGSTOP)
@@ -217,7 +217,7 @@ func TestPaused(t *testing.T) {
 				t.Errorf("while the server is stopped: %s (%v)", outcome(fresh, err), err)
 			}
 		}
-		if err := a.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "300ms") {
+		if err := a.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "600ms") {
 			t.Errorf("Check: %v", err)
 		}
 		s.signal(t, syscall.SIGCONT)

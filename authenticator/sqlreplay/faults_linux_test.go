@@ -97,7 +97,7 @@ func (s *server) signal(t testing.TB, sig syscall.Signal) {
 // within its time limit, also without a deadline of the caller.
 func TestSQLServerStopped(t *testing.T) {
 	s := startServer(t)
-	cfg := sqlreplay.Config{DB: s.db(t), Dialect: sqlreplay.PostgreSQL, Timeout: 300 * time.Millisecond}
+	cfg := sqlreplay.Config{DB: s.db(t), Dialect: sqlreplay.PostgreSQL, Timeout: time.Second}
 	a := newCache(t, withTable(&cfg))
 	other := cfg
 	other.DB = s.db(t)

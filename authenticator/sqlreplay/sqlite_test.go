@@ -99,7 +99,7 @@ func TestSQLiteBusy(t *testing.T) {
 		t.Run(journal, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "replay.db")
 			pragmas := []string{"busy_timeout(50)", "journal_mode(" + journal + ")", "synchronous(FULL)"}
-			cfg := sqlreplay.Config{DB: sqliteFile(t, file, pragmas...), Dialect: sqlreplay.SQLite, Timeout: 300 * time.Millisecond}
+			cfg := sqlreplay.Config{DB: sqliteFile(t, file, pragmas...), Dialect: sqlreplay.SQLite, Timeout: time.Second}
 			cache := newCache(t, cfg)
 			other := sqliteFile(t, file, pragmas...)
 			conn, err := other.Conn(t.Context())
