@@ -231,7 +231,10 @@ func (r *request) checkOwn(t *authenticator.DelegatedTicket, keys *keytab.Table)
 	}
 	// Domain controllers look for the computer "bob$" if there is no user "bob" (CVE-2021-42287).
 	a, err := p.Account()
-	if err == nil && a != nil && strings.HasSuffix(a.Name, "$") && !strings.HasSuffix(r.client.Name(), "$") {
+	if err != nil {
+		return lie("the account in the PAC of the ticket is malformed", err)
+	}
+	if a != nil && strings.HasSuffix(a.Name, "$") && !strings.HasSuffix(r.client.Name(), "$") {
 		return lie("the ticket is of the account "+quote.Text(a.Name)+" of a computer, because the directory has no user "+quote.Text(r.client.String()), nil)
 	}
 	return nil

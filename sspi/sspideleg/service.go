@@ -20,7 +20,7 @@ import (
 
 // Service requests tickets on behalf of users, by constrained delegation (MS-SFU): the KDC
 // decides for which users and to which services. Client and Keys are required. A Service must
-// not be modified while it is in use.
+// not be modified while it is in use, and not be copied after its first use.
 type Service struct {
 	// Client is a gokrb5 client of the service's own account, with a keytab, a password or a
 	// cache of ticket-granting tickets. Its configuration names the KDCs and must have

@@ -296,6 +296,7 @@ func TestDELEG_6_Lies(t *testing.T) {
 		"no PAC":                     {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.PAC = nil }}, "no PAC"},
 		"a PAC with another key":     {lie{ticket: func(l *liar, k *krbtest.Ticket) { k.PAC.Key = l.realm.NewKey(18) }}, "PAC"},
 		"a computer's PAC":           {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.PAC = accountNamed("alice$") }}, `of the account "alice$" of a computer`},
+		"a malformed account":        {lie{ticket: func(_ *liar, k *krbtest.Ticket) { k.PAC = malformedAccount() }}, "malformed"},
 		"another service's key":      {lie{ticket: func(l *liar, k *krbtest.Ticket) { k.Key = l.realm.NewKey(18) }}, "cannot use the ticket"},
 	} {
 		l.says("alice", front, x.lie)
@@ -396,4 +397,18 @@ func TestDELEG_6_Arguments(t *testing.T) {
 	if _, err := l.service.ForUser(canceled, alice); status.ReasonOf(err) != status.ReasonCanceled {
 		t.Errorf("canceled: %v", err)
 	}
+}
+
+// malformedAccount returns a PAC whose signed LOGON_INFO is cut short.
+func malformedAccount() *krbtest.PAC {
+	p := accountNamed("alice")
+	p.Edit = func(buffers []krbtest.PACBuffer) []krbtest.PACBuffer {
+		for i := range buffers {
+			if buffers[i].Type == 1 { // LOGON_INFO
+				buffers[i].Data = buffers[i].Data[:20]
+			}
+		}
+		return buffers
+	}
+	return p
 }
