@@ -11,8 +11,8 @@ import (
 )
 
 // FuzzTicketCAMMAC checks that the indicators of a client are exactly those of elements that the
-// service's key signed, and that there are none if the fuzzer chose the whole CAMMAC. The corpus
-// has none that the service's key signed.
+// service's key signed, and that a client has no indicators if the fuzzer chose the whole CAMMAC.
+// The corpus has no CAMMAC that the service's key signed.
 func FuzzTicketCAMMAC(f *testing.F) {
 	f.Add(true, []byte{0x30, 0})
 	f.Fuzz(func(t *testing.T, signs bool, data []byte) {

@@ -35,8 +35,8 @@ type ManagedAccount struct {
 // FromManagedPassword returns a Table with the keys of a group managed service account. blob is
 // the value of the attribute msDS-ManagedPassword of the account, a
 // MSDS-MANAGEDPASSWORD_BLOB ([MS-ADTS], Section 2.2.19), in bytes and not in base64; the program
-// fetches it, over LDAP with encryption. The table has the keys of the current password and, with the version before, of
-// the previous one, for the tickets that clients still have.
+// fetches it, over LDAP with encryption. The table has the keys of the current password and, with
+// the version before, of the previous password, for the tickets that clients still have.
 //
 // The domain controllers change the password by themselves. After requery the program should
 // fetch the blob again; before unchanged the blob has the same password. The program makes the

@@ -93,8 +93,9 @@
 //	    +config|get +set +get +pexpire +wait
 //
 // A server that restarts knows the user only if the line "user krb5rc on ..." is in redis.conf
-// or in the file that aclfile names. Cluster needs +cluster|slots, +cluster|shards, +command and +readonly in addition. The name
-// of a key is the end of the authenticator's ciphertext, which was on the network already.
+// or in the file that aclfile names. Cluster needs +cluster|slots, +cluster|shards, +command and
+// +readonly in addition. The name of a key is the end of the authenticator's ciphertext, which
+// was on the network already.
 // A client of the server with the right to write can delete records, so use TLS and a password.
 //
 // If MasterName names a Sentinel service, New connects to the primary that Sentinel names.

@@ -318,8 +318,8 @@ func TestRun_Ends(t *testing.T) {
 	}
 }
 
-// TestBuild_Fails checks that build ends what it has started, and returns the error: a folder
-// is in the place of a file that it writes, before the KDC runs and after.
+// TestBuild_Fails checks that build ends the KDC and the servers that it has started, and returns
+// the error. A folder is in the place of a file that build writes, before the KDC runs and after.
 func TestBuild_Fails(t *testing.T) {
 	for _, name := range []string{"server.keytab", "krb5.conf", "Get.java", "known_hosts"} {
 		dir := t.TempDir()

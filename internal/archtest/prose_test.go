@@ -18,8 +18,8 @@ type habit struct {
 	limit   float64 // occurrences in 10,000 words
 }
 
-// subject matches a word that can begin a noun clause after "what", as in "what the client
-// sent". The pattern of a verb after "what", as in "what is left", stands in habits.
+// subject matches the first word of a noun clause behind "what": "the" in a clause about the bytes
+// that the client sent. The table habits has the pattern of a verb behind "what".
 const subject = `(?:a|an|the|this|that|these|those|it|they|he|she|we|you|its|their|his|each|every|any|some|no|all|both|one|another|[a-z]+s)`
 
 var habits = []habit{

@@ -24,8 +24,8 @@ import (
 // [MarshalCCache] writes all of them.
 //
 // conf names the KDCs and the encryption types to request. The gokrb5 client gets a copy of conf,
-// because gokrb5 reorders the KDCs in it at each request. The client sends nothing before the program requests a ticket. It can request
-// tickets until the ticket-granting ticket ends or, if that ticket is renewable, until it
+// because gokrb5 reorders the KDCs in it at each request. The client sends nothing before the
+// program requests a ticket. It can request tickets until the ticket-granting ticket ends or, if that ticket is renewable, until it
 // can no longer be renewed; it cannot log in again. gokrb5 uses the system's clock.
 func Client(d *authenticator.Delegated, conf *config.Config) (*client.Client, error) {
 	if err := check(d); err != nil {

@@ -31,9 +31,9 @@ sentinel down-after-milliseconds replay 3000
 sentinel failover-timeout replay 5000
 `
 
-// sentinelPeriods are shorter than Sentinel's own periods, in milliseconds. They change how
-// soon Sentinel notices, and not what it does: the age of what it knows about the replicas
-// (if that is older than five seconds, Sentinel promotes none), a quarter of the time for
+// sentinelPeriods are shorter than Sentinel's own periods, in milliseconds. They make
+// Sentinel act sooner, and change none of its decisions: the age of its facts about the replicas
+// (if a fact is older than five seconds, Sentinel promotes none), a quarter of the time for
 // which an old primary may call itself a primary, and the duration of TILT.
 var sentinelPeriods = []string{"info-period", "1000", "publish-period", "500", "tilt-period", "5000"}
 
@@ -160,7 +160,7 @@ func (s *sentinels) faults() []fault {
 	again := killed
 	again.name = "the new primary is killed, and a replica promoted"
 	return []fault{killed, {
-		// The primary that continues does not know that it is none until Sentinel tells it.
+		// The primary that continues acts as a primary until Sentinel makes it a replica.
 		name: "the primary is stopped, a replica promoted, and the primary continues", refuses: true,
 		begin: func(t testing.TB) {
 			away = s.settled(t)
